@@ -1,0 +1,63 @@
+"""Execute notebooks in place and store clean outputs: ``python notebooks/execute.py [NOTEBOOK ...]``.
+
+Without names: every lesson and solution. Widget state, timings and streams' splits are removed, so that
+a rerun with the same results gives the same file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parent
+TIMEOUT = 600  # seconds a cell
+
+
+def execute(path: Path) -> nbformat.NotebookNode:
+    """Run a notebook from a clean kernel, with ``notebooks/`` as working directory; return it, not yet written."""
+    notebook = nbformat.read(path, as_version=4)
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # silences a message about frozen modules
+    client = NotebookClient(
+        notebook, timeout=TIMEOUT, kernel_name="python3", store_widget_state=False, resources={"metadata": {"path": str(FOLDER)}}
+    )
+    client.execute()
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata.pop("jupytext", None)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02d}"
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
+    return notebook
+
+
+def _joined(outputs: list) -> list:
+    """Neighbouring pieces of one stream as one output (how a stream is cut depends on timing)."""
+    found: list = []
+    for output in outputs:
+        if found and output.output_type == "stream" == found[-1].output_type and output.name == found[-1].name:
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
+
+
+def main(names: list[str]) -> None:
+    """Execute and write each notebook; a file is replaced only after its run has succeeded."""
+    paths = [Path(name) for name in names] or sorted(FOLDER.glob("*.ipynb")) + sorted(FOLDER.glob("solutions/*.ipynb"))
+    for path in paths:
+        notebook = execute(path)
+        part = path.with_suffix(".part")
+        nbformat.write(notebook, part)
+        os.replace(part, path)
+        print(f"{path.name}: {sum(c.cell_type == 'code' for c in notebook.cells)} code cells, {path.stat().st_size / 1024:.0f} KB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,35 @@
+"""optical_lite: learn, see and reproduce optimal-transport distillation for cross-lingual retrieval.
+
+``import optical_lite as ol`` loads nothing heavy; each module is imported when it is first used::
+
+    ol.banner()                               # settings and versions
+    ol.pocket, ol.published, ol.corpora       # data
+    ol.cost, ol.transport, ol.losses          # the method
+    ol.encoder, ol.lexicon, ol.vocabulary     # models
+    ol.distill, ol.retrieval, ol.metrics      # training and evaluation
+    ol.plots, ol.check                        # figures, exercise checks
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+MODULES = (
+    "settings", "sources", "corpora", "pocket", "published", "cost", "transport", "encoder", "lexicon", "vocabulary",
+    "losses", "distill", "retrieval", "metrics", "plots", "demo", "check",
+)  # fmt: skip
+SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "distill"}
+__all__ = [*MODULES, *SHORT]
+
+
+def __getattr__(name: str):
+    if name in MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in SHORT:
+        return getattr(importlib.import_module(f".{SHORT[name]}", __name__), name)
+    raise AttributeError(f"optical_lite has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return __all__

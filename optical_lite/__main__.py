@@ -1,0 +1,202 @@
+"""The command line: ``python -m optical_lite COMMAND``. Thin: every command is a function of the package."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .settings import InputError, write_json
+
+EPILOG = """examples:
+  python -m optical_lite check
+  python -m optical_lite demo --lang so
+  python -m optical_lite demo --collection afriqa --lang swa --json demo.json
+  python -m optical_lite fetch afriqa mafand tico19
+  python -m optical_lite train --bitext pairs.tsv --lang sw --out runs/mine
+  python -m optical_lite evaluate --run runs/mine --collection my_beir_folder
+"""
+
+
+def check(args: argparse.Namespace) -> dict:
+    """Look at the installation; the fix is printed beside each failure."""
+    from . import pocket, settings, sources
+    from .encoder import DEFAULT_SHA256, default_model_folder
+
+    rows: list[tuple[str, bool, str]] = []
+
+    def row(name: str, test) -> None:
+        try:
+            rows.append((name, True, str(test())))
+        except Exception as error:  # a check reports whatever goes wrong
+            rows.append((name, False, str(error) or type(error).__name__))
+
+    def packages() -> str:
+        found = settings.versions()
+        missing = [name for name, version in found.items() if version == "missing"]
+        if missing:
+            raise InputError(f"got no {', '.join(missing)}, expected every package; run: pip install -r requirements-lock.txt")
+        return ", ".join(f"{name} {version}" for name, version in found.items())
+
+    def python() -> str:
+        if not (3, 11) <= sys.version_info[:2] < (3, 14):
+            raise InputError(f"got Python {sys.version.split()[0]}, expected 3.11 to 3.13; recreate .venv with python3.11")
+        return sys.version.split()[0]
+
+    def bundled() -> str:
+        problems = pocket.validate()
+        if problems:
+            raise InputError(f"got {len(problems)} problems, first: {problems[0]}; restore data/ with: git checkout data")
+        return f"{len(pocket.bitext('sw'))} sentences, {len(pocket.passages())} passages, no problem found"
+
+    def real() -> str:
+        places = [settings.get().mirror, settings.get().cache]
+        have = sum(any(p and (p / s.local).exists() for p in places) for s in sources.registry().values())
+        return f"{have} of {len(sources.registry())} files here (the rest are downloaded by: python -m optical_lite fetch NAME)"
+
+    row("python", python)
+    row("packages", packages)
+    row("device", lambda: f"{settings.device()}, {settings.get().threads} threads, bf16 {'faster' if settings.bf16_is_faster() else 'not faster'}")
+    row("model", lambda: f"{default_model_folder().parent.name}, sha256 {DEFAULT_SHA256[:12]}... as expected")
+    row("pocket data", bundled)
+    row("real data", real)
+    for name, good, text in rows:
+        print(f"{'ok  ' if good else 'FAIL'} {name:<12} {text}")
+    if not all(good for _, good, _ in rows):
+        args.exit = 1
+    return {name: {"ok": good, "detail": text} for name, good, text in rows}
+
+
+def demo(args: argparse.Namespace) -> dict:
+    """Train a student and compare it with its baselines."""
+    from . import demo
+
+    return demo.run(args.collection, args.lang, out=args.out, progress=not args.quiet).record()
+
+
+def fetch(args: argparse.Namespace) -> dict:
+    """Download and verify real data."""
+    from . import sources
+
+    found = {}
+    for name in args.dataset:
+        files = sources.fetch(name)
+        found[name] = [str(path) for path in files]
+        print(f"{name}: {len(files)} files verified; licence {sources.registry()[name, sources.paths(name)[0]].licence}")
+    return found
+
+
+def train(args: argparse.Namespace) -> dict:
+    """Distil a student from sentence pairs."""
+    import json
+
+    from . import distill, pocket, published, vocabulary
+    from .corpora import read_bitext
+    from .encoder import Encoder
+
+    if args.bitext == "pocket":
+        bitext = pocket.bitext(args.lang)
+    elif args.bitext == "published":
+        bitext = published.training_bitext(args.lang)
+    else:
+        bitext = read_bitext(args.bitext, args.lang)
+    names = ("loss", "trainable", "marginals", "epsilon", "steps", "batch", "rate", "seed")
+    config = distill.DistillConfig(**{name: getattr(args, name) for name in names})
+    english = Encoder.load(args.model).requires_grad_(False)
+    student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill)
+    run = distill.distill(student, english, bitext, config, args.out, progress=not args.quiet)
+    found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    print(f"{run}: {len(bitext):,} pairs, {found['steps']} steps, transport cost {found['loss_first']:.4f} -> {found['loss_last']:.4f}")
+    return {"run": str(run), **found}
+
+
+def evaluate(args: argparse.Namespace) -> dict:
+    """Evaluate a run's student on a collection."""
+    import json
+
+    from . import metrics, pocket, published, retrieval
+    from .corpora import read_beir
+    from .distill import load_student
+    from .encoder import Encoder
+
+    student = load_student(args.run)
+    config = json.loads((Path(args.run) / "config.json").read_text(encoding="utf-8"))
+    lang = args.lang or config["bitext"]["lang"]
+    if args.collection == "pocket":
+        data = pocket.collection(lang, args.split)
+    elif args.collection == "afriqa":
+        data = published.afriqa(lang, args.split)
+    elif Path(args.collection).is_dir():
+        data = read_beir(args.collection, lang)
+    else:
+        raise InputError(f"collection: got {args.collection!r}, expected pocket, afriqa or a BEIR folder; check the path")
+    english = Encoder.load(config["teacher"]["name"])
+    index = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
+    found = metrics.summary(retrieval.search(index, student, data.queries), data.qrels)
+    print(f"{args.run} on {data.name} ({lang}, {len(data.queries)} questions): " + ", ".join(f"{k} {v:.3f}" for k, v in found.items()))
+    return {"metrics": found, "queries": len(data.queries), "run": str(args.run), "collection": data.name}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        "optical_lite", description="Optimal-transport distillation for cross-lingual retrieval.",
+        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def add(function, example: str) -> argparse.ArgumentParser:
+        text = function.__doc__.strip()
+        sub = commands.add_parser(function.__name__, help=text.splitlines()[0], description=text, epilog=f"example: python -m optical_lite {example}")
+        sub.add_argument("--json", metavar="PATH", help="also write the result as JSON")
+        sub.set_defaults(function=function, exit=0)
+        return sub
+
+    add(check, "check")
+    sub = add(demo, "demo --lang so")
+    sub.add_argument("--collection", default="pocket", help="pocket (default) or afriqa")
+    sub.add_argument("--lang", default="sw", help="question language (default sw)")
+    sub.add_argument("--out", metavar="DIR", help="run folder (default runs/demo_COLLECTION_LANG)")
+    sub.add_argument("--quiet", action="store_true", help="no progress bars")
+    sub = add(fetch, "fetch afriqa mafand tico19")
+    sub.add_argument("dataset", nargs="+", help="afriqa, mafand, tico19, ntrex, flores")
+    sub = add(train, "train --bitext pairs.tsv --lang sw --out runs/mine")
+    sub.add_argument("--bitext", required=True, help="a UTF-8 TSV source<TAB>english; or pocket; or published")
+    sub.add_argument("--lang", default="xx", help="language code of the source side")
+    sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
+    sub.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2", help="teacher: folder or hub name")
+    sub.add_argument("--loss", default="transport", help="transport, greedy or sentence")
+    sub.add_argument("--trainable", default="new", help="new (the added rows) or all")
+    sub.add_argument("--marginals", default="idf", help="idf or uniform")
+    sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, mean or random")
+    sub.add_argument("--epsilon", type=float, default=0.02, help="entropic regularisation (default 0.02)")
+    sub.add_argument("--steps", type=int, default=300)
+    sub.add_argument("--batch", type=int, default=32)
+    sub.add_argument("--rate", type=float, default=1e-3)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--size", type=int, default=20_000, help="largest number of pieces learned from the source side")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(evaluate, "evaluate --run runs/mine --collection pocket")
+    sub.add_argument("--run", required=True, metavar="DIR", help="a run made by train or demo")
+    sub.add_argument("--collection", required=True, help="pocket, afriqa, or a BEIR folder")
+    sub.add_argument("--lang", help="question language (default: the run's)")
+    sub.add_argument("--split", default="test", help="test (default) or dev")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; 0 when it went well, 1 when a check failed, 2 for wrong input."""
+    args = parser().parse_args(arguments)
+    try:
+        result = args.function(args)
+        if args.json:
+            write_json(args.json, result)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return args.exit
+
+
+if __name__ == "__main__":
+    sys.exit(main())

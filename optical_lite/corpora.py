@@ -1,0 +1,239 @@
+"""Corpora: sentence pairs and retrieval collections, and readers of your own files.
+
+Two types leave this module: :class:`Bitext` and :class:`Collection`. The bundled data is read by
+:mod:`optical_lite.pocket`, published data sets by :mod:`optical_lite.published`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .settings import InputError
+
+LANGUAGES = {
+    "sw": "Swahili", "so": "Somali", "tl": "Tagalog", "mr": "Marathi",
+    "es": "Spanish", "fr": "French", "de": "German",
+    "ha": "Hausa", "ig": "Igbo", "yo": "Yoruba", "zu": "Zulu", "hi": "Hindi", "tw": "Twi", "it": "Italian",
+    "fi": "Finnish", "id": "Indonesian",
+}  # fmt: skip
+THREE_LETTERS = {
+    "swa": "sw", "swh": "sw", "som": "so", "tgl": "tl", "fil": "tl", "mar": "mr", "spa": "es", "fra": "fr", "deu": "de",
+    "hau": "ha", "ibo": "ig", "yor": "yo", "zul": "zu", "hin": "hi", "twi": "tw", "ita": "it", "fin": "fi", "ind": "id",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bitext:
+    """Sentence pairs: ``pairs[i] == (source sentence, English sentence)``.
+
+    Attributes
+    ----------
+    name : where the pairs come from
+    source, target : language codes; the target is English
+    pairs : the pairs
+    notes : what was dropped and why, for the run's record
+    """
+
+    name: str
+    source: str
+    target: str
+    pairs: tuple[tuple[str, str], ...]
+    notes: dict = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def clean(self, *, without: Sequence[str] = ()) -> Bitext:
+        """Drop empty, repeated and untranslated pairs, and pairs with a side listed in ``without``.
+
+        Examples
+        --------
+        >>> Bitext("x", "sw", "en", (("maji", "water"), ("maji", "water"), ("OK", "OK"))).clean().pairs
+        (('maji', 'water'),)
+        """
+        banned, seen, kept = {fold(text) for text in without}, set(), []
+        dropped = {"empty": 0, "untranslated": 0, "repeated": 0, "held out": 0}
+        for source, target in self.pairs:
+            key = fold(source), fold(target)
+            if not all(key):
+                dropped["empty"] += 1
+            elif key[0] == key[1]:
+                dropped["untranslated"] += 1
+            elif key in seen:
+                dropped["repeated"] += 1
+            elif banned & set(key):
+                dropped["held out"] += 1
+            else:
+                seen.add(key)
+                kept.append((source, target))
+        return Bitext(self.name, self.source, self.target, tuple(kept), {**self.notes, "dropped": dropped})
+
+    def __add__(self, other: Bitext) -> Bitext:
+        if (self.source, self.target) != (other.source, other.target):
+            raise InputError(
+                f"bitext: got {other.source}-{other.target} added to {self.source}-{self.target}, expected one pair"
+            )
+        notes = {self.name: self.notes, other.name: other.notes}
+        return Bitext(f"{self.name}+{other.name}", self.source, self.target, self.pairs + other.pairs, notes)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Passages, questions and relevance judgements.
+
+    Attributes
+    ----------
+    name, lang : name of the collection, language of the questions
+    passages, queries : text by id
+    qrels : grade by passage id, by query id; every query has at least one
+    translations : the human English translation of each question, where there is one
+    flags : leakage and other marks by query id (see the reader)
+    """
+
+    name: str
+    lang: str
+    passages: dict[str, str]
+    queries: dict[str, str]
+    qrels: dict[str, dict[str, int]]
+    translations: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for query, grades in self.qrels.items():
+            for passage in grades:
+                if query not in self.queries or passage not in self.passages:
+                    raise InputError(
+                        f"{self.name}: got a judgement for query {query!r} and passage {passage!r}, "
+                        "expected ids of the collection; mend the qrels"
+                    )
+        bare = [query for query in self.queries if not any(g > 0 for g in self.qrels.get(query, {}).values())]
+        if bare:
+            raise InputError(
+                f"{self.name}: got {len(bare)} queries without a relevant passage (first {bare[0]!r}), "
+                "expected at least one each; drop them or judge them"
+            )
+
+
+def fold(text: str) -> str:
+    """Normal form for comparing sentences: NFKC, lower case, single blanks.
+
+    >>> fold("  Maji  SAFI ")
+    'maji safi'
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def words(text: str) -> list[str]:
+    """Split a sentence into words; punctuation at the edge of a word becomes a word of its own.
+
+    This is the word that gold alignments count, in every script (a regular expression's ``\\w`` would
+    break Devanagari at its vowel signs).
+
+    >>> words("Maji safi, tafadhali!")
+    ['Maji', 'safi', ',', 'tafadhali', '!']
+    """
+    found = []
+    for chunk in text.split():
+        start, end = 0, len(chunk)
+        while start < end and unicodedata.category(chunk[start])[0] in "PS":
+            start += 1
+        while end > start and unicodedata.category(chunk[end - 1])[0] in "PS":
+            end -= 1
+        found += [*chunk[:start], *([chunk[start:end]] if end > start else []), *chunk[end:]]
+    return found
+
+
+def language(code: str) -> str:
+    """Two-letter code of a known language.
+
+    >>> language("swa")
+    'sw'
+    """
+    short = THREE_LETTERS.get(code, code)
+    if short not in LANGUAGES:
+        raise InputError(f"language: got {code!r}, expected one of {', '.join(LANGUAGES)} (or a three-letter code of one)")
+    return short
+
+
+def read_utf8(path: str | Path) -> str:
+    """Read a text file of the user's, with clear errors."""
+    try:
+        return Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except FileNotFoundError:
+        raise InputError(f"{path}: got no such file, expected a UTF-8 text file; check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: got a folder, expected a UTF-8 text file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: got byte 0x{error.object[error.start]:02x} at offset {error.start}, expected UTF-8; "
+            "convert it, for instance: iconv -f LATIN1 -t UTF-8"
+        ) from None
+
+
+def read_bitext(path: str | Path, lang: str) -> Bitext:
+    """Read one's own bitext: a UTF-8 file with lines ``source<TAB>English``, without a header.
+
+    ``lang`` is any language code of two or three letters; a language in no list is welcome here.
+    """
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", lang):
+        raise InputError(f"language: got {lang!r}, expected a code of two or three small letters such as sw or luo")
+    pairs = []
+    for number, line in enumerate(read_utf8(path).rstrip("\n").split("\n"), 1):
+        cells = line.split("\t")
+        if len(cells) != 2:
+            raise InputError(
+                f"{path}, line {number}: got {len(cells)} columns, expected 2 (source<TAB>English); mend the line"
+            )
+        if not all(cell.strip() for cell in cells):
+            side = "source" if not cells[0].strip() else "English"
+            raise InputError(f"{path}, line {number}: got an empty {side} side, expected text; fill or delete the line")
+        pairs.append((cells[0].strip(), cells[1].strip()))
+    return Bitext(Path(path).name, lang, "en", tuple(pairs))
+
+
+def read_beir(folder: str | Path, lang: str = "xx") -> Collection:
+    """Read a BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/test.tsv``.
+
+    A query's optional field ``"translation"`` is its human English translation.
+    """
+    folder = Path(folder)
+
+    def records(name: str) -> list[dict]:
+        found = []
+        for number, line in enumerate(read_utf8(folder / name).split("\n"), 1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+                if not isinstance(record["_id"], str) or not isinstance(record["text"], str):
+                    raise TypeError
+            except (json.JSONDecodeError, KeyError, TypeError):
+                raise InputError(
+                    f"{folder / name}, line {number}: got {line[:60]!r}, "
+                    'expected JSON with text fields "_id" and "text"; mend the line'
+                ) from None
+            found.append(record)
+        return found
+
+    passages = {r["_id"]: f"{r.get('title') or ''} {r['text']}".strip() for r in records("corpus.jsonl")}
+    queries = records("queries.jsonl")
+    qrels: dict[str, dict[str, int]] = {}
+    for number, row in enumerate(csv.reader(io.StringIO(read_utf8(folder / "qrels" / "test.tsv")), delimiter="\t"), 1):
+        if number == 1 and row[-1:] == ["score"]:
+            continue
+        if len(row) != 3 or not row[2].lstrip("-").isdigit():
+            raise InputError(
+                f"{folder}/qrels/test.tsv, line {number}: got {row}, expected query-id<TAB>corpus-id<TAB>score"
+            )
+        qrels.setdefault(row[0], {})[row[1]] = int(row[2])
+    return Collection(
+        folder.name, lang, passages, {r["_id"]: r["text"] for r in queries if r["_id"] in qrels}, qrels,
+        {r["_id"]: r["translation"] for r in queries if r.get("translation")},
+    )  # fmt: skip

@@ -1,0 +1,111 @@
+"""Cost matrices and marginals: what it costs to move one token onto another, and how much each token weighs.
+
+Notebook 01 builds every function of this file by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from .settings import InputError
+
+
+def cosine_cost(source: Tensor, target: Tensor) -> Tensor:
+    r"""Cosine cost between two batches of unit token vectors.
+
+    .. math:: C_{ij} = 1 - \langle s_i, h_j \rangle \in [0, 2]
+
+    Parameters
+    ----------
+    source : Tensor, shape (..., n, d)
+        unit vectors of the source tokens (the student's side), ``S``
+    target : Tensor, shape (..., m, d)
+        unit vectors of the target tokens (the teacher's side), ``H``
+
+    Returns
+    -------
+    Tensor, shape (..., n, m)
+        the cost matrix ``C``, without a unit; 0 for equal directions, 1 for orthogonal ones
+
+    Examples
+    --------
+    >>> import torch
+    >>> cosine_cost(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
+    tensor([[0., 1., 2.]])
+    """
+    if source.shape[-1] != target.shape[-1]:
+        raise InputError(
+            f"cosine_cost: got vectors of {source.shape[-1]} and {target.shape[-1]} dimensions, "
+            "expected the same; use one encoder family for both sides, or project"
+        )
+    return 1 - source @ target.transpose(-1, -2)  # (..., n, d) x (..., d, m) -> (..., n, m)
+
+
+def uniform_marginal(mask: Tensor) -> Tensor:
+    """Give every real token of a sentence the same mass.
+
+    Parameters
+    ----------
+    mask : Tensor of bool, shape (..., n)
+        True where there is a token, False on padding
+
+    Returns
+    -------
+    Tensor, shape (..., n)
+        sums to 1 over each sentence, 0 on padding (and all 0 for an empty sentence)
+
+    Examples
+    --------
+    >>> uniform_marginal(torch.tensor([[True, True, False]]))
+    tensor([[0.5000, 0.5000, 0.0000]])
+    """
+    return weighted_marginal(torch.ones(mask.shape, device=mask.device), mask)
+
+
+def weighted_marginal(weights: Tensor, mask: Tensor) -> Tensor:
+    """Share out a sentence's unit mass in proportion to non-negative weights.
+
+    Parameters
+    ----------
+    weights : Tensor, shape (..., n)
+        non-negative, for instance the inverse document frequency of each token
+    mask : Tensor of bool, shape (..., n)
+
+    Examples
+    --------
+    >>> weighted_marginal(torch.tensor([[3.0, 1.0, 9.0]]), torch.tensor([[True, True, False]]))
+    tensor([[0.7500, 0.2500, 0.0000]])
+    """
+    mass = weights.float() * mask
+    return mass / mass.sum(-1, keepdim=True).clamp_min(torch.finfo(mass.dtype).tiny)
+
+
+def idf_table(sentences: Iterable[Sequence[int]], size: int) -> Tensor:
+    r"""Inverse document frequency of each token id, with add-one smoothing.
+
+    .. math:: w_t = 1 + \log \frac{N + 1}{n_t + 1}
+
+    Parameters
+    ----------
+    sentences : token ids of each sentence, N of them
+    size : number of rows of the table (the vocabulary's size)
+
+    Returns
+    -------
+    Tensor, shape (size,)
+        1 for a token of every sentence, largest for one never seen
+
+    Examples
+    --------
+    >>> idf_table([[0, 1], [0]], size=3)
+    tensor([1.0000, 1.4055, 2.0986])
+    """
+    counts = torch.zeros(size)
+    total = 0
+    for ids in sentences:
+        total += 1
+        counts[list(set(ids))] += 1
+    return 1 + torch.log((total + 1) / (counts + 1))

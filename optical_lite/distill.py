@@ -1,0 +1,390 @@
+"""Distillation: the one training loop. A run is a folder that can be stopped, resumed, read and loaded.
+
+::
+
+    run/config.json        what was asked for        run/student/       the trained encoder (safetensors, tokenizer.json)
+    run/environment.json   where it ran              run/checkpoints/   the trained weights at chosen steps
+    run/log.jsonl          one line a step           run/metrics.json   what came out
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from . import losses
+from .corpora import Bitext
+from .cost import idf_table, weighted_marginal
+from .encoder import Encoder, model_record
+from .settings import InputError, bf16_is_faster, device, environment, seed_everything, write_atomic, write_json
+from .sources import sha256
+from .vocabulary import base_rows
+
+TRAINABLE = ("new", "all")
+MARGINALS = ("uniform", "idf")
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """Everything that decides a run's result, besides the data.
+
+    Attributes
+    ----------
+    loss : one of :data:`optical_lite.losses.LOSSES`
+    trainable : ``new`` trains only the rows the vocabulary gained; ``all`` trains every weight
+    marginals : ``uniform`` or ``idf`` (rare tokens weigh more)
+    epsilon : entropic regularisation of the plan, in units of cosine cost
+    steps, batch : optimiser steps and sentence pairs a step
+    rate, warmup : peak learning rate, and the share of steps that it takes to reach it (it then falls linearly to 0)
+    max_length : tokens a side; longer sentences are cut, and counted in ``metrics.json``
+    seed : order of the batches
+    save_every : steps between checkpoints to resume from
+    keep : steps whose trained weights are kept for looking at later, besides 0 and the last
+    """
+
+    loss: str = "transport"
+    trainable: str = "new"
+    marginals: str = "uniform"
+    epsilon: float = 0.02
+    steps: int = 300
+    batch: int = 32
+    rate: float = 1e-3
+    warmup: float = 0.1
+    max_length: int = 64
+    seed: int = 0
+    save_every: int = 100
+    keep: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        losses.check_loss(self.loss)
+        if self.trainable not in TRAINABLE:
+            raise InputError(f"trainable: got {self.trainable!r}, expected one of {', '.join(TRAINABLE)}")
+        if self.marginals not in MARGINALS:
+            raise InputError(f"marginals: got {self.marginals!r}, expected one of {', '.join(MARGINALS)}")
+        for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0")
+
+
+class SplitEmbedding(nn.Module):
+    """An embedding table in two parts, so that an optimiser sees only the new rows."""
+
+    def __init__(self, table: nn.Embedding, base: int) -> None:
+        super().__init__()
+        self.register_buffer("old", table.weight[:base].detach().clone())
+        self.new = nn.Parameter(table.weight[base:].detach().clone())
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Rows of ids: shape (...) -> (..., d)."""
+        base = len(self.old)
+        old = nn.functional.embedding(ids.clamp(max=base - 1), self.old)
+        return torch.where((ids >= base)[..., None], nn.functional.embedding((ids - base).clamp(min=0), self.new), old)
+
+    def join(self, padding: int) -> nn.Embedding:
+        """One ordinary table again."""
+        return nn.Embedding.from_pretrained(torch.cat([self.old, self.new.detach()]), freeze=False, padding_idx=padding)
+
+
+def length_batches(lengths: list[int], batch: int, seed: int) -> Iterator[list[int]]:
+    """Endless batches of sentence pairs of like length, in random order; the same seed gives the same batches.
+
+    Each epoch is shuffled, cut into stretches of 50 batches, and sorted by length inside a stretch.
+    """
+    for epoch in itertools.count():
+        draw = random.Random(seed * 1_000_003 + epoch)
+        order = list(range(len(lengths)))
+        draw.shuffle(order)
+        batches = []
+        for start in range(0, len(order), batch * 50):
+            stretch = sorted(order[start : start + batch * 50], key=lambda i: lengths[i])
+            batches += [stretch[i : i + batch] for i in range(0, len(stretch), batch)]
+        draw.shuffle(batches)
+        yield from batches
+
+
+def distill(
+    student: Encoder,
+    teacher: Encoder,
+    bitext: Bitext,
+    config: DistillConfig,
+    out: str | Path,
+    *,
+    progress: bool = True,
+    on_step: Callable[[dict], None] | None = None,
+) -> Path:
+    """Train a student on sentence pairs and write a run folder; an interrupted run goes on where it was saved.
+
+    Parameters
+    ----------
+    student : encoder of the source language; trained in place
+    teacher : encoder of the English side; not changed
+    bitext : sentence pairs
+    config : see :class:`DistillConfig`
+    out : run folder. A folder of the same configuration and data is resumed; of another one, refused.
+    progress : show a bar with pairs per second and time left
+    on_step : called with each line of the log (a live curve in a notebook)
+
+    Returns
+    -------
+    Path of the run folder
+    """
+    from accelerate import Accelerator
+    from accelerate.utils import set_seed
+    from tqdm import tqdm
+
+    if not len(bitext):
+        raise InputError("distill: got a bitext without pairs, expected at least one")
+    accelerator = Accelerator(cpu=device() == "cpu", mixed_precision="bf16" if bf16_is_faster() else "no")
+    wanted = int(os.environ.get("WORLD_SIZE", 1))
+    if accelerator.num_processes != wanted:
+        raise InputError(f"distill: got {accelerator.num_processes} processes, expected {wanted}; see accelerate's setup")
+    seed_everything(config.seed)
+    set_seed(config.seed)
+    out = Path(out)
+    source, target, cut = _tokens(student, teacher, bitext, config.max_length)
+    _open_run(out, config, bitext, student, teacher)
+
+    trained = _choose_weights(student, config)
+    optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0, fused=True)
+    warm = max(1, round(config.warmup * config.steps))
+    slope = lambda step: min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))  # noqa: E731
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, slope)
+    student.model.train()
+    _no_dropout(student)  # a random student would not match a fixed teacher token by token
+    first = _resume(out, trained, optimizer, schedule)
+    if first == 0:
+        _keep(out, 0, trained)
+    model, optimizer = accelerator.prepare(student, optimizer)
+    weights = _idf(student, source), _idf(teacher, target)
+    lengths = [len(s) + len(t) for s, t in zip(source, target, strict=True)]
+    batches = length_batches(lengths, config.batch * accelerator.num_processes, config.seed)
+    bar = tqdm(
+        total=config.steps * config.batch, initial=first * config.batch, unit="pair", desc="distil", disable=not progress,
+        mininterval=1.0,
+    )  # fmt: skip
+    began, seconds = time.perf_counter(), 0.0
+    with open(out / "log.jsonl", "a", encoding="utf-8") as log:
+        for step, rows in enumerate(itertools.islice(batches, config.steps)):
+            if step < first:
+                continue
+            rows = rows[accelerator.process_index :: accelerator.num_processes]
+            S_ids, S_mask = student.pad([source[i] for i in rows])
+            H_ids, H_mask = teacher.pad([target[i] for i in rows])
+            with torch.no_grad(), accelerator.autocast():
+                H = teacher(H_ids, H_mask)  # (B, m, d)
+            with accelerator.autocast():
+                S = model(S_ids, S_mask)  # (B, n, d)
+            masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
+            loss, plan = _loss(S.float(), H.float(), S_ids, H_ids, masks, weights, config)
+            accelerator.backward(loss)
+            norm = accelerator.clip_grad_norm_(trained.values(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad(set_to_none=True)
+            seconds = time.perf_counter() - began
+            line = {"step": step + 1, "loss": loss.item(), "rate": schedule.get_last_lr()[0], "norm": float(norm)}
+            if plan is not None:
+                line |= {
+                    "converged": plan.converged.float().mean().item(),
+                    "iterations": plan.iterations.float().mean().item(),
+                    "marginal_error": plan.marginal_error.max().item(),
+                }
+            line |= {"pairs": len(rows), "seconds": round(seconds, 3)}
+            if not math.isfinite(line["loss"]):
+                raise InputError(f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate")
+            if accelerator.is_main_process:
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                bar.set_postfix(loss=f"{line['loss']:.4f}", refresh=False)
+                bar.update(len(rows))
+                if on_step:
+                    on_step(line)
+                last = step + 1 == config.steps
+                if step + 1 in config.keep or last:
+                    _keep(out, step + 1, trained)
+                if (step + 1) % config.save_every == 0 or last:
+                    _save(out, step + 1, trained, optimizer, schedule)
+    bar.close()
+    if isinstance(student.model.get_input_embeddings(), SplitEmbedding):
+        student.model.set_input_embeddings(student.model.get_input_embeddings().join(student.pad_id))
+    student.model.eval()
+    if accelerator.is_main_process:
+        _finish(out, student, config, cut, seconds, (config.steps - first) * config.batch)
+    return out
+
+
+def _tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:
+    """Token ids of both sides, cut to the limit; how many sentences were cut."""
+    sides, cut = [], {}
+    for name, encoder, texts in zip(("source", "target"), (student, teacher), zip(*bitext.pairs, strict=True), strict=True):
+        ids = encoder.tokenize(texts)
+        cut[name] = sum(len(row) > limit for row in ids)
+        sides.append([row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in ids])
+    return sides[0], sides[1], cut
+
+
+def _idf(encoder: Encoder, sentences: list[list[int]]) -> Tensor:
+    return idf_table(sentences, len(encoder.tokenizer.get_vocab())).to(device())
+
+
+def _loss(S, H, S_ids, H_ids, masks, weights, config):
+    if config.loss == "greedy":
+        return losses.greedy_loss(S, H, *masks), None
+    if config.loss == "sentence":
+        return losses.sentence_loss(S, H, *masks), None
+    marginals = {}
+    if config.marginals == "idf":
+        marginals = {
+            "a": weighted_marginal(weights[0][S_ids], masks[0]),
+            "b": weighted_marginal(weights[1][H_ids], masks[1]),
+        }
+    return losses.transport_loss(S, H, *masks, **marginals, epsilon=config.epsilon)
+
+
+def _choose_weights(student: Encoder, config: DistillConfig) -> dict[str, nn.Parameter]:
+    """The weights that train, by name; with ``new``, the embedding table is split for the length of the run."""
+    if config.trainable == "all":
+        return dict(student.requires_grad_(True).named_parameters())
+    base = base_rows(student)
+    if base == len(student.embedding):
+        raise InputError("distill: got a student without new rows, expected an extended one; use --trainable all")
+    student.requires_grad_(False)
+    split = SplitEmbedding(student.model.get_input_embeddings(), base).to(student.device)
+    student.model.set_input_embeddings(split)
+    return {"new": split.new}
+
+
+def _no_dropout(student: Encoder) -> None:
+    for module in student.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+
+
+def data_hash(bitext: Bitext) -> str:
+    """sha256 of a bitext's text."""
+    return sha256(json.dumps(bitext.pairs, ensure_ascii=False).encode())
+
+
+def _open_run(out: Path, config: DistillConfig, bitext: Bitext, student: Encoder, teacher: Encoder) -> None:
+    """Write what the run is, or check that the folder holds the same run."""
+    record = {
+        "config": {**asdict(config), "keep": list(config.keep)},
+        "bitext": {"name": bitext.name, "lang": bitext.source, "pairs": len(bitext), "sha256": data_hash(bitext), "notes": bitext.notes},
+        "student": model_record(student),
+        "teacher": model_record(teacher),
+    }  # fmt: skip
+    place = out / "config.json"
+    if place.exists():
+        found = json.loads(place.read_text(encoding="utf-8"))
+        different = [key for key in record if found.get(key) != record[key]]
+        if different:
+            raise InputError(
+                f"{out}: got a run folder with another {' and '.join(different)}, expected the same run to resume; "
+                "choose another --out or delete the folder"
+            )
+        return
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out}: got a folder that is not a run and not empty, expected a new folder; choose another --out")
+    write_json(place, record)
+    write_json(out / "environment.json", environment())
+
+
+def _save_torch(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    torch.save(value, part)
+    os.replace(part, path)
+
+
+def _keep(out: Path, step: int, trained: dict[str, nn.Parameter]) -> None:
+    _save_torch(out / "checkpoints" / f"{step:06d}.pt", {name: p.detach().half() for name, p in trained.items()})
+
+
+def _save(out: Path, step: int, trained: dict, optimizer, schedule) -> None:
+    state = {"step": step, "weights": {name: p.detach() for name, p in trained.items()}}
+    _save_torch(out / "resume.pt", {**state, "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
+
+
+def _resume(out: Path, trained: dict, optimizer, schedule) -> int:
+    """Load the last saved state, cut the log back to it, and return the number of steps done."""
+    if not (out / "resume.pt").exists():
+        write_atomic(out / "log.jsonl", "")
+        return 0
+    state = torch.load(out / "resume.pt", map_location=device(), weights_only=True)
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            parameter.copy_(state["weights"][name])
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
+    lines = (out / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    write_atomic(out / "log.jsonl", "".join(lines[: state["step"]]))
+    return state["step"]
+
+
+def _finish(out: Path, student: Encoder, config: DistillConfig, cut: dict, seconds: float, pairs: int) -> None:
+    """Write the student beside the run, then move it into place."""
+    part = out / ".student.part"
+    shutil.rmtree(part, ignore_errors=True)
+    student.save(part)
+    shutil.rmtree(out / "student", ignore_errors=True)
+    os.replace(part, out / "student")
+    log = read_log(out)
+    window = max(1, min(20, len(log) // 5))
+    write_json(
+        out / "metrics.json",
+        {
+            "steps": config.steps,
+            "seconds": round(seconds, 1),
+            "pairs_per_second": round(pairs / seconds, 1) if seconds else None,
+            "loss_first": sum(line["loss"] for line in log[:window]) / window,
+            "loss_last": sum(line["loss"] for line in log[-window:]) / window,
+            "sentences_cut": cut,
+        },
+    )
+
+
+def read_log(run: str | Path) -> list[dict]:
+    """The log of a run, one dictionary a step."""
+    place = Path(run) / "log.jsonl"
+    if not place.exists():
+        raise InputError(f"{run}: got no log.jsonl, expected a run folder made by train")
+    return [json.loads(line) for line in place.read_text(encoding="utf-8").splitlines()]
+
+
+def load_student(run: str | Path) -> Encoder:
+    """The trained student of a run."""
+    if not (Path(run) / "student" / "model.safetensors").exists():
+        raise InputError(f"{run}: got no student/model.safetensors, expected a finished run; finish it with train --out {run}")
+    return Encoder.load(Path(run) / "student")
+
+
+def checkpoint_steps(run: str | Path) -> list[int]:
+    """The steps whose weights a run kept."""
+    return sorted(int(path.stem) for path in (Path(run) / "checkpoints").glob("*.pt"))
+
+
+def load_checkpoint(run: str | Path, step: int) -> Encoder:
+    """The student as it was after some step (0 is before training)."""
+    if step not in checkpoint_steps(run):
+        raise InputError(f"{run}: got step {step}, expected one of {checkpoint_steps(run)}")
+    student = load_student(run)
+    state = torch.load(Path(run) / "checkpoints" / f"{step:06d}.pt", map_location=device(), weights_only=True)
+    with torch.no_grad():
+        if "new" in state:
+            student.embedding[base_rows(student) :] = state["new"].float()
+        else:
+            named = dict(student.named_parameters())
+            for name, value in state.items():
+                named[name].copy_(value.float())
+    return student

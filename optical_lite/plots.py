@@ -1,0 +1,169 @@
+"""Plots: cost matrices, plans, learning curves. Each takes ``ax=None`` and returns the axes it drew on.
+
+Colours are perceptually even, readable in grey and by colour-blind readers (mako); tokens label both axes. A figure of record is saved
+by :func:`save_figure` as PNG and SVG, byte for byte the same from run to run.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .settings import FIGURES, InputError, write_atomic
+
+matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
+matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing
+DEVANAGARI_FONTS = ("Noto Sans Devanagari", "Noto Serif Devanagari", "Lohit Devanagari", "Mangal", "Kohinoor Devanagari")
+
+
+@functools.cache
+def devanagari_font() -> str | None:
+    """The first installed font that has Devanagari, or None. Puts it behind the default font."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    found = next((name for name in DEVANAGARI_FONTS if name in installed), None)
+    if found:
+        matplotlib.rcParams["font.family"] = ["DejaVu Sans", found]
+    return found
+
+
+def romanise(text: str) -> str:
+    """Spell Devanagari in Latin letters, from the names of its characters (a fallback for labels, not a standard).
+
+    >>> romanise("पाणी")
+    'paani'
+    """
+    out = ""
+    for c in text:
+        kind, _, name = unicodedata.name(c, "").partition("DEVANAGARI ")[2].rpartition(" ")
+        name = name.lower()
+        if not kind and not name:
+            out += c
+        elif kind.startswith("LETTER"):
+            out += name
+        elif kind.startswith("VOWEL"):
+            out = out.removesuffix("a") + name
+        elif name == "virama":
+            out = out.removesuffix("a")
+        elif name in ("anusvara", "candrabindu"):
+            out += "n"
+        elif name == "visarga":
+            out += "h"
+        elif kind == "DIGIT":
+            out += str(unicodedata.digit(c))
+    return out
+
+
+def label(token: str) -> str:
+    """A token as an axis label: Devanagari as it is where a font has it, else romanised."""
+    if any("\u0900" <= c <= "\u097f" for c in token) and devanagari_font() is None:
+        return romanise(token)
+    return token
+
+
+def heatmap(
+    matrix, source: Sequence[str], target: Sequence[str], *, title: str = "", bar: str = "", reverse: bool = False,
+    limits: tuple[float, float] | None = None, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """A matrix with source tokens down and target tokens across.
+
+    Parameters
+    ----------
+    matrix : array or Tensor, shape (n, m)
+    source, target : n and m labels
+    title, bar : text above the plot and beside the colour bar
+    reverse : dark means large (default) or small
+    limits : smallest and largest value of the colour scale; default: those of the matrix
+    ax : axes to draw on; a new figure by default
+    """
+    values = np.asarray(matrix.detach().cpu() if hasattr(matrix, "detach") else matrix, dtype=float)
+    if values.shape != (len(source), len(target)):
+        raise InputError(
+            f"heatmap: got a matrix {values.shape} for {len(source)} source and {len(target)} target tokens, "
+            "expected one row and column each; leave out padding and special tokens in all three"
+        )
+    if ax is None:
+        size = 0.42 * len(target) + 2.4, 0.42 * len(source) + 1.6
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    low, high = limits or (values.min(initial=0.0), values.max(initial=1e-12))
+    sns.heatmap(
+        values, ax=ax, cmap="mako" if reverse else "mako_r", vmin=low, vmax=high, square=True,
+        linewidths=0.5, linecolor="0.85", cbar_kws={"label": bar, "shrink": 0.75},
+        xticklabels=[label(t) for t in target], yticklabels=[label(t) for t in source],
+    )  # fmt: skip
+    ax.set_xticklabels(ax.get_xticklabels(), rotation=55, ha="right", rotation_mode="anchor")
+    ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
+    ax.set_title(title)
+    return ax
+
+
+def cost_heatmap(C, source: Sequence[str], target: Sequence[str], *, title: str = "cost matrix C", ax: Axes | None = None) -> Axes:
+    """A cost matrix, shape (n, m): dark is cheap, so an alignment shows as dark cells in both kinds of plot."""
+    return heatmap(C, source, target, title=title, bar="cosine cost", reverse=True, ax=ax)
+
+
+def plan_heatmap(
+    T, source: Sequence[str], target: Sequence[str], *, title: str = "plan T", bar: str = "mass",
+    limits: tuple[float, float] | None = None, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """A transport plan, shape (n, m): dark is much mass."""
+    return heatmap(T, source, target, title=title, bar=bar, limits=limits, ax=ax)
+
+
+def plan_strip(plans: Sequence, source: Sequence[str], target: Sequence[str], titles: Sequence[str]) -> list[Axes]:
+    """Several plans of one sentence pair side by side, on one colour scale."""
+    arrays = [np.asarray(p.detach().cpu() if hasattr(p, "detach") else p) for p in plans]
+    size = (0.34 * len(target) + 1.6) * len(plans), 0.36 * len(source) + 1.8
+    figure, axes = plt.subplots(1, len(plans), figsize=size, layout="constrained", squeeze=False)
+    limits = 0.0, max(a.max() for a in arrays)
+    for ax, array, title in zip(axes[0], arrays, titles, strict=True):
+        plan_heatmap(array, source, target, title=title, ax=ax, limits=limits)
+        if ax is not axes[0][-1]:
+            ax.collections[0].colorbar.remove()
+        if ax is not axes[0][0]:
+            ax.set_yticklabels([])
+    return list(axes[0])
+
+
+def learning_curve(
+    log: Sequence[dict], *, points: dict[int, float] | None = None, ylabel: str = "MRR@10 on dev questions",
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """Loss by step, thin as logged and thick as a running mean; with ``points`` {step: value} on a second axis."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    steps, loss = [line["step"] for line in log], np.array([line["loss"] for line in log])
+    window = max(1, len(loss) // 15)
+    smooth = np.convolve(np.pad(loss, (window - 1, 0), mode="edge"), np.ones(window) / window, mode="valid")
+    ax.plot(steps, loss, color="0.75", lw=0.8)
+    ax.plot(steps, smooth, color="#00306f", lw=2, label="transport cost (training)")
+    ax.set(xlabel="step", ylabel="transport cost $\\langle T, C\\rangle$")
+    handles = ax.get_lines()[-1:]
+    if points:
+        twin = ax.twinx()
+        handles += twin.plot(list(points), list(points.values()), "o--", color="#a8720a", label=ylabel)
+        twin.set(ylabel=ylabel, ylim=(0, 1))
+    ax.legend(handles=handles, frameon=False, loc="best")
+    return ax
+
+
+def save_figure(figure: Figure | Axes, name: str, folder: Path | None = None) -> list[Path]:
+    """Write ``figures/NAME.png`` and ``figures/NAME.svg``; return both paths."""
+    import io
+
+    figure = figure.figure if isinstance(figure, Axes) else figure
+    paths = []
+    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+        paths.append(write_atomic((folder or FIGURES) / f"{name}.{kind}", buffer.getvalue()))
+    return paths

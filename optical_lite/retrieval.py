@@ -1,0 +1,186 @@
+"""Retrieval: late interaction (MaxSim) over token vectors, exact and in blocks, and BM25.
+
+A *run* is what every search returns: ``{query id: [(passage id, score), ...]}``, best first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from .corpora import fold, words
+from .encoder import Encoder, TokenBatch, model_record
+from .settings import bf16_is_faster, get, write_atomic
+from .sources import sha256
+
+Run = dict[str, list[tuple[str, float]]]
+BLOCK = 1 << 24  # similarity cells computed at a time: 64 MiB in float32
+
+
+@dataclass(frozen=True)
+class PassageIndex:
+    """Token vectors of all passages, one after the other.
+
+    Attributes
+    ----------
+    ids : passage ids, shortest passage first
+    vectors : Tensor of float16, shape (sum of lengths, d)
+    lengths : Tensor of int, shape (passages,)
+    """
+
+    ids: list[str]
+    vectors: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def build(cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False) -> PassageIndex:
+        """Encode passages with the teacher."""
+        from tqdm import tqdm
+
+        names, pieces = list(passages), {}
+        bar = tqdm(total=len(names), desc="encode passages", unit="passage", disable=not progress)
+        for rows, vectors, _, keep in encoder.batches(list(passages.values())):
+            for row, v, k in zip(rows, vectors, keep, strict=True):
+                pieces[names[row]] = v[k].half().cpu()
+            bar.update(len(rows))
+        bar.close()
+        order = sorted(names, key=lambda name: (len(pieces[name]), name))
+        lengths = torch.tensor([len(pieces[name]) for name in order])
+        empty = torch.zeros(0, encoder.dimension, dtype=torch.float16)
+        return cls(order, torch.cat([empty, *(pieces.pop(name) for name in order)]), lengths)
+
+    @classmethod
+    def cached(cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False) -> PassageIndex:
+        """:meth:`build`, or the same index from the cache folder: keyed by the encoder's weights and the passages."""
+        key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, sorted(passages.items())])
+        place = get().cache / "index" / f"{sha256(key.encode())[:32]}.safetensors"
+        if place.exists():
+            with safe_open(place, "pt") as file:
+                ids = json.loads(file.metadata()["ids"])
+                return cls(ids, file.get_tensor("vectors"), file.get_tensor("lengths"))
+        index = cls.build(encoder, passages, progress)
+        tensors = {"vectors": index.vectors, "lengths": index.lengths}
+        write_atomic(place, save(tensors, metadata={"ids": json.dumps(index.ids)}))
+        return index
+
+
+def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor) -> Tensor:
+    r"""Late-interaction score of every query with every passage, the readable way.
+
+    .. math:: s(q, p) = \sum_i \max_j \langle q_i, p_j \rangle
+
+    Parameters
+    ----------
+    queries, mask : Tensor, shapes (Q, n, d) and (Q, n)
+    passages, passage_mask : Tensor, shapes (P, m, d) and (P, m)
+
+    Returns
+    -------
+    Tensor, shape (Q, P)
+        at most n; 0 for a passage without tokens
+
+    Examples
+    --------
+    >>> q = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    >>> p = torch.tensor([[[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [0.0, 0.0]]])
+    >>> maxsim(q, torch.ones(1, 2, dtype=bool), p, torch.tensor([[True, True], [True, False]]))
+    tensor([[1.8000, 1.0000]])
+
+    Source: Khattab and Zaharia, "ColBERT", SIGIR 2020.
+    """
+    similarity = torch.einsum("qnd,pmd->qpnm", queries, passages)
+    best = similarity.masked_fill(~passage_mask[None, :, None, :], -torch.inf).amax(-1)  # (Q, P, n)
+    best = best.masked_fill(best == -torch.inf, 0.0)
+    return (best * mask[:, None, :]).sum(-1)
+
+
+@torch.inference_mode()
+def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
+    """:func:`maxsim` of all queries with all passages of an index, in blocks of bounded memory.
+
+    Returns
+    -------
+    Tensor, shape (queries, passages), columns in the order of ``index.ids``
+    """
+    kind = torch.bfloat16 if bf16_is_faster() else torch.float32
+    place = queries.vectors.device
+    tokens = queries.vectors[queries.mask].to(kind)  # (t, d), the tokens of all queries
+    owner = queries.mask.nonzero()[:, 0]  # (t,), the query of each
+    scores = torch.zeros(len(queries.mask), len(index.ids), device=place)
+    lengths = index.lengths.tolist()
+    ends = index.lengths.cumsum(0).tolist()
+    first = 0
+    while first < len(lengths):
+        last = first + 1
+        while last < len(lengths) and (last + 1 - first) * lengths[last] * len(tokens) <= BLOCK:
+            last += 1
+        width = lengths[last - 1]
+        if width:
+            mine = index.lengths[first:last].to(place)
+            real = torch.arange(width, device=place) < mine[:, None]  # (p, m)
+            flat = index.vectors[ends[first] - lengths[first] : ends[last - 1]].to(place, kind)
+            block = torch.zeros(last - first, width, flat.shape[1], dtype=kind, device=place)
+            block[real] = flat
+            similarity = (tokens @ block.flatten(0, 1).T).view(len(tokens), last - first, width)  # (t, p, m)
+            if not real.all():
+                similarity.masked_fill_(~real, -torch.inf)
+            best = similarity.amax(-1).float()  # (t, p)
+            scores[:, first:last].index_add_(0, owner, best.masked_fill(best == -torch.inf, 0.0))
+        first = last
+    return scores
+
+
+def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k: int = 100) -> Run:
+    """Rank the passages of an index for each question by exact MaxSim.
+
+    Every query token counts once; equal scores are ordered by passage id, and the metrics treat them as ties.
+    """
+    names, run = list(queries), {}
+    for start in range(0, len(names), 256):
+        part = names[start : start + 256]
+        scores = score(index, encoder.encode([queries[name] for name in part]))
+        run.update(_top(part, index.ids, scores, k))
+    return run
+
+
+def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) -> Run:
+    """Rank passages by BM25 (bm25s, its default k1 = 1.5 and b = 0.75, Lucene variant).
+
+    Text is lower-cased and split at everything that is not a letter, digit or mark; no stemming, no stop words,
+    for every language alike. Passages that share no word with the question are not returned.
+    """
+    import bm25s
+
+    names = sorted(passages)
+    corpus = [_terms(passages[name]) for name in names]
+    engine = bm25s.BM25()
+    engine.index(corpus, show_progress=False)
+    run = {}
+    for query, text in queries.items():
+        known = [term for term in _terms(text) if term in engine.vocab_dict]
+        scores = torch.from_numpy(engine.get_scores(known)) if known else torch.zeros(len(names))
+        (found,) = _top([query], names, scores[None].float(), k).values()
+        run[query] = [(passage, value) for passage, value in found if value > 0]
+    return run
+
+
+def _terms(text: str) -> list[str]:
+    cut = "".join(c if c.isalnum() or not c.isascii() else " " for c in fold(text))
+    return [word for word in words(cut) if any(c.isalnum() for c in word)]
+
+
+def _top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:
+    """The k best passages of each row; a tie at the end of the list is kept whole, so that metrics can see it."""
+    run = {}
+    for query, row in zip(queries, scores.cpu(), strict=True):
+        last = row.topk(min(k, len(row))).values[-1] if len(row) else 0.0
+        chosen = (row >= last).nonzero()[:, 0].tolist()
+        found = [(ids[i], float(row[i])) for i in chosen]
+        run[query] = sorted(found, key=lambda pair: (-pair[1], pair[0]))
+    return run

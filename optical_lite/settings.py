@@ -1,0 +1,201 @@
+"""Settings: the one place for profile, seed, device, threads and folders.
+
+Everything that changes how fast or how large a run is comes from here, so that a notebook, the command
+line and a test run the same code. Each value has an environment variable:
+
+==========================  ==========================================================
+``OPTICAL_LITE_PROFILE``    ``smoke``, ``pocket`` (default), ``real`` or ``paper``
+``OPTICAL_LITE_SEED``       integer, default 0
+``OPTICAL_LITE_THREADS``    integer, default: the processors this process may use
+``OPTICAL_LITE_DEVICE``     ``auto`` (default), ``cpu``, ``cuda``, ``mps``
+``OPTICAL_LITE_CACHE``      downloads, default ``~/.cache/optical_lite``
+``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.sources`
+==========================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "data"
+FIGURES = ROOT / "figures"
+PROFILES = ("smoke", "pocket", "real", "paper")
+PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong. One line: what we got, what we expected, how to mend it.
+
+    The command line prints it without a traceback and ends with exit code 2.
+    """
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of this process.
+
+    Attributes
+    ----------
+    profile : one of :data:`PROFILES`
+    seed : seed of every random generator
+    threads : CPU threads for torch
+    device : ``"cpu"``, ``"cuda"`` or ``"mps"``, or ``"auto"`` until torch is asked
+    cache : folder for downloads
+    mirror : folder with a local copy of the real data, or None
+    """
+
+    profile: str
+    seed: int
+    threads: int
+    device: str
+    cache: Path
+    mirror: Path | None
+
+
+def _integer(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.lstrip("-").isdigit():
+        raise InputError(f"{name}: got {text!r}, expected an integer; unset it or give a number")
+    return int(text)
+
+
+@functools.cache
+def get() -> Settings:
+    """Read the settings from the environment, once per process."""
+    profile = os.environ.get("OPTICAL_LITE_PROFILE", "pocket")
+    if profile not in PROFILES:
+        raise InputError(f"OPTICAL_LITE_PROFILE: got {profile!r}, expected one of {', '.join(PROFILES)}")
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    mirror = os.environ.get("OPTICAL_LITE_MIRROR")
+    cache = os.environ.get("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
+    return Settings(
+        profile=profile,
+        seed=_integer("OPTICAL_LITE_SEED", 0),
+        threads=max(1, _integer("OPTICAL_LITE_THREADS", available)),
+        device=os.environ.get("OPTICAL_LITE_DEVICE", "auto"),
+        cache=Path(cache).expanduser(),
+        mirror=Path(mirror).expanduser().resolve() if mirror else None,
+    )
+
+
+@functools.cache
+def device() -> str:
+    """The torch device of this process; the first call also sets torch's threads."""
+    import torch
+
+    torch.set_num_threads(get().threads)
+    wanted = get().device
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not usable.get(wanted, False):
+        raise InputError(
+            f"OPTICAL_LITE_DEVICE: got {wanted!r}, expected one that works here: "
+            f"auto, {', '.join(name for name, works in usable.items() if works)}"
+        )
+    return wanted
+
+
+@functools.cache
+def bf16_is_faster() -> bool:
+    """Measure whether a bfloat16 matrix product beats float32 on this device.
+
+    Processors without bfloat16 instructions emulate it: on one AVX2 machine it ran 70 times *slower*
+    than float32, on another with AMX 4 times faster. So it is measured, never assumed (about 30 ms).
+    """
+    import torch
+
+    place = device()
+    if place == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if place != "cpu":
+        return False
+    seconds = {}
+    for kind in (torch.float32, torch.bfloat16):
+        x, y = torch.ones(128, 384, dtype=kind), torch.ones(384, 384, dtype=kind)
+        x @ y  # the first product pays for set-up
+        start = time.perf_counter()
+        x @ y
+        seconds[kind] = time.perf_counter() - start
+    return seconds[torch.bfloat16] < 0.7 * seconds[torch.float32]
+
+
+def seed_everything(seed: int | None = None) -> int:
+    """Seed Python, NumPy and torch; return the seed used."""
+    import numpy as np
+    import torch
+
+    seed = get().seed if seed is None else seed
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    return seed
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide results."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def commit() -> str:
+    """The commit of the working copy, with ``+changes`` where it differs, or ``unknown``."""
+    try:
+        where = ["git", "-C", str(ROOT)]
+        head = subprocess.run([*where, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+        changed = subprocess.run([*where, "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.strip()[:12] + ("+changes" if changed.strip() else "")
+
+
+def environment() -> dict:
+    """What a run records about where it ran: versions, device, threads, commit."""
+    return {
+        "versions": versions(),
+        "device": device(),
+        "threads": get().threads,
+        "bf16": bf16_is_faster(),
+        "machine": platform.machine(),
+        "commit": commit(),
+    }
+
+
+def banner() -> None:
+    """Print what a reader needs to compare a notebook's numbers with their own."""
+    s = get()
+    seed_everything()
+    print(f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads}")
+    print(" | ".join(f"{name} {version}" for name, version in versions().items()))
+
+
+def write_atomic(path: str | Path, content: str | bytes) -> Path:
+    """Write a file so that a reader sees the old content or the new, never half of it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.replace(part, path)
+    return path
+
+
+def write_json(path: str | Path, value: object) -> Path:
+    """Write JSON with :func:`write_atomic`, for people to read (indented, UTF-8)."""
+    return write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,43 @@
+"""Tests run offline, with small steps, and write only to temporary folders."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+OFFLINE = Path(__file__).parent / "offline"
+os.environ["PYTHONPATH"] = str(OFFLINE) + os.pathsep + os.environ.get("PYTHONPATH", "")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OPTICAL_LITE_PROFILE"] = "smoke"
+os.environ["OPTICAL_LITE_CACHE"] = tempfile.mkdtemp(prefix="optical_lite_")
+sys.path.insert(0, str(OFFLINE))
+
+import sitecustomize as guard  # noqa: E402
+
+if Path(guard.__file__).parent != OFFLINE:  # another sitecustomize came first: load ours by hand
+    exec(compile((OFFLINE / "sitecustomize.py").read_text(), "sitecustomize", "exec"))  # noqa: S102
+
+import pytest  # noqa: E402
+
+from optical_lite import settings  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def teacher():
+    from optical_lite.encoder import teacher
+
+    return teacher()
+
+
+@pytest.fixture(scope="session")
+def student(teacher):
+    from optical_lite import pocket, vocabulary
+
+    return vocabulary.extend(teacher, pocket.bitext("sw"))
+
+
+@pytest.fixture
+def mirror():
+    if settings.get().mirror is None or not settings.get().mirror.is_dir():
+        pytest.skip("real data: set OPTICAL_LITE_MIRROR to a folder with the published data sets")
+    return settings.get().mirror

@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from optical_lite.corpora import Bitext, Collection, language, read_beir, read_bitext, words
+from optical_lite.settings import InputError
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_own_bitext(tmp_path):
+    pairs = read_bitext(write(tmp_path / "x.tsv", "\ufeffmaji\twater\r\nmoto\tfire\r\n"), "luo").pairs
+    assert pairs == (("maji", "water"), ("moto", "fire"))
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("maji\twater\nmoto\n", "line 2: got 1 columns, expected 2"),
+        ("maji\twater\tL'eau\n", "line 1: got 3 columns"),
+        ("\twater\n", "empty source side"),
+        ("maji\t \n", "empty English side"),
+        ("", "line 1: got 1 columns"),
+        ("caf\xe9\tcoffee\n".encode("latin-1"), "byte 0xe9 at offset 3, expected UTF-8"),
+    ],
+)
+def test_bad_bitext_is_named(tmp_path, content, text):
+    with pytest.raises(InputError, match=text):
+        read_bitext(write(tmp_path / "x.tsv", content), "sw")
+
+
+def test_missing_file_and_odd_language(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_bitext(tmp_path / "none.tsv", "sw")
+    with pytest.raises(InputError, match="got 'Swahili!'"):
+        read_bitext(write(tmp_path / "x.tsv", "maji\twater\n"), "Swahili!")
+    with pytest.raises(InputError, match="expected one of sw, so"):
+        language("klingon")
+
+
+def test_clean_counts_what_it_drops():
+    pairs = (("Maji", "water"), ("maji", "Water"), ("OK", "ok"), ("", "x"), ("moto", "fire"))
+    clean = Bitext("x", "sw", "en", pairs).clean(without=["FIRE"])
+    assert clean.pairs == (("Maji", "water"),)
+    assert clean.notes["dropped"] == {"empty": 1, "untranslated": 1, "repeated": 1, "held out": 1}
+
+
+def test_bitexts_of_two_languages_do_not_add_up():
+    with pytest.raises(InputError, match="so-en added to sw-en"):
+        Bitext("x", "sw", "en", ()) + Bitext("y", "so", "en", ())
+
+
+def test_words_keep_devanagari_whole():
+    assert words("आजारी व्यक्ती.") == ["आजारी", "व्यक्ती", "."]
+    assert words("(l'eau) mwana-wa 3.5!") == ["(", "l'eau", ")", "mwana-wa", "3.5", "!"]
+    assert words("...") == [".", ".", "."]
+
+
+def beir(folder, corpus=None, qrels="query-id\tcorpus-id\tscore\nq1\tp1\t1\n"):
+    write(folder / "corpus.jsonl", corpus or json.dumps({"_id": "p1", "title": "Water", "text": "is wet"}) + "\n")
+    write(folder / "queries.jsonl", '{"_id": "q1", "text": "maji?", "translation": "water?"}\n{"_id": "q2", "text": "unjudged"}\n')
+    write(folder / "qrels" / "test.tsv", qrels)
+    return folder
+
+
+def test_beir_folder(tmp_path):
+    data = read_beir(beir(tmp_path / "mine"), "sw")
+    assert data == Collection("mine", "sw", {"p1": "Water is wet"}, {"q1": "maji?"}, {"q1": {"p1": 1}}, {"q1": "water?"})
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"corpus": '{"_id": "p1"}\n'}, r"corpus.jsonl, line 1.*_id"),
+        ({"corpus": "not json\n"}, "line 1"),
+        ({"qrels": "q1\tp1\n"}, "expected query-id"),
+        ({"qrels": "q1\tp9\t1\n"}, "'p9'"),
+        ({"qrels": "q1\tp1\t0\n"}, "1 queries without a relevant passage"),
+    ],
+)
+def test_bad_beir_folder_is_named(tmp_path, change, text):
+    with pytest.raises(InputError, match=text):
+        read_beir(beir(tmp_path / "mine", **change))

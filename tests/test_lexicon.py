@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from optical_lite import pocket
+from optical_lite.lexicon import NULL, ibm1, word_lexicon
+
+PAIRS = [
+    (["nyumba", "kubwa"], ["big", "house"]),
+    (["nyumba"], ["the", "house"]),
+    (["mti", "kubwa", "mti"], ["big", "tree", "tree", "big"]),
+    (["mti"], ["tree"]),
+]
+
+
+def plain_ibm1(pairs, iterations):
+    """IBM Model 1 as the textbook writes it, with dictionaries."""
+    t = {}
+    for f, e in pairs:
+        for x in [NULL, *f]:
+            for y in e:
+                t[x, y] = 1.0
+    for _ in range(iterations):
+        counts = dict.fromkeys(t, 0.0)
+        for f, e in pairs:
+            for y in e:
+                whole = sum(t[x, y] for x in [NULL, *f])
+                for x in [NULL, *f]:
+                    counts[x, y] += t[x, y] / whole
+        totals = {}
+        for (x, _), c in counts.items():
+            totals[x] = totals.get(x, 0.0) + c
+        t = {(x, y): c / totals[x] for (x, y), c in counts.items()}
+    return t
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 7])
+def test_agrees_with_the_textbook(iterations):
+    lexicon = ibm1(PAIRS, iterations, least=0.0)
+    expected = plain_ibm1(PAIRS, iterations)
+    for (x, y), p in expected.items():
+        assert lexicon.table[lexicon.source.index(x), lexicon.target.index(y)] == pytest.approx(p, abs=1e-12)
+
+
+def test_rows_are_probabilities():
+    lexicon = word_lexicon(pocket.bitext("sw"))
+    np.testing.assert_allclose(np.asarray(lexicon.table.sum(1)).ravel(), 1, atol=0.02)  # tiny entries were dropped
+
+
+def test_translations_of_common_words():
+    lexicon = word_lexicon(pocket.bitext("sw"))
+    assert [lexicon.translations(w, 1)[0][0] for w in ("daktari", "maji", "soko")] == ["doctor", "water", "market"]
+    assert lexicon.translations("Nairobi") == []
+    assert lexicon.translate("Daktari Kombo") == "doctor Kombo"
+
+
+def test_no_pairs_give_an_empty_lexicon():
+    assert ibm1([]).translations("maji") == []

@@ -1,0 +1,86 @@
+import pytest
+import torch
+
+from optical_lite import losses
+from optical_lite.cost import cosine_cost
+from optical_lite.settings import InputError
+from optical_lite.transport import solve
+
+
+def batch(dtype=torch.float64, seed=0):
+    torch.manual_seed(seed)
+    S, H = (torch.nn.functional.normalize(torch.randn(3, k, 6, dtype=dtype), dim=-1) for k in (4, 5))
+    source = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0]], dtype=torch.bool)
+    target = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]], dtype=torch.bool)
+    return S.requires_grad_(), H, source, target
+
+
+def test_loss_is_the_inner_product_of_plan_and_cost():
+    S, H, source, target = batch()
+    loss, plan = losses.transport_loss(S, H, source, target, epsilon=0.1)
+    by_hand = sum((plan.plan[k] * cosine_cost(S, H)[k]).sum() for k in range(3)) / 3
+    assert loss.item() == pytest.approx(by_hand.item())
+    assert loss.item() == pytest.approx(plan.cost.mean().item())
+
+
+def test_gradient_is_that_of_the_regularised_cost():
+    """Envelope theorem: with the plan held constant, dL/dS is the gradient of the optimal regularised value."""
+    S, H, source, target = batch()
+    settings = {"epsilon": 0.1, "max_iterations": 20_000}
+    S0 = S.detach().clone()
+
+    def value(x):
+        C = cosine_cost(x, H)
+        a = source / source.sum(1, keepdim=True)
+        b = target / target.sum(1, keepdim=True)
+        T = solve(C, a, b, epsilon=0.1, max_iterations=20_000, tolerance=1e-12).plan
+        entropy = -torch.where(T > 0, T * (T.clamp_min(1e-300).log() - 1), 0.0).sum()
+        return ((T * C).sum() - 0.1 * entropy) / 3
+
+    loss, _ = losses.transport_loss(S, H, source, target, **settings)
+    loss.backward()
+    for i, j, k in ((0, 0, 0), (0, 3, 5), (1, 2, 1), (2, 0, 4)):
+        step = torch.zeros_like(S0)
+        step[i, j, k] = 1e-5
+        slope = (value(S0 + step) - value(S0 - step)) / 2e-5
+        assert S.grad[i, j, k].item() == pytest.approx(slope.item(), abs=2e-4)
+
+
+def test_gradcheck_with_the_plan_fixed():
+    S, H, source, target = batch()
+    _, plan = losses.transport_loss(S, H, source, target)
+    assert torch.autograd.gradcheck(lambda x: (plan.plan * cosine_cost(x, H)).sum((1, 2)).mean(), (S,))
+
+
+def test_padding_gets_no_gradient_and_empty_sides_do_no_harm():
+    S, H, source, target = batch()
+    target[1] = False
+    loss, plan = losses.transport_loss(S, H, source, target)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert (S.grad[~source] == 0).all()
+    assert (S.grad[1] == 0).all()
+    assert (plan.plan[1] == 0).all()
+
+
+def test_identical_sides_cost_nothing_and_greedy_is_a_lower_bound():
+    S, H, source, target = batch()
+    loss, _ = losses.transport_loss(H, H, target, target, method="exact")
+    assert loss.item() == pytest.approx(0, abs=1e-9)
+    assert losses.sentence_loss(H, H, target, target).item() == pytest.approx(0, abs=1e-9)
+    exact, _ = losses.transport_loss(S, H, source, target, method="exact")
+    assert losses.greedy_loss(S, H, source, target) <= exact + 1e-9
+
+
+@pytest.mark.parametrize("name", ["greedy_loss", "sentence_loss"])
+def test_other_losses_ignore_padding(name):
+    S, H, source, target = batch()
+    before = getattr(losses, name)(S, H, source, target).item()
+    H2 = H.clone()
+    H2[~target] = 7.0
+    assert getattr(losses, name)(S, H2, source, target).item() == pytest.approx(before)
+
+
+def test_unknown_loss():
+    with pytest.raises(InputError, match="transport, greedy, sentence"):
+        losses.check_loss("hinge")

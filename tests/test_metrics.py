@@ -1,0 +1,89 @@
+import itertools
+import random
+
+import ir_measures
+import pytest
+
+from optical_lite import metrics
+from optical_lite.settings import InputError
+
+
+def case(seed, ties, queries=20, passages=30):
+    draw = random.Random(seed)
+    qrels, run = {}, {}
+    for q in range(queries):
+        names = [f"p{i}" for i in range(passages)]
+        qrels[f"q{q}"] = {p: draw.choice([0, 0, 0, 1, 2]) for p in draw.sample(names, 12)} | {"p0": 1}
+        score = (lambda: float(draw.randint(1, 4))) if ties else draw.random
+        run[f"q{q}"] = [(p, score()) for p in draw.sample(names, draw.randint(1, passages))]
+    return run, qrels
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_agrees_with_ir_measures(ties):
+    run, qrels = case(1, ties)
+    pairs = {"mrr@10": "RR@10", "mrr": "RR", "map": "AP", "map@10": "AP@10", "ndcg@10": "nDCG@10", "ndcg": "nDCG", "r@5": "R@5", "r@100": "R@100", "p@10": "P@10"}
+    if ties:
+        del pairs["mrr@10"]  # not trec_eval's: its provider orders ties in a way of its own
+    ours = metrics.per_query(run, qrels, list(pairs), ties="trec")
+    ranked = {q: dict(r) for q, r in run.items()}
+    for mine, theirs in pairs.items():
+        for value in ir_measures.iter_calc([ir_measures.parse_measure(theirs)], qrels, ranked):
+            assert ours[mine][value.query_id] == pytest.approx(value.value, abs=1e-9), (mine, value.query_id)
+
+
+@pytest.mark.parametrize("name", ["mrr@2", "mrr", "map", "map@3", "ndcg@3", "r@2", "p@3"])
+@pytest.mark.parametrize("seed", range(6))
+def test_expected_value_equals_the_mean_over_all_orders(name, seed):
+    draw = random.Random(seed)
+    ranking = [(f"p{i}", float(draw.randint(1, 3))) for i in range(6)]
+    grades = {p: draw.choice([0, 1, 2]) for p, _ in ranking} | {"p1": 1, "missing": 1}
+    values = []
+    for order in itertools.permutations(range(6)):
+        broken = [(p, s + rank * 1e-6) for rank, (p, s) in zip(order, ranking, strict=True)]  # one order of the ties
+        values.append(metrics.per_query({"q": broken}, {"q": grades}, [name])[name]["q"])
+    assert metrics.per_query({"q": ranking}, {"q": grades}, [name])[name]["q"] == pytest.approx(sum(values) / len(values), abs=1e-9)
+
+
+def test_names_of_passages_do_not_matter():
+    tied = [("wrong", 1.0), ("right", 1.0), ("zebra", 1.0)]
+    value = metrics.per_query({"q": tied}, {"q": {"right": 1}}, ["mrr@10"])["mrr@10"]["q"]
+    assert value == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+
+
+def test_unanswered_queries_count_as_zero():
+    assert metrics.summary({"q": [("a", 1.0)]}, {"q": {"a": 1}, "r": {"a": 1}}, ["mrr@10"]) == {"mrr@10": 0.5}
+
+
+@pytest.mark.parametrize("name", ["r", "p", "mrr@0", "f1", "ndcg@x"])
+def test_unknown_metrics_are_named(name):
+    with pytest.raises(InputError, match=name):
+        metrics.summary({}, {"q": {"a": 1}}, [name])
+
+
+def test_queries_without_relevant_passages_are_refused():
+    with pytest.raises(InputError, match="'q' without a relevant passage"):
+        metrics.summary({}, {"q": {"a": 0}})
+
+
+def test_comparison_tells_noise_from_a_difference():
+    draw = random.Random(0)
+    base = {str(i): draw.random() for i in range(200)}
+    noise = metrics.compare({q: v + draw.gauss(0, 0.1) for q, v in base.items()}, base)
+    better = metrics.compare({q: v + 0.1 + draw.gauss(0, 0.1) for q, v in base.items()}, base)
+    assert noise.p > 0.05
+    assert noise.low < 0 < noise.high
+    assert better.p < 0.001
+    assert 0 < better.low < 0.1 < better.high < 0.2
+    same = metrics.compare(base, base)
+    assert (same.difference, same.p, same.wins, same.losses) == (0, 1, 0, 0)
+    with pytest.raises(InputError, match="200 and 1 queries"):
+        metrics.compare(base, {"0": 1.0})
+
+
+def test_p_values_are_uniform_without_a_difference():
+    ps = []
+    for seed in range(200):
+        draw = random.Random(seed)
+        ps.append(metrics.compare({str(i): draw.gauss(0, 1) for i in range(20)}, dict.fromkeys(map(str, range(20)), 0.0), draws=200).p)
+    assert 0.02 <= sum(p < 0.05 for p in ps) / 200 <= 0.1

@@ -1,0 +1,72 @@
+"""Readers of published data; they need a local copy of it (OPTICAL_LITE_MIRROR) and are skipped without."""
+
+import pytest
+
+from optical_lite import published
+from optical_lite.corpora import fold
+from optical_lite.settings import InputError
+
+pytestmark = pytest.mark.usefixtures("mirror")
+
+
+@pytest.mark.parametrize(("lang", "questions"), [("swa", 295), ("hau", 300), ("ibo", 409), ("yor", 253), ("twi", 486)])
+def test_afriqa_test_questions(lang, questions):
+    data = published.afriqa(lang)
+    assert len(data.queries) == questions
+    assert len(data.passages) == 3320
+    assert len({fold(t) for t in data.translations.values()}) > 0.9 * questions
+    assert all(text.strip() for text in [*data.queries.values(), *data.passages.values()])
+
+
+def test_afriqa_flags_count_shared_passages():
+    """The number of test questions whose passage is also in train or dev of some language."""
+    flags = published.afriqa("ibo").flags.values()
+    assert sum("passage-in-training" in f for f in flags) >= 102
+
+
+def test_afriqa_identical_and_containing_passages_are_relevant():
+    data = published.afriqa("ibo")
+    bodies = {name: fold(text) for name, text in data.passages.items()}
+    for grades in data.qrels.values():
+        assert len(grades) == len(set(grades)) >= 1
+    several = [grades for grades in data.qrels.values() if len(grades) > 1]
+    assert several
+    for grades in several:
+        longest = max((bodies[p] for p in grades), key=len)
+        assert all(bodies[p].split()[-4:] == [] or bodies[p].split()[-1] in longest for p in grades)
+
+
+def test_afriqa_without_gold_says_which_splits_have_it():
+    with pytest.raises(InputError, match="swa test"):
+        published.afriqa("swa", "train")
+    with pytest.raises(InputError, match="got language 'de'"):
+        published.afriqa("de")
+
+
+def test_bitexts():
+    assert len(published.mafand("sw")) == 30_782
+    assert len(published.ntrex("tl")) == 1_997
+    assert not any("\r" in side for pair in published.ntrex("tl").pairs for side in pair)
+    assert len(published.flores("mr", "dev")) == 997
+    assert len(published.flores("mr")) == 1_012
+    assert len(published.tico19("so")) == 3_071
+    assert not any("&lt;" in english for _, english in published.tico19("so").pairs)
+    assert len(published.afriqa_questions("twi", "dev")) > 0
+
+
+def test_training_pairs_hold_out_the_test_questions():
+    data = published.afriqa("swa")
+    bitext = published.training_bitext("swa", hold_out=data)
+    banned = {fold(text) for text in [*data.queries.values(), *data.translations.values()]}
+    assert not any(banned & {fold(a), fold(b)} for a, b in bitext.pairs)
+    assert len({(fold(a), fold(b)) for a, b in bitext.pairs}) == len(bitext)
+    assert bitext.notes["dropped"]["untranslated"] > 400
+
+
+def test_unknown_languages_are_named():
+    with pytest.raises(InputError, match="mafand: got language 'so', expected one of ha, ig, sw, yo, zu"):
+        published.mafand("so")
+    with pytest.raises(InputError, match="MAFAND or TICO-19"):
+        published.training_bitext("de")
+    with pytest.raises(InputError, match="got language 'xx'"):
+        published.training_bitext("xx")

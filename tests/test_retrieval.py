@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from optical_lite import pocket, retrieval
+from optical_lite.encoder import TokenBatch
+from optical_lite.retrieval import PassageIndex
+
+
+def random_batch(count, width, d=8, seed=0):
+    torch.manual_seed(seed)
+    vectors = torch.nn.functional.normalize(torch.randn(count, width, d), dim=-1)
+    lengths = torch.arange(count) % (width + 1)  # some texts are empty
+    mask = torch.arange(width) < lengths[:, None]
+    return vectors * mask[..., None], mask
+
+
+@pytest.mark.parametrize("block", [1, 500, 1 << 24])
+def test_blocked_scores_equal_the_readable_ones(monkeypatch, block):
+    monkeypatch.setattr(retrieval, "BLOCK", block)
+    monkeypatch.setattr(retrieval, "bf16_is_faster", lambda: False)
+    q, q_mask = random_batch(9, 5)
+    p, p_mask = random_batch(23, 11, seed=1)
+    order = p_mask.sum(1).argsort(stable=True)
+    p, p_mask = p[order].half().float(), p_mask[order]
+    index = PassageIndex([f"p{i}" for i in range(23)], p[p_mask].half(), p_mask.sum(1))
+    found = retrieval.score(index, TokenBatch(q, q_mask, q_mask.long(), []))
+    expected = retrieval.maxsim(q, q_mask, p, p_mask)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    loops = [
+        sum(max((float(q[i, s] @ p[j, t]) for t in range(11) if p_mask[j, t]), default=0.0) for s in range(5) if q_mask[i, s])
+        for i in range(9) for j in range(23)
+    ]  # fmt: skip
+    torch.testing.assert_close(expected.flatten(), torch.tensor(loops), atol=1e-5, rtol=0)
+
+
+def test_search_finds_a_passage_by_its_own_words(teacher):
+    passages = dict(list(pocket.passages().items())[:12])
+    index = PassageIndex.build(teacher, passages)
+    run = retrieval.search(index, teacher, {name: text[:80] for name, text in passages.items()}, k=5)
+    assert all(run[name][0][0] == name and len(run[name]) == 5 for name in passages)
+    assert all(run[name] == sorted(run[name], key=lambda pair: -pair[1]) for name in passages)
+
+
+def test_cache_gives_the_same_index(teacher):
+    passages = dict(list(pocket.passages().items())[:5])
+    built, first = PassageIndex.build(teacher, passages), PassageIndex.cached(teacher, passages)
+    second = PassageIndex.cached(teacher, passages)
+    assert built.ids == first.ids == second.ids
+    torch.testing.assert_close(first.vectors, second.vectors)
+    changed = PassageIndex.cached(teacher, {**passages, "new": "water"})
+    assert "new" in changed.ids
+
+
+def test_ties_at_the_cut_are_kept(teacher):
+    index = PassageIndex.build(teacher, {name: "The same words." for name in "abcd"} | {"e": "Other things entirely!"})
+    (ranking,) = retrieval.search(index, teacher, {"q": "the same words"}, k=2).values()
+    assert [name for name, _ in ranking] == ["a", "b", "c", "d"]
+    assert len({score for _, score in ranking}) == 1
+
+
+def test_bm25_agrees_with_the_formula():
+    """Lucene's BM25 with k1 = 1.5, b = 0.75, by hand."""
+    from math import log
+
+    texts = {"a": "maji safi maji", "b": "moto", "c": "maji ya moto sana leo"}
+    (ranking,) = retrieval.bm25(texts, {"q": "Maji!"}).values()
+    mean, found = (3 + 1 + 5) / 3, dict(ranking)
+    idf = log(1 + (3 - 2 + 0.5) / (2 + 0.5))
+    for name, count, size in (("a", 2, 3), ("c", 1, 5)):
+        assert found[name] == pytest.approx(idf * count / (count + 1.5 * (0.25 + 0.75 * size / mean)), rel=1e-5)
+    assert "b" not in found
+
+
+def test_bm25_with_unknown_words_returns_nothing():
+    assert retrieval.bm25({"a": "water"}, {"q": "maji", "empty": ""}) == {"q": [], "empty": []}

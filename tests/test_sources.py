@@ -1,0 +1,65 @@
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from optical_lite import settings, sources
+from optical_lite.settings import InputError
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A registry of one file, served from a local folder, with an empty cache and no mirror."""
+    content = "maji\twater\n".encode()
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "x.tsv").write_bytes(content)
+    source = sources.Source("toy", "owner/name", "0" * 40, "x.tsv", len(content), hashlib.sha256(content).hexdigest(), "CC0 1.0")
+    monkeypatch.setattr(sources, "registry", lambda: {("toy", "x.tsv"): source})
+    monkeypatch.setattr(sources, "ADDRESS", (tmp_path / "net").as_uri() + "/{path}")
+    where = dataclasses.replace(settings.get(), cache=tmp_path / "cache", mirror=None)
+    monkeypatch.setattr(sources, "get", lambda: where)
+    return tmp_path
+
+
+def test_download_is_verified_and_cached(served):
+    assert sources.read_text("toy", "x.tsv") == "maji\twater\n"
+    (served / "net" / "x.tsv").unlink()
+    assert sources.read_text("toy", "x.tsv") == "maji\twater\n"  # now from the cache
+    assert [Path(p).name for p in sources.fetch("toy")] == ["x.tsv"]
+
+
+@pytest.mark.parametrize(("content", "text"), [(b"maji", "got 4 bytes, expected 11"), (b"maji\tWATER\n", "changed content")])
+def test_bad_download_is_refused_and_nothing_is_written(served, content, text):
+    (served / "net" / "x.tsv").write_bytes(content)
+    with pytest.raises(InputError, match=text):
+        sources.read("toy", "x.tsv")
+    assert not (served / "cache").exists()
+
+
+def test_tampered_cache_is_refused(served):
+    sources.read("toy", "x.tsv")
+    (served / "cache" / "owner__name" / "x.tsv").write_bytes(b"maji\tWATER\n")
+    with pytest.raises(InputError, match="changed content"):
+        sources.read("toy", "x.tsv")
+
+
+def test_missing_file_names_the_mirror(served):
+    (served / "net" / "x.tsv").unlink()
+    with pytest.raises(InputError, match="OPTICAL_LITE_MIRROR"):
+        sources.read("toy", "x.tsv")
+
+
+def test_unknown_names():
+    with pytest.raises(InputError, match=r"sources\.tsv"):
+        sources.read("afriqa", "nothing.json")
+    with pytest.raises(InputError, match="afriqa, flores, mafand, ntrex, tico19"):
+        sources.paths("squad")
+
+
+def test_registry_is_well_formed():
+    for source in sources.registry().values():
+        assert len(source.commit) == 40
+        assert len(source.sha256) == 64
+        assert source.bytes > 0
+        assert source.licence.startswith("CC")

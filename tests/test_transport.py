@@ -1,0 +1,149 @@
+import itertools
+import math
+
+import numpy as np
+import ot
+import pytest
+import torch
+
+from optical_lite.settings import InputError
+from optical_lite.transport import METHODS, solve
+
+
+def problems(batch=12, n=9, m=7, dtype=torch.float64, seed=0):
+    """Ragged random problems: cost (B, n, m), marginals with zeros on padding."""
+    draw = torch.Generator().manual_seed(seed)
+    cost = torch.rand(batch, n, m, dtype=dtype, generator=draw) * 1.5
+    a, b = torch.zeros(batch, n, dtype=dtype), torch.zeros(batch, m, dtype=dtype)
+    for i in range(batch):
+        rows, columns = 1 + i % n, 1 + (3 * i) % m
+        a[i, :rows] = torch.rand(rows, dtype=dtype, generator=draw) + 0.1
+        b[i, :columns] = torch.rand(columns, dtype=dtype, generator=draw) + 0.1
+    return cost, a / a.sum(1, keepdim=True), b / b.sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize("method", ["log", "scaling"])
+@pytest.mark.parametrize("epsilon", [1.0, 0.1, 0.05])
+def test_sinkhorn_agrees_with_pot(method, epsilon):
+    cost, a, b = problems()
+    found = solve(cost, a, b, epsilon=epsilon, method=method, max_iterations=20_000, tolerance=1e-10)
+    assert found.converged.all()
+    for i in range(len(cost)):
+        rows, columns = a[i] > 0, b[i] > 0
+        block = cost[i][rows][:, columns].numpy()
+        expected = ot.sinkhorn(
+            a[i, rows].numpy(), b[i, columns].numpy(), block, epsilon, method="sinkhorn_log", stopThr=1e-12, numItermax=50_000
+        )
+        np.testing.assert_allclose(found.plan[i][rows][:, columns], expected, atol=1e-8)
+
+
+def test_exact_agrees_with_pot_and_bounds_every_other_plan():
+    cost, a, b = problems()
+    exact = solve(cost, a, b, method="exact")
+    blurred = solve(cost, a, b, epsilon=0.05, tolerance=1e-9, max_iterations=5000)
+    for i in range(len(cost)):
+        rows, columns = a[i] > 0, b[i] > 0
+        expected = ot.emd2(a[i, rows].numpy(), b[i, columns].numpy(), cost[i][rows][:, columns].numpy())
+        assert exact.cost[i].item() == pytest.approx(expected, abs=1e-9)
+    assert (exact.cost <= blurred.cost + 1e-7).all()
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+def test_exact_agrees_with_brute_force(n):
+    """With equal uniform masses some permutation is optimal (Birkhoff)."""
+    cost = torch.rand(1, n, n, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
+    a = torch.full((1, n), 1 / n, dtype=torch.float64)
+    best = min(sum(cost[0, i, j].item() for i, j in enumerate(p)) / n for p in itertools.permutations(range(n)))
+    assert solve(cost, a, a, method="exact").cost.item() == pytest.approx(best, abs=1e-12)
+    assert solve(cost, a, a, epsilon=0.002, max_iterations=50_000).cost.item() == pytest.approx(best, abs=5e-3)
+
+
+def test_small_problem_by_brute_force_over_the_entropic_objective():
+    """A 2 x 2 plan with fixed marginals has one free number: search it on a fine grid."""
+    cost = torch.tensor([[[0.1, 0.9], [0.7, 0.3]]], dtype=torch.float64)
+    a, b, epsilon = torch.tensor([[0.6, 0.4]], dtype=torch.float64), torch.tensor([[0.3, 0.7]], dtype=torch.float64), 0.2
+    x = torch.linspace(1e-9, 0.3 - 1e-9, 400_001, dtype=torch.float64)
+    plans = torch.stack([x, 0.6 - x, 0.3 - x, 0.1 + x])
+    value = (plans * cost.flatten()[:, None]).sum(0) + epsilon * (plans * (plans.log() - 1)).sum(0)
+    found = solve(cost, a, b, epsilon=epsilon, tolerance=1e-12, max_iterations=10_000)
+    assert found.plan[0, 0, 0].item() == pytest.approx(x[value.argmin()].item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_both_marginals_hold_and_padding_stays_empty(method):
+    cost, a, b = problems(dtype=torch.float32)
+    cost[:, a.shape[1] - 1, :] = torch.where(a[:, -1:] > 0, cost[:, -1], torch.inf)  # rubbish on padding is ignored
+    found = solve(cost, a, b, epsilon=0.1, method=method, max_iterations=5000, tolerance=1e-4)
+    assert found.converged.all()
+    assert (found.marginal_error <= 1e-4).all()
+    assert (found.plan >= 0).all()
+    assert (found.plan[(a == 0)[:, :, None].expand_as(found.plan)] == 0).all()
+    assert (found.plan[(b == 0)[:, None, :].expand_as(found.plan)] == 0).all()
+    torch.testing.assert_close(found.plan.sum(2), a, atol=2e-4, rtol=0)
+    torch.testing.assert_close(found.plan.sum(1), b, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_empty_problem_is_the_zero_plan_and_does_not_disturb_the_others(method):
+    cost, a, b = problems(dtype=torch.float32)
+    alone = solve(cost, a, b, epsilon=0.1, method=method)
+    a[3], b[3] = 0, 0
+    found = solve(cost, a, b, epsilon=0.1, method=method)
+    assert (found.plan[3] == 0).all()
+    keep = torch.arange(len(cost)) != 3
+    torch.testing.assert_close(found.plan[keep], alone.plan[keep])
+    assert torch.isfinite(found.plan).all()
+
+
+def test_each_problem_stops_on_its_own():
+    cost, a, b = problems()
+    both = solve(cost, a, b, epsilon=0.02, max_iterations=3000)
+    assert len(set(both.iterations.tolist())) > 1
+    for i in range(len(cost)):
+        one = solve(cost[i : i + 1], a[i : i + 1], b[i : i + 1], epsilon=0.02, max_iterations=3000)
+        torch.testing.assert_close(one.plan[0], both.plan[i])
+        assert one.iterations[0] == both.iterations[i]
+
+
+def test_too_few_iterations_are_admitted():
+    cost, a, b = problems()
+    found = solve(cost, a, b, epsilon=0.005, max_iterations=5, tolerance=1e-9)
+    assert not found.converged.all()
+    assert (found.marginal_error[~found.converged] > 1e-9).all()
+
+
+def test_scaling_underflows_where_log_does_not():
+    """exp(-1 / 0.005) is below the smallest float32: rows of the kernel vanish."""
+    cost = torch.tensor([[[1.0, 1.2], [1.1, 1.0]]])
+    half = torch.tensor([[0.5, 0.5]])
+    broken = solve(cost, half, half, epsilon=0.005, method="scaling")
+    assert not broken.converged.any()
+    assert torch.isinf(broken.marginal_error).all()
+    assert solve(cost, half, half, epsilon=0.005, method="log").converged.all()
+
+
+def test_the_plan_is_a_constant_for_autograd():
+    cost, a, b = problems()
+    cost.requires_grad_()
+    found = solve(cost, a, b)
+    assert not found.plan.requires_grad
+    (found.plan * cost).sum().backward()
+    torch.testing.assert_close(cost.grad, found.plan)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda c, a, b: (c[0], a, b, {}), "add a batch dimension"),
+        (lambda c, a, b: (c, b, a, {}), "expected"),
+        (lambda c, a, b: (c, -a, b, {}), "negative mass"),
+        (lambda c, a, b: (c, 2 * a, b, {}), "sums differ"),
+        (lambda c, a, b: (c * math.nan, a, b, {}), "NaN"),
+        (lambda c, a, b: (c, a, b, {"epsilon": 0.0}), "method='exact'"),
+        (lambda c, a, b: (c, a, b, {"method": "magic"}), "log, scaling, exact"),
+    ],
+)
+def test_wrong_input_is_named(change, text):
+    cost, a, b, options = change(*problems())
+    with pytest.raises(InputError, match=text):
+        solve(cost, a, b, **options)
