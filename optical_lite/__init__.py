@@ -6,7 +6,8 @@
     ol.pocket, ol.published, ol.corpora       # data
     ol.cost, ol.transport, ol.losses          # the method
     ol.encoder, ol.lexicon, ol.vocabulary     # models
-    ol.distill, ol.retrieval, ol.metrics      # training and evaluation
+    ol.distill, ol.runs                       # training
+    ol.retrieval, ol.metrics                  # evaluation
     ol.plots, ol.check                        # figures, exercise checks
 """
 
@@ -17,7 +18,7 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "settings", "sources", "corpora", "pocket", "published", "cost", "transport", "encoder", "lexicon", "vocabulary",
-    "losses", "distill", "retrieval", "metrics", "plots", "demo", "check",
+    "losses", "distill", "runs", "retrieval", "metrics", "plots", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "distill"}
 __all__ = [*MODULES, *SHORT]

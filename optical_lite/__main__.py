@@ -35,28 +35,41 @@ def check(args: argparse.Namespace) -> dict:
         found = settings.versions()
         missing = [name for name, version in found.items() if version == "missing"]
         if missing:
-            raise InputError(f"got no {', '.join(missing)}, expected every package; run: pip install -r requirements-lock.txt")
+            raise InputError(
+                f"got no {', '.join(missing)}, expected every package; run: pip install -r requirements-lock.txt"
+            )
         return ", ".join(f"{name} {version}" for name, version in found.items())
 
     def python() -> str:
         if not (3, 11) <= sys.version_info[:2] < (3, 14):
-            raise InputError(f"got Python {sys.version.split()[0]}, expected 3.11 to 3.13; recreate .venv with python3.11")
+            raise InputError(
+                f"got Python {sys.version.split()[0]}, expected 3.11 to 3.13; recreate .venv with python3.11"
+            )
         return sys.version.split()[0]
 
     def bundled() -> str:
         problems = pocket.validate()
         if problems:
-            raise InputError(f"got {len(problems)} problems, first: {problems[0]}; restore data/ with: git checkout data")
+            raise InputError(
+                f"got {len(problems)} problems, first: {problems[0]}; restore data/ with: git checkout data"
+            )
         return f"{len(pocket.bitext('sw'))} sentences, {len(pocket.passages())} passages, no problem found"
 
     def real() -> str:
         places = [settings.get().mirror, settings.get().cache]
         have = sum(any(p and (p / s.local).exists() for p in places) for s in sources.registry().values())
-        return f"{have} of {len(sources.registry())} files here (the rest are downloaded by: python -m optical_lite fetch NAME)"
+        return f"{have} of {len(sources.registry())} files here (for the rest: python -m optical_lite fetch NAME)"
+
+    def device() -> str:
+        speed = "faster" if settings.bf16_is_faster() else "not faster"
+        return f"{settings.device()}, {settings.get().threads} threads, bf16 {speed} than float32"
 
     row("python", python)
     row("packages", packages)
-    row("device", lambda: f"{settings.device()}, {settings.get().threads} threads, bf16 {'faster' if settings.bf16_is_faster() else 'not faster'}")
+    row(
+        "device",
+        device,
+    )
     row("model", lambda: f"{default_model_folder().parent.name}, sha256 {DEFAULT_SHA256[:12]}... as expected")
     row("pocket data", bundled)
     row("real data", real)
@@ -82,7 +95,9 @@ def fetch(args: argparse.Namespace) -> dict:
     for name in args.dataset:
         files = sources.fetch(name)
         found[name] = [str(path) for path in files]
-        print(f"{name}: {len(files)} files verified; licence {sources.registry()[name, sources.paths(name)[0]].licence}")
+        print(
+            f"{name}: {len(files)} files verified; licence {sources.registry()[name, sources.paths(name)[0]].licence}"
+        )
     return found
 
 
@@ -106,7 +121,10 @@ def train(args: argparse.Namespace) -> dict:
     student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill)
     run = distill.distill(student, english, bitext, config, args.out, progress=not args.quiet)
     found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    print(f"{run}: {len(bitext):,} pairs, {found['steps']} steps, transport cost {found['loss_first']:.4f} -> {found['loss_last']:.4f}")
+    print(
+        f"{run}: {len(bitext):,} pairs, {found['steps']} steps, "
+        f"loss {found['loss_first']:.4f} -> {found['loss_last']:.4f}"
+    )
     return {"run": str(run), **found}
 
 
@@ -116,8 +134,8 @@ def evaluate(args: argparse.Namespace) -> dict:
 
     from . import metrics, pocket, published, retrieval
     from .corpora import read_beir
-    from .distill import load_student
     from .encoder import Encoder
+    from .runs import load_student
 
     student = load_student(args.run)
     config = json.loads((Path(args.run) / "config.json").read_text(encoding="utf-8"))
@@ -129,11 +147,16 @@ def evaluate(args: argparse.Namespace) -> dict:
     elif Path(args.collection).is_dir():
         data = read_beir(args.collection, lang)
     else:
-        raise InputError(f"collection: got {args.collection!r}, expected pocket, afriqa or a BEIR folder; check the path")
+        raise InputError(
+            f"collection: got {args.collection!r}, expected pocket, afriqa or a BEIR folder; check the path"
+        )
     english = Encoder.load(config["teacher"]["name"])
     index = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
     found = metrics.summary(retrieval.search(index, student, data.queries), data.qrels)
-    print(f"{args.run} on {data.name} ({lang}, {len(data.queries)} questions): " + ", ".join(f"{k} {v:.3f}" for k, v in found.items()))
+    print(
+        f"{args.run} on {data.name} ({lang}, {len(data.queries)} questions): "
+        + ", ".join(f"{k} {v:.3f}" for k, v in found.items())
+    )
     return {"metrics": found, "queries": len(data.queries), "run": str(args.run), "collection": data.name}
 
 
@@ -147,7 +170,12 @@ def parser() -> argparse.ArgumentParser:
 
     def add(function, example: str) -> argparse.ArgumentParser:
         text = function.__doc__.strip()
-        sub = commands.add_parser(function.__name__, help=text.splitlines()[0], description=text, epilog=f"example: python -m optical_lite {example}")
+        sub = commands.add_parser(
+            function.__name__,
+            help=text.splitlines()[0],
+            description=text,
+            epilog=f"example: python -m optical_lite {example}",
+        )
         sub.add_argument("--json", metavar="PATH", help="also write the result as JSON")
         sub.set_defaults(function=function, exit=0)
         return sub

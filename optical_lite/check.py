@@ -8,36 +8,36 @@ notebook 01.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import torch
 
-from .cost import cosine_cost, idf_table, uniform_marginal, weighted_marginal
+from .cost import cosine_cost, idf_table, weighted_marginal
 from .metrics import per_query
+from .transport import solve
 
 
 class NotYet(Exception):
     """Why an answer is not right, as a hint to the reader."""
 
 
-def exercise(test: Callable) -> Callable[[object], bool]:
-    """Turn a test that raises :class:`NotYet` into a check that prints and returns True or False."""
+def exercise(test: Callable) -> Callable[[object], None]:
+    """Turn a test that raises :class:`NotYet` into a check that prints what it thinks of an answer."""
 
     @functools.wraps(test)
-    def run(answer: object = None) -> bool:
+    def run(answer: object = None) -> None:
         if answer is None or answer is ...:
             print("No answer yet: replace the ... above and run both cells again.")
-            return False
+            return
         try:
             test(answer)
         except NotYet as hint:
             print(f"Not yet: {hint}")
-            return False
         except Exception as error:  # the reader's own function may fail in any way
             print(f"Not yet: your answer raised {type(error).__name__}: {error}")
-            return False
-        print("Correct.")
-        return True
+        else:
+            print("Correct.")
 
     return run
 
@@ -103,7 +103,8 @@ def ex01_1(answer: object) -> None:
         expected = 1 - torch.nn.functional.cosine_similarity(S[:, None].double(), H[None].double(), dim=-1)  # (n, m)
         got = answer(S.clone(), H.clone())
         unit = torch.nn.functional.normalize(S, dim=-1), torch.nn.functional.normalize(H, dim=-1)
-        if torch.is_tensor(got) and got.shape == expected.shape and torch.allclose(got.double(), 1 - (S @ H.T).double(), atol=1e-4):
+        plain = 1 - (S @ H.T).double()
+        if torch.is_tensor(got) and got.shape == plain.shape and torch.allclose(got.double(), plain, atol=1e-4):
             raise NotYet("the result is right for unit vectors only; divide each row by its length first")
         same(got, expected, f"the cost of {n} source and {m} target vectors", 1e-4)
         same(answer(*unit), expected, "the cost of vectors that already have unit length", 1e-4)
@@ -134,3 +135,133 @@ def ex01_3(answer: object) -> None:
         by_row = sum(min(row) for row in cells) / n
         by_column = sum(min(column) for column in zip(*cells, strict=True)) / m
         same(answer(C.clone()), max(by_row, by_column), f"the bound for a matrix of shape ({n}, {m})", 1e-4)
+
+
+def _callable_02(answer: object, name: str) -> None:
+    if not callable(answer):
+        raise NotYet(f"got {type(answer).__name__}, expected the function {name} itself, without parentheses")
+
+
+def _spread_02(C: torch.Tensor, a: torch.Tensor, b: torch.Tensor, epsilon: float) -> float:
+    """Effective number of targets of a source token, computed in float64 to convergence."""
+    C, a, b = C.double(), a.double() / a.double().sum(), b.double() / b.double().sum()
+    T = solve(C[None], a[None], b[None], epsilon=epsilon, max_iterations=20_000, tolerance=1e-8).plan[0]
+    shares = T / a[:, None]  # (n, m)
+    return (a * (-torch.xlogy(shares, shares).sum(1)).exp()).sum().item()
+
+
+@exercise
+def ex02_1(answer: object) -> None:
+    """The cheapest plan of a 3x3 problem by hand: ([column of each row], cost)."""
+    C = ((0.1, 0.2, 0.6), (0.1, 0.5, 0.7), (0.3, 0.4, 0.3))
+    total, best = min((sum(C[i][j] for i, j in enumerate(order)), order) for order in itertools.permutations(range(3)))
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise NotYet("expected a pair, ([column of row 0, column of row 1, column of row 2], cost)")
+    columns, cost = answer
+    if len(columns) != 3 or any(j not in (0, 1, 2) for j in columns):
+        raise NotYet(f"got columns {list(columns)}, expected three of 0, 1, 2")
+    if len(set(columns)) < 3:
+        raise NotYet("a column is used twice and receives 2/3, but b gives it 1/3; each column must be used once")
+    if tuple(columns) != best:
+        paid = sum(C[i][j] for i, j in enumerate(columns))
+        raise NotYet(f"these three cells add up to {paid:.1f}; another choice adds up to less")
+    if abs(float(cost) - total) < 1e-3:
+        raise NotYet("the columns are right; how much mass moves along each of the three ways?")
+    same(cost, total / 3, "the transport cost", 1e-3)
+
+
+@exercise
+def ex02_2(answer: object) -> None:
+    """A function (C, a, b, epsilon, iterations) -> plans, batched, in the log domain, with padding."""
+    _callable_02(answer, "log_sinkhorn")
+    epsilon = 0.02
+    for size, junk in (((3, 4, 4), 0.0), ((4, 5, 7), 0.0), ((3, 6, 4), 50.0), ((3, 5, 6), torch.inf)):
+        B, n, m = size
+        real_n, real_m = torch.randint(2, n + 1, (B,)), torch.randint(2, m + 1, (B,))
+        real_n[0], real_m[0], real_n[1], real_m[1] = n, m, n - 1, m - 1  # one problem without padding, one with
+        rows, columns = torch.arange(n) < real_n[:, None], torch.arange(m) < real_m[:, None]  # (B, n), (B, m)
+        a, b = (weighted_marginal(0.5 + torch.rand(mask.shape), mask) for mask in (rows, columns))
+        live = rows[:, :, None] & columns[:, None, :]  # (B, n, m)
+        C = torch.where(live, 3 + 0.2 * torch.rand(B, n, m), torch.tensor(junk))  # exp(-3 / 0.02) is 0 in float32
+        a64, b64 = (mass.double() / mass.double().sum(1, keepdim=True) for mass in (a, b))
+        expected = solve(C.double(), a64, b64, epsilon=epsilon, max_iterations=20_000, tolerance=1e-9).plan
+        got = answer(C.clone(), a.clone(), b.clone(), epsilon, 1000)
+        what = f"the plans of a batch (B, n, m) = {size}, cost {junk:g} on padding"
+        if torch.is_tensor(got) and got.shape == expected.shape:
+            if not torch.isfinite(got).all():
+                raise NotYet(f"{what}: {int((~torch.isfinite(got)).sum())} entries are NaN or infinite")
+            if (got[~live] != 0).any():
+                raise NotYet(f"{what}: there is mass {got[~live].abs().max():.1e} on padding, expected exactly 0")
+        same(got, expected, what, 5e-4)
+        if (got.sum(2) - a).abs().max() > 1e-3 or (got.sum(1) - b).abs().max() > 1e-3:
+            raise NotYet(f"{what}: the marginals are not a and b")
+
+
+@exercise
+def ex02_3(answer: object) -> None:
+    """A function (C, a, b, targets) -> the epsilon at which the plan has a given spread."""
+    _callable_02(answer, "epsilon_for")
+    for n, m, targets in ((6, 6, 2.0), (5, 8, 3.0), (7, 5, 4.0)):
+        C = torch.rand(n, m)
+        a, b = torch.full((n,), 1 / n), torch.full((m,), 1 / m)
+        got = answer(C.clone(), a.clone(), b.clone(), targets)
+        if got is None or got is ...:
+            raise NotYet("the function returns nothing")
+        got = float(got)
+        if not 1e-3 <= got <= 100:
+            raise NotYet(f"got epsilon {got}, expected a number between 0.01 and 10")
+        found = _spread_02(C, a, b, got)
+        if abs(found / targets - 1) > 0.03:
+            raise NotYet(f"shape ({n}, {m}): at epsilon {got:.4f} the spread is {found:.2f}, expected {targets:g}")
+
+
+def _function_05(answer: object, name: str) -> None:
+    if not callable(answer):
+        raise NotYet(f"got {type(answer).__name__}, expected the function itself: answer = {name}")
+
+
+@exercise
+def ex05_1(answer: object) -> None:
+    """A function (S, H, T) -> the gradient of <T, C> with respect to S."""
+    _function_05(answer, "slope_in_S")
+    for n, m, d in ((2, 3, 4), (5, 4, 6), (4, 4, 4)):
+        S, H = (torch.nn.functional.normalize(torch.randn(k, d), dim=-1) for k in (n, m))
+        T = torch.rand(n, m)
+        T = T / T.sum()
+        leaf = S.clone().requires_grad_()
+        with torch.enable_grad():
+            (T * cosine_cost(leaf, H)).sum().backward()
+        same(answer(S.clone(), H.clone(), T.clone()), leaf.grad, f"the gradient for n, m, d = {n}, {m}, {d}")
+
+
+@exercise
+def ex05_2(answer: object) -> None:
+    """A function T -> the derivative of the regularised optimum with respect to epsilon."""
+    _function_05(answer, "slope_in_epsilon")
+    for n, m, epsilon in ((3, 4, 0.1), (5, 2, 0.3), (4, 4, 0.5)):
+        C = torch.rand(1, n, m, dtype=torch.float64)
+        a, b = (mass / mass.sum() for mass in (0.5 + torch.rand(1, k, dtype=torch.float64) for k in (n, m)))
+        value, h = {}, 1e-4
+        for e in (epsilon - h, epsilon, epsilon + h):
+            T = solve(C, a, b, epsilon=e, max_iterations=20_000, tolerance=1e-12).plan[0]
+            value[e] = (T * C[0]).sum() + e * (T * (T.log() - 1)).sum(), T
+        expected = (value[epsilon + h][0] - value[epsilon - h][0]) / (2 * h)
+        same(answer(value[epsilon][1].clone()), expected, f"dF/depsilon of a {n} by {m} problem", 1e-3)
+
+
+@exercise
+def ex05_3(answer: object) -> None:
+    """A function {step: value} -> the earliest step at most 0.01 below the best."""
+    _function_05(answer, "choose_step")
+    fixed = {0: 0.50, 20: 0.61, 40: 0.638, 80: 0.643, 120: 0.60}, {0: 0.70, 50: 0.695, 100: 0.60}, {0: 0.1, 10: 0.3, 20: 0.3}
+    steps = [0, 20, 40, 80, 120, 160]
+    drawn = [dict(zip(steps, (0.6 + 0.03 * torch.rand(6)).tolist(), strict=True)) for _ in range(20)]
+    drawn.append(dict(reversed(drawn[0].items())))
+    for points in (*fixed, *drawn):
+        if any(abs(max(points.values()) - value - 0.01) < 1e-4 for value in points.values()):
+            continue  # too close to the border to depend on rounding
+        expected = next(step for step in sorted(points) if points[step] >= max(points.values()) - 0.01)
+        got = answer(dict(points))
+        if got != expected:
+            shown = {step: round(value, 3) for step, value in points.items()}
+            raise NotYet(f"for {shown} got {got!r}, expected {expected}")

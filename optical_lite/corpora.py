@@ -131,9 +131,9 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Split a sentence into words; punctuation at the edge of a word becomes a word of its own.
+    r"""Split a sentence into words; punctuation at the edge of a word becomes a word of its own.
 
-    This is the word that gold alignments count, in every script (a regular expression's ``\\w`` would
+    This is the word that gold alignments count, in every script (a regular expression's ``\w`` would
     break Devanagari at its vowel signs).
 
     >>> words("Maji safi, tafadhali!")
@@ -158,7 +158,9 @@ def language(code: str) -> str:
     """
     short = THREE_LETTERS.get(code, code)
     if short not in LANGUAGES:
-        raise InputError(f"language: got {code!r}, expected one of {', '.join(LANGUAGES)} (or a three-letter code of one)")
+        raise InputError(
+            f"language: got {code!r}, expected one of {', '.join(LANGUAGES)} (or a three-letter code of one)"
+        )
     return short
 
 

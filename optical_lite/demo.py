@@ -23,10 +23,11 @@ from pathlib import Path
 from . import metrics, plots, pocket, published, retrieval, transport, vocabulary
 from .corpora import LANGUAGES, Bitext, Collection, language
 from .cost import cosine_cost, uniform_marginal
-from .distill import DistillConfig, checkpoint_steps, distill, load_checkpoint, read_log
+from .distill import DistillConfig, distill
 from .encoder import Encoder, teacher
 from .lexicon import word_lexicon
 from .retrieval import PassageIndex, Run
+from .runs import checkpoint_steps, load_checkpoint, read_log
 from .settings import ROOT, InputError, get
 
 SYSTEMS = {
@@ -122,7 +123,9 @@ def run(
     out : run folder, default ``runs/demo_COLLECTION_LANG`` (an earlier run of the same settings is reused)
     config : training, default that of the collection, or ``smoke`` in that profile
     """
-    config = config or CONFIGS["smoke" if get().profile == "smoke" else collection if collection in CONFIGS else "pocket"]
+    config = (
+        config or CONFIGS["smoke" if get().profile == "smoke" else collection if collection in CONFIGS else "pocket"]
+    )
     clock = time.perf_counter()
     questions, bitext = load(collection, lang)
     lang = language(lang)
@@ -220,18 +223,24 @@ def draw(result: Result, english: Encoder, index: PassageIndex) -> list[Path]:
     }
     found = {title: alignment(encoder, source, target) for title, encoder in views.items()}
     C, _, tokens, english_tokens = found[f"after {steps[-1]} steps"]
-    paths = plots.save_figure(plots.cost_heatmap(C, tokens, english_tokens, title=f"cost, student after {steps[-1]} steps"), "demo_cost")
+    paths = plots.save_figure(
+        plots.cost_heatmap(C, tokens, english_tokens, title=f"cost, student after {steps[-1]} steps"), "demo_cost"
+    )
 
     figure, axes = plt.subplots(1, 3, figsize=(16, 5.4), layout="constrained")
     for ax, (title, (_, T, rows, columns)) in zip(axes, found.items(), strict=True):
-        plots.plan_heatmap(T * len(rows), rows, columns, title=title, ax=ax, limits=(0, 1), bar="share of the source token's mass")
+        plots.plan_heatmap(
+            T * len(rows), rows, columns, title=title, ax=ax, limits=(0, 1), bar="share of the source token's mass"
+        )
     paths += plots.save_figure(figure, "demo_plan")
 
     points = None
     if result.collection.name == "pocket":  # AfriQA has no development questions for every language
         dev = pocket.collection(result.collection.lang, "dev")
         points = {
-            step: metrics.summary(retrieval.search(index, load_checkpoint(result.folder, step), dev.queries), dev.qrels)["mrr@10"]
+            step: metrics.summary(
+                retrieval.search(index, load_checkpoint(result.folder, step), dev.queries), dev.qrels
+            )["mrr@10"]
             for step in steps
         }
     paths += plots.save_figure(plots.learning_curve(read_log(result.folder), points=points), "demo_learning_curve")

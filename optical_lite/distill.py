@@ -1,11 +1,4 @@
-"""Distillation: the one training loop. A run is a folder that can be stopped, resumed, read and loaded.
-
-::
-
-    run/config.json        what was asked for        run/student/       the trained encoder (safetensors, tokenizer.json)
-    run/environment.json   where it ran              run/checkpoints/   the trained weights at chosen steps
-    run/log.jsonl          one line a step           run/metrics.json   what came out
-"""
+"""Distillation: the one training loop. What it writes is a run folder, see :mod:`optical_lite.runs`."""
 
 from __future__ import annotations
 
@@ -14,7 +7,6 @@ import json
 import math
 import os
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -23,12 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from . import losses
+from . import losses, runs
 from .corpora import Bitext
 from .cost import idf_table, weighted_marginal
-from .encoder import Encoder, model_record
-from .settings import InputError, bf16_is_faster, device, environment, seed_everything, write_atomic, write_json
-from .sources import sha256
+from .encoder import Encoder
+from .settings import InputError, bf16_is_faster, device, seed_everything
 from .vocabulary import base_rows
 
 TRAINABLE = ("new", "all")
@@ -148,30 +139,32 @@ def distill(
     accelerator = Accelerator(cpu=device() == "cpu", mixed_precision="bf16" if bf16_is_faster() else "no")
     wanted = int(os.environ.get("WORLD_SIZE", 1))
     if accelerator.num_processes != wanted:
-        raise InputError(f"distill: got {accelerator.num_processes} processes, expected {wanted}; see accelerate's setup")
+        raise InputError(
+            f"distill: got {accelerator.num_processes} processes, expected {wanted}; see accelerate's setup"
+        )
     seed_everything(config.seed)
     set_seed(config.seed)
     out = Path(out)
     source, target, cut = _tokens(student, teacher, bitext, config.max_length)
-    _open_run(out, config, bitext, student, teacher)
+    runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
 
     trained = _choose_weights(student, config)
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0, fused=True)
     warm = max(1, round(config.warmup * config.steps))
     slope = lambda step: min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))  # noqa: E731
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, slope)
-    student.model.train()
-    _no_dropout(student)  # a random student would not match a fixed teacher token by token
-    first = _resume(out, trained, optimizer, schedule)
+    teacher.eval()
+    student.eval()  # no dropout: a random student would not match a fixed teacher token by token
+    first = runs.resume(out, trained, optimizer, schedule)
     if first == 0:
-        _keep(out, 0, trained)
+        runs.keep(out, 0, trained)
     model, optimizer = accelerator.prepare(student, optimizer)
     weights = _idf(student, source), _idf(teacher, target)
     lengths = [len(s) + len(t) for s, t in zip(source, target, strict=True)]
     batches = length_batches(lengths, config.batch * accelerator.num_processes, config.seed)
     bar = tqdm(
-        total=config.steps * config.batch, initial=first * config.batch, unit="pair", desc="distil", disable=not progress,
-        mininterval=1.0,
+        total=config.steps * config.batch, initial=first * config.batch, unit="pair", desc="distil",
+        disable=not progress, mininterval=1.0,
     )  # fmt: skip
     began, seconds = time.perf_counter(), 0.0
     with open(out / "log.jsonl", "a", encoding="utf-8") as log:
@@ -202,7 +195,9 @@ def distill(
                 }
             line |= {"pairs": len(rows), "seconds": round(seconds, 3)}
             if not math.isfinite(line["loss"]):
-                raise InputError(f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate")
+                raise InputError(
+                    f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate"
+                )
             if accelerator.is_main_process:
                 log.write(json.dumps(line) + "\n")
                 log.flush()
@@ -212,22 +207,23 @@ def distill(
                     on_step(line)
                 last = step + 1 == config.steps
                 if step + 1 in config.keep or last:
-                    _keep(out, step + 1, trained)
+                    runs.keep(out, step + 1, trained)
                 if (step + 1) % config.save_every == 0 or last:
-                    _save(out, step + 1, trained, optimizer, schedule)
+                    runs.save(out, step + 1, trained, optimizer, schedule)
     bar.close()
     if isinstance(student.model.get_input_embeddings(), SplitEmbedding):
         student.model.set_input_embeddings(student.model.get_input_embeddings().join(student.pad_id))
-    student.model.eval()
     if accelerator.is_main_process:
-        _finish(out, student, config, cut, seconds, (config.steps - first) * config.batch)
+        runs.finish(out, student, cut, seconds, (config.steps - first) * config.batch)
     return out
 
 
 def _tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:
     """Token ids of both sides, cut to the limit; how many sentences were cut."""
     sides, cut = [], {}
-    for name, encoder, texts in zip(("source", "target"), (student, teacher), zip(*bitext.pairs, strict=True), strict=True):
+    for name, encoder, texts in zip(
+        ("source", "target"), (student, teacher), zip(*bitext.pairs, strict=True), strict=True
+    ):
         ids = encoder.tokenize(texts)
         cut[name] = sum(len(row) > limit for row in ids)
         sides.append([row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in ids])
@@ -263,128 +259,3 @@ def _choose_weights(student: Encoder, config: DistillConfig) -> dict[str, nn.Par
     split = SplitEmbedding(student.model.get_input_embeddings(), base).to(student.device)
     student.model.set_input_embeddings(split)
     return {"new": split.new}
-
-
-def _no_dropout(student: Encoder) -> None:
-    for module in student.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-
-
-def data_hash(bitext: Bitext) -> str:
-    """sha256 of a bitext's text."""
-    return sha256(json.dumps(bitext.pairs, ensure_ascii=False).encode())
-
-
-def _open_run(out: Path, config: DistillConfig, bitext: Bitext, student: Encoder, teacher: Encoder) -> None:
-    """Write what the run is, or check that the folder holds the same run."""
-    record = {
-        "config": {**asdict(config), "keep": list(config.keep)},
-        "bitext": {"name": bitext.name, "lang": bitext.source, "pairs": len(bitext), "sha256": data_hash(bitext), "notes": bitext.notes},
-        "student": model_record(student),
-        "teacher": model_record(teacher),
-    }  # fmt: skip
-    place = out / "config.json"
-    if place.exists():
-        found = json.loads(place.read_text(encoding="utf-8"))
-        different = [key for key in record if found.get(key) != record[key]]
-        if different:
-            raise InputError(
-                f"{out}: got a run folder with another {' and '.join(different)}, expected the same run to resume; "
-                "choose another --out or delete the folder"
-            )
-        return
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out}: got a folder that is not a run and not empty, expected a new folder; choose another --out")
-    write_json(place, record)
-    write_json(out / "environment.json", environment())
-
-
-def _save_torch(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    torch.save(value, part)
-    os.replace(part, path)
-
-
-def _keep(out: Path, step: int, trained: dict[str, nn.Parameter]) -> None:
-    _save_torch(out / "checkpoints" / f"{step:06d}.pt", {name: p.detach().half() for name, p in trained.items()})
-
-
-def _save(out: Path, step: int, trained: dict, optimizer, schedule) -> None:
-    state = {"step": step, "weights": {name: p.detach() for name, p in trained.items()}}
-    _save_torch(out / "resume.pt", {**state, "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
-
-
-def _resume(out: Path, trained: dict, optimizer, schedule) -> int:
-    """Load the last saved state, cut the log back to it, and return the number of steps done."""
-    if not (out / "resume.pt").exists():
-        write_atomic(out / "log.jsonl", "")
-        return 0
-    state = torch.load(out / "resume.pt", map_location=device(), weights_only=True)
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            parameter.copy_(state["weights"][name])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    lines = (out / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    write_atomic(out / "log.jsonl", "".join(lines[: state["step"]]))
-    return state["step"]
-
-
-def _finish(out: Path, student: Encoder, config: DistillConfig, cut: dict, seconds: float, pairs: int) -> None:
-    """Write the student beside the run, then move it into place."""
-    part = out / ".student.part"
-    shutil.rmtree(part, ignore_errors=True)
-    student.save(part)
-    shutil.rmtree(out / "student", ignore_errors=True)
-    os.replace(part, out / "student")
-    log = read_log(out)
-    window = max(1, min(20, len(log) // 5))
-    write_json(
-        out / "metrics.json",
-        {
-            "steps": config.steps,
-            "seconds": round(seconds, 1),
-            "pairs_per_second": round(pairs / seconds, 1) if seconds else None,
-            "loss_first": sum(line["loss"] for line in log[:window]) / window,
-            "loss_last": sum(line["loss"] for line in log[-window:]) / window,
-            "sentences_cut": cut,
-        },
-    )
-
-
-def read_log(run: str | Path) -> list[dict]:
-    """The log of a run, one dictionary a step."""
-    place = Path(run) / "log.jsonl"
-    if not place.exists():
-        raise InputError(f"{run}: got no log.jsonl, expected a run folder made by train")
-    return [json.loads(line) for line in place.read_text(encoding="utf-8").splitlines()]
-
-
-def load_student(run: str | Path) -> Encoder:
-    """The trained student of a run."""
-    if not (Path(run) / "student" / "model.safetensors").exists():
-        raise InputError(f"{run}: got no student/model.safetensors, expected a finished run; finish it with train --out {run}")
-    return Encoder.load(Path(run) / "student")
-
-
-def checkpoint_steps(run: str | Path) -> list[int]:
-    """The steps whose weights a run kept."""
-    return sorted(int(path.stem) for path in (Path(run) / "checkpoints").glob("*.pt"))
-
-
-def load_checkpoint(run: str | Path, step: int) -> Encoder:
-    """The student as it was after some step (0 is before training)."""
-    if step not in checkpoint_steps(run):
-        raise InputError(f"{run}: got step {step}, expected one of {checkpoint_steps(run)}")
-    student = load_student(run)
-    state = torch.load(Path(run) / "checkpoints" / f"{step:06d}.pt", map_location=device(), weights_only=True)
-    with torch.no_grad():
-        if "new" in state:
-            student.embedding[base_rows(student) :] = state["new"].float()
-        else:
-            named = dict(student.named_parameters())
-            for name, value in state.items():
-                named[name].copy_(value.float())
-    return student

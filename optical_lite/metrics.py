@@ -153,9 +153,7 @@ class Comparison:
         )
 
 
-def compare(
-    ours: Mapping[str, float], baseline: Mapping[str, float], draws: int = 10_000, seed: int = 0
-) -> Comparison:
+def compare(ours: Mapping[str, float], baseline: Mapping[str, float], draws: int = 10_000, seed: int = 0) -> Comparison:
     """Paired test of one metric's values per query, with bootstrap interval.
 
     Examples
@@ -173,4 +171,6 @@ def compare(
     p = (1 + np.sum(np.abs(flips) >= abs(gaps.sum()) - 1e-12)) / (draws + 1)
     means = gaps[random.integers(0, len(gaps), size=(draws, len(gaps)))].mean(1)
     low, high = np.percentile(means, [2.5, 97.5])
-    return Comparison(float(gaps.mean()), float(low), float(high), float(p), int((gaps > 0).sum()), int((gaps < 0).sum()))
+    return Comparison(
+        float(gaps.mean()), float(low), float(high), float(p), int((gaps > 0).sum()), int((gaps < 0).sum())
+    )

@@ -1,12 +1,14 @@
 """Plots: cost matrices, plans, learning curves. Each takes ``ax=None`` and returns the axes it drew on.
 
-Colours are perceptually even, readable in grey and by colour-blind readers (mako); tokens label both axes. A figure of record is saved
-by :func:`save_figure` as PNG and SVG, byte for byte the same from run to run.
+Colours are perceptually even, readable in grey and by colour-blind readers (mako); tokens label both axes. A figure
+of record is saved by :func:`save_figure` as PNG and SVG, byte for byte the same from run to run.
 """
 
 from __future__ import annotations
 
 import functools
+import io
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +25,13 @@ from .settings import FIGURES, InputError, write_atomic
 
 matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
 matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing
-DEVANAGARI_FONTS = ("Noto Sans Devanagari", "Noto Serif Devanagari", "Lohit Devanagari", "Mangal", "Kohinoor Devanagari")
+DEVANAGARI_FONTS = (
+    "Noto Sans Devanagari",
+    "Noto Serif Devanagari",
+    "Lohit Devanagari",
+    "Mangal",
+    "Kohinoor Devanagari",
+)
 
 
 @functools.cache
@@ -45,7 +53,7 @@ def romanise(text: str) -> str:
     out = ""
     for c in text:
         kind, _, name = unicodedata.name(c, "").partition("DEVANAGARI ")[2].rpartition(" ")
-        name = name.lower()
+        name = re.sub(r"^([^aeiou])\1|(i)i$|(u)u$", r"\1\2\3", name.lower())  # DDA is d, VOWEL SIGN II is i
         if not kind and not name:
             out += c
         elif kind.startswith("LETTER"):
@@ -106,7 +114,9 @@ def heatmap(
     return ax
 
 
-def cost_heatmap(C, source: Sequence[str], target: Sequence[str], *, title: str = "cost matrix C", ax: Axes | None = None) -> Axes:
+def cost_heatmap(
+    C, source: Sequence[str], target: Sequence[str], *, title: str = "cost matrix C", ax: Axes | None = None
+) -> Axes:
     """A cost matrix, shape (n, m): dark is cheap, so an alignment shows as dark cells in both kinds of plot."""
     return heatmap(C, source, target, title=title, bar="cosine cost", reverse=True, ax=ax)
 
@@ -123,7 +133,7 @@ def plan_strip(plans: Sequence, source: Sequence[str], target: Sequence[str], ti
     """Several plans of one sentence pair side by side, on one colour scale."""
     arrays = [np.asarray(p.detach().cpu() if hasattr(p, "detach") else p) for p in plans]
     size = (0.34 * len(target) + 1.6) * len(plans), 0.36 * len(source) + 1.8
-    figure, axes = plt.subplots(1, len(plans), figsize=size, layout="constrained", squeeze=False)
+    _, axes = plt.subplots(1, len(plans), figsize=size, layout="constrained", squeeze=False)
     limits = 0.0, max(a.max() for a in arrays)
     for ax, array, title in zip(axes[0], arrays, titles, strict=True):
         plan_heatmap(array, source, target, title=title, ax=ax, limits=limits)
@@ -158,8 +168,6 @@ def learning_curve(
 
 def save_figure(figure: Figure | Axes, name: str, folder: Path | None = None) -> list[Path]:
     """Write ``figures/NAME.png`` and ``figures/NAME.svg``; return both paths."""
-    import io
-
     figure = figure.figure if isinstance(figure, Axes) else figure
     paths = []
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):

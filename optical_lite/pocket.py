@@ -34,7 +34,10 @@ def _table(name: str, folder: Path = FOLDER) -> list[dict[str, str]]:
     rows = list(reader)
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
-            raise InputError(f"{folder / name}, line {number}: got another number of columns than the header's {len(reader.fieldnames)}")
+            raise InputError(
+                f"{folder / name}, line {number}: got another number of columns than the header's "
+                f"{len(reader.fieldnames)}; mend the line"
+            )
     return rows
 
 

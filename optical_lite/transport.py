@@ -27,20 +27,20 @@ METHODS = ("log", "scaling", "exact")
 
 @dataclass(frozen=True)
 class TransportPlan:
-    """The answer of a solver, one entry for each of the B problems.
+    r"""The answer of a solver, one entry for each of the B problems.
 
     Attributes
     ----------
     plan : Tensor, shape (B, n, m)
         ``T``, non-negative, 0 on padding
     cost : Tensor, shape (B,)
-        the transport cost :math:`\\langle T, C \\rangle`, in units of the cost matrix
+        the transport cost :math:`\langle T, C \rangle`, in units of the cost matrix
     converged : Tensor of bool, shape (B,)
         whether ``marginal_error`` came below the tolerance; look at it before you use a plan
     iterations : Tensor of int, shape (B,)
         pairs of row and column updates made (0 for ``exact``)
     marginal_error : Tensor, shape (B,)
-        :math:`\\lVert T\\mathbf 1 - a\\rVert_1 + \\lVert T^\\top\\mathbf 1 - b\\rVert_1`, in units of mass
+        :math:`\lVert T\mathbf 1 - a\rVert_1 + \lVert T^\top\mathbf 1 - b\rVert_1`, in units of mass
     """
 
     plan: Tensor
@@ -61,11 +61,15 @@ def _check(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         raise InputError("transport: got negative mass, expected marginals >= 0; check the weights you gave")
     gap = (a.sum(1) - b.sum(1)).abs().amax().item() if len(a) else 0.0
     if gap > 1e-3:
-        raise InputError(f"transport: got marginals whose sums differ by {gap:.2g}, expected equal sums; normalise both")
+        raise InputError(
+            f"transport: got marginals whose sums differ by {gap:.2g}, expected equal sums; normalise both"
+        )
     live = (a > 0)[:, :, None] & (b > 0)[:, None, :]  # (B, n, m)
     cost = torch.where(live, cost, cost.new_zeros(()))  # an inf on padding must not become a NaN
     if not torch.isfinite(cost).all():
-        raise InputError("transport: got NaN or infinite costs between real tokens, expected finite numbers; check the vectors")
+        raise InputError(
+            "transport: got NaN or infinite costs between real tokens, expected finite numbers; check the vectors"
+        )
     return cost, a.to(cost.dtype), b.to(cost.dtype)
 
 

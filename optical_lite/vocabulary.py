@@ -28,7 +28,9 @@ from .settings import InputError, seed_everything
 FILLS = ("lexicon", "mean", "random")
 
 
-def extend(teacher: Encoder, bitext: Bitext, *, size: int = 20_000, fill: str = "lexicon", seed: int | None = None) -> Encoder:
+def extend(
+    teacher: Encoder, bitext: Bitext, *, size: int = 20_000, fill: str = "lexicon", seed: int | None = None
+) -> Encoder:
     """Make a student: a copy of the teacher whose vocabulary knows the bitext's source language.
 
     Parameters
@@ -54,7 +56,8 @@ def extend(teacher: Encoder, bitext: Bitext, *, size: int = 20_000, fill: str = 
     english = json.loads(teacher.tokenizer.to_str())
     if english["model"]["type"] != "WordPiece":
         raise InputError(
-            f"vocabulary: got a {english['model']['type']} tokenizer, expected WordPiece; distil without extension instead"
+            f"vocabulary: got a {english['model']['type']} tokenizer, expected WordPiece; "
+            "distil without extension instead"
         )
     base = len(teacher.embedding)
     tokenizer, new = _tokenizer(english, teacher.tokenizer, bitext, size, base)
@@ -64,7 +67,7 @@ def extend(teacher: Encoder, bitext: Bitext, *, size: int = 20_000, fill: str = 
     table.weight.data = torch.cat([teacher.embedding.detach(), rows.to(teacher.embedding)])
     model.set_input_embeddings(table)
     model.config.vocab_size, model.config.base_vocab_size = len(table.weight), base
-    student = Encoder(model.eval(), tokenizer, f"{teacher.name} + {bitext.source}", teacher.max_length)
+    student = Encoder(model, tokenizer, f"{teacher.name} + {bitext.source}", teacher.max_length)
     return student.requires_grad_(True)
 
 
@@ -86,7 +89,11 @@ def _tokenizer(english: dict, original: Tokenizer, bitext: Bitext, size: int, ba
         settings["normalizer"]["strip_accents"] = False  # vowel signs of Devanagari would go with the accents
     learner = Tokenizer.from_str(json.dumps(settings))
     learner.model = WordPiece(unk_token="[UNK]", max_input_chars_per_word=100)
-    trainer = WordPieceTrainer(vocab_size=size, min_frequency=2, show_progress=False, special_tokens=["[UNK]"])
+    # The trainer numbers "##x" pieces in the order of a hash map, and breaks ties by number: two runs would learn
+    # different pieces. Naming these pieces up front, sorted, makes it repeatable (huggingface/tokenizers#1794).
+    letters = sorted({letter for text in source for letter in learner.normalizer.normalize_str(text)})
+    fixed = ["[UNK]", *(f"##{letter}" for letter in letters if not letter.isspace())]
+    trainer = WordPieceTrainer(vocab_size=size + len(fixed), min_frequency=2, show_progress=False, special_tokens=fixed)
     learner.train_from_iterator(source, trainer)
     vocabulary = dict(english["model"]["vocab"])
     mine, theirs = _frequencies(learner, original, bitext)
@@ -127,7 +134,9 @@ def piece_lexicon(tokenizer: Tokenizer, teacher: Encoder, bitext: Bitext, iterat
     return ibm1(zip(left, right, strict=True), iterations)
 
 
-def _fill(teacher: Encoder, tokenizer: Tokenizer, new: list[str], bitext: Bitext, fill: str, seed: int | None) -> torch.Tensor:
+def _fill(
+    teacher: Encoder, tokenizer: Tokenizer, new: list[str], bitext: Bitext, fill: str, seed: int | None
+) -> torch.Tensor:
     """First values of the new rows, shape (len(new), d)."""
     table = teacher.embedding.detach().cpu()
     mean, spread = table.mean(0), table.std(0)

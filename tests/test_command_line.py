@@ -33,13 +33,31 @@ def own(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(own):
     run = own / "run"
-    line = ["train", "--bitext", own / "pairs.tsv", "--lang", "luo", "--out", run, "--steps", 3, "--batch", 8, "--quiet"]
+    line = [
+        "train",
+        "--bitext",
+        own / "pairs.tsv",
+        "--lang",
+        "luo",
+        "--out",
+        run,
+        "--steps",
+        3,
+        "--batch",
+        8,
+        "--quiet",
+    ]
     assert __main__.main([str(x) for x in line]) == 0
     return run
 
 
 def test_demo_writes_the_promised_json(tmp_path, capsys):
-    assert __main__.main(["demo", "--lang", "so", "--out", str(tmp_path / "run"), "--json", str(tmp_path / "x.json"), "--quiet"]) == 0
+    assert (
+        __main__.main(
+            ["demo", "--lang", "so", "--out", str(tmp_path / "run"), "--json", str(tmp_path / "x.json"), "--quiet"]
+        )
+        == 0
+    )
     found = json.loads((tmp_path / "x.json").read_text())
     assert set(found) == {"collection", "lang", "systems", "queries", "seconds"}
     assert (found["collection"], found["lang"], found["queries"]) == ("pocket", "so", 112)
@@ -50,11 +68,27 @@ def test_demo_writes_the_promised_json(tmp_path, capsys):
     assert value["zero_shot"] < value["extended"] < value["ceiling"]
     out = capsys.readouterr().out
     assert "three questions that improved most" in out
-    assert all(f"figures/demo_{name}.{kind}" in out for name in ("cost", "plan", "learning_curve") for kind in ("png", "svg"))
+    assert all(
+        f"figures/demo_{name}.{kind}" in out for name in ("cost", "plan", "learning_curve") for kind in ("png", "svg")
+    )
 
 
 def test_own_bitext_and_beir_folder(own, trained, tmp_path):
-    assert __main__.main(["evaluate", "--run", str(trained), "--collection", str(own / "beir"), "--json", str(tmp_path / "e.json"), "--quiet"]) == 0
+    assert (
+        __main__.main(
+            [
+                "evaluate",
+                "--run",
+                str(trained),
+                "--collection",
+                str(own / "beir"),
+                "--json",
+                str(tmp_path / "e.json"),
+                "--quiet",
+            ]
+        )
+        == 0
+    )
     found = json.loads((tmp_path / "e.json").read_text())
     assert set(found) == {"metrics", "queries", "run", "collection"}
     assert found["queries"] == 112
@@ -64,7 +98,18 @@ def test_own_bitext_and_beir_folder(own, trained, tmp_path):
 def test_evaluate_agrees_with_the_pocket_reader(own, trained, tmp_path):
     """The same passages and questions through both readers differ only by the passages' titles being told apart."""
     for name, collection in (("a", str(own / "beir")), ("b", "pocket")):
-        line = ["evaluate", "--run", str(trained), "--collection", collection, "--lang", "sw", "--json", str(tmp_path / name), "--quiet"]
+        line = [
+            "evaluate",
+            "--run",
+            str(trained),
+            "--collection",
+            collection,
+            "--lang",
+            "sw",
+            "--json",
+            str(tmp_path / name),
+            "--quiet",
+        ]
         assert __main__.main(line) == 0
     a, b = (json.loads((tmp_path / name).read_text())["metrics"] for name in "ab")
     assert a == pytest.approx(b)
@@ -93,8 +138,14 @@ def bad(tmp_path, content):
         (lambda t: bad(t, b"\xe9\tcoffee\n"), "expected UTF-8"),
         (lambda t: ["train", "--bitext", str(t / "none.tsv"), "--out", str(t / "run")], "no such file"),
         (lambda t: ["train", "--bitext", "pocket", "--lang", "xx", "--out", str(t / "run")], "got language 'xx'"),
-        (lambda t: ["train", "--bitext", "pocket", "--lang", "sw", "--model", "no/model", "--out", str(t / "run")], "got 'no/model'"),
-        (lambda t: ["train", "--bitext", "pocket", "--lang", "sw", "--loss", "magic", "--out", str(t / "run")], "got 'magic'"),
+        (
+            lambda t: ["train", "--bitext", "pocket", "--lang", "sw", "--model", "no/model", "--out", str(t / "run")],
+            "got 'no/model'",
+        ),
+        (
+            lambda t: ["train", "--bitext", "pocket", "--lang", "sw", "--loss", "magic", "--out", str(t / "run")],
+            "got 'magic'",
+        ),
         (lambda t: ["demo", "--lang", "klingon"], "got language 'klingon'"),
         (lambda t: ["demo", "--collection", "trec"], "expected one of pocket, afriqa"),
         (lambda t: ["evaluate", "--run", str(t), "--collection", "pocket"], "expected a finished run"),
@@ -124,7 +175,9 @@ def test_help_has_an_example(command, capsys):
 
 
 def test_as_a_program():
-    found = subprocess.run([sys.executable, "-m", "optical_lite", "fetch", "nothing"], capture_output=True, text=True, cwd=DATA.parent)
+    found = subprocess.run(
+        [sys.executable, "-m", "optical_lite", "fetch", "nothing"], capture_output=True, text=True, cwd=DATA.parent
+    )
     assert found.returncode == 2
     assert found.stderr.startswith("error: data set: got 'nothing'")
     assert "Traceback" not in found.stderr

@@ -62,14 +62,19 @@ def test_words_keep_devanagari_whole():
 
 def beir(folder, corpus=None, qrels="query-id\tcorpus-id\tscore\nq1\tp1\t1\n"):
     write(folder / "corpus.jsonl", corpus or json.dumps({"_id": "p1", "title": "Water", "text": "is wet"}) + "\n")
-    write(folder / "queries.jsonl", '{"_id": "q1", "text": "maji?", "translation": "water?"}\n{"_id": "q2", "text": "unjudged"}\n')
+    write(
+        folder / "queries.jsonl",
+        '{"_id": "q1", "text": "maji?", "translation": "water?"}\n{"_id": "q2", "text": "unjudged"}\n',
+    )
     write(folder / "qrels" / "test.tsv", qrels)
     return folder
 
 
 def test_beir_folder(tmp_path):
     data = read_beir(beir(tmp_path / "mine"), "sw")
-    assert data == Collection("mine", "sw", {"p1": "Water is wet"}, {"q1": "maji?"}, {"q1": {"p1": 1}}, {"q1": "water?"})
+    assert data == Collection(
+        "mine", "sw", {"p1": "Water is wet"}, {"q1": "maji?"}, {"q1": {"p1": 1}}, {"q1": "water?"}
+    )
 
 
 @pytest.mark.parametrize(

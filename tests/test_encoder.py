@@ -36,6 +36,12 @@ def test_first_layer_matches_transformers(teacher):
     torch.testing.assert_close(teacher(ids, mask).detach().cpu()[mask.cpu()], expected[mask.cpu()], atol=1e-5, rtol=0)
 
 
+def test_dropout_is_off_before_and_after_encoding(teacher):
+    teacher.encode(TEXTS)
+    assert not any(module.training for module in teacher.modules())
+    assert not any(module.training for module in encoder.Encoder.load().modules())
+
+
 def test_long_text_is_cut_at_max_length_and_keeps_its_end_mark(teacher):
     ids = teacher.tokenize([TEXTS[3]])[0]
     assert len(ids) == teacher.max_length == 256

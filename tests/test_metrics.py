@@ -22,7 +22,17 @@ def case(seed, ties, queries=20, passages=30):
 @pytest.mark.parametrize("ties", [False, True])
 def test_agrees_with_ir_measures(ties):
     run, qrels = case(1, ties)
-    pairs = {"mrr@10": "RR@10", "mrr": "RR", "map": "AP", "map@10": "AP@10", "ndcg@10": "nDCG@10", "ndcg": "nDCG", "r@5": "R@5", "r@100": "R@100", "p@10": "P@10"}
+    pairs = {
+        "mrr@10": "RR@10",
+        "mrr": "RR",
+        "map": "AP",
+        "map@10": "AP@10",
+        "ndcg@10": "nDCG@10",
+        "ndcg": "nDCG",
+        "r@5": "R@5",
+        "r@100": "R@100",
+        "p@10": "P@10",
+    }
     if ties:
         del pairs["mrr@10"]  # not trec_eval's: its provider orders ties in a way of its own
     ours = metrics.per_query(run, qrels, list(pairs), ties="trec")
@@ -42,7 +52,9 @@ def test_expected_value_equals_the_mean_over_all_orders(name, seed):
     for order in itertools.permutations(range(6)):
         broken = [(p, s + rank * 1e-6) for rank, (p, s) in zip(order, ranking, strict=True)]  # one order of the ties
         values.append(metrics.per_query({"q": broken}, {"q": grades}, [name])[name]["q"])
-    assert metrics.per_query({"q": ranking}, {"q": grades}, [name])[name]["q"] == pytest.approx(sum(values) / len(values), abs=1e-9)
+    assert metrics.per_query({"q": ranking}, {"q": grades}, [name])[name]["q"] == pytest.approx(
+        sum(values) / len(values), abs=1e-9
+    )
 
 
 def test_names_of_passages_do_not_matter():
@@ -85,5 +97,9 @@ def test_p_values_are_uniform_without_a_difference():
     ps = []
     for seed in range(200):
         draw = random.Random(seed)
-        ps.append(metrics.compare({str(i): draw.gauss(0, 1) for i in range(20)}, dict.fromkeys(map(str, range(20)), 0.0), draws=200).p)
+        ps.append(
+            metrics.compare(
+                {str(i): draw.gauss(0, 1) for i in range(20)}, dict.fromkeys(map(str, range(20)), 0.0), draws=200
+            ).p
+        )
     assert 0.02 <= sum(p < 0.05 for p in ps) / 200 <= 0.1

@@ -66,9 +66,18 @@ def test_stored_outputs_are_clean(path):
     [
         (lambda n: n.cells[1].update(execution_count=7), "execution counts"),
         (lambda n: n.metadata.update(widgets={}), "widget state"),
-        (lambda n: n.cells[1].outputs.append(nbformat.v4.new_output("error", ename="E", evalue="e", traceback=[])), "a traceback"),
-        (lambda n: n.cells[1].outputs.append(nbformat.v4.new_output("stream", name="stderr", text="x")), "a warning or stderr"),
-        (lambda n: n.cells[1].outputs.append(nbformat.v4.new_output("stream", name="stdout", text="/home/me/x")), "an absolute path"),
+        (
+            lambda n: n.cells[1].outputs.append(nbformat.v4.new_output("error", ename="E", evalue="e", traceback=[])),
+            "a traceback",
+        ),
+        (
+            lambda n: n.cells[1].outputs.append(nbformat.v4.new_output("stream", name="stderr", text="x")),
+            "a warning or stderr",
+        ),
+        (
+            lambda n: n.cells[1].outputs.append(nbformat.v4.new_output("stream", name="stdout", text="/home/me/x")),
+            "an absolute path",
+        ),
         (lambda n: n.cells[0].update(source="![x](https://example.org/x.png)"), "a remote image in the text"),
     ],
 )

@@ -27,7 +27,10 @@ def test_blocked_scores_equal_the_readable_ones(monkeypatch, block):
     expected = retrieval.maxsim(q, q_mask, p, p_mask)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     loops = [
-        sum(max((float(q[i, s] @ p[j, t]) for t in range(11) if p_mask[j, t]), default=0.0) for s in range(5) if q_mask[i, s])
+        sum(
+            max((float(q[i, s] @ p[j, t]) for t in range(11) if p_mask[j, t]), default=0.0)
+            for s in range(5) if q_mask[i, s]
+        )
         for i in range(9) for j in range(23)
     ]  # fmt: skip
     torch.testing.assert_close(expected.flatten(), torch.tensor(loops), atol=1e-5, rtol=0)

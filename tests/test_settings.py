@@ -16,7 +16,9 @@ def test_sockets_are_blocked_here_and_in_children():
     assert "without network" in child.stderr
 
 
-@pytest.mark.parametrize(("name", "value", "text"), [("OPTICAL_LITE_PROFILE", "big", "smoke, pocket"), ("OPTICAL_LITE_SEED", "x", "integer")])
+@pytest.mark.parametrize(
+    ("name", "value", "text"), [("OPTICAL_LITE_PROFILE", "big", "smoke, pocket"), ("OPTICAL_LITE_SEED", "x", "integer")]
+)
 def test_wrong_environment_is_named(monkeypatch, name, value, text):
     monkeypatch.setenv(name, value)
     settings.get.cache_clear()

@@ -11,7 +11,11 @@ from packaging.utils import canonicalize_name
 from optical_lite.settings import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-WANTED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["notebooks"], *PROJECT["optional-dependencies"]["test"]]
+WANTED = [
+    *PROJECT["dependencies"],
+    *PROJECT["optional-dependencies"]["notebooks"],
+    *PROJECT["optional-dependencies"]["test"],
+]
 LOCK = [line for line in (ROOT / "requirements-lock.txt").read_text().splitlines() if line and not line.startswith("#")]
 
 

@@ -11,10 +11,12 @@ from optical_lite.settings import InputError
 @pytest.fixture
 def served(tmp_path, monkeypatch):
     """A registry of one file, served from a local folder, with an empty cache and no mirror."""
-    content = "maji\twater\n".encode()
+    content = b"maji\twater\n"
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "x.tsv").write_bytes(content)
-    source = sources.Source("toy", "owner/name", "0" * 40, "x.tsv", len(content), hashlib.sha256(content).hexdigest(), "CC0 1.0")
+    source = sources.Source(
+        "toy", "owner/name", "0" * 40, "x.tsv", len(content), hashlib.sha256(content).hexdigest(), "CC0 1.0"
+    )
     monkeypatch.setattr(sources, "registry", lambda: {("toy", "x.tsv"): source})
     monkeypatch.setattr(sources, "ADDRESS", (tmp_path / "net").as_uri() + "/{path}")
     where = dataclasses.replace(settings.get(), cache=tmp_path / "cache", mirror=None)
@@ -29,7 +31,9 @@ def test_download_is_verified_and_cached(served):
     assert [Path(p).name for p in sources.fetch("toy")] == ["x.tsv"]
 
 
-@pytest.mark.parametrize(("content", "text"), [(b"maji", "got 4 bytes, expected 11"), (b"maji\tWATER\n", "changed content")])
+@pytest.mark.parametrize(
+    ("content", "text"), [(b"maji", "got 4 bytes, expected 11"), (b"maji\tWATER\n", "changed content")]
+)
 def test_bad_download_is_refused_and_nothing_is_written(served, content, text):
     (served / "net" / "x.tsv").write_bytes(content)
     with pytest.raises(InputError, match=text):

@@ -1,4 +1,5 @@
-import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from tokenizers.models import Unigram
 
 from optical_lite import metrics, pocket, retrieval, vocabulary
 from optical_lite.corpora import Bitext
-from optical_lite.encoder import Encoder
+from optical_lite.encoder import Encoder, model_record
 from optical_lite.settings import InputError
 
 
@@ -73,7 +74,15 @@ def test_wrong_fill_and_tokenizer_are_named(teacher):
         vocabulary.extend(other, pocket.bitext("sw"))
 
 
+def test_the_same_bitext_gives_the_same_student_in_another_process(student):
+    code = (
+        "from optical_lite import encoder, pocket, vocabulary;"
+        "print(encoder.model_record(vocabulary.extend(encoder.teacher(), pocket.bitext('sw')))['sha256'])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == model_record(student)["sha256"]
+
+
 def test_a_tiny_bitext_does_not_break(teacher):
     tiny = Bitext("tiny", "luo", "en", (("pi", "water"), ("mach", "fire")))
     assert len(vocabulary.extend(teacher, tiny).embedding) >= len(teacher.embedding)
-    assert dataclasses.is_dataclass(tiny)
