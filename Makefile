@@ -1,11 +1,13 @@
 # Each command sets up what it needs in .venv; run `make` for the list.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LANG_CODE ?= sw
 BIN := .venv/bin
-# Without an NVIDIA GPU the CPU build of torch saves gigabytes. For CUDA: make demo TORCH=cuda
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# Without an NVIDIA GPU the CPU build of torch saves gigabytes, so it comes from PyTorch's own index where that can be
+# reached, else from the default index. For CUDA on a machine without nvidia-smi: make demo TORCH=cuda
 TORCH ?= $(if $(shell command -v nvidia-smi),cuda,cpu)
+CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TORCH_PIN := $(shell sed -n 's/^torch==//p' requirements-lock.txt)
-LINUX_CPU := $(if $(filter Linux-cpu,$(shell uname -s)-$(TORCH)),yes)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lab notebooks clean
@@ -15,9 +17,11 @@ help:  ## show this list
 
 .venv/installed: requirements-lock.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check $(if $(LINUX_CPU),"torch==$(TORCH_PIN)+cpu" --extra-index-url https://download.pytorch.org/whl/cpu --retries 1,"torch==$(TORCH_PIN)")
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-lock.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@if [ "$(TORCH)" = cpu ] && curl -sfIo /dev/null -m 5 $(CPU_WHEELS)/torch/; \
+	  then index="--index-url $(CPU_WHEELS)"; fi; \
+	  set -x; $(PIP) torch==$(TORCH_PIN) $$index
+	$(PIP) -r requirements-lock.txt
+	$(PIP) --no-deps -e .
 	@touch $@
 
 demo: .venv/installed  ## train a student on the pocket collection and compare (LANG_CODE=so for Somali)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -22,7 +23,11 @@ def execute(path: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # silences a message about frozen modules
     client = NotebookClient(
-        notebook, timeout=TIMEOUT, kernel_name="python3", store_widget_state=False, resources={"metadata": {"path": str(FOLDER)}}
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        store_widget_state=False,
+        resources={"metadata": {"path": str(FOLDER)}},
     )
     client.execute()
     notebook.metadata.pop("widgets", None)
@@ -51,12 +56,13 @@ def _joined(outputs: list) -> list:
 def main(names: list[str]) -> None:
     """Execute and write each notebook; a file is replaced only after its run has succeeded."""
     paths = [Path(name) for name in names] or sorted(FOLDER.glob("*.ipynb")) + sorted(FOLDER.glob("solutions/*.ipynb"))
-    for path in paths:
+    for path in map(Path.resolve, paths):
+        start = time.perf_counter()
         notebook = execute(path)
         part = path.with_suffix(".part")
         nbformat.write(notebook, part)
         os.replace(part, path)
-        print(f"{path.name}: {sum(c.cell_type == 'code' for c in notebook.cells)} code cells, {path.stat().st_size / 1024:.0f} KB")
+        print(f"{path.relative_to(FOLDER)}: {path.stat().st_size / 1024:.0f} KB, {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "settings", "sources", "corpora", "pocket", "published", "cost", "transport", "encoder", "lexicon", "vocabulary",
+    "settings", "config",
+    "sources", "corpora", "pocket", "published", "cost", "transport", "encoder", "lexicon", "vocabulary",
     "losses", "distill", "runs", "retrieval", "metrics", "plots", "demo", "check",
 )  # fmt: skip
-SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "distill"}
+SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]
 
 

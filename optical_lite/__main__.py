@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from .config import DistillConfig
 from .settings import InputError, write_json
 
 EPILOG = """examples:
@@ -116,7 +117,7 @@ def train(args: argparse.Namespace) -> dict:
     else:
         bitext = read_bitext(args.bitext, args.lang)
     names = ("loss", "trainable", "marginals", "epsilon", "steps", "batch", "rate", "seed")
-    config = distill.DistillConfig(**{name: getattr(args, name) for name in names})
+    config = DistillConfig(**{name: getattr(args, name) for name in names})
     english = Encoder.load(args.model).requires_grad_(False)
     student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill)
     run = distill.distill(student, english, bitext, config, args.out, progress=not args.quiet)
@@ -193,15 +194,19 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--lang", default="xx", help="language code of the source side")
     sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
     sub.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2", help="teacher: folder or hub name")
-    sub.add_argument("--loss", default="transport", help="transport, greedy or sentence")
-    sub.add_argument("--trainable", default="new", help="new (the added rows) or all")
-    sub.add_argument("--marginals", default="idf", help="idf or uniform")
     sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, mean or random")
-    sub.add_argument("--epsilon", type=float, default=0.02, help="entropic regularisation (default 0.02)")
-    sub.add_argument("--steps", type=int, default=300)
-    sub.add_argument("--batch", type=int, default=32)
-    sub.add_argument("--rate", type=float, default=1e-3)
-    sub.add_argument("--seed", type=int, default=0)
+    for name, meaning in (
+        ("loss", "transport, greedy or sentence"),
+        ("trainable", "new (the added rows) or all"),
+        ("marginals", "uniform or idf"),
+        ("epsilon", "entropic regularisation"),
+        ("steps", "optimiser steps"),
+        ("batch", "sentence pairs a step"),
+        ("rate", "peak learning rate"),
+        ("seed", "order of the batches"),
+    ):
+        value = getattr(DistillConfig, name)
+        sub.add_argument(f"--{name}", type=type(value), default=value, help=f"{meaning} (default {value})")
     sub.add_argument("--size", type=int, default=20_000, help="largest number of pieces learned from the source side")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(evaluate, "evaluate --run runs/mine --collection pocket")

@@ -253,7 +253,11 @@ def ex05_2(answer: object) -> None:
 def ex05_3(answer: object) -> None:
     """A function {step: value} -> the earliest step at most 0.01 below the best."""
     _function_05(answer, "choose_step")
-    fixed = {0: 0.50, 20: 0.61, 40: 0.638, 80: 0.643, 120: 0.60}, {0: 0.70, 50: 0.695, 100: 0.60}, {0: 0.1, 10: 0.3, 20: 0.3}
+    fixed = (
+        {0: 0.50, 20: 0.61, 40: 0.638, 80: 0.643, 120: 0.60},
+        {0: 0.70, 50: 0.695, 100: 0.60},
+        {0: 0.1, 10: 0.3, 20: 0.3},
+    )
     steps = [0, 20, 40, 80, 120, 160]
     drawn = [dict(zip(steps, (0.6 + 0.03 * torch.rand(6)).tolist(), strict=True)) for _ in range(20)]
     drawn.append(dict(reversed(drawn[0].items())))

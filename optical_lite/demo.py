@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import metrics, plots, pocket, published, retrieval, transport, vocabulary
+from .config import DistillConfig
 from .corpora import LANGUAGES, Bitext, Collection, language
 from .cost import cosine_cost, uniform_marginal
-from .distill import DistillConfig, distill
+from .distill import distill
 from .encoder import Encoder, teacher
 from .lexicon import word_lexicon
 from .retrieval import PassageIndex, Run
@@ -42,8 +43,8 @@ COLLECTIONS = ("pocket", "afriqa")
 # Chosen on development questions (pocket: dev split; AfriQA: the Igbo and Hausa dev splits), never on test.
 CONFIGS = {
     "smoke": DistillConfig(steps=4, batch=8),
-    "pocket": DistillConfig(steps=160, epsilon=0.05, keep=(20, 40, 80, 120)),
-    "afriqa": DistillConfig(steps=300, marginals="idf", keep=(100, 200)),
+    "pocket": DistillConfig(steps=160, keep=(20, 40, 80, 120)),
+    "afriqa": DistillConfig(steps=300, keep=(100, 200)),
 }
 
 
@@ -135,6 +136,8 @@ def run(
         f"{LANGUAGES[lang]}: {len(bitext):,} sentence pairs ({bitext.name}); {len(questions.queries)} questions over "
         f"{len(questions.passages):,} English passages ({questions.name})"
     )
+    for flag in sorted({flag for flags in questions.flags.values() for flag in flags}):
+        print(f"leakage flag {flag}: {sum(flag in flags for flags in questions.flags.values())} questions")
     with result.stage("model"):
         english = teacher()
     with result.stage("encode passages"):
@@ -167,6 +170,17 @@ def print_table(result: Result) -> None:
     for baseline in ("lexicon", "extended"):
         test = metrics.compare(result.per_query["student"]["mrr@10"], result.per_query[baseline]["mrr@10"])
         print(f"student against {baseline}, MRR@10: {test}")
+
+
+def markdown_table(records: dict[str, dict]) -> str:
+    """The README's table from demo records: one row a system, the metrics of each record side by side."""
+    columns = [(title, name) for title in records for name in metrics.METRICS]
+    lines = ["| system | " + " | ".join(f"{title} {name.upper()}" for title, name in columns) + " |"]
+    lines.append("|---|" + "---|" * len(columns))
+    for system, title in SYSTEMS.items():
+        cells = (f"{records[where]['systems'][system][name]:.3f}" for where, name in columns)
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def examples(result: Result, count: int = 3) -> list[str]:
@@ -211,10 +225,12 @@ def example_pair(collection: Collection) -> tuple[str, str]:
 
 
 def draw(result: Result, english: Encoder, index: PassageIndex) -> list[Path]:
-    """Write ``figures/demo_cost``, ``demo_plan`` and ``demo_learning_curve`` as PNG and SVG."""
+    """Write ``figures/demo_LANG_cost``, ``..._plan`` and ``..._learning_curve`` as PNG and SVG."""
     import matplotlib.pyplot as plt
 
-    source, target = example_pair(result.collection)
+    data = result.collection
+    name = f"demo_{data.lang}" if data.name == "pocket" else f"demo_{data.name}_{data.lang}"
+    source, target = example_pair(data)
     steps = checkpoint_steps(result.folder)
     views = {
         "English encoder": english,
@@ -224,15 +240,14 @@ def draw(result: Result, english: Encoder, index: PassageIndex) -> list[Path]:
     found = {title: alignment(encoder, source, target) for title, encoder in views.items()}
     C, _, tokens, english_tokens = found[f"after {steps[-1]} steps"]
     paths = plots.save_figure(
-        plots.cost_heatmap(C, tokens, english_tokens, title=f"cost, student after {steps[-1]} steps"), "demo_cost"
+        plots.cost_heatmap(C, tokens, english_tokens, title=f"cost, student after {steps[-1]} steps"), f"{name}_cost"
     )
 
     figure, axes = plt.subplots(1, 3, figsize=(16, 5.4), layout="constrained")
     for ax, (title, (_, T, rows, columns)) in zip(axes, found.items(), strict=True):
-        plots.plan_heatmap(
-            T * len(rows), rows, columns, title=title, ax=ax, limits=(0, 1), bar="share of the source token's mass"
-        )
-    paths += plots.save_figure(figure, "demo_plan")
+        bar = "share of the source token's mass" if ax is axes[-1] else None
+        plots.plan_heatmap(T * len(rows), rows, columns, title=title, ax=ax, limits=(0, 1), bar=bar)
+    paths += plots.save_figure(figure, f"{name}_plan")
 
     points = None
     if result.collection.name == "pocket":  # AfriQA has no development questions for every language
@@ -243,7 +258,7 @@ def draw(result: Result, english: Encoder, index: PassageIndex) -> list[Path]:
             )["mrr@10"]
             for step in steps
         }
-    paths += plots.save_figure(plots.learning_curve(read_log(result.folder), points=points), "demo_learning_curve")
+    paths += plots.save_figure(plots.learning_curve(read_log(result.folder), points=points), f"{name}_learning_curve")
     plt.close("all")
     print("\nfigures: " + ", ".join(_shown(path) for path in paths))
     return paths
@@ -251,13 +266,3 @@ def draw(result: Result, english: Encoder, index: PassageIndex) -> list[Path]:
 
 def _shown(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
-
-
-def error_table(result: Result, before: str = "extended", after: str = "student") -> list[Mapping]:
-    """Per-question values of two systems, for a table: id, question, translation, both MRR@10."""
-    data, values = result.collection, result.per_query
-    return [
-        {"id": q, "question": data.queries[q], "translation": data.translations.get(q, ""),
-         before: values[before]["mrr@10"][q], after: values[after]["mrr@10"][q]}
-        for q in data.queries
-    ]  # fmt: skip

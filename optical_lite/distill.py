@@ -9,63 +9,19 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from . import losses, runs
+from .config import DistillConfig
 from .corpora import Bitext
 from .cost import idf_table, weighted_marginal
 from .encoder import Encoder
 from .settings import InputError, bf16_is_faster, device, seed_everything
 from .vocabulary import base_rows
-
-TRAINABLE = ("new", "all")
-MARGINALS = ("uniform", "idf")
-
-
-@dataclass(frozen=True)
-class DistillConfig:
-    """Everything that decides a run's result, besides the data.
-
-    Attributes
-    ----------
-    loss : one of :data:`optical_lite.losses.LOSSES`
-    trainable : ``new`` trains only the rows the vocabulary gained; ``all`` trains every weight
-    marginals : ``uniform`` or ``idf`` (rare tokens weigh more)
-    epsilon : entropic regularisation of the plan, in units of cosine cost
-    steps, batch : optimiser steps and sentence pairs a step
-    rate, warmup : peak learning rate, and the share of steps that it takes to reach it (it then falls linearly to 0)
-    max_length : tokens a side; longer sentences are cut, and counted in ``metrics.json``
-    seed : order of the batches
-    save_every : steps between checkpoints to resume from
-    keep : steps whose trained weights are kept for looking at later, besides 0 and the last
-    """
-
-    loss: str = "transport"
-    trainable: str = "new"
-    marginals: str = "uniform"
-    epsilon: float = 0.02
-    steps: int = 300
-    batch: int = 32
-    rate: float = 1e-3
-    warmup: float = 0.1
-    max_length: int = 64
-    seed: int = 0
-    save_every: int = 100
-    keep: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        losses.check_loss(self.loss)
-        if self.trainable not in TRAINABLE:
-            raise InputError(f"trainable: got {self.trainable!r}, expected one of {', '.join(TRAINABLE)}")
-        if self.marginals not in MARGINALS:
-            raise InputError(f"marginals: got {self.marginals!r}, expected one of {', '.join(MARGINALS)}")
-        for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0")
 
 
 class SplitEmbedding(nn.Module):

@@ -1,6 +1,6 @@
 """Plots: cost matrices, plans, learning curves. Each takes ``ax=None`` and returns the axes it drew on.
 
-Colours are perceptually even, readable in grey and by colour-blind readers (mako); tokens label both axes. A figure
+Colours run from white to dark blue, readable in grey and by colour-blind readers; tokens label both axes. A figure
 of record is saved by :func:`save_figure` as PNG and SVG, byte for byte the same from run to run.
 """
 
@@ -25,6 +25,7 @@ from .settings import FIGURES, InputError, write_atomic
 
 matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
 matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing
+BLUE, OCHRE = "#00306f", "#a8720a"
 DEVANAGARI_FONTS = (
     "Noto Sans Devanagari",
     "Noto Serif Devanagari",
@@ -79,8 +80,8 @@ def label(token: str) -> str:
 
 
 def heatmap(
-    matrix, source: Sequence[str], target: Sequence[str], *, title: str = "", bar: str = "", reverse: bool = False,
-    limits: tuple[float, float] | None = None, ax: Axes | None = None,
+    matrix, source: Sequence[str], target: Sequence[str], *, title: str = "", bar: str | None = "",
+    reverse: bool = False, limits: tuple[float, float] | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """A matrix with source tokens down and target tokens across.
 
@@ -88,7 +89,8 @@ def heatmap(
     ----------
     matrix : array or Tensor, shape (n, m)
     source, target : n and m labels
-    title, bar : text above the plot and beside the colour bar
+    title : text above the plot
+    bar : text beside the colour bar; None leaves the bar out
     reverse : dark means large (default) or small
     limits : smallest and largest value of the colour scale; default: those of the matrix
     ax : axes to draw on; a new figure by default
@@ -104,8 +106,8 @@ def heatmap(
         _, ax = plt.subplots(figsize=size, layout="constrained")
     low, high = limits or (values.min(initial=0.0), values.max(initial=1e-12))
     sns.heatmap(
-        values, ax=ax, cmap="mako" if reverse else "mako_r", vmin=low, vmax=high, square=True,
-        linewidths=0.5, linecolor="0.85", cbar_kws={"label": bar, "shrink": 0.75},
+        values, ax=ax, cmap=sns.light_palette(BLUE, reverse=reverse, as_cmap=True), vmin=low, vmax=high, square=True,
+        linewidths=0.5, linecolor="0.85", cbar=bar is not None, cbar_kws={"label": bar, "shrink": 0.75},
         xticklabels=[label(t) for t in target], yticklabels=[label(t) for t in source],
     )  # fmt: skip
     ax.set_xticklabels(ax.get_xticklabels(), rotation=55, ha="right", rotation_mode="anchor")
@@ -122,7 +124,7 @@ def cost_heatmap(
 
 
 def plan_heatmap(
-    T, source: Sequence[str], target: Sequence[str], *, title: str = "plan T", bar: str = "mass",
+    T, source: Sequence[str], target: Sequence[str], *, title: str = "plan T", bar: str | None = "mass",
     limits: tuple[float, float] | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """A transport plan, shape (n, m): dark is much mass."""
@@ -136,9 +138,8 @@ def plan_strip(plans: Sequence, source: Sequence[str], target: Sequence[str], ti
     _, axes = plt.subplots(1, len(plans), figsize=size, layout="constrained", squeeze=False)
     limits = 0.0, max(a.max() for a in arrays)
     for ax, array, title in zip(axes[0], arrays, titles, strict=True):
-        plan_heatmap(array, source, target, title=title, ax=ax, limits=limits)
-        if ax is not axes[0][-1]:
-            ax.collections[0].colorbar.remove()
+        bar = "mass" if ax is axes[0][-1] else None
+        plan_heatmap(array, source, target, title=title, bar=bar, limits=limits, ax=ax)
         if ax is not axes[0][0]:
             ax.set_yticklabels([])
     return list(axes[0])
@@ -155,12 +156,12 @@ def learning_curve(
     window = max(1, len(loss) // 15)
     smooth = np.convolve(np.pad(loss, (window - 1, 0), mode="edge"), np.ones(window) / window, mode="valid")
     ax.plot(steps, loss, color="0.75", lw=0.8)
-    ax.plot(steps, smooth, color="#00306f", lw=2, label="transport cost (training)")
+    ax.plot(steps, smooth, color=BLUE, lw=2, label="transport cost (training)")
     ax.set(xlabel="step", ylabel="transport cost $\\langle T, C\\rangle$")
     handles = ax.get_lines()[-1:]
     if points:
         twin = ax.twinx()
-        handles += twin.plot(list(points), list(points.values()), "o--", color="#a8720a", label=ylabel)
+        handles += twin.plot(list(points), list(points.values()), "o--", color=OCHRE, label=ylabel)
         twin.set(ylabel=ylabel, ylim=(0, 1))
     ax.legend(handles=handles, frameon=False, loc="best")
     return ax

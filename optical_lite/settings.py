@@ -3,14 +3,14 @@
 Everything that changes how fast or how large a run is comes from here, so that a notebook, the command
 line and a test run the same code. Each value has an environment variable:
 
-==========================  ==========================================================
+==========================  =================================================================================
 ``OPTICAL_LITE_PROFILE``    ``smoke``, ``pocket`` (default), ``real`` or ``paper``
 ``OPTICAL_LITE_SEED``       integer, default 0
-``OPTICAL_LITE_THREADS``    integer, default: the processors this process may use
+``OPTICAL_LITE_THREADS``    integer, default: ``OMP_NUM_THREADS``, else the processors this process may use
 ``OPTICAL_LITE_DEVICE``     ``auto`` (default), ``cpu``, ``cuda``, ``mps``
 ``OPTICAL_LITE_CACHE``      downloads, default ``~/.cache/optical_lite``
 ``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.sources`
-==========================  ==========================================================
+==========================  =================================================================================
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def get() -> Settings:
     return Settings(
         profile=profile,
         seed=_integer("OPTICAL_LITE_SEED", 0),
-        threads=max(1, _integer("OPTICAL_LITE_THREADS", available)),
+        threads=max(1, _integer("OPTICAL_LITE_THREADS", _integer("OMP_NUM_THREADS", available))),
         device=os.environ.get("OPTICAL_LITE_DEVICE", "auto"),
         cache=Path(cache).expanduser(),
         mirror=Path(mirror).expanduser().resolve() if mirror else None,
@@ -132,7 +132,6 @@ def bf16_is_faster() -> bool:
             times.append(time.perf_counter() - start)
         best[kind] = min(times)
     return best[torch.bfloat16] < 0.7 * best[torch.float32]
-
 
 
 def seed_everything(seed: int | None = None) -> int:

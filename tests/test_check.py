@@ -8,7 +8,9 @@ import pytest
 from optical_lite import check
 from optical_lite.settings import ROOT
 
-ANSWERS = [importlib.import_module(f"answers.{path.stem}") for path in sorted((ROOT / "tests" / "answers").glob("*.py"))]
+ANSWERS = [
+    importlib.import_module(f"answers.{path.stem}") for path in sorted((ROOT / "tests" / "answers").glob("*.py"))
+]
 RIGHT = {name: answer for module in ANSWERS for name, answer in module.RIGHT.items()}
 WRONG = [(name, answer) for module in ANSWERS for name, answers in module.WRONG.items() for answer in answers]
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from optical_lite import distill, pocket, runs, vocabulary
+from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
 from optical_lite.settings import InputError
 
@@ -14,7 +15,7 @@ CONFIG = {"steps": 6, "batch": 8, "save_every": 2}
 def run(teacher, out, *, bitext=None, on_step=None, **change):
     bitext = bitext or pocket.bitext("sw")
     student = vocabulary.extend(teacher, bitext)
-    config = distill.DistillConfig(**{**CONFIG, **change})
+    config = DistillConfig(**{**CONFIG, **change})
     return distill.distill(student, teacher, bitext, config, out, progress=False, on_step=on_step), student
 
 
@@ -155,20 +156,16 @@ def test_batches_cover_each_epoch_once_and_hold_like_lengths():
 )
 def test_wrong_configuration_is_named(change, text):
     with pytest.raises(InputError, match=text):
-        distill.DistillConfig(**change)
+        DistillConfig(**change)
 
 
 def test_nothing_to_train_is_named(teacher, tmp_path):
     import copy
 
     with pytest.raises(InputError, match="without new rows"):
-        distill.distill(
-            copy.deepcopy(teacher), teacher, pocket.bitext("sw"), distill.DistillConfig(**CONFIG), tmp_path / "x"
-        )
+        distill.distill(copy.deepcopy(teacher), teacher, pocket.bitext("sw"), DistillConfig(**CONFIG), tmp_path / "x")
     with pytest.raises(InputError, match="without pairs"):
-        distill.distill(
-            teacher, teacher, Bitext("none", "sw", "en", ()), distill.DistillConfig(**CONFIG), tmp_path / "y"
-        )
+        distill.distill(teacher, teacher, Bitext("none", "sw", "en", ()), DistillConfig(**CONFIG), tmp_path / "y")
     with pytest.raises(InputError, match="expected a finished run"):
         runs.load_student(tmp_path)
     with pytest.raises(InputError, match="expected a run folder"):

@@ -3,7 +3,6 @@ import torch
 
 from optical_lite import losses
 from optical_lite.cost import cosine_cost
-from optical_lite.settings import InputError
 from optical_lite.transport import solve
 
 
@@ -79,8 +78,3 @@ def test_other_losses_ignore_padding(name):
     H2 = H.clone()
     H2[~target] = 7.0
     assert getattr(losses, name)(S, H2, source, target).item() == pytest.approx(before)
-
-
-def test_unknown_loss():
-    with pytest.raises(InputError, match="transport, greedy, sentence"):
-        losses.check_loss("hinge")

@@ -26,14 +26,16 @@ def test_afriqa_flags_count_shared_passages():
 
 def test_afriqa_identical_and_containing_passages_are_relevant():
     data = published.afriqa("ibo")
-    bodies = {name: fold(text) for name, text in data.passages.items()}
-    for grades in data.qrels.values():
-        assert len(grades) == len(set(grades)) >= 1
-    several = [grades for grades in data.qrels.values() if len(grades) > 1]
+    several = [list(grades) for grades in data.qrels.values() if len(grades) > 1]
     assert several
-    for grades in several:
-        longest = max((bodies[p] for p in grades), key=len)
-        assert all(bodies[p].split()[-4:] == [] or bodies[p].split()[-1] in longest for p in grades)
+
+    def related(one, other):
+        """The end of one passage is found in the other (titles stand at the front)."""
+        a, b = fold(data.passages[one]), fold(data.passages[other])
+        return " ".join(a.split()[-6:]) in b or " ".join(b.split()[-6:]) in a
+
+    for group in several:
+        assert any(all(related(gold, other) for other in group) for gold in group)
 
 
 def test_afriqa_without_gold_says_which_splits_have_it():

@@ -62,7 +62,16 @@ def _plain_minimum(C):
 
 RIGHT = {"ex01_1": _right_cost, "ex01_2": [0.437, 0.563], "ex01_3": _right_bound}
 WRONG = {
-    "ex01_1": [_no_norm, _one_norm, _similarity, _turned, _whole_norm, _columns_norm, lambda S, H: None, torch.zeros(3, 5)],
+    "ex01_1": [
+        _no_norm,
+        _one_norm,
+        _similarity,
+        _turned,
+        _whole_norm,
+        _columns_norm,
+        lambda S, H: None,
+        torch.zeros(3, 5),
+    ],
     "ex01_2": [[0.5, 0.5], [0.563, 0.437], [1.0, 1.288], [0.333, 0.667], 0.437, [0.437]],
     "ex01_3": [_rows, _columns, _smaller, _sums, _average, _plain_minimum],
 }

@@ -6,7 +6,13 @@ RIGHT = {
     "ex05_3": lambda points: min(step for step, value in points.items() if value >= max(points.values()) - 0.01),
 }
 WRONG = {
-    "ex05_1": [lambda S, H, T: T @ H, lambda S, H, T: -T @ H / len(S), lambda S, H, T: -T.T @ S, lambda S, H, T: None, 3],
+    "ex05_1": [
+        lambda S, H, T: T @ H,
+        lambda S, H, T: -T @ H / len(S),
+        lambda S, H, T: -T.T @ S,
+        lambda S, H, T: None,
+        3,
+    ],
     "ex05_2": [
         lambda T: -(T * (T.log() - 1)).sum(),
         lambda T: (T * T.log()).sum(),

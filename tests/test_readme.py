@@ -1,0 +1,39 @@
+"""The README tells the truth: table, ten lines and links."""
+
+import contextlib
+import io
+import json
+import re
+
+from optical_lite import demo
+from optical_lite.settings import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXPECTED = ROOT / "data" / "expected"
+
+
+def test_the_table_is_the_recorded_one():
+    records = {
+        "pocket": json.loads((EXPECTED / "demo_pocket_sw" / "result.json").read_text()),
+        "AfriQA": json.loads((EXPECTED / "demo_afriqa_sw" / "result.json").read_text()),
+    }
+    table = re.search(r"<!-- table:demo -->\n(.*?)<!-- /table:demo -->", README, re.DOTALL)[1]
+    assert table.strip() == demo.markdown_table(records)
+
+
+def test_the_ten_lines_print_what_they_say(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    promised = re.search(r"```text\n(.*?)```", README, re.DOTALL)[1].split()
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})  # noqa: S102
+    printed = out.getvalue().split()
+    assert printed[::2] == promised[::2]
+    for mine, theirs in zip(printed[1::2], promised[1::2], strict=True):
+        assert abs(float(mine) - float(theirs)) <= 0.011  # the last digit may differ on another processor
+
+
+def test_links_lead_somewhere():
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)\)", README):
+        assert (ROOT / link).exists(), link
