@@ -22,7 +22,7 @@ def transport_loss(
     b: Tensor | None = None,
     epsilon: float = 0.05,
     method: str = "log",
-    max_iterations: int = 200,
+    max_iterations: int = 100,
 ) -> tuple[Tensor, TransportPlan]:
     r"""The OPTICAL loss: the Frobenius inner product of transport plan and cost matrix.
 

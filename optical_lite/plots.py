@@ -37,12 +37,9 @@ DEVANAGARI_FONTS = (
 
 @functools.cache
 def devanagari_font() -> str | None:
-    """The first installed font that has Devanagari, or None. Puts it behind the default font."""
+    """The first installed font that has Devanagari, or None."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
-    found = next((name for name in DEVANAGARI_FONTS if name in installed), None)
-    if found:
-        matplotlib.rcParams["font.family"] = ["DejaVu Sans", found]
-    return found
+    return next((name for name in DEVANAGARI_FONTS if name in installed), None)
 
 
 def romanise(text: str) -> str:
@@ -108,10 +105,13 @@ def heatmap(
     sns.heatmap(
         values, ax=ax, cmap=sns.light_palette(BLUE, reverse=reverse, as_cmap=True), vmin=low, vmax=high, square=True,
         linewidths=0.5, linecolor="0.85", cbar=bar is not None, cbar_kws={"label": bar, "shrink": 0.75},
-        xticklabels=[label(t) for t in target], yticklabels=[label(t) for t in source],
+        xticklabels=False, yticklabels=False,
     )  # fmt: skip
-    ax.set_xticklabels(ax.get_xticklabels(), rotation=55, ha="right", rotation_mode="anchor")
-    ax.set_yticklabels(ax.get_yticklabels(), rotation=0)
+    family = [*matplotlib.rcParams["font.family"], *filter(None, [devanagari_font()])]  # the second is a fallback
+    ax.set_xticks(np.arange(len(target)) + 0.5, [label(t) for t in target], family=family)
+    ax.set_yticks(np.arange(len(source)) + 0.5, [label(t) for t in source], family=family)
+    ax.tick_params(axis="x", rotation=55)
+    plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
     ax.set_title(title)
     return ax
 
@@ -173,6 +173,6 @@ def save_figure(figure: Figure | Axes, name: str, folder: Path | None = None) ->
     paths = []
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata, bbox_inches="tight", pad_inches=0.1)
         paths.append(write_atomic((folder or FIGURES) / f"{name}.{kind}", buffer.getvalue()))
     return paths
