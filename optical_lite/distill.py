@@ -87,7 +87,6 @@ def distill(
     Path of the run folder
     """
     from accelerate import Accelerator
-    from accelerate.utils import set_seed
     from tqdm import tqdm
 
     if not len(bitext):
@@ -99,7 +98,6 @@ def distill(
             f"distill: got {accelerator.num_processes} processes, expected {wanted}; see accelerate's setup"
         )
     seed_everything(config.seed)
-    set_seed(config.seed)
     out = Path(out)
     source, target, cut = _tokens(student, teacher, bitext, config.max_length)
     runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
@@ -122,7 +120,7 @@ def distill(
         total=config.steps * config.batch, initial=first * config.batch, unit="pair", desc="distil",
         disable=not progress, mininterval=1.0,
     )  # fmt: skip
-    began, seconds = time.perf_counter(), 0.0
+    began = time.perf_counter() - (runs.read_log(out)[-1]["seconds"] if first else 0.0)  # earlier sessions count
     with open(out / "log.jsonl", "a", encoding="utf-8") as log:
         for step, rows in enumerate(itertools.islice(batches, config.steps)):
             if step < first:
@@ -141,7 +139,6 @@ def distill(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
-            seconds = time.perf_counter() - began
             line = {"step": step + 1, "loss": loss.item(), "rate": schedule.get_last_lr()[0], "norm": float(norm)}
             if plan is not None:
                 line |= {
@@ -149,7 +146,7 @@ def distill(
                     "iterations": plan.iterations.float().mean().item(),
                     "marginal_error": plan.marginal_error.max().item(),
                 }
-            line |= {"pairs": len(rows), "seconds": round(seconds, 3)}
+            line |= {"pairs": len(rows), "seconds": round(time.perf_counter() - began, 3)}
             if not math.isfinite(line["loss"]):
                 raise InputError(
                     f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate"
@@ -169,8 +166,8 @@ def distill(
     bar.close()
     if isinstance(student.model.get_input_embeddings(), SplitEmbedding):
         student.model.set_input_embeddings(student.model.get_input_embeddings().join(student.pad_id))
-    if accelerator.is_main_process:
-        runs.finish(out, student, cut, seconds, (config.steps - first) * config.batch)
+    if accelerator.is_main_process and not (first == config.steps and runs.is_finished(out)):
+        runs.finish(out, student, cut)
     return out
 
 

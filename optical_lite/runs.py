@@ -92,8 +92,8 @@ def resume(out: Path, trained: dict, optimizer, schedule) -> int:
     return state["step"]
 
 
-def finish(out: Path, student: Encoder, cut: dict, seconds: float, pairs: int) -> None:
-    """Write the student beside the run, then move it into place."""
+def finish(out: Path, student: Encoder, cut: dict) -> None:
+    """Write the student beside the run, move it into place, and sum the run up in ``metrics.json``."""
     part = out / ".student.part"
     shutil.rmtree(part, ignore_errors=True)
     student.save(part)
@@ -101,17 +101,21 @@ def finish(out: Path, student: Encoder, cut: dict, seconds: float, pairs: int) -
     os.replace(part, out / "student")
     log = read_log(out)
     window = max(1, min(20, len(log) // 5))
-    write_json(
-        out / "metrics.json",
-        {
-            "steps": len(log),
-            "seconds": round(seconds, 1),
-            "pairs_per_second": round(pairs / seconds, 1) if seconds else None,
-            "loss_first": sum(line["loss"] for line in log[:window]) / window,
-            "loss_last": sum(line["loss"] for line in log[-window:]) / window,
-            "sentences_cut": cut,
-        },
-    )
+    seconds = log[-1]["seconds"]
+    summary = {
+        "steps": len(log),
+        "seconds": seconds,
+        "pairs_per_second": round(sum(line["pairs"] for line in log) / seconds, 1),
+        "loss_first": sum(line["loss"] for line in log[:window]) / window,
+        "loss_last": sum(line["loss"] for line in log[-window:]) / window,
+        "sentences_cut": cut,
+    }
+    write_json(out / "metrics.json", summary)
+
+
+def is_finished(run: str | Path) -> bool:
+    """Whether a run has come to its end."""
+    return (Path(run) / "metrics.json").exists() and (Path(run) / "student" / "model.safetensors").exists()
 
 
 def read_log(run: str | Path) -> list[dict]:
@@ -124,9 +128,9 @@ def read_log(run: str | Path) -> list[dict]:
 
 def load_student(run: str | Path) -> Encoder:
     """The trained student of a run."""
-    if not (Path(run) / "student" / "model.safetensors").exists():
+    if not is_finished(run):
         raise InputError(
-            f"{run}: got no student/model.safetensors, expected a finished run; finish it with train --out {run}"
+            f"{run}: got a run without a finished student, expected a finished run; finish it with train --out {run}"
         )
     return Encoder.load(Path(run) / "student")
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from optical_lite import __main__, pocket
+from optical_lite import __main__, plots, pocket
 from optical_lite.settings import DATA
 
 SYSTEMS = {"zero_shot", "bm25", "lexicon", "extended", "student", "ceiling"}
@@ -51,7 +51,8 @@ def trained(own):
     return run
 
 
-def test_demo_writes_the_promised_json(tmp_path, capsys):
+def test_demo_writes_the_promised_json(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(plots, "FIGURES", tmp_path / "figures")
     assert (
         __main__.main(
             ["demo", "--lang", "so", "--out", str(tmp_path / "run"), "--json", str(tmp_path / "x.json"), "--quiet"]
@@ -68,9 +69,9 @@ def test_demo_writes_the_promised_json(tmp_path, capsys):
     assert value["zero_shot"] < value["extended"] < value["ceiling"]
     out = capsys.readouterr().out
     assert "three questions that improved most" in out
-    assert all(
-        f"figures/demo_{name}.{kind}" in out for name in ("cost", "plan", "learning_curve") for kind in ("png", "svg")
-    )
+    names = {f"demo_so_{name}.{kind}" for name in ("cost", "plan", "learning_curve") for kind in ("png", "svg")}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == names
+    assert all(name in out for name in names)
 
 
 def test_own_bitext_and_beir_folder(own, trained, tmp_path):

@@ -99,7 +99,9 @@ def test_an_interrupted_run_resumes_to_the_same_result(finished, teacher, tmp_pa
 def test_a_finished_run_is_reused(finished, teacher, tmp_path):
     out, student = finished
     copy = shutil.copytree(out, tmp_path / "copy")
+    before = (copy / "metrics.json").read_text()
     _, again = run(teacher, copy, keep=(3,), on_step=lambda line: pytest.fail("trained again"))
+    assert (copy / "metrics.json").read_text() == before
     torch.testing.assert_close(again.embedding, student.embedding)
 
 

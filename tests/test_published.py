@@ -70,5 +70,5 @@ def test_unknown_languages_are_named():
         published.mafand("so")
     with pytest.raises(InputError, match="MAFAND or TICO-19"):
         published.training_bitext("de")
-    with pytest.raises(InputError, match="got language 'xx'"):
+    with pytest.raises(InputError, match="language: got 'xx'"):
         published.training_bitext("xx")
