@@ -54,20 +54,25 @@ def same(got: object, expected: object, what: str, tolerance: float = 1e-4) -> N
         raise NotYet(f"{what} is off by {gap:.3g} where it is worst; expected agreement to {tolerance:g}")
 
 
-def _maxsim_00(Q: torch.Tensor, P: torch.Tensor) -> float:
+def function(answer: object, name: str) -> None:
+    """Raise unless the answer is a function."""
+    if not callable(answer):
+        raise NotYet(f"got {type(answer).__name__}, expected the function itself: answer = {name}")
+
+
+def _maxsim(Q: torch.Tensor, P: torch.Tensor) -> float:
     return sum(max(sum(x * y for x, y in zip(q, p, strict=True)) for p in P.tolist()) for q in Q.tolist())
 
 
 @exercise
 def ex00_1(answer: object) -> None:
     """A function (Q, P) -> MaxSim score of one query and one passage."""
-    if not callable(answer):
-        raise NotYet(f"got {type(answer).__name__}, expected the function maxsim itself, without parentheses")
+    function(answer, "maxsim")
     for n, m, d in ((3, 7, 4), (6, 2, 5), (1, 4, 3)):
         Q = torch.nn.functional.normalize(torch.randn(n, d), dim=-1)
         P = torch.nn.functional.normalize(torch.randn(m, d), dim=-1)
-        got, expected = answer(Q.clone(), P.clone()), _maxsim_00(Q, P)
-        if n != m and torch.is_tensor(got) and got.ndim == 0 and abs(got.item() - _maxsim_00(P, Q)) < 1e-4:
+        got, expected = answer(Q.clone(), P.clone()), _maxsim(Q, P)
+        if n != m and torch.is_tensor(got) and got.ndim == 0 and abs(got.item() - _maxsim(P, Q)) < 1e-4:
             raise NotYet("this sums over the passage tokens; each query token should pick its best passage token")
         same(got, expected, f"the score of {n} query and {m} passage tokens", 1e-4)
     Q, P = torch.tensor([[1.0, 0.0]]), torch.tensor([[-0.6, 0.8], [-1.0, 0.0]])
@@ -89,15 +94,10 @@ def ex00_2(answer: object) -> None:
     same(got, expected, "the expected reciprocal rank", 2e-3)
 
 
-def _callable_01(answer: object, name: str) -> None:
-    if not callable(answer):
-        raise NotYet(f"got {type(answer).__name__}, expected the function {name} itself, without parentheses")
-
-
 @exercise
 def ex01_1(answer: object) -> None:
     """A function (S, H) -> cosine cost, for vectors of any length."""
-    _callable_01(answer, "cosine_cost")
+    function(answer, "cosine_cost")
     for n, m, d in ((3, 5, 4), (6, 2, 3)):
         S, H = 3 * torch.randn(n, d), 3 * torch.randn(m, d)
         expected = 1 - torch.nn.functional.cosine_similarity(S[:, None].double(), H[None].double(), dim=-1)  # (n, m)
@@ -126,7 +126,7 @@ def ex01_2(answer: object) -> None:
 @exercise
 def ex01_3(answer: object) -> None:
     """A function C -> the larger of the row-greedy and the column-greedy cost, uniform marginals."""
-    _callable_01(answer, "lower_bound")
+    function(answer, "lower_bound")
     wide = torch.tensor([[0.1, 0.9, 0.8], [0.2, 0.7, 0.9]])  # columns decide
     problems = [wide, wide.T.contiguous(), 0.2 + torch.rand(5, 3), 0.2 + torch.rand(3, 6), 0.2 + torch.rand(4, 4)]
     for C in problems:
@@ -137,12 +137,7 @@ def ex01_3(answer: object) -> None:
         same(answer(C.clone()), max(by_row, by_column), f"the bound for a matrix of shape ({n}, {m})", 1e-4)
 
 
-def _callable_02(answer: object, name: str) -> None:
-    if not callable(answer):
-        raise NotYet(f"got {type(answer).__name__}, expected the function {name} itself, without parentheses")
-
-
-def _spread_02(C: torch.Tensor, a: torch.Tensor, b: torch.Tensor, epsilon: float) -> float:
+def _spread(C: torch.Tensor, a: torch.Tensor, b: torch.Tensor, epsilon: float) -> float:
     """Effective number of targets of a source token, computed in float64 to convergence."""
     C, a, b = C.double(), a.double() / a.double().sum(), b.double() / b.double().sum()
     T = solve(C[None], a[None], b[None], epsilon=epsilon, max_iterations=20_000, tolerance=1e-8).plan[0]
@@ -173,7 +168,7 @@ def ex02_1(answer: object) -> None:
 @exercise
 def ex02_2(answer: object) -> None:
     """A function (C, a, b, epsilon, iterations) -> plans, batched, in the log domain, with padding."""
-    _callable_02(answer, "log_sinkhorn")
+    function(answer, "log_sinkhorn")
     epsilon = 0.02
     for size, junk in (((3, 4, 4), 0.0), ((4, 5, 7), 0.0), ((3, 6, 4), 50.0), ((3, 5, 6), torch.inf)):
         B, n, m = size
@@ -200,7 +195,7 @@ def ex02_2(answer: object) -> None:
 @exercise
 def ex02_3(answer: object) -> None:
     """A function (C, a, b, targets) -> the epsilon at which the plan has a given spread."""
-    _callable_02(answer, "epsilon_for")
+    function(answer, "epsilon_for")
     for n, m, targets in ((6, 6, 2.0), (5, 8, 3.0), (7, 5, 4.0)):
         C = torch.rand(n, m)
         a, b = torch.full((n,), 1 / n), torch.full((m,), 1 / m)
@@ -210,20 +205,15 @@ def ex02_3(answer: object) -> None:
         got = float(got)
         if not 1e-3 <= got <= 100:
             raise NotYet(f"got epsilon {got}, expected a number between 0.01 and 10")
-        found = _spread_02(C, a, b, got)
+        found = _spread(C, a, b, got)
         if abs(found / targets - 1) > 0.03:
             raise NotYet(f"shape ({n}, {m}): at epsilon {got:.4f} the spread is {found:.2f}, expected {targets:g}")
-
-
-def _function_05(answer: object, name: str) -> None:
-    if not callable(answer):
-        raise NotYet(f"got {type(answer).__name__}, expected the function itself: answer = {name}")
 
 
 @exercise
 def ex05_1(answer: object) -> None:
     """A function (S, H, T) -> the gradient of <T, C> with respect to S."""
-    _function_05(answer, "slope_in_S")
+    function(answer, "slope_in_S")
     for n, m, d in ((2, 3, 4), (5, 4, 6), (4, 4, 4)):
         S, H = (torch.nn.functional.normalize(torch.randn(k, d), dim=-1) for k in (n, m))
         T = torch.rand(n, m)
@@ -237,7 +227,7 @@ def ex05_1(answer: object) -> None:
 @exercise
 def ex05_2(answer: object) -> None:
     """A function T -> the derivative of the regularised optimum with respect to epsilon."""
-    _function_05(answer, "slope_in_epsilon")
+    function(answer, "slope_in_epsilon")
     for n, m, epsilon in ((3, 4, 0.1), (5, 2, 0.3), (4, 4, 0.5)):
         C = torch.rand(1, n, m, dtype=torch.float64)
         a, b = (mass / mass.sum() for mass in (0.5 + torch.rand(1, k, dtype=torch.float64) for k in (n, m)))
@@ -252,7 +242,7 @@ def ex05_2(answer: object) -> None:
 @exercise
 def ex05_3(answer: object) -> None:
     """A function {step: value} -> the earliest step at most 0.01 below the best."""
-    _function_05(answer, "choose_step")
+    function(answer, "choose_step")
     fixed = (
         {0: 0.50, 20: 0.61, 40: 0.638, 80: 0.643, 120: 0.60},
         {0: 0.70, 50: 0.695, 100: 0.60},

@@ -83,54 +83,56 @@ def _log(mass: Tensor) -> Tensor:
     return torch.where(mass > 0, mass, torch.ones_like(mass)).log().masked_fill(mass <= 0, -torch.inf)
 
 
-def _sinkhorn_log(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float, every: int):
-    """Update log-scalings by log-sum-exp: never overflows; problems that are done leave the batch."""
-    kernel = -cost / epsilon  # log K, (B, n, m)
-    log_a, log_b = _log(a), _log(b)
-    log_u, log_v = torch.zeros_like(a), log_b.clone()  # v starts without mass on padding
-    iterations = torch.full((len(cost),), limit, device=cost.device)
-    active = torch.arange(len(cost), device=cost.device)
-    k, la, lb, v = kernel, log_a, log_b, log_v
-    for step in range(1, limit + 1):
-        u = (la - torch.logsumexp(k + v[:, None, :], 2)).masked_fill(la == -torch.inf, -torch.inf)  # (B', n)
-        v = (lb - torch.logsumexp(k + u[:, :, None], 1)).masked_fill(lb == -torch.inf, -torch.inf)  # (B', m)
-        if step % every and step < limit:
-            continue
-        rows = (k + u[:, :, None] + v[:, None, :]).exp().sum(2)  # columns are exact after the v update
-        done = (rows - la.exp()).abs().sum(1) <= tolerance * 0.5  # leaves room for rounding in the columns
-        if done.any() or step == limit:
-            log_u[active], log_v[active] = u, v
-            iterations[active[done]] = step
-            keep = ~done
-            active, k, la, lb, v = active[keep], k[keep], la[keep], lb[keep], v[keep]
-            if not len(active):
-                break
-    plan = (kernel + log_u[:, :, None] + log_v[:, None, :]).exp()
-    return plan, iterations
+def _log_step(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """One pair of updates on logarithms: never overflows, whatever epsilon."""
+    u = (a - torch.logsumexp(k + v[:, None, :], 2)).masked_fill(a == -torch.inf, -torch.inf)  # (B, n)
+    v = (b - torch.logsumexp(k + u[:, :, None], 1)).masked_fill(b == -torch.inf, -torch.inf)  # (B, m)
+    return u, v
 
 
-def _sinkhorn_scaling(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float, every: int):
-    """Update the scalings themselves: two matrix-vector products a step, but exp(-C/epsilon) can underflow."""
-    kernel = torch.exp(-cost / epsilon)  # K, (B, n, m)
-    all_u, all_v = torch.zeros_like(a), torch.zeros_like(b)
+def _log_plan(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    return (k + u[:, :, None] + v[:, None, :]).exp()
+
+
+def _scaling_step(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """One pair of updates on the scalings: two matrix-vector products, but exp(-C/epsilon) can underflow."""
+    u = torch.where(a > 0, a / torch.einsum("bnm,bm->bn", k, v), a)
+    v = torch.where(b > 0, b / torch.einsum("bnm,bn->bm", k, u), b)
+    return u, v
+
+
+def _scaling_plan(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    return u[:, :, None] * k * v[:, None, :]
+
+
+def _sinkhorn(
+    method: str, cost: Tensor, mass: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float, every: int
+) -> tuple[Tensor, Tensor]:
+    """Alternate the two updates; a problem that is done leaves the batch, so the others pay no more for it."""
+    if method == "log":
+        step, assemble, kernel, a, b = _log_step, _log_plan, -cost / epsilon, _log(mass), _log(b)
+        v = b  # no mass on padding from the start
+    else:
+        step, assemble, kernel, a = _scaling_step, _scaling_plan, torch.exp(-cost / epsilon), mass
+        v = (b > 0).to(b.dtype)
+    final_u, final_v = torch.empty_like(a), torch.empty_like(b)
     iterations = torch.full((len(cost),), limit, device=cost.device)
     active = torch.arange(len(cost), device=cost.device)
-    k, ka, kb, v = kernel, a, b, (b > 0).to(b.dtype)
-    for step in range(1, limit + 1):
-        u = torch.where(ka > 0, ka / torch.einsum("bnm,bm->bn", k, v), ka)
-        v = torch.where(kb > 0, kb / torch.einsum("bnm,bn->bm", k, u), kb)
-        if step % every and step < limit:
+    k = kernel
+    for i in range(1, limit + 1):
+        u, v = step(k, a, b, v)
+        if i % every and i < limit:
             continue
-        rows = u * torch.einsum("bnm,bm->bn", k, v)
-        done = (rows - ka).abs().sum(1) <= tolerance * 0.5
-        if done.any() or step == limit:
-            all_u[active], all_v[active] = u, v
-            iterations[active[done]] = step
+        rows = assemble(k, u, v).sum(2)  # the columns are exact after the update of v
+        done = (rows - mass).abs().sum(1) <= tolerance * 0.5  # leaves room for rounding in the columns
+        if done.any() or i == limit:
+            final_u[active], final_v[active] = u, v
+            iterations[active[done]] = i
             keep = ~done
-            active, k, ka, kb, v = active[keep], k[keep], ka[keep], kb[keep], v[keep]
+            active, k, mass, a, b, v = active[keep], k[keep], mass[keep], a[keep], b[keep], v[keep]
             if not len(active):
                 break
-    return all_u[:, :, None] * kernel * all_v[:, None, :], iterations
+    return assemble(kernel, final_u, final_v), iterations
 
 
 def _exact(cost: Tensor, a: Tensor, b: Tensor):
@@ -208,6 +210,6 @@ def solve(
         if method == "exact":
             plan[full], iterations[full] = _exact(*problem)
         else:
-            solver = _sinkhorn_log if method == "log" else _sinkhorn_scaling
-            plan[full], iterations[full] = solver(*problem, epsilon, max_iterations, tolerance, check_every)
+            limits = max_iterations, tolerance, check_every
+            plan[full], iterations[full] = _sinkhorn(method, *problem, epsilon, *limits)
     return _finish(plan, cost, a, b, iterations, tolerance)
