@@ -124,11 +124,9 @@ def run(
     out : run folder, default ``runs/demo_COLLECTION_LANG`` (an earlier run of the same settings is reused)
     config : training, default that of the collection, or ``smoke`` in that profile
     """
-    config = (
-        config or CONFIGS["smoke" if get().profile == "smoke" else collection if collection in CONFIGS else "pocket"]
-    )
     clock = time.perf_counter()
     questions, bitext = load(collection, lang)
+    config = config or CONFIGS["smoke" if get().profile == "smoke" else collection]
     lang = language(lang)
     result = Result(questions, bitext, Path(out or ROOT / "runs" / f"demo_{collection}_{lang}"))
     result.seconds["load"] = time.perf_counter() - clock

@@ -17,13 +17,12 @@ from .sources import paths, read, read_text
 
 AFRIQA = ("hau", "ibo", "swa", "twi", "yor")
 SPLITS = ("train", "dev", "test")
-_THREE = {"sw": "swa", "so": "som", "tl": "fil", "mr": "mar", "es": "spa", "fr": "fra", "de": "deu", "ha": "hau",
-          "ig": "ibo", "yo": "yor", "zu": "zul", "hi": "hin", "tw": "twi", "it": "ita", "fi": "fin"}  # fmt: skip
 
 
 def _code(lang: str, known: set[str], name: str) -> str:
-    code = _THREE.get(language(lang), lang)
-    if code not in known:
+    """The three-letter code by which a data set knows a language."""
+    code = next((k for k in sorted(known) if THREE_LETTERS.get(k) == language(lang)), None)
+    if code is None:
         spoken = sorted({THREE_LETTERS[k] for k in known if k in THREE_LETTERS})
         raise InputError(f"{name}: got language {lang!r}, expected one of {', '.join(spoken)}")
     return code
@@ -81,11 +80,9 @@ def flores(lang: str, split: str = "devtest") -> Bitext:
         raise InputError(f"flores: got split {split!r}, expected 'dev' or 'devtest'")
     folder = f"data/common-parallel-corpora/flores-200-{split}"
     files = {path.rsplit("/", 1)[1].split(".")[0]: path for path in paths("flores") if path.startswith(folder + "/")}
-    found = [name for name in files if THREE_LETTERS.get(name[:3]) == language(lang)]
-    if not found:
-        spoken = sorted({THREE_LETTERS[name[:3]] for name in files if name[:3] in THREE_LETTERS})
-        raise InputError(f"flores {split}: got language {lang!r}, expected one of {', '.join(spoken)}")
-    return _pair_up(f"flores-{split}", lang, _lines("flores", files[found[0]]), _lines("flores", files["eng_Latn"]))
+    code = _code(lang, {name[:3] for name in files}, f"flores {split}")
+    source = next(path for name, path in files.items() if name.startswith(code))
+    return _pair_up(f"flores-{split}", lang, _lines("flores", source), _lines("flores", files["eng_Latn"]))
 
 
 def _json_lines(path: str) -> list[dict]:
