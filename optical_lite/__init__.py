@@ -18,8 +18,8 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "settings", "config",
-    "sources", "corpora", "pocket", "published", "cost", "transport", "encoder", "lexicon", "vocabulary",
-    "losses", "distill", "runs", "retrieval", "metrics", "plots", "demo", "check",
+    "sources", "corpora", "pocket", "published", "cost", "transport", "packed", "encoder", "lexicon", "vocabulary",
+    "losses", "store", "distill", "runs", "retrieval", "metrics", "plots", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

@@ -103,9 +103,7 @@ def idf_table(sentences: Iterable[Sequence[int]], size: int) -> Tensor:
     >>> idf_table([[0, 1], [0]], size=3)
     tensor([1.0000, 1.4055, 2.0986])
     """
-    counts = torch.zeros(size)
-    total = 0
-    for ids in sentences:
-        total += 1
-        counts[list(set(ids))] += 1
-    return 1 + torch.log((total + 1) / (counts + 1))
+    distinct = [set(ids) for ids in sentences]
+    seen = torch.tensor([t for ids in distinct for t in ids], dtype=torch.long)
+    counts = torch.bincount(seen, minlength=size)
+    return 1 + torch.log((len(distinct) + 1) / (counts + 1))

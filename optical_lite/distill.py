@@ -21,32 +21,43 @@ from .corpora import Bitext
 from .cost import idf_table, weighted_marginal
 from .encoder import Encoder
 from .settings import InputError, bf16_is_faster, device, seed_everything
+from .store import VectorStore
 from .vocabulary import base_rows
+
+AHEAD = 50  # steps whose teacher vectors are made at a time
 
 
 class SplitEmbedding(nn.Module):
-    """An embedding table in two parts, so that an optimiser sees only the new rows."""
+    """An embedding table of which only some rows train, so that an optimiser sees those alone.
 
-    def __init__(self, table: nn.Embedding, base: int) -> None:
+    Rows that never occur in a run get no gradient and would never move; leaving them out changes nothing but the
+    time: a dense AdamW over 44,000 rows costs as much as the matrix products of a step.
+    """
+
+    def __init__(self, table: nn.Embedding, rows: Tensor) -> None:
         super().__init__()
-        self.register_buffer("old", table.weight[:base].detach().clone())
-        self.new = nn.Parameter(table.weight[base:].detach().clone())
+        self.register_buffer("rows", rows)  # (r,)
+        self.register_buffer("weight", table.weight.detach().clone())  # (vocabulary, d)
+        self.register_buffer("place", torch.full((len(self.weight),), -1, device=rows.device))
+        self.place[rows] = torch.arange(len(rows), device=rows.device)
+        self.new = nn.Parameter(self.weight[rows].clone())  # (r, d)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Rows of ids: shape (...) -> (..., d)."""
-        base = len(self.old)
-        old = nn.functional.embedding(ids.clamp(max=base - 1), self.old)
-        return torch.where((ids >= base)[..., None], nn.functional.embedding((ids - base).clamp(min=0), self.new), old)
+        place, old = self.place[ids], nn.functional.embedding(ids, self.weight)
+        return torch.where((place >= 0)[..., None], nn.functional.embedding(place.clamp(min=0), self.new), old)
 
     def join(self, padding: int) -> nn.Embedding:
         """One ordinary table again."""
-        return nn.Embedding.from_pretrained(torch.cat([self.old, self.new.detach()]), freeze=False, padding_idx=padding)
+        weight = self.weight.index_copy(0, self.rows, self.new.detach())
+        return nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=padding)
 
 
-def length_batches(lengths: list[int], batch: int, seed: int) -> Iterator[list[int]]:
+def length_batches(lengths: list, batch: int, seed: int) -> Iterator[list[int]]:
     """Endless batches of sentence pairs of like length, in random order; the same seed gives the same batches.
 
-    Each epoch is shuffled, cut into stretches of 50 batches, and sorted by length inside a stretch.
+    Each epoch is shuffled, cut into stretches of 50 batches, and sorted by length inside a stretch. Lengths are
+    numbers or pairs of numbers.
     """
     for epoch in itertools.count():
         draw = random.Random(seed * 1_000_003 + epoch)
@@ -102,38 +113,41 @@ def distill(
     source, target, cut = _tokens(student, teacher, bitext, config.max_length)
     runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
 
-    trained = _choose_weights(student, config)
+    trained = _choose_weights(student, config, set(itertools.chain.from_iterable(source)))
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0, fused=True)
     warm = max(1, round(config.warmup * config.steps))
     slope = lambda step: min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))  # noqa: E731
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, slope)
     teacher.eval()
     student.eval()  # no dropout: a random student would not match a fixed teacher token by token
+    rows = student.model.get_input_embeddings().rows
     first = runs.resume(out, trained, optimizer, schedule)
     if first == 0:
-        runs.keep(out, 0, trained)
+        runs.keep(out, 0, trained, rows)
     model, optimizer = accelerator.prepare(student, optimizer)
-    weights = _idf(student, source), _idf(teacher, target)
-    lengths = [len(s) + len(t) for s, t in zip(source, target, strict=True)]
+    weights = (_idf(student, source), _idf(teacher, target)) if config.marginals == "idf" else None
+    lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]  # the student's side costs the most
     batches = length_batches(lengths, config.batch * accelerator.num_processes, config.seed)
+    share = slice(accelerator.process_index, None, accelerator.num_processes)
+    plan_of_work = [pairs[share] for pairs in itertools.islice(batches, config.steps)]
+    known = VectorStore(teacher, target)
     bar = tqdm(
         total=config.steps * config.batch, initial=first * config.batch, unit="pair", desc="distil",
         disable=not progress, mininterval=1.0,
     )  # fmt: skip
     began = time.perf_counter() - (runs.read_log(out)[-1]["seconds"] if first else 0.0)  # earlier sessions count
     with open(out / "log.jsonl", "a", encoding="utf-8") as log:
-        for step, rows in enumerate(itertools.islice(batches, config.steps)):
+        for step, pairs in enumerate(plan_of_work):
             if step < first:
                 continue
-            rows = rows[accelerator.process_index :: accelerator.num_processes]
-            S_ids, S_mask = student.pad([source[i] for i in rows])
-            H_ids, H_mask = teacher.pad([target[i] for i in rows])
-            with torch.no_grad(), accelerator.autocast():
-                H = teacher(H_ids, H_mask)  # (B, m, d)
+            if (step - first) % AHEAD == 0:  # many sentences at once fill their batches better than 32
+                known.fill(itertools.chain.from_iterable(plan_of_work[step : step + AHEAD]))
+            S_ids, S_mask = student.pad([source[i] for i in pairs])
+            H, H_ids, H_mask = known.batch(pairs)  # (B, m, d)
             with accelerator.autocast():
                 S = model(S_ids, S_mask)  # (B, n, d)
             masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
-            loss, plan = _loss(S.float(), H.float(), S_ids, H_ids, masks, weights, config)
+            loss, plan = _loss(S.float(), H, S_ids, H_ids, masks, weights, config)
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(trained.values(), 1.0)
             optimizer.step()
@@ -146,7 +160,7 @@ def distill(
                     "iterations": plan.iterations.float().mean().item(),
                     "marginal_error": plan.marginal_error.max().item(),
                 }
-            line |= {"pairs": len(rows), "seconds": round(time.perf_counter() - began, 3)}
+            line |= {"pairs": len(pairs), "seconds": round(time.perf_counter() - began, 3)}
             if not math.isfinite(line["loss"]):
                 raise InputError(
                     f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate"
@@ -155,12 +169,12 @@ def distill(
                 log.write(json.dumps(line) + "\n")
                 log.flush()
                 bar.set_postfix(loss=f"{line['loss']:.4f}", refresh=False)
-                bar.update(len(rows))
+                bar.update(len(pairs))
                 if on_step:
                     on_step(line)
                 last = step + 1 == config.steps
                 if step + 1 in config.keep or last:
-                    runs.keep(out, step + 1, trained)
+                    runs.keep(out, step + 1, trained, rows)
                 if (step + 1) % config.save_every == 0 or last:
                     runs.save(out, step + 1, trained, optimizer, schedule)
     bar.close()
@@ -201,14 +215,16 @@ def _loss(S, H, S_ids, H_ids, masks, weights, config):
     return losses.transport_loss(S, H, *masks, **marginals, epsilon=config.epsilon)
 
 
-def _choose_weights(student: Encoder, config: DistillConfig) -> dict[str, nn.Parameter]:
-    """The weights that train, by name; with ``new``, the embedding table is split for the length of the run."""
-    if config.trainable == "all":
-        return dict(student.requires_grad_(True).named_parameters())
+def _choose_weights(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str, nn.Parameter]:
+    """The weights that train, by name; for the length of the run the embedding table is split by rows seen."""
     base = base_rows(student)
-    if base == len(student.embedding):
+    if config.trainable == "all":
+        student.requires_grad_(True)
+    else:
+        student.requires_grad_(False)
+        seen = {row for row in seen if row >= base}
+    if not seen:
         raise InputError("distill: got a student without new rows, expected an extended one; use --trainable all")
-    student.requires_grad_(False)
-    split = SplitEmbedding(student.model.get_input_embeddings(), base).to(student.device)
-    student.model.set_input_embeddings(split)
-    return {"new": split.new}
+    rows = torch.tensor(sorted(seen), device=student.device)
+    student.model.set_input_embeddings(SplitEmbedding(student.model.get_input_embeddings(), rows).to(student.device))
+    return {name: p for name, p in student.named_parameters() if p.requires_grad}

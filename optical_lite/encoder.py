@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from . import packed
 from .settings import InputError, bf16_is_faster, device, write_json
 from .sources import sha256
 
@@ -172,12 +174,10 @@ class Encoder(nn.Module):
         ids : Tensor of int, shape (B, n)
         mask : Tensor of bool, shape (B, n), True on tokens, special ones included
         """
-        width = max((len(row) for row in ids), default=1)
-        padded = torch.full((len(ids), width), self.pad_id)
-        mask = torch.zeros((len(ids), width), dtype=torch.bool)
-        for i, row in enumerate(ids):
-            padded[i, : len(row)] = torch.as_tensor(row)
-            mask[i, : len(row)] = True
+        lengths = torch.tensor([len(row) for row in ids], dtype=torch.long)
+        mask = torch.arange(max(1, *map(len, ids), 1)) < lengths[:, None]
+        padded = torch.full(mask.shape, self.pad_id)
+        padded[mask] = torch.tensor(list(itertools.chain.from_iterable(ids)), dtype=torch.long)
         return padded.to(self.device), mask.to(self.device)
 
     def content(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -185,11 +185,16 @@ class Encoder(nn.Module):
         return mask & ~torch.isin(ids, torch.tensor(sorted(self.special), device=ids.device))
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Unit vectors of token ids: shapes (B, n), (B, n) -> (B, n, d), float32."""
-        hidden = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state  # (B, n, d)
-        return nn.functional.normalize(hidden.float(), dim=-1)
+        """Unit vectors of token ids: shapes (B, n), (B, n) -> (B, n, d), float32, 0 on padding."""
+        if packed.supports(self.model):
+            hidden = packed.forward(self.model, ids, mask)  # (T, d)
+        else:
+            hidden = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask].float()
+        vectors = nn.functional.normalize(hidden, dim=-1)
+        place = mask.flatten().nonzero()[:, 0]
+        padded = vectors.new_zeros(mask.numel(), vectors.shape[-1]).index_copy(0, place, vectors)
+        return padded.view(*mask.shape, -1)
 
-    @torch.inference_mode()
     def batches(self, texts: Sequence[str], tokens: int = 4096) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
         """Encode texts in batches of like length, about ``tokens`` tokens each.
 
@@ -198,17 +203,25 @@ class Encoder(nn.Module):
         rows (positions in ``texts``), vectors (b, n, d), ids (b, n), content mask (b, n)
         """
         ids = self.tokenize(texts)
+        for rows, vectors, _ in self.batches_of_ids(ids, tokens):
+            padded, mask = self.pad([ids[i] for i in rows])
+            keep = self.content(padded, mask)
+            yield rows, vectors * keep[..., None], padded, keep
+
+    @torch.inference_mode()
+    def batches_of_ids(
+        self, ids: Sequence[Sequence[int]], tokens: int = 4096
+    ) -> Iterator[tuple[list[int], Tensor, list[int]]]:
+        """The same for token ids: yields rows, vectors (b, n, d) with those of special tokens, and lengths."""
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)  # the largest batch comes first
         training = self.training
         self.eval()
         start = 0
         while start < len(order):
-            rows = order[start : start + max(1, tokens // len(ids[order[start]]))]
-            padded, mask = self.pad([ids[i] for i in rows])
-            with torch.autocast(padded.device.type, torch.bfloat16, enabled=bf16_is_faster()):
-                vectors = self(padded, mask)
-            keep = self.content(padded, mask)
-            yield rows, vectors * keep[..., None], padded, keep
+            rows = order[start : start + max(1, tokens // max(1, len(ids[order[start]])))]
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16_is_faster()):
+                vectors = self(*self.pad([ids[i] for i in rows]))
+            yield rows, vectors, [len(ids[i]) for i in rows]
             start += len(rows)
         self.train(training)
 

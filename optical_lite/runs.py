@@ -15,13 +15,12 @@ import shutil
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .corpora import Bitext
 from .encoder import Encoder, model_record
 from .settings import InputError, device, environment, write_atomic, write_json
 from .sources import sha256
-from .vocabulary import base_rows
 
 
 def data_hash(bitext: Bitext) -> str:
@@ -65,9 +64,10 @@ def _save_torch(path: Path, value: object) -> None:
     os.replace(part, path)
 
 
-def keep(out: Path, step: int, trained: dict[str, nn.Parameter]) -> None:
-    """Keep the trained weights of a step for looking at later, in half precision."""
-    _save_torch(out / "checkpoints" / f"{step:06d}.pt", {name: p.detach().half() for name, p in trained.items()})
+def keep(out: Path, step: int, trained: dict[str, nn.Parameter], rows: Tensor) -> None:
+    """Keep the trained weights of a step, in half precision, and which rows of the embedding table are among them."""
+    weights = {name: p.detach().half() for name, p in trained.items()}
+    _save_torch(out / "checkpoints" / f"{step:06d}.pt", {"weights": weights, "rows": rows})
 
 
 def save(out: Path, step: int, trained: dict, optimizer, schedule) -> None:
@@ -147,10 +147,10 @@ def load_checkpoint(run: str | Path, step: int) -> Encoder:
     student = load_student(run)
     state = torch.load(Path(run) / "checkpoints" / f"{step:06d}.pt", map_location=device(), weights_only=True)
     with torch.no_grad():
-        if "new" in state:
-            student.embedding[base_rows(student) :] = state["new"].float()
-        else:
-            named = dict(student.named_parameters())
-            for name, value in state.items():
+        named = dict(student.named_parameters())
+        for name, value in state["weights"].items():
+            if name.endswith("word_embeddings.new"):
+                student.embedding[state["rows"]] = value.float()
+            else:
                 named[name].copy_(value.float())
     return student

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModel
 
 from optical_lite import encoder
-from optical_lite.settings import InputError
+from optical_lite.settings import InputError, bf16_is_faster
 
 TEXTS = ["The doctor keeps the pills in a dark room.", "Water.", "", "Nairobi is a city. " * 60]
 
@@ -24,7 +24,8 @@ def test_batching_and_padding_do_not_change_vectors(teacher):
     for i, text in enumerate(TEXTS):
         alone = teacher.encode([text])
         n = alone.vectors.shape[1]
-        torch.testing.assert_close(together.vectors[i, :n], alone.vectors[0], atol=2e-5, rtol=0)
+        loose = 2e-2 if bf16_is_faster() else 2e-5
+        torch.testing.assert_close(together.vectors[i, :n], alone.vectors[0], atol=loose, rtol=0)
 
 
 def test_first_layer_matches_transformers(teacher):

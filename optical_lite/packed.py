@@ -1,0 +1,118 @@
+r"""Packed: the forward pass of a BERT-like model on the tokens alone, without work on padding.
+
+The same arithmetic as transformers' ``BertModel``, arranged for speed: the tokens of all sentences lie one after the
+other, ``(T, d)``, so that linear layers, normalisation and GELU never see padding; query, key and value are one
+product; weights that do not train are cast to bfloat16 once; attention is two plain batched products, because the
+fused kernel's backward pass is slow on a CPU (measurements in ``docs/performance.md``). The residual stream and the
+normalisations stay in float32. ``tests/test_packed.py`` compares outputs and gradients with transformers' own.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, gelu, layer_norm, linear, scaled_dot_product_attention
+
+FAMILIES = ("BertModel", "RobertaModel", "XLMRobertaModel")
+ROUND = 32  # tokens; odd numbers of rows make the matrix products a quarter slower, and every new number costs set-up
+FULL = 0.9  # share of tokens in a rectangle above which leaving padding out costs more than it saves
+ATTENTION_CELLS = 1 << 21  # attention weights computed at a time on a CPU: 4 MiB in bfloat16, within the cache
+
+
+def supports(model: nn.Module) -> bool:
+    """Whether a model is of a family whose arithmetic is written here; others run through their own forward pass."""
+    config = model.config
+    return (
+        type(model).__name__ in FAMILIES
+        and getattr(config, "hidden_act", "") == "gelu"
+        and getattr(config, "position_embedding_type", "absolute") in ("absolute", None)
+        and not getattr(config, "is_decoder", False)
+    )
+
+
+def _layer(layer: nn.Module, kind: torch.dtype) -> tuple[Tensor, ...]:
+    """Weights of a layer: matrices in ``kind``, normalisations as they are."""
+    own, out = layer.attention.self, layer.attention.output
+    matrices = (
+        torch.cat([own.query.weight, own.key.weight, own.value.weight]),
+        torch.cat([own.query.bias, own.key.bias, own.value.bias]),
+        out.dense.weight, out.dense.bias,
+        layer.intermediate.dense.weight, layer.intermediate.dense.bias,
+        layer.output.dense.weight, layer.output.dense.bias,
+    )  # fmt: skip
+    norms = out.LayerNorm.weight, out.LayerNorm.bias, layer.output.LayerNorm.weight, layer.output.LayerNorm.bias
+    return *(matrix.to(kind) for matrix in matrices), *norms
+
+
+def _layers(model: nn.Module, kind: torch.dtype) -> list[tuple[Tensor, ...]]:
+    """Weights of all layers; kept with the model for as long as they neither train nor change."""
+    parameters = list(model.encoder.parameters())
+    if torch.is_grad_enabled() and any(p.requires_grad for p in parameters):
+        return [_layer(layer, kind) for layer in model.encoder.layer]
+    state = (kind, *((p.data_ptr(), p._version) for p in parameters))
+    if getattr(model, "_packed", (None,))[0] != state:
+        with torch.no_grad(), torch.inference_mode(False):  # so that a later backward pass may use them
+            model._packed = state, [_layer(layer, kind) for layer in model.encoder.layer]
+    return model._packed[1]
+
+
+def _attend(qkv: Tensor, bias: Tensor | None, heads: int) -> Tensor:
+    """Self-attention on a rectangle: shapes (B, n, 3 d), bias (B, n) or None -> (B, n, d)."""
+    B, n, width = qkv.shape
+    size = width // 3 // heads
+    q, k, v = qkv.view(B, n, 3, heads, size).permute(2, 0, 3, 1, 4)  # each (B, heads, n, size)
+    if qkv.is_cuda:
+        found = scaled_dot_product_attention(q, k, v, None if bias is None else bias[:, None, None, :])
+    else:
+        q, k, v = (x.reshape(B * heads, n, size) for x in (q, k, v))
+        if bias is None:
+            weights = torch.bmm(q * size**-0.5, k.transpose(1, 2))
+        else:
+            rows = bias[:, None].expand(B, heads, n).reshape(B * heads, 1, n)
+            weights = torch.baddbmm(rows, q, k.transpose(1, 2), alpha=size**-0.5)
+        found = torch.bmm(weights.softmax(-1, dtype=torch.float32).to(v.dtype), v).view(B, heads, n, size)
+    return found.transpose(1, 2).reshape(B, n, width // 3)
+
+
+def forward(model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
+    """Last hidden states of the tokens.
+
+    Parameters
+    ----------
+    model : a model that :func:`supports` accepts, in evaluation mode (no dropout is applied)
+    ids, mask : Tensor, shapes (B, n); the mask is True on tokens, special ones included
+
+    Returns
+    -------
+    Tensor of float32, shape (T, d), T the number of tokens, in row order
+    """
+    kind = torch.get_autocast_dtype(ids.device.type) if torch.is_autocast_enabled(ids.device.type) else torch.float32
+    B, n = mask.shape
+    config, table, d = model.config, model.embeddings, model.config.hidden_size
+    place = mask.flatten().nonzero()[:, 0]  # (T,)
+    T, packed = len(place), len(place) < FULL * B * n
+    if packed:  # a few places of padding come along, so that the number of rows is round
+        rows = torch.cat([place, (~mask).flatten().nonzero()[: -T % ROUND, 0]])
+    first = 0 if type(model).__name__ == "BertModel" else table.padding_idx + 1  # RoBERTa counts from its padding
+    with torch.autocast(ids.device.type, enabled=False):
+        tokens, positions = ids.flatten(), torch.arange(n, device=ids.device).repeat(B)
+        if packed:
+            tokens, positions = tokens[rows], positions[rows]
+        x = model.get_input_embeddings()(tokens) + embedding(positions + first, table.position_embeddings.weight)
+        x = x + table.token_type_embeddings.weight[0]
+        x = layer_norm(x, (d,), table.LayerNorm.weight, table.LayerNorm.bias, config.layer_norm_eps)  # (T, d)
+        bias = None if mask.all() else torch.zeros(B, n, dtype=kind, device=ids.device).masked_fill(~mask, -1e9)
+        step = B if ids.is_cuda else max(1, ATTENTION_CELLS // (config.num_attention_heads * n * n))
+        for w_qkv, b_qkv, w_o, b_o, w_1, b_1, w_2, b_2, g_1, c_1, g_2, c_2 in _layers(model, kind):
+            qkv = linear(x.to(kind), w_qkv, b_qkv)  # (T, 3 d)
+            if packed:
+                qkv = qkv.new_zeros(B * n, 3 * d).index_copy(0, rows, qkv)
+            parts = qkv.view(B, n, 3 * d).split(step)
+            biases = [None] * len(parts) if bias is None else bias.split(step)
+            parts = [_attend(p, m, config.num_attention_heads) for p, m in zip(parts, biases, strict=True)]
+            found = (parts[0] if len(parts) == 1 else torch.cat(parts)).view(B * n, d)
+            found = found.index_select(0, rows) if packed else found
+            x = layer_norm(x + linear(found, w_o, b_o), (d,), g_1, c_1, config.layer_norm_eps)
+            inner = gelu(linear(x.to(kind), w_1, b_1))  # (T, 4 d)
+            x = layer_norm(x + linear(inner, w_2, b_2), (d,), g_2, c_2, config.layer_norm_eps)
+    return x[:T] if packed else x.index_select(0, place)

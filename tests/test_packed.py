@@ -1,0 +1,74 @@
+import copy
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
+
+from optical_lite import packed
+
+SIZES = {
+    "vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
+    "max_position_embeddings": 48,
+}  # fmt: skip
+
+
+def model(family):
+    torch.manual_seed(1)
+    if family == "bert":
+        return BertModel(BertConfig(**SIZES), add_pooling_layer=False).eval()
+    return XLMRobertaModel(XLMRobertaConfig(**SIZES, pad_token_id=1), add_pooling_layer=False).eval()
+
+
+def batch(lengths, pad):
+    draw = torch.Generator().manual_seed(0)
+    ids = torch.randint(5, 50, (len(lengths), max(lengths)), generator=draw)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    return ids.masked_fill(~mask, pad), mask
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+@pytest.mark.parametrize("lengths", [[7], [9, 9, 9], [3, 40, 1, 12], [30, 29, 30, 30], [1] * 33 + [40]])
+def test_vectors_and_gradients_are_those_of_transformers(family, lengths):
+    """Ragged batches leave padding out, nearly full ones keep it; both must agree with the model's own code."""
+    ours = model(family)
+    theirs = copy.deepcopy(ours)
+    ids, mask = batch(lengths, 0 if family == "bert" else 1)
+    found = packed.forward(ours, ids, mask)
+    expected = theirs(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(2))
+    (found * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, atol=2e-4, rtol=1e-3, msg=name)
+
+
+def test_bfloat16_stays_near_float32():
+    ours = model("bert").requires_grad_(False)
+    ids, mask = batch([5, 20, 11], 0)
+    exact = packed.forward(ours, ids, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = packed.forward(ours, ids, mask)
+    assert rounded.dtype == torch.float32
+    assert 0 < (rounded - exact).abs().max() < 0.1
+    assert torch.nn.functional.cosine_similarity(rounded, exact, dim=-1).min() > 0.999
+
+
+def test_kept_weights_follow_the_model():
+    ours = model("bert").requires_grad_(False)
+    ids, mask = batch([5, 8], 0)
+    with torch.inference_mode():
+        before = packed.forward(ours, ids, mask)
+    with torch.no_grad():
+        ours.encoder.layer[0].output.dense.weight.mul_(1.5)
+    changed = packed.forward(ours, ids, mask)
+    assert (changed - before).abs().max() > 1e-3
+    table = ours.embeddings.word_embeddings.weight.requires_grad_(True)
+    packed.forward(ours, ids, mask).square().sum().backward()  # kept weights serve a backward pass too
+    assert table.grad.abs().sum() > 0
+
+
+def test_other_models_are_left_to_their_own_code():
+    assert packed.supports(model("bert"))
+    assert packed.supports(model("roberta"))
+    assert not packed.supports(BertModel(BertConfig(**SIZES, hidden_act="relu"), add_pooling_layer=False))
