@@ -10,7 +10,7 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TORCH_PIN := $(shell sed -n 's/^torch==//p' requirements-lock.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab notebooks clean
+.PHONY: help demo test lab notebooks bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -36,5 +36,14 @@ lab: .venv/installed  ## open JupyterLab on the notebooks
 notebooks: .venv/installed  ## execute every notebook in place
 	$(BIN)/python notebooks/execute.py
 
+.venv-bench/installed: requirements-bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check torch==$(TORCH_PIN)
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@touch $@
+
+bench: .venv/installed .venv-bench/installed  ## measure ours against its peers (an hour); NAMES="transport encoding" for some
+	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json
+
 clean:  ## delete the environment and all runs
-	rm -rf .venv runs
+	rm -rf .venv .venv-bench runs

@@ -161,6 +161,13 @@ def evaluate(args: argparse.Namespace) -> dict:
     return {"metrics": found, "queries": len(data.queries), "run": str(args.run), "collection": data.name}
 
 
+def bench(args: argparse.Namespace) -> list:
+    """Measure ours against its peers, side by side in one run."""
+    from . import bench
+
+    return bench.command(args.name, args.repetitions, args.json)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(
@@ -215,6 +222,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--lang", help="question language (default: the run's)")
     sub.add_argument("--split", default="test", help="test (default) or dev")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(bench, "bench distillation --json rows.json")
+    sub.add_argument("name", nargs="*", help="machine, distillation, encoding, transport, ...: default all")
+    sub.add_argument("--repetitions", type=int, default=5, help="of each side, after one that does not count (5)")
     return top
 
 

@@ -110,14 +110,12 @@ def distill(
         )
     seed_everything(config.seed)
     out = Path(out)
-    source, target, cut = _tokens(student, teacher, bitext, config.max_length)
+    source, target, cut = tokens(student, teacher, bitext, config.max_length)
     runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
 
     trained = _choose_weights(student, config, set(itertools.chain.from_iterable(source)))
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0, fused=True)
-    warm = max(1, round(config.warmup * config.steps))
-    slope = lambda step: min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))  # noqa: E731
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, slope)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
     teacher.eval()
     student.eval()  # no dropout: a random student would not match a fixed teacher token by token
     rows = student.model.get_input_embeddings().rows
@@ -185,7 +183,45 @@ def distill(
     return out
 
 
-def _tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:
+def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig) -> list[float]:
+    """:func:`distill` with the transport loss, the readable way: transformers' forward pass, float32, nothing kept.
+
+    Same batches, same steps; the tests compare the losses, the benchmarks the time. Returns the loss of each step.
+    """
+    source, target, _ = tokens(student, teacher, bitext, config.max_length)
+    weights = student.requires_grad_(config.trainable == "all").embedding.requires_grad_(True)
+    trained = [p for p in student.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=config.rate, weight_decay=0.0)
+    lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
+    batches, found = length_batches(lengths, config.batch, config.seed), []
+    for step, pairs in enumerate(itertools.islice(batches, config.steps)):
+        S_ids, S_mask = student.pad([source[i] for i in pairs])
+        H_ids, H_mask = teacher.pad([target[i] for i in pairs])
+        with torch.no_grad():
+            H = teacher.model(input_ids=H_ids, attention_mask=H_mask.long()).last_hidden_state  # (B, m, d)
+        S = student.model(input_ids=S_ids, attention_mask=S_mask.long()).last_hidden_state  # (B, n, d)
+        S, H = nn.functional.normalize(S, dim=-1), nn.functional.normalize(H, dim=-1)
+        masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
+        loss, _ = losses.transport_loss(S, H, *masks, epsilon=config.epsilon)
+        loss.backward()
+        if config.trainable == "new":
+            weights.grad[: base_rows(student)] = 0
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = config.rate * slope(step, config)
+        optimizer.step()
+        optimizer.zero_grad()
+        found.append(loss.item())
+    return found
+
+
+def slope(step: int, config: DistillConfig) -> float:
+    """Share of the peak rate at a step: a linear rise, then a linear fall to 0."""
+    warm = max(1, round(config.warmup * config.steps))
+    return min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))
+
+
+def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:
     """Token ids of both sides, cut to the limit; how many sentences were cut."""
     sides, cut = [], {}
     for name, encoder, texts in zip(

@@ -21,7 +21,7 @@ def transport_loss(
     a: Tensor | None = None,
     b: Tensor | None = None,
     epsilon: float = 0.05,
-    method: str = "log",
+    method: str = "stabilized",
     max_iterations: int = 100,
 ) -> tuple[Tensor, TransportPlan]:
     r"""The OPTICAL loss: the Frobenius inner product of transport plan and cost matrix.

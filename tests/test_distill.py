@@ -7,7 +7,7 @@ import torch
 from optical_lite import distill, pocket, runs, vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
-from optical_lite.settings import InputError
+from optical_lite.settings import InputError, bf16_is_faster
 
 CONFIG = {"steps": 6, "batch": 8, "save_every": 2}
 
@@ -126,6 +126,18 @@ def test_every_option_trains(teacher, tmp_path, change):
     out, _ = run(teacher, tmp_path / "run", steps=2, **change)
     assert len(runs.read_log(out)) == 2
     assert runs.load_checkpoint(out, 2).encode(["maji"]).vectors.isfinite().all()
+
+
+@pytest.mark.parametrize("trainable", ["new", "all"])
+def test_the_fast_loop_does_what_the_plain_one_does(teacher, tmp_path, trainable):
+    change = {"steps": 4, "trainable": trainable, "rate": 1e-3}
+    out, fast = run(teacher, tmp_path / "run", **change)
+    slow = vocabulary.extend(teacher, pocket.bitext("sw"))
+    expected = distill.plain(slow, teacher, pocket.bitext("sw"), DistillConfig(**{**CONFIG, **change}))
+    found = [line["loss"] for line in runs.read_log(out)]
+    assert found == pytest.approx(expected, abs=2e-3 if bf16_is_faster() else 2e-4)
+    moved = [(s.embedding - vocabulary.extend(teacher, pocket.bitext("sw")).embedding).flatten() for s in (fast, slow)]
+    assert torch.nn.functional.cosine_similarity(*moved, dim=0) > 0.9
 
 
 def test_training_lowers_the_loss(teacher, tmp_path):

@@ -22,7 +22,7 @@ def problems(batch=12, n=9, m=7, dtype=torch.float64, seed=0):
     return cost, a / a.sum(1, keepdim=True), b / b.sum(1, keepdim=True)
 
 
-@pytest.mark.parametrize("method", ["log", "scaling"])
+@pytest.mark.parametrize("method", ["log", "scaling", "stabilized"])
 @pytest.mark.parametrize("epsilon", [1.0, 0.1, 0.05])
 def test_sinkhorn_agrees_with_pot(method, epsilon):
     cost, a, b = problems()
@@ -132,6 +132,47 @@ def test_scaling_underflows_where_log_does_not():
     assert solve(cost, half, half, epsilon=0.005, method="log").converged.all()
 
 
+@pytest.mark.parametrize("epsilon", [1.0, 0.1, 0.05, 0.02, 0.01])
+def test_stabilized_in_float32_is_as_exact_as_logarithms_in_float64(epsilon):
+    cost, a, b = problems(batch=63, n=20, m=23, seed=3)
+    limits = {"epsilon": epsilon, "max_iterations": 20_000}
+    exact = solve(cost, a, b, **limits, tolerance=1e-9)
+    fast = solve(cost.float(), a.float(), b.float(), method="stabilized", **limits, tolerance=2e-5)
+    assert exact.converged.all()
+    assert fast.converged.all()
+    torch.testing.assert_close(fast.plan.double(), exact.plan, atol=2e-4, rtol=0)
+    torch.testing.assert_close(fast.cost.double(), exact.cost, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_stabilized_never_gives_nan(seed):
+    """Whatever the mask, the masses, the costs and epsilon: finite plans, no mass on padding, an honest flag."""
+    draw = torch.Generator().manual_seed(seed)
+    cost = torch.rand(40, 12, 9, generator=draw) * 2
+    cost[::5] = cost[::5, :1, :1]  # all costs equal
+    cost[1::5] = (cost[1::5] > 1).float() * 2  # only the extremes
+    a = torch.rand(40, 12, generator=draw) ** 8 * (torch.rand(40, 12, generator=draw) > 0.5)
+    b = torch.rand(40, 9, generator=draw) ** 8 * (torch.rand(40, 9, generator=draw) > 0.5)
+    alive = (a.sum(1) > 0) & (b.sum(1) > 0)
+    a, b = (x * alive[:, None] / x.sum(1, keepdim=True).clamp(min=1e-30) for x in (a, b))
+    for epsilon in (1.0, 0.05, 0.01, 0.003):
+        found = solve(cost, a, b, epsilon=epsilon, method="stabilized", max_iterations=300)
+        assert torch.isfinite(found.plan).all()
+        assert (found.plan[((a == 0)[:, :, None] | (b == 0)[:, None, :])] == 0).all()
+        error = (found.plan.sum(2) - a).abs().sum(1) + (found.plan.sum(1) - b).abs().sum(1)
+        assert (found.converged == (error <= 1e-3)).all()
+
+
+def test_what_stabilized_cannot_finish_is_solved_with_logarithms(monkeypatch):
+    from optical_lite import transport
+
+    cost, a, b = problems(dtype=torch.float32)
+    expected = solve(cost, a, b, epsilon=0.05, max_iterations=2000)
+    monkeypatch.setattr(transport, "_kernel", lambda cost, *rest: torch.full_like(cost, torch.nan))
+    found = solve(cost, a, b, epsilon=0.05, method="stabilized", max_iterations=2000)
+    torch.testing.assert_close(found.plan, expected.plan)
+
+
 def test_the_plan_is_a_constant_for_autograd():
     cost, a, b = problems()
     cost.requires_grad_()
@@ -150,7 +191,7 @@ def test_the_plan_is_a_constant_for_autograd():
         (lambda c, a, b: (c, 2 * a, b, {}), "sums differ"),
         (lambda c, a, b: (c * math.nan, a, b, {}), "NaN"),
         (lambda c, a, b: (c, a, b, {"epsilon": 0.0}), "method='exact'"),
-        (lambda c, a, b: (c, a, b, {"method": "magic"}), "log, scaling, exact"),
+        (lambda c, a, b: (c, a, b, {"method": "magic"}), "log, scaling, stabilized, exact"),
     ],
 )
 def test_wrong_input_is_named(change, text):

@@ -1,0 +1,159 @@
+"""Benchmarks of training and encoding: distillation against plain loops and sentence-transformers."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from . import distill, pocket, published, vocabulary
+from .bench import Peak, ask_peer, bench, limits, row, take_turns
+from .config import DistillConfig
+from .corpora import Bitext
+from .encoder import Encoder, default_model_folder, teacher
+from .settings import InputError
+from .store import VectorStore
+
+STEPS = 40
+LENGTH = 64
+
+
+def swahili(pairs: int = 30_782) -> Bitext:
+    """MAFAND's Swahili training pairs where they can be had, else those of pocket."""
+    try:
+        found = published.mafand("swa", "train")
+    except InputError:
+        found = pocket.bitext("sw")
+    return Bitext(found.name, "sw", "en", found.pairs[:pairs])
+
+
+def forward_flops(encoder: Encoder, lengths: list[int]) -> float:
+    """Operations of one forward pass: two for each weight of the layers and token, and those of attention."""
+    weights = sum(p.numel() for p in encoder.model.encoder.parameters() if p.ndim == 2)
+    attention = 4 * encoder.dimension * encoder.model.config.num_hidden_layers * sum(n * n for n in lengths)
+    return 2.0 * weights * sum(lengths) + attention
+
+
+def used(student: Encoder, bitext: Bitext, config: DistillConfig) -> tuple[list[int], list[int]]:
+    """Lengths of both sides of all pairs that a run sees."""
+    source, target, _ = distill.tokens(student, teacher(), bitext, config.max_length)
+    pairs = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
+    rows = itertools.chain.from_iterable(
+        itertools.islice(distill.length_batches(pairs, config.batch, config.seed), config.steps)
+    )
+    return tuple(map(list, zip(*(pairs[i] for i in rows), strict=True)))
+
+
+def run_once(student: Encoder, bitext: Bitext, config: DistillConfig) -> float:
+    """Seconds of a training run, its set-up (tokens, run folder) left out."""
+    folder = Path(tempfile.mkdtemp())
+    distill.distill(copy.deepcopy(student), teacher(), bitext, config, folder / "run", progress=False)
+    seconds = json.loads((folder / "run" / "metrics.json").read_text(encoding="utf-8"))["seconds"]
+    shutil.rmtree(folder)
+    return seconds
+
+
+def forget(bitext: Bitext, config: DistillConfig) -> None:
+    """Empty the teacher's store, so that its work is part of the time."""
+    target = distill.tokens(teacher(), teacher(), bitext, config.max_length)[1]
+    shutil.rmtree(VectorStore(teacher(), target).folder)
+
+
+@bench
+def distillation(repetitions: int) -> list[dict]:
+    """Sentence pairs a second, teacher included, against the plain loop and sentence-transformers' trainer."""
+    bitext, english = swahili(), teacher()
+    student = vocabulary.extend(english, bitext)
+    found, times = [], {}
+    cases = {
+        "new rows, teacher encoded": ("new", True), "new rows, teacher stored": ("new", False),
+        "all weights, teacher encoded": ("all", True),
+    }  # fmt: skip
+    plain = {trainable: [] for trainable in ("new", "all")}
+    memory = {}
+    for i in range(repetitions + 1):
+        for case, (trainable, cold) in cases.items():
+            config = DistillConfig(steps=STEPS, trainable=trainable, rate=1e-4)
+            if cold:
+                forget(bitext, config)
+            with Peak() as peak:
+                seconds = run_once(student, bitext, config)
+            if i:
+                times.setdefault(case, []).append(seconds)
+                memory[case] = peak.mib
+        for trainable, side in plain.items():
+            config = DistillConfig(steps=max(4, STEPS // 5), trainable=trainable, rate=1e-4)
+            start = time.perf_counter()
+            distill.plain(copy.deepcopy(student), english, bitext, config)
+            if i:
+                side.append((time.perf_counter() - start) * STEPS / config.steps)
+    folder = Path(tempfile.mkdtemp())
+    student.save(folder / "student")
+    request = {
+        "pairs": bitext.pairs[: 32 * 12], "teacher": str(default_model_folder()), "batch": 32, "length": LENGTH,
+        "repetitions": repetitions,
+    }  # fmt: skip
+    peers = {
+        "sentence-transformers MSELoss, same student": ask_peer(
+            "train", {**request, "student": str(folder / "student")}
+        ),
+        "sentence-transformers MSELoss, its own vocabulary": ask_peer(
+            "train", {**request, "student": request["teacher"]}
+        ),
+    }
+    shutil.rmtree(folder)
+    for case, (trainable, cold) in cases.items():
+        config = DistillConfig(steps=STEPS, trainable=trainable)
+        source, target = used(student, bitext, config)
+        passes = 2 if trainable == "new" else 3  # backward: gradients of activations, and of weights where these train
+        flops = passes * forward_flops(student, source) + cold * forward_flops(english, target)
+        share = flops / 1e9 / sorted(times[case])[len(times[case]) // 2] / limits()["matrix"]
+        common = {"work": len(source), "limit_share": share, "memory_mib": memory[case]}
+        found.append(row(f"distil {case}", "pairs/s", times[case], plain[trainable], "plain loop", **common))
+        for name, answer in peers.items():
+            theirs = [s * len(source) / answer["pairs"] for s in answer["seconds"]] if answer else []
+            note = "" if answer else "peer not installed"
+            found.append(row(f"distil {case}", "pairs/s", times[case], theirs, name, note=note, **common))
+    return found
+
+
+@bench
+def encoding(repetitions: int) -> list[dict]:
+    """Passages a second against sentence-transformers' encode and the plain forward pass, at equal length and batch."""
+    try:
+        passages = list(published.afriqa("swa").passages.values())[:600]
+    except InputError:
+        passages = list(pocket.passages().values())
+    english = teacher()
+    lengths = [len(ids) for ids in english.tokenize(passages)]
+
+    def ours() -> None:
+        for _ in english.batches(passages):
+            pass
+
+    with Peak() as peak:
+        mine, theirs = take_turns(ours, lambda: plain_encode(english, passages), repetitions)
+    share = forward_flops(english, lengths) / 1e9 / sorted(mine)[len(mine) // 2] / limits()["matrix"]
+    common = {"work": len(passages), "limit_share": share, "memory_mib": peak.mib}
+    request = {"texts": passages, "model": str(default_model_folder()), "batch": 32, "length": english.max_length}
+    answer = ask_peer("encode", {**request, "repetitions": repetitions})
+    note = "" if answer else "peer not installed"
+    return [
+        row("encode passages", "passages/s", mine, theirs, "plain forward pass, batches of 32", **common),
+        row("encode passages", "passages/s", mine, answer["seconds"] if answer else [], "sentence-transformers encode",
+            note=note, **common),
+    ]  # fmt: skip
+
+
+def plain_encode(encoder: Encoder, passages: list[str], batch: int = 32) -> None:
+    """The forward pass of transformers, float32, batches in the order given."""
+    import torch
+
+    with torch.inference_mode():
+        for start in range(0, len(passages), batch):
+            ids, mask = encoder.pad(encoder.tokenize(passages[start : start + batch]))
+            encoder.model(input_ids=ids, attention_mask=mask.long())

@@ -1,0 +1,85 @@
+"""Benchmarks of the transport solvers: ours against POT, each stopped at the same marginal error."""
+
+from __future__ import annotations
+
+import functools
+
+from torch import Tensor
+
+from .bench import bench, limits, row, take_turns
+from .bench_training import swahili
+from .cost import cosine_cost, uniform_marginal
+from .encoder import teacher
+from .transport import solve
+
+TOLERANCE = 1e-3
+STEPS = (5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 500, 800, 1200, 2000, 3000)
+
+
+@functools.cache
+def problems(batch: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Cosine costs of real sentence pairs of n/3 to n tokens a side, ragged."""
+    english = teacher()
+    pairs = swahili(8000).pairs
+    sides = [english.tokenize(side) for side in zip(*pairs, strict=True)]
+    fits = [i for i, both in enumerate(zip(*sides, strict=True)) if all(n // 3 <= len(ids) <= n for ids in both)]
+    fits = (fits * batch)[:batch]
+    S, H = (english.encode([pairs[i][side] for i in fits]) for side in (0, 1))
+    return cosine_cost(S.vectors, H.vectors), uniform_marginal(S.mask), uniform_marginal(H.mask)
+
+
+def error(plan: Tensor, a: Tensor, b: Tensor) -> float:
+    """The worst problem's marginal error."""
+    return ((plan.sum(2) - a).abs().sum(1) + (plan.sum(1) - b).abs().sum(1)).max().item()
+
+
+def _pot(C: Tensor, a: Tensor, b: Tensor, epsilon: float, method: str) -> tuple:
+    """POT's batch solver with the fewest iterations that reach the tolerance; None where none does."""
+    import ot
+
+    for steps in STEPS:
+        work = functools.partial(
+            ot.batch.solve_batch, C, epsilon, a, b, method=method, max_iter=steps, tol=1e-12, grad="detach"
+        )
+        found = error(work().plan, a, b)
+        if found <= TOLERANCE:
+            return work, found, steps
+    return None, None, None
+
+
+@bench
+def transport(repetitions: int) -> list[dict]:
+    """Ragged batches, four epsilons, against POT's batch solvers, POT pair by pair, and the exact solver."""
+    import ot
+
+    rows = []
+    for batch, n in ((32, 32), (256, 32), (256, 64)):
+        C, a, b = problems(batch, n)
+        for epsilon in (0.1, 0.05, 0.02, 0.01):
+            limit = {"epsilon": epsilon, "max_iterations": 3000, "tolerance": TOLERANCE}
+            ours = functools.partial(solve, C, a, b, method="stabilized", **limit)
+            plan = ours()
+            name = f"transport {batch} x {C.shape[1]} x {C.shape[2]}, epsilon {epsilon}"
+            moved = 2 * plan.iterations.sum().item() * C[0].numel() * C.element_size() / 1e9  # GB: two passes each
+            peers = {f"POT {method} batch": _pot(C, a, b, epsilon, method) for method in ("sinkhorn", "log_sinkhorn")}
+            peers["our log"] = functools.partial(solve, C, a, b, method="log", **limit), None, None
+            if batch == 32:
+                peers["POT pair by pair"] = functools.partial(_one_by_one, ot, C, a, b, epsilon), None, None
+                peers["exact"] = functools.partial(solve, C, a, b, method="exact"), 0.0, None
+            for peer, (work, theirs, steps) in peers.items():
+                mine, other = take_turns(ours, work, repetitions)
+                note = "the peer never reaches the tolerance" if work is None else ""
+                note = f"{steps} iterations, ours {plan.iterations.max().item()} at most" if steps else note
+                share = moved / sorted(mine)[len(mine) // 2] / limits()["copy"]
+                errors = {"marginal_error_ours": plan.marginal_error.max().item(), "marginal_error_peer": theirs}
+                rows.append(row(name, "ms", mine, other, peer, limit_share=share, note=note, **errors))
+    return rows
+
+
+def _one_by_one(ot, C: Tensor, a: Tensor, b: Tensor, epsilon: float) -> None:
+    for cost, left, right in zip(C, a, b, strict=True):
+        x, y = left > 0, right > 0
+        ot.sinkhorn(
+            left[x].numpy(), right[y].numpy(), cost[x][:, y].numpy(), epsilon, method="sinkhorn_log",
+            stopThr=TOLERANCE / 2, numItermax=3000, warn=False,
+        )  # fmt: skip
