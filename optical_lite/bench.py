@@ -175,7 +175,7 @@ def ask_peer(name: str, request: dict) -> dict | None:
 
 def command(names: list[str], repetitions: int = 5, out: str | Path | None = None) -> list[dict]:
     """Run benchmarks, print each row as it comes, and write the list."""
-    from . import bench_growth, bench_training, bench_transport  # noqa: F401  they register themselves
+    from . import bench_growth, bench_search, bench_training, bench_transport  # noqa: F401  they register themselves
 
     unknown = sorted(set(names) - set(TESTS))
     if unknown or repetitions < 1:

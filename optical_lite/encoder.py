@@ -143,7 +143,8 @@ class Encoder(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(folder)
         self.tokenizer.save(str(folder / "tokenizer.json"))
-        write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.tokenizer.id_to_token(self.pad_id)}
+        write_json(folder / "tokenizer_config.json", settings)
         return folder
 
     @property

@@ -59,7 +59,78 @@ def encode(request: dict) -> dict:
     return {"seconds": seconds}
 
 
-PEERS = {"train": train, "encode": encode}
+def passages(request: dict) -> tuple[list, list]:
+    """Token vectors of each passage and each query, float32 arrays."""
+    import numpy as np
+    import torch
+
+    index = torch.load(request["index"])
+    parts = [part.float().numpy() for part in index["vectors"].split(index["lengths"].tolist())]
+    return parts, [np.asarray(query, dtype=np.float32) for query in request["queries"]]
+
+
+def repeat(search, queries: list, repetitions: int) -> dict:
+    """Time one query after the other; ``top`` is the first passage of each."""
+    seconds = []
+    for i in range(repetitions + 1):
+        start = time.perf_counter()
+        top = [int(search(query)) for query in queries]
+        if i:
+            seconds.append(time.perf_counter() - start)
+    return {"seconds": seconds, "top": top}
+
+
+def qdrant(request: dict) -> dict:
+    """Qdrant's local mode, multivectors with MaxSim."""
+    from qdrant_client import QdrantClient, models
+
+    parts, queries = passages(request)
+    client = QdrantClient(":memory:")
+    compare = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
+    client.create_collection(
+        "p", models.VectorParams(size=parts[0].shape[1], distance=models.Distance.DOT, multivector_config=compare)
+    )
+    for start in range(0, len(parts), 200):
+        some = [models.PointStruct(id=i, vector=parts[i].tolist()) for i in range(start, min(start + 200, len(parts)))]
+        client.upsert("p", some)
+    search = lambda query: client.query_points("p", query=query.tolist(), limit=100).points[0].id  # noqa: E731
+    return {"peer_name": "Qdrant, local mode", **repeat(search, queries, request["repetitions"])}
+
+
+def lancedb(request: dict) -> dict:
+    """LanceDB's multivector search without an index, cosine (the vectors have unit length)."""
+    import lancedb
+    import pyarrow
+
+    parts, queries = passages(request)
+    kind = pyarrow.list_(pyarrow.list_(pyarrow.float32(), parts[0].shape[1]))
+    columns = {"id": pyarrow.array(range(len(parts))), "vector": pyarrow.array([p.tolist() for p in parts], kind)}
+    with tempfile.TemporaryDirectory() as folder:
+        table = lancedb.connect(folder).create_table("p", pyarrow.table(columns))
+
+        def search(query):
+            found = table.search(query, vector_column_name="vector").distance_type("cosine").limit(100)
+            return found.to_arrow()["id"][0].as_py()
+
+        return {"peer_name": "LanceDB, multivector", **repeat(search, queries, request["repetitions"])}
+
+
+def pylate(request: dict) -> dict:
+    """PyLate's rank.rerank over the whole pool."""
+    import torch
+    from pylate import rank
+
+    parts, queries = passages(request)
+    documents, ids = [torch.from_numpy(p) for p in parts], list(range(len(parts)))
+
+    def search(query):
+        found = rank.rerank([ids], [torch.from_numpy(query)], [documents])
+        return found[0][0]["id"]
+
+    return {"peer_name": "PyLate rank.rerank", **repeat(search, queries, request["repetitions"])}
+
+
+PEERS = {"train": train, "encode": encode, "qdrant": qdrant, "lancedb": lancedb, "pylate": pylate}
 
 if __name__ == "__main__":
     import torch

@@ -20,7 +20,8 @@ from .settings import bf16_is_faster, get, write_atomic
 from .sources import sha256
 
 Run = dict[str, list[tuple[str, float]]]
-BLOCK = 1 << 24  # similarity cells computed at a time: 64 MiB in float32
+BLOCK = 1 << 21  # similarity cells computed at a time: 8 MiB in float32, so that they stay in the cache
+MANY = 128  # query tokens
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,27 @@ def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor
     return (best * mask[:, None, :]).sum(-1)
 
 
+def best_matches(index: PassageIndex, tokens: Tensor, first: Tensor, lengths: Tensor) -> Tensor:
+    """Similarity of each query token with its best match in each of some passages of like length.
+
+    Short passages are filled up with their own first vector, which leaves every maximum as it is, so that nothing has
+    to be masked; and query tokens lie in the last dimension, along which a maximum over passage tokens is fastest.
+
+    Parameters
+    ----------
+    tokens : Tensor, shape (t, d), in the number type to compute in
+    first, lengths : Tensor of int, shapes (p,), where each passage begins in ``index.vectors`` and its length, above 0
+
+    Returns
+    -------
+    Tensor of float32, shape (p, t)
+    """
+    width = int(lengths.max())
+    rows = first[:, None] + torch.minimum(torch.arange(width), lengths[:, None] - 1)  # (p, m)
+    block = index.vectors.index_select(0, rows.flatten()).to(tokens.device, tokens.dtype)  # (p m, d)
+    return (block @ tokens.T).view(len(lengths), width, len(tokens)).amax(1).float()
+
+
 @torch.inference_mode()
 def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     """:func:`maxsim` of all queries with all passages of an index, in blocks of bounded memory.
@@ -108,32 +130,26 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     -------
     Tensor, shape (queries, passages), columns in the order of ``index.ids``
     """
-    kind = torch.bfloat16 if bf16_is_faster() else torch.float32
     place = queries.vectors.device
-    tokens = queries.vectors[queries.mask].to(kind)  # (t, d), the tokens of all queries
+    many = (
+        place.type != "cpu" or int(queries.mask.sum()) >= MANY
+    )  # for few tokens bfloat16's set-up outweighs its speed
+    tokens = queries.vectors[queries.mask]  # (t, d), the tokens of all queries
+    tokens = tokens.bfloat16() if many and bf16_is_faster() else tokens.float()
     owner = queries.mask.nonzero()[:, 0]  # (t,), the query of each
-    scores = torch.zeros(len(queries.mask), len(index.ids), device=place)
+    scores = torch.zeros(len(index.ids), len(queries.mask), device=place)
     lengths = index.lengths.tolist()
-    ends = index.lengths.cumsum(0).tolist()
-    first = 0
-    while first < len(lengths):
+    begins = index.lengths.cumsum(0) - index.lengths
+    wide = max(len(tokens), index.vectors.shape[1] // 4)  # a block's own vectors must stay in the cache, too
+    first = int((index.lengths == 0).sum())  # passages without tokens come first and score 0
+    while first < len(lengths) and len(tokens):
         last = first + 1
-        while last < len(lengths) and (last + 1 - first) * lengths[last] * len(tokens) <= BLOCK:
+        while last < len(lengths) and (last + 1 - first) * lengths[last] * wide <= BLOCK:
             last += 1
-        width = lengths[last - 1]
-        if width:
-            mine = index.lengths[first:last].to(place)
-            real = torch.arange(width, device=place) < mine[:, None]  # (p, m)
-            flat = index.vectors[ends[first] - lengths[first] : ends[last - 1]].to(place, kind)
-            block = torch.zeros(last - first, width, flat.shape[1], dtype=kind, device=place)
-            block[real] = flat
-            similarity = (tokens @ block.flatten(0, 1).T).view(len(tokens), last - first, width)  # (t, p, m)
-            if not real.all():
-                similarity.masked_fill_(~real, -torch.inf)
-            best = similarity.amax(-1).float()  # (t, p)
-            scores[:, first:last].index_add_(0, owner, best.masked_fill(best == -torch.inf, 0.0))
+        best = best_matches(index, tokens, begins[first:last], index.lengths[first:last])  # (p, t)
+        scores[first:last].index_add_(1, owner, best)
         first = last
-    return scores
+    return scores.T.contiguous()
 
 
 def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k: int = 100) -> Run:
@@ -145,7 +161,7 @@ def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k:
     for start in range(0, len(names), 256):
         part = names[start : start + 256]
         scores = score(index, encoder.encode([queries[name] for name in part]))
-        run.update(_top(part, index.ids, scores, k))
+        run.update(top(part, index.ids, scores, k))
     return run
 
 
@@ -165,7 +181,7 @@ def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) 
     for query, text in queries.items():
         known = [term for term in _terms(text) if term in engine.vocab_dict]
         scores = torch.from_numpy(engine.get_scores(known)) if known else torch.zeros(len(names))
-        (found,) = _top([query], names, scores[None].float(), k).values()
+        (found,) = top([query], names, scores[None].float(), k).values()
         run[query] = [(passage, value) for passage, value in found if value > 0]
     return run
 
@@ -175,7 +191,7 @@ def _terms(text: str) -> list[str]:
     return [word for word in words(cut) if any(c.isalnum() for c in word)]
 
 
-def _top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:
+def top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:
     """The k best passages of each row; a tie at the end of the list is kept whole, so that metrics can see it."""
     run = {}
     for query, row in zip(queries, scores.cpu(), strict=True):

@@ -1,0 +1,135 @@
+r"""Pruned search: late interaction over centroids and inverted lists, then exact MaxSim on what is left.
+
+Token vectors of passages are clustered. A query token looks only into the lists of its ``probes`` nearest centroids;
+a passage found there is credited with the centroid's similarity, and one not found with that of the last list opened,
+which is an upper bound of what it can have missed by as far as centroids can tell. The best ``candidates`` passages
+by that estimate,
+
+.. math:: \tilde s(q, p) = \sum_i \max_{c \in \mathrm{near}(q_i) \cap p} \langle q_i, c \rangle,
+
+are scored exactly. More probes and candidates: slower, and nearer to the exact ranking
+(``figures/pruned_tradeoff``). Sources: PLAID (Santhanam et al., CIKM 2022) for the lists, XTR (Lee et al., NeurIPS
+2023) for the credit of what was not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .encoder import Encoder
+from .retrieval import PassageIndex, Run, best_matches, top
+from .settings import InputError, bf16_is_faster
+
+PASSAGES = 128  # re-scored at a time: their vectors stay in the cache
+
+
+@dataclass(frozen=True)
+class PrunedIndex:
+    """A passage index with its inverted lists.
+
+    Attributes
+    ----------
+    index : the exact index, with every token vector
+    centroids : Tensor, shape (K, d), unit vectors
+    lists : Tensor of int, the passages (positions in ``index.ids``) of centroid 0, then those of centroid 1, ...
+    starts : Tensor of int, shape (K + 1,), where each centroid's passages begin
+    begins : Tensor of int, shape (passages,), where each passage's token vectors begin
+    """
+
+    index: PassageIndex
+    centroids: Tensor
+    lists: Tensor
+    starts: Tensor
+    begins: Tensor
+
+    @classmethod
+    def build(cls, index: PassageIndex, centroids: int | None = None, rounds: int = 5, seed: int = 0) -> PrunedIndex:
+        """Cluster the token vectors of an index.
+
+        Parameters
+        ----------
+        index : at least one token vector
+        centroids : K, by default a power of two near the root of the number of token vectors
+        rounds : of k-means, on 32 vectors a centroid drawn at random
+        """
+        size = len(index.vectors)
+        if not size:
+            raise InputError("pruned: got an index without token vectors, expected passages with text; check them")
+        K = min(size, centroids or 2 ** (size.bit_length() // 2))
+        draw = torch.Generator().manual_seed(seed)
+        sample = index.vectors[torch.randperm(size, generator=draw)[: 32 * K]].float()
+        centers = sample[torch.randperm(len(sample), generator=draw)[:K]].clone()
+        for _ in range(rounds):
+            nearest = _nearest(sample, centers)
+            sums = torch.zeros_like(centers).index_add_(0, nearest, sample)
+            filled = torch.bincount(nearest, minlength=K) > 0
+            centers[filled] = torch.nn.functional.normalize(sums[filled], dim=-1)  # one without vectors stays
+        passage = torch.repeat_interleave(torch.arange(len(index.ids)), index.lengths)  # (tokens,)
+        pairs = torch.unique(_nearest(index.vectors, centers) * len(index.ids) + passage)
+        starts = torch.searchsorted(pairs, torch.arange(K + 1) * len(index.ids))
+        return cls(index, centers, pairs % len(index.ids), starts, index.lengths.cumsum(0) - index.lengths)
+
+    def estimate(self, query: Tensor, probes: int) -> Tensor:
+        """Estimated scores of all passages for one query: shape (n, d) -> (passages,)."""
+        similarity = query @ self.centroids.T  # (n, K)
+        value, near = similarity.topk(min(probes, similarity.shape[1]), dim=1)  # (n, probes)
+        counts = (self.starts[1:] - self.starts[:-1])[near]
+        entries = _ranges(self.starts[near].flatten(), counts.flatten())
+        rows = torch.repeat_interleave(torch.arange(len(query)), counts.sum(1))
+        found = torch.repeat_interleave(value.flatten(), counts.flatten())
+        floor = value[:, -1:].expand(-1, len(self.index.ids)).contiguous()  # (n, passages)
+        flat = rows * len(self.index.ids) + self.lists[entries]
+        return floor.view(-1).scatter_reduce_(0, flat, found, "amax").view(len(query), -1).sum(0)
+
+    @torch.inference_mode()
+    def search(
+        self, encoder: Encoder, queries: Mapping[str, str], k: int = 100, *, probes: int = 8, candidates: int = 1000
+    ) -> Run:
+        """The k best passages of each question, as :func:`optical_lite.retrieval.search` gives them."""
+        batch, run = encoder.encode(list(queries.values())), {}
+        for name, vectors, mask in zip(queries, batch.vectors, batch.mask, strict=True):
+            run.update(self.search_vectors(name, vectors[mask].cpu(), k, probes, candidates))
+        return run
+
+    @torch.inference_mode()
+    def search_vectors(self, name: str, query: Tensor, k: int, probes: int, candidates: int) -> Run:
+        """The same for the token vectors of one query, shape (n, d)."""
+        if not len(query):
+            return {name: []}
+        total = self.estimate(query, probes)
+        chosen = total.topk(min(max(candidates, k), len(total))).indices.sort().values
+        return top([name], [self.index.ids[i] for i in chosen.tolist()], self.rescore(query, chosen)[None], k)
+
+    def rescore(self, query: Tensor, chosen: Tensor) -> Tensor:
+        """Exact MaxSim of one query with some passages, in the index's order: shapes (n, d), (c,) -> (c,)."""
+        tokens = query.float()  # bfloat16 products set up anew for every new shape, which costs more than it saves here
+        lengths = self.index.lengths[chosen]
+        begins = self.begins[chosen]
+        scores = torch.zeros(len(chosen))
+        parts = (lengths > 0).nonzero()[:, 0].split(PASSAGES)
+        for rows in parts:
+            scores[rows] = best_matches(self.index, tokens, begins[rows], lengths[rows]).sum(1)
+        return scores
+
+
+def _nearest(vectors: Tensor, centers: Tensor, block: int = 1 << 15) -> Tensor:
+    """The centroid of largest inner product for each vector: shapes (t, d), (K, d) -> (t,)."""
+    kind = torch.bfloat16 if bf16_is_faster() else torch.float32
+    table = centers.to(kind).T.contiguous()
+    return torch.cat([(part.to(kind) @ table).max(1).indices for part in vectors.split(block)])
+
+
+def _ranges(starts: Tensor, counts: Tensor) -> Tensor:
+    """The numbers starts[i], starts[i] + 1, ... counts[i] of them, for all i in turn.
+
+    Examples
+    --------
+    >>> _ranges(torch.tensor([5, 0]), torch.tensor([2, 3]))
+    tensor([5, 6, 0, 1, 2])
+    """
+    first = counts.cumsum(0) - counts
+    return torch.arange(int(counts.sum())) + torch.repeat_interleave(starts - first, counts)

@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from optical_lite import bench
+from optical_lite.__main__ import main
+
+KEYS = {"name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share"}
+
+
+def test_rows_from_the_command_line(tmp_path, capsys):
+    assert main(["bench", "machine", "startup", "--repetitions", "1", "--json", str(tmp_path / "b.json")]) == 0
+    rows = json.loads((tmp_path / "b.json").read_text())
+    assert all(rows[0].keys() >= KEYS for row in rows)
+    assert rows[-1]["name"] == "optical_lite --help"
+    assert rows[-1]["ratio"] > 1  # it imports nothing heavy
+    assert "times" in capsys.readouterr().out
+
+
+def test_a_ratio_is_how_many_times_ours_is_faster():
+    times = bench.row("x", "ms", [0.1, 0.2, 0.3], [0.4, 0.6, 0.5], "peer")
+    assert (times["ours"], times["peer"], times["ratio"]) == (200.0, 500.0, 2.5)
+    assert times["ours_spread"] == [100.0, 300.0]
+    rates = bench.row("x", "pairs/s", [0.1], [0.5], "peer", work=10)
+    assert (rates["ours"], rates["peer"], rates["ratio"]) == (100.0, 20.0, 5.0)
+    alone = bench.row("x", "ms", [0.1], [], "absent")
+    assert alone["peer"] is alone["ratio"] is None
+
+
+def test_sides_take_turns_and_the_first_does_not_count():
+    calls = []
+    ours, theirs = bench.take_turns(lambda: calls.append("a"), lambda: calls.append("b"), 2)
+    assert calls == ["a", "b"] * 3
+    assert len(ours) == len(theirs) == 2
+
+
+def test_an_unknown_name_is_refused(capsys):
+    assert main(["bench", "nothing"]) == 2
+    assert "expected names among" in capsys.readouterr().err
+
+
+def test_an_absent_peer_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("OPTICAL_LITE_PEERS", str(tmp_path / "none"))
+    assert bench.ask_peer("encode", {}) is None
+
+
+def test_peak_sees_an_allocation():
+    with bench.Peak() as peak:
+        block = bytearray(64 << 20)
+        block[::4096] = b"x" * len(block[::4096])
+    assert peak.mib == pytest.approx(64, abs=8)
