@@ -42,8 +42,8 @@ notebooks: .venv/installed  ## execute every notebook in place
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
 
-bench: .venv/installed .venv-bench/installed  ## measure ours against its peers (an hour); NAMES="transport encoding" for some
-	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json
+bench: .venv/installed .venv-bench/installed  ## measure ours against its peers (half an hour); NAMES="transport encoding" for some
+	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json $(if $(NAMES),,--page docs/performance.md)
 
 clean:  ## delete the environment and all runs
 	rm -rf .venv .venv-bench runs

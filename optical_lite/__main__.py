@@ -165,7 +165,7 @@ def bench(args: argparse.Namespace) -> list:
     """Measure ours against its peers, side by side in one run."""
     from . import bench
 
-    return bench.command(args.name, args.repetitions, args.json)
+    return bench.command(args.name, args.repetitions, args.json, args.page)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -225,6 +225,7 @@ def parser() -> argparse.ArgumentParser:
     sub = add(bench, "bench distillation --json rows.json")
     sub.add_argument("name", nargs="*", help="machine, distillation, encoding, transport, ...: default all")
     sub.add_argument("--repetitions", type=int, default=5, help="of each side, after one that does not count (5)")
+    sub.add_argument("--page", metavar="MD", help="also replace the table of this page, as in docs/performance.md")
     return top
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import torch
 
-from .settings import ROOT, InputError, bf16_is_faster, device, environment, get, write_json
+from .settings import ROOT, InputError, bf16_is_faster, device, environment, get, write_atomic, write_json
 
 TESTS = {}
 MIB = 1 << 20
@@ -173,8 +173,10 @@ def ask_peer(name: str, request: dict) -> dict | None:
         return json.loads(answered.read_text())
 
 
-def command(names: list[str], repetitions: int = 5, out: str | Path | None = None) -> list[dict]:
-    """Run benchmarks, print each row as it comes, and write the list."""
+def command(
+    names: list[str], repetitions: int = 5, out: str | Path | None = None, page: str | Path | None = None
+) -> list[dict]:
+    """Run benchmarks, print each row as it comes, write the list, and put the table into a page."""
     from . import bench_growth, bench_search, bench_training, bench_transport  # noqa: F401  they register themselves
 
     unknown = sorted(set(names) - set(TESTS))
@@ -192,6 +194,8 @@ def command(names: list[str], repetitions: int = 5, out: str | Path | None = Non
             print(line(found), flush=True)
             if out:
                 write_json(out, rows)  # after every row: a long run that is stopped keeps what it measured
+    if page:
+        write_table(rows, Path(page))
     return rows
 
 
@@ -204,3 +208,27 @@ def line(found: dict) -> str:
     memory = f" | +{found['memory_mib']} MiB" if found.get("memory_mib") is not None else ""
     note = f" | {found['note']}" if found.get("note") else ""
     return f"{found['name']}: {number(found['ours'])} {found['unit']}{against}{ratio}{share}{memory}{note}"
+
+
+def table(rows: list[dict]) -> str:
+    """Rows as a Markdown table, for ``docs/performance.md``."""
+    number = lambda x: "" if x is None else f"{x:,.4g}"  # noqa: E731
+    lines = ["| what | ours | peer | unit | times faster | share of the limit |", "|---|---|---|---|---|---|"]
+    for r in rows:
+        peer = f"{number(r['peer'])} ({r['peer_name']})" if r["peer_name"] else ""
+        share = f"{r['limit_share']:.0%}" if r["limit_share"] else ""
+        ratio = f"{r['ratio']:.2f}" if r["ratio"] else ""
+        lines.append(f"| {r['name']} | {number(r['ours'])} | {peer} | {r['unit']} | {ratio} | {share} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_table(rows: list[dict], path: Path) -> None:
+    """Replace the part of a page between its ``bench`` marks."""
+    page = path.read_text(encoding="utf-8")
+    if "<!-- table:bench -->\n" not in page:
+        raise InputError(
+            f"{path}: got a page without <!-- table:bench -->, expected one; add the mark where it belongs"
+        )
+    head, _, rest = page.partition("<!-- table:bench -->\n")
+    _, _, tail = rest.partition("<!-- /table:bench -->")
+    write_atomic(path, f"{head}<!-- table:bench -->\n{table(rows)}<!-- /table:bench -->{tail}")

@@ -17,7 +17,7 @@ from .cost import uniform_marginal
 from .encoder import Encoder, teacher
 from .lexicon import ibm1
 from .retrieval import PassageIndex, score
-from .settings import ROOT, write_atomic
+from .settings import ROOT
 from .transport import solve
 
 
@@ -174,23 +174,3 @@ def notebooks(repetitions: int) -> list[dict]:
                 if before:
                     os.environ["OPTICAL_LITE_PROFILE"] = before
     return rows
-
-
-def table(rows: list[dict]) -> str:
-    """Rows as a Markdown table, for ``docs/performance.md``."""
-    number = lambda x: "" if x is None else f"{x:,.4g}"  # noqa: E731
-    lines = ["| what | ours | peer | unit | times faster | share of the limit |", "|---|---|---|---|---|---|"]
-    for r in rows:
-        peer = f"{number(r['peer'])} ({r['peer_name']})" if r["peer_name"] else ""
-        share = f"{r['limit_share']:.0%}" if r["limit_share"] else ""
-        ratio = f"{r['ratio']:.2f}" if r["ratio"] else ""
-        lines.append(f"| {r['name']} | {number(r['ours'])} | {peer} | {r['unit']} | {ratio} | {share} |")
-    return "\n".join(lines) + "\n"
-
-
-def write_table(rows: list[dict], path: Path) -> None:
-    """Replace the part of a page between its ``bench`` marks."""
-    page = path.read_text(encoding="utf-8")
-    head, _, rest = page.partition("<!-- table:bench -->\n")
-    _, _, tail = rest.partition("<!-- /table:bench -->")
-    write_atomic(path, f"{head}<!-- table:bench -->\n{table(rows)}<!-- /table:bench -->{tail}")

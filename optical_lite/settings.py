@@ -8,6 +8,7 @@ line and a test run the same code. Each value has an environment variable:
 ``OPTICAL_LITE_SEED``       integer, default 0
 ``OPTICAL_LITE_THREADS``    integer, default: ``OMP_NUM_THREADS``, else the processors this process may use
 ``OPTICAL_LITE_DEVICE``     ``auto`` (default), ``cpu``, ``cuda``, ``mps``
+``OPTICAL_LITE_PRECISION``  of matrix products: ``auto`` (default: what is faster here), ``float32``, ``bf16``
 ``OPTICAL_LITE_CACHE``      downloads, default ``~/.cache/optical_lite``
 ``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.sources`
 ==========================  =================================================================================
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 PROFILES = ("smoke", "pocket", "real", "paper")
+PRECISIONS = ("auto", "float32", "bf16")
 PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
 
 
@@ -50,6 +52,7 @@ class Settings:
     seed : seed of every random generator
     threads : CPU threads for torch
     device : ``"cpu"``, ``"cuda"`` or ``"mps"``, or ``"auto"`` until torch is asked
+    precision : of matrix products, ``"float32"``, ``"bf16"`` or ``"auto"``
     cache : folder for downloads
     mirror : folder with a local copy of the real data, or None
     """
@@ -58,6 +61,7 @@ class Settings:
     seed: int
     threads: int
     device: str
+    precision: str
     cache: Path
     mirror: Path | None
 
@@ -75,6 +79,9 @@ def get() -> Settings:
     profile = os.environ.get("OPTICAL_LITE_PROFILE", "pocket")
     if profile not in PROFILES:
         raise InputError(f"OPTICAL_LITE_PROFILE: got {profile!r}, expected one of {', '.join(PROFILES)}")
+    precision = os.environ.get("OPTICAL_LITE_PRECISION", "auto")
+    if precision not in PRECISIONS:
+        raise InputError(f"OPTICAL_LITE_PRECISION: got {precision!r}, expected one of {', '.join(PRECISIONS)}")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     mirror = os.environ.get("OPTICAL_LITE_MIRROR")
     cache = os.environ.get("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
@@ -83,6 +90,7 @@ def get() -> Settings:
         seed=_integer("OPTICAL_LITE_SEED", 0),
         threads=max(1, _integer("OPTICAL_LITE_THREADS", _integer("OMP_NUM_THREADS", available))),
         device=os.environ.get("OPTICAL_LITE_DEVICE", "auto"),
+        precision=precision,
         cache=Path(cache).expanduser(),
         mirror=Path(mirror).expanduser().resolve() if mirror else None,
     )
@@ -113,9 +121,13 @@ def bf16_is_faster() -> bool:
     """Measure whether a bfloat16 matrix product beats float32 on this device.
 
     Processors without bfloat16 instructions emulate it: on one AVX2 machine it ran 70 times *slower*
-    than float32, on another with AMX 4 times faster. So it is measured, never assumed (about 0.2 s at most).
+    than float32, on another 4 times faster. So it is measured, never assumed (about 0.2 s at most), unless
+    ``OPTICAL_LITE_PRECISION`` says which to use.
     """
     import torch
+
+    if get().precision != "auto":
+        return get().precision == "bf16"
 
     place = device()
     if place == "cuda":

@@ -4,6 +4,7 @@ import pytest
 
 from optical_lite import bench
 from optical_lite.__main__ import main
+from optical_lite.settings import InputError
 
 KEYS = {"name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share"}
 
@@ -37,6 +38,22 @@ def test_sides_take_turns_and_the_first_does_not_count():
 def test_an_unknown_name_is_refused(capsys):
     assert main(["bench", "nothing"]) == 2
     assert "expected names among" in capsys.readouterr().err
+
+
+def test_the_table_of_a_page_is_replaced_and_nothing_else(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table:bench -->\nold\n<!-- /table:bench -->\nafter\n")
+    rows = [bench.row("x", "ms", [0.1], [0.5], "peer", limit_share=0.5), bench.row("y", "ms", [0.1], [], "")]
+    bench.write_table(rows, page)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("<!-- /table:bench -->\nafter\n")
+    assert "| x | 100 | 500 (peer) | ms | 5.00 | 50% |" in text
+    assert "old" not in text
+    page.write_text("no mark")
+    with pytest.raises(InputError, match="without"):
+        bench.write_table(rows, page)
+    assert page.read_text() == "no mark"
 
 
 def test_an_absent_peer_is_said(monkeypatch, tmp_path):
