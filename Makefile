@@ -40,6 +40,7 @@ notebooks: .venv/installed  ## execute every notebook in place
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check torch==$(TORCH_PIN)
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps pylate==1.6.0  # its pins do not resolve
 	@touch $@
 
 bench: .venv/installed .venv-bench/installed  ## measure ours against its peers (half an hour); NAMES="transport encoding" for some
