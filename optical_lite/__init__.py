@@ -18,7 +18,8 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "settings", "config",
-    "sources", "corpora", "pocket", "published", "cost", "transport", "packed", "encoder", "lexicon", "vocabulary",
+    "sources", "corpora", "pocket", "published", "cost", "logdomain", "transport", "packed", "encoder", "lexicon",
+    "vocabulary",
     "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics", "plots", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
