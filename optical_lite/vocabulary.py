@@ -21,16 +21,24 @@ from tokenizers.trainers import WordPieceTrainer
 from torch import nn
 
 from .corpora import Bitext
+from .cost import cosine_cost, uniform_marginal
 from .encoder import SPECIAL, Encoder
 from .lexicon import Lexicon, ibm1
 from .settings import InputError, seed_everything
+from .transport import solve
 
-FILLS = ("lexicon", "mean", "random")
+FILLS = ("lexicon", "transport", "mean", "random")
+LEXICONS = {
+    "ibm1": {},
+    "symmetric": {"diagonal": 4.0, "symmetric": True},
+}  # chosen on AfriQA's ibo and hau dev questions
+ROUNDS, PAIRS, EPSILON = 2, 6_000, 0.02  # of the transport filling: rounds, sentence pairs, sharpness of its plans
 
 
 def extend(
-    teacher: Encoder, bitext: Bitext, *, size: int = 20_000, fill: str = "lexicon", seed: int | None = None
-) -> Encoder:
+    teacher: Encoder, bitext: Bitext, *, size: int = 20_000, fill: str = "lexicon", lexicon: str = "ibm1",
+    seed: int | None = None,
+) -> Encoder:  # fmt: skip
     """Make a student: a copy of the teacher whose vocabulary knows the bitext's source language.
 
     Parameters
@@ -38,9 +46,12 @@ def extend(
     teacher : an encoder with a WordPiece tokenizer
     bitext : sentence pairs
     size : pieces learned from the source side, before those the English vocabulary has are left out
-    fill : {"lexicon", "mean", "random"}
-        how a new row starts: the mean of English rows weighted by their translation probability; the mean of the
-        rows of the English pieces it was cut into before; a draw from the spread of the English rows
+    fill : {"lexicon", "transport", "mean", "random"}
+        how a new row starts: the mean of English rows weighted by their translation probability; the same, weighted
+        by the mass that transport plans send from the piece to English pieces (from the lexicon's rows on, repeated);
+        the mean of the rows of the English pieces it was cut into before; a draw from the spread of the English rows
+    lexicon : {"ibm1", "symmetric"}
+        IBM Model 1, or with a prior for like places and both directions, see :func:`optical_lite.lexicon.ibm1`
     seed : for ``random``
 
     Returns
@@ -51,8 +62,9 @@ def extend(
     --------
     See notebook 05.
     """
-    if fill not in FILLS:
-        raise InputError(f"vocabulary: got fill {fill!r}, expected one of {', '.join(FILLS)}")
+    for name, value, known in (("fill", fill, FILLS), ("lexicon", lexicon, LEXICONS)):
+        if value not in known:
+            raise InputError(f"vocabulary: got {name} {value!r}, expected one of {', '.join(known)}")
     english = json.loads(teacher.tokenizer.to_str())
     if english["model"]["type"] != "WordPiece":
         raise InputError(
@@ -61,7 +73,7 @@ def extend(
         )
     base = len(teacher.embedding)
     tokenizer, new = _tokenizer(english, teacher.tokenizer, bitext, size, base)
-    rows = _fill(teacher, tokenizer, new, bitext, fill, seed)
+    rows = _fill(teacher, tokenizer, new, bitext, fill, LEXICONS[lexicon], seed)
     model = copy.deepcopy(teacher.model)
     table = nn.Embedding(base + len(new), teacher.embedding.shape[1], padding_idx=teacher.pad_id)
     table.weight.data = torch.cat([teacher.embedding.detach(), rows.to(teacher.embedding)])
@@ -69,6 +81,9 @@ def extend(
     model.config.vocab_size, model.config.base_vocab_size = len(table.weight), base
     name, projection = f"{teacher.name} + {bitext.source}", copy.deepcopy(teacher.projection)
     student = Encoder(model, tokenizer, name, teacher.max_length, projection)
+    if fill == "transport":
+        for _ in range(ROUNDS):
+            _refill(student, teacher, bitext, base)
     return student.requires_grad_(True)
 
 
@@ -127,16 +142,16 @@ def _frequencies(learner: Tokenizer, original: Tokenizer, bitext: Bitext) -> tup
     return mine, theirs
 
 
-def piece_lexicon(tokenizer: Tokenizer, teacher: Encoder, bitext: Bitext, iterations: int = 8) -> Lexicon:
-    """IBM Model 1 between the student's pieces and the teacher's pieces of a bitext."""
+def piece_lexicon(tokenizer: Tokenizer, teacher: Encoder, bitext: Bitext, iterations: int = 8, **how) -> Lexicon:
+    """:func:`optical_lite.lexicon.ibm1` between the student's pieces and the teacher's pieces of a bitext."""
     sources, targets = zip(*bitext.pairs, strict=True)
     left = [code.tokens for code in tokenizer.encode_batch(list(sources), add_special_tokens=False)]
     right = [code.tokens for code in teacher.tokenizer.encode_batch(list(targets), add_special_tokens=False)]
-    return ibm1(zip(left, right, strict=True), iterations)
+    return ibm1(zip(left, right, strict=True), iterations, **how)
 
 
 def _fill(
-    teacher: Encoder, tokenizer: Tokenizer, new: list[str], bitext: Bitext, fill: str, seed: int | None
+    teacher: Encoder, tokenizer: Tokenizer, new: list[str], bitext: Bitext, fill: str, how: dict, seed: int | None
 ) -> torch.Tensor:
     """First values of the new rows, shape (len(new), d)."""
     table = teacher.embedding.detach().cpu()
@@ -151,7 +166,7 @@ def _fill(
             if ids:
                 rows[k] = table[ids].mean(0)
         return rows
-    lexicon = piece_lexicon(tokenizer, teacher, bitext)
+    lexicon = piece_lexicon(tokenizer, teacher, bitext, **how)
     number = {piece: k for k, piece in enumerate(new)}
     ids = torch.tensor([teacher.tokenizer.token_to_id(word) for word in lexicon.target])
     for f, piece in enumerate(lexicon.source):
@@ -161,3 +176,31 @@ def _fill(
             if len(weights):
                 rows[number[piece]] = (weights / weights.sum()) @ table[ids[cells.indices]]
     return rows
+
+
+@torch.no_grad()
+def _refill(student: Encoder, teacher: Encoder, bitext: Bitext, base: int) -> None:
+    """Set each new row to the mean of English rows, weighted by the mass that plans send to them."""
+    pairs = bitext.pairs[:: max(1, len(bitext) // PAIRS)]
+    width = len(teacher.embedding)
+    codes, masses = [], []
+    for start in range(0, len(pairs), 256):
+        S, H = (
+            e.encode(side)
+            for e, side in zip((student, teacher), zip(*pairs[start : start + 256], strict=True), strict=True)
+        )
+        cost, marginals = cosine_cost(S.vectors, H.vectors), (uniform_marginal(S.mask), uniform_marginal(H.mask))
+        plan = solve(cost, *marginals, epsilon=EPSILON, method="stabilized").plan  # (B, n, m)
+        share = plan / marginals[0].clamp_min(1e-9)[:, :, None]
+        k, i, j = ((share > 0.05) & (S.ids >= base)[:, :, None]).nonzero(as_tuple=True)
+        codes.append((S.ids[k, i] - base) * width + H.ids[k, j])
+        masses.append(share[k, i, j])
+    unique, place = torch.cat(codes).unique(return_inverse=True)
+    mass = torch.zeros(len(unique), device=place.device).index_add(0, place, torch.cat(masses))
+    row, column = unique // width, unique % width
+    total = torch.zeros(len(student.embedding) - base, device=mass.device).index_add(0, row, mass)
+    weights = (mass / total[row])[:, None]
+    rows = torch.zeros(len(total), teacher.embedding.shape[1], device=mass.device)
+    rows.index_add_(0, row, weights * teacher.embedding[column])
+    known = total > 0
+    student.embedding[base:][known] = rows[known]

@@ -55,3 +55,15 @@ def test_translations_of_common_words():
 
 def test_no_pairs_give_an_empty_lexicon():
     assert ibm1([]).translations("maji") == []
+
+
+def test_places_tell_apart_what_counting_cannot():
+    from optical_lite.lexicon import NULL, ibm1
+
+    pairs = [(["nyumba", "kubwa"], ["house", "big"])] * 3  # always together: Model 1 has no way to choose
+    plain, both = ibm1(pairs), ibm1(pairs, symmetric=True, diagonal=4.0)
+    assert plain.translations("kubwa", 1)[0][1] == pytest.approx(0.5)
+    assert both.translations("nyumba", 1)[0][0] == "house"
+    assert both.translations("kubwa", 1) == [("big", pytest.approx(1, abs=0.05))]
+    assert both.source[0] == plain.source[0] == NULL
+    assert abs(both.table.sum(1) - 1).max() < 1e-2

@@ -76,3 +76,19 @@ def test_bm25_agrees_with_the_formula():
 
 def test_bm25_with_unknown_words_returns_nothing():
     assert retrieval.bm25({"a": "water"}, {"q": "maji", "empty": ""}) == {"q": [], "empty": []}
+
+
+def test_structured_queries_with_certain_translations_are_bm25():
+    from scipy.sparse import csr_matrix
+
+    from optical_lite.lexicon import NULL, Lexicon
+
+    passages = {"a": "clean water for the village", "b": "the market sells maize", "c": "water water everywhere"}
+    sure = Lexicon([NULL, "maji", "safi"], ["water", "clean"], csr_matrix([[0, 0], [1, 0], [0, 1]], dtype=float))
+    ours = retrieval.structured(passages, {"q": "maji safi"}, sure)["q"]
+    theirs = retrieval.bm25(passages, {"q": "water clean"})["q"]
+    assert [p for p, _ in ours] == [p for p, _ in theirs] == ["a", "c"]
+    for (_, x), (_, y) in zip(ours, theirs, strict=True):
+        assert x == pytest.approx(y, rel=1e-5)
+    unsure = Lexicon([NULL, "maji"], ["water", "maize"], csr_matrix([[0, 0], [0.6, 0.4]]))
+    assert [p for p, _ in retrieval.structured(passages, {"q": "maji"}, unsure)["q"]] == ["c", "a", "b"]

@@ -1,0 +1,153 @@
+r"""Tuning: teach an English encoder late interaction, so that it is the kind of teacher that OPTICAL assumes.
+
+MiniLM was trained through its mean vector; nobody ever asked its token vectors to match one by one. Here questions find
+their passages by MaxSim among the passages of the batch and one BM25 neighbour each:
+
+.. math:: L = -\log \frac{\exp(s(q, p^+) / \tau)}{\sum_p \exp(s(q, p) / \tau)}, \qquad
+          s(q, p) = \frac{1}{n} \sum_i \max_j \langle q_i, p_j \rangle
+
+Passages that equal the right one are no negatives. Source: Khattab and Zaharia, "ColBERT", SIGIR 2020; in-batch
+negatives as in ColBERTv2 (Santhanam et al., NAACL 2022). Notebook 04.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from .corpora import Bitext
+from .encoder import Encoder, model_record
+from .losses import TEMPERATURE, mean_maxsim
+from .settings import InputError, bf16_is_faster, environment, seed_everything, write_json
+
+PARTS = ("projection", "all")
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """How a teacher is tuned.
+
+    Attributes
+    ----------
+    trainable : ``projection`` (a linear layer on a frozen encoder) or ``all``
+    dimension : length of the token vectors, by a projection; 0 for no projection
+    steps, batch, rate, warmup : as in :class:`optical_lite.config.DistillConfig`
+    question_length, passage_length : tokens that are read
+    """
+
+    trainable: str = "all"
+    dimension: int = 0
+    steps: int = 400
+    batch: int = 32
+    rate: float = 3e-5
+    warmup: float = 0.1
+    question_length: int = 32
+    passage_length: int = 180
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.trainable not in PARTS:
+            raise InputError(f"trainable: got {self.trainable!r}, expected one of {', '.join(PARTS)}")
+        if self.trainable == "projection" and not self.dimension:
+            raise InputError("tune: got a projection of dimension 0, expected a number above 0, such as 128")
+
+
+def neighbours(pairs: list[tuple[str, str]], k: int = 4) -> list[list[int]]:
+    """For each question, pairs whose passage BM25 finds for it though it is another passage."""
+    from .retrieval import bm25
+
+    texts = {passage: str(i) for i, (_, passage) in reversed(list(enumerate(pairs)))}  # each passage once
+    run = bm25({number: text for text, number in texts.items()}, {str(i): q for i, (q, _) in enumerate(pairs)}, k + 1)
+    return [
+        [int(p) for p, _ in run[str(i)] if p != texts[passage]][:k] or [(i + 1) % len(pairs)]
+        for i, (_, passage) in enumerate(pairs)
+    ]
+
+
+def principal_axes(encoder: Encoder, texts: list[str], dimension: int) -> nn.Linear:
+    """A projection to the directions in which token vectors differ most."""
+    batch = encoder.encode(texts)
+    vectors = batch.vectors[batch.mask]  # (tokens, d)
+    _, _, axes = torch.linalg.svd(vectors.float(), full_matrices=False)
+    layer = nn.Linear(vectors.shape[1], dimension, bias=False, device=vectors.device)
+    layer.weight.data = axes[:dimension].contiguous()
+    return layer
+
+
+def loss_of(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor, same: Tensor) -> Tensor:
+    """Cross entropy of the right passages.
+
+    Parameters
+    ----------
+    Q, q_mask : questions, shapes (B, n, d) and (B, n)
+    P, p_mask : passages, shapes (K, m, d) and (K, m); question i is answered by passage i
+    same : Tensor of bool, shape (B, K), True where another column holds the right passage's text
+    """
+    scores = mean_maxsim(Q, q_mask, P, p_mask) / TEMPERATURE  # (B, K)
+    return cross_entropy(scores.masked_fill(same, -torch.inf), torch.arange(len(Q), device=Q.device))
+
+
+def tune(encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *, progress: bool = True) -> Encoder:
+    """Tune a copy of an encoder on (question, passage) pairs; write it, its record and its log to a folder.
+
+    Returns the tuned encoder, frozen; a folder that is already finished with the same record is loaded instead.
+    """
+    from tqdm import tqdm
+
+    from .distill import length_batches, slope
+
+    out, texts = Path(out), list(pairs.pairs)
+    record = {"config": asdict(config), "from": model_record(encoder), "pairs": len(pairs), "data": pairs.name}
+    if (out / "tune.json").exists() and (out / "model.safetensors").exists():
+        found = json.loads((out / "tune.json").read_text(encoding="utf-8"))
+        if all(found.get(key) == value for key, value in record.items()):
+            return Encoder.load(out).requires_grad_(False)
+        raise InputError(f"{out}: got a teacher tuned in another way, expected the same; choose another --out")
+    seed_everything(config.seed)
+    model = copy.deepcopy(encoder.model)
+    tuned = Encoder(model, encoder.tokenizer, f"{encoder.name}, tuned for MaxSim", encoder.max_length)
+    if config.dimension:
+        tuned.projection = principal_axes(encoder, [passage for _, passage in texts[:: max(1, len(texts) // 256)]],
+                                          config.dimension)  # fmt: skip
+    tuned.requires_grad_(config.trainable == "all")
+    if tuned.projection is not None:
+        tuned.projection.requires_grad_(True)
+    trained = [p for p in tuned.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=config.rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
+    hard, ids = neighbours(texts), {}
+    for side, limit in ((0, config.question_length), (1, config.passage_length)):
+        rows = tuned.tokenize([pair[side] for pair in texts])
+        ids[side] = [row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in rows]
+    batches = length_batches([len(row) for row in ids[1]], config.batch, config.seed)
+    began, log = time.perf_counter(), []
+    for step, rows in enumerate(
+        tqdm(itertools.islice(batches, config.steps), total=config.steps, desc="tune", disable=not progress)
+    ):
+        columns = [*rows, *(hard[i][step % len(hard[i])] for i in rows)]
+        same = torch.tensor([[i != k and texts[rows[i]][1] == texts[c][1] for k, c in enumerate(columns)]
+                             for i in range(len(rows))], device=tuned.device)  # fmt: skip
+        sides = []
+        for side, chosen in ((0, rows), (1, columns)):
+            padded, mask = tuned.pad([ids[side][i] for i in chosen])
+            with torch.autocast(tuned.device.type, torch.bfloat16, enabled=bf16_is_faster()):
+                vectors = tuned(padded, mask)
+            sides += [vectors.float(), tuned.content(padded, mask)]
+        loss = loss_of(*sides, same)
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        log.append({"step": step + 1, "loss": loss.item(), "seconds": round(time.perf_counter() - began, 2)})
+    tuned.requires_grad_(False).save(out)
+    write_json(out / "tune.json", {**record, "result": model_record(tuned), "environment": environment(), "log": log})
+    return tuned
