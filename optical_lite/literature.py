@@ -1,8 +1,9 @@
 """Published numbers: ``data/paper/*.yaml``, each with its source, how it was read, and what is doubtful about it.
 
-A file is a work (``work``, ``venue``, ``url``, ``note``) with tables. A table has ``title``, ``metric``, ``unit``, ``source``
-(a paper, an address or ``owner/repository@commit path``), ``read_in``, ``doubts``, ``columns`` and ``rows``; a row is a list
-of values, or a map with ``values`` and its own ``source``, ``read_in`` or ``doubts``. ``read_in`` says where a value was seen:
+A file is a work (``work``, ``venue``, ``url``, ``note``) with tables. A table has ``title``, ``metric``, ``unit``,
+``source`` (a paper, an address or ``owner/repository@commit path``), ``read_in``, ``doubts``, ``columns`` and ``rows``;
+a row is a list of values, or a map with ``values`` and its own ``source``, ``read_in`` or ``doubts``. ``read_in`` says
+where a value was seen:
 
 ===============  ==========================================================================================
 ``original``     in the file that ``source`` names
@@ -58,11 +59,16 @@ class Number:
 
 
 def read_yaml(path: Path) -> dict:
-    """A YAML file as a dict; a broken file is an :class:`InputError`."""
-    import yaml
-
+    """A YAML file as a dict, read again when it has changed; a broken file is an :class:`InputError`."""
     if not path.exists():
         raise InputError(f"{path.name}: got no such file in {path.parent.name}/, expected one; check the name")
+    return _read_yaml(path, path.stat().st_mtime_ns, path.stat().st_size)
+
+
+@functools.lru_cache(maxsize=256)
+def _read_yaml(path: Path, *version: int) -> dict:
+    import yaml
+
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -72,7 +78,6 @@ def read_yaml(path: Path) -> dict:
     return found
 
 
-@functools.cache
 def works(folder: Path = FOLDER) -> dict[str, dict]:
     """Every work by the name of its file.
 
