@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from . import comparison, literature, tables
+from . import claims, comparison, literature, tables
 from .comparison import SMALL, Cell
 from .settings import ROOT
 
@@ -175,6 +175,7 @@ def generated() -> dict[str, str]:
     """Every generated file by its path from the repository's root, as it should be."""
     found = {f"data/expected/{name}.md": page(name) for name in comparison.names()}
     found["data/expected/published.md"] = published_page()
+    found["data/expected/claims.md"] = claims.page()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in re.findall(r"<!-- table:(\w+) -->", readme):
         readme = tables.replace_block(readme, name, wide(name), "README.md")

@@ -87,3 +87,9 @@ def test_show(capsys):
     assert "2006.01432" in capsys.readouterr().out
     with pytest.raises(InputError, match="got 18, expected 1 to 17"):
         claims.show(18)
+
+
+def test_every_claim_opens_to_a_cell_of_the_notebook():
+    assert [claim.number for claim in LEDGER if claims.cell(claim.number) is None] == []
+    assert claims.cell(0) is not None
+    assert f"08_paper_tables.ipynb#cell-id={claims.cell(7)}" in claims.page()
