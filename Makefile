@@ -10,7 +10,7 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TORCH_PIN := $(shell sed -n 's/^torch==//p' requirements-lock.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab notebooks bench clean
+.PHONY: help demo test lab notebooks tables bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ lab: .venv/installed  ## open JupyterLab on the notebooks
 
 notebooks: .venv/installed  ## execute every notebook in place
 	$(BIN)/python notebooks/execute.py
+
+tables: .venv/installed  ## write the pages of data/expected and the tables of README.md from their YAML
+	$(BIN)/python -m optical_lite tables --write
 
 .venv-bench/installed: requirements-bench.txt
 	$(PYTHON) -m venv .venv-bench

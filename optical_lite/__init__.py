@@ -9,6 +9,7 @@
     ol.distill, ol.runs                       # training
     ol.retrieval, ol.metrics                  # evaluation
     ol.plots, ol.check                        # figures, exercise checks
+    ol.literature, ol.comparison, ol.claims   # published numbers beside ours, the ledger
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "settings", "config",
-    "sources", "corpora", "pocket", "published", "testsets", "english", "cost", "logdomain", "transport", "packed",
-    "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable", "distill", "retrieval", "pruned",
-    "metrics", "plots", "demo", "check",
+    "settings", "config", "sources", "corpora", "pocket", "published", "testsets", "english", "cost", "logdomain",
+    "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable", "distill",
+    "retrieval", "pruned", "metrics", "plots", "demo", "check", "literature", "tables", "comparison", "claims",
+    "pages", "reproduce",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

@@ -16,6 +16,7 @@ EPILOG = """examples:
   python -m optical_lite fetch afriqa mafand tico19
   python -m optical_lite train --bitext pairs.tsv --lang sw --out runs/mine
   python -m optical_lite evaluate --run runs/mine --collection my_beir_folder
+  python -m optical_lite tables --check
 """
 
 
@@ -159,6 +160,21 @@ def evaluate(args: argparse.Namespace) -> dict:
     return {"metrics": found, "queries": len(data.queries), "run": str(args.run), "collection": data.name}
 
 
+def tables(args: argparse.Namespace) -> dict:
+    """Published numbers beside ours; check that they still hold."""
+    from . import reproduce
+
+    found, args.exit = reproduce.command(
+        args.table,
+        list_all=args.list,
+        check_all=args.check,
+        dry_run=args.dry_run,
+        write_all=args.write,
+        kind=args.format,
+    )
+    return found
+
+
 def bench(args: argparse.Namespace) -> list:
     """Measure ours against its peers, side by side in one run."""
     from . import bench
@@ -223,6 +239,15 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--lang", help="question language (default: the run's)")
     sub.add_argument("--split", default="test", help="test (default) or dev")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(tables, "tables --table demo --check")
+    sub.add_argument("--table", metavar="NAME", help="one table (default all); WORK/TABLE prints a published one")
+    sub.add_argument("--list", action="store_true", help="name the tables and stop")
+    sub.add_argument(
+        "--check", action="store_true", help="compare with the records, run cheap rows again; exit 1 if wrong"
+    )
+    sub.add_argument("--dry-run", action="store_true", help="say what --check would run, and run nothing")
+    sub.add_argument("--write", action="store_true", help="write the generated pages and README tables (make tables)")
+    sub.add_argument("--format", choices=("md", "html", "latex"), default="md", help="of what is printed (default md)")
     sub = add(bench, "bench distillation --json rows.json")
     sub.add_argument("name", nargs="*", help="machine, distillation, encoding, transport, ...: default all")
     sub.add_argument("--repetitions", type=int, default=5, help="of each side, after one that does not count (5)")

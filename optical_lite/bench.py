@@ -26,6 +26,7 @@ from pathlib import Path
 import torch
 
 from .settings import ROOT, InputError, bf16_is_faster, device, environment, get, write_atomic, write_json
+from .tables import markdown, replace_block
 
 TESTS = {}
 MIB = 1 << 20
@@ -213,22 +214,15 @@ def line(found: dict) -> str:
 def table(rows: list[dict]) -> str:
     """Rows as a Markdown table, for ``docs/performance.md``."""
     number = lambda x: "" if x is None else f"{x:,.4g}"  # noqa: E731
-    lines = ["| what | ours | peer | unit | times faster | share of the limit |", "|---|---|---|---|---|---|"]
+    lines = []
     for r in rows:
         peer = f"{number(r['peer'])} ({r['peer_name']})" if r["peer_name"] else ""
         share = f"{r['limit_share']:.0%}" if r["limit_share"] else ""
         ratio = f"{r['ratio']:.2f}" if r["ratio"] else ""
-        lines.append(f"| {r['name']} | {number(r['ours'])} | {peer} | {r['unit']} | {ratio} | {share} |")
-    return "\n".join(lines) + "\n"
+        lines.append((r["name"], number(r["ours"]), peer, r["unit"], ratio, share))
+    return markdown(("what", "ours", "peer", "unit", "times faster", "share of the limit"), lines) + "\n"
 
 
 def write_table(rows: list[dict], path: Path) -> None:
     """Replace the part of a page between its ``bench`` marks."""
-    page = path.read_text(encoding="utf-8")
-    if "<!-- table:bench -->\n" not in page:
-        raise InputError(
-            f"{path}: got a page without <!-- table:bench -->, expected one; add the mark where it belongs"
-        )
-    head, _, rest = page.partition("<!-- table:bench -->\n")
-    _, _, tail = rest.partition("<!-- /table:bench -->")
-    write_atomic(path, f"{head}<!-- table:bench -->\n{table(rows)}<!-- /table:bench -->{tail}")
+    write_atomic(path, replace_block(path.read_text(encoding="utf-8"), "bench", table(rows), str(path)))

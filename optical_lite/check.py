@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import torch
 
+from .comparison import verdict
 from .cost import cosine_cost, idf_table, weighted_marginal
 from .metrics import per_query
 from .transport import solve
@@ -259,3 +260,48 @@ def ex05_3(answer: object) -> None:
         if got != expected:
             shown = {step: round(value, 3) for step, value in points.items()}
             raise NotYet(f"for {shown} got {got!r}, expected {expected}")
+
+
+@exercise
+def ex08_1(answer: object) -> None:
+    """A function (cells, average, digits) -> whether a printed average can be the mean of its rounded cells."""
+    function(answer, "adds_up")
+    cases = [
+        ([0.5, 0.25, 0.3], 0.35, 2, True), ([0.5, 0.25, 0.3], 0.36, 2, True), ([0.5, 0.25, 0.3], 0.37, 2, False),
+        ([0.5, 0.25, 0.3], 0.33, 2, False), ([0.5, None, 0.3], 0.4, 2, True), ([61.2, 77.0, 65.0], 67.7, 1, True),
+        ([42.4, 54.9, 54.1, 33.6, 52.3, 33.8, 52.5], 53.5, 1, False), ([0.418, 0.305], 0.363, 3, False),
+    ]  # fmt: skip
+    for cells, average, digits, expected in cases:
+        got = answer(list(cells), average, digits)
+        if bool(got) != expected or got is None:
+            raise NotYet(f"for {cells}, average {average}, {digits} digits: got {got!r}, expected {expected}")
+
+
+@exercise
+def ex08_2(answer: object) -> None:
+    """A function (paper, ours, tolerance) -> the state of a row, without directions."""
+    function(answer, "state")
+    pairs = ((0.5, 0.51), (0.5, 0.45), (0.5, 0.9), (0.5, None), (None, 0.5), (0.0, 0.0), (0.5, 0.0), (None, None))
+    for paper, ours in pairs:
+        expected = verdict(paper, ours, tolerance=0.02)
+        got = answer(paper, ours, 0.02)
+        if got != expected:
+            raise NotYet(f"paper {paper}, ours {ours}, tolerance 0.02: got {got!r}, expected {expected!r}")
+
+
+@exercise
+def ex08_3(answer: object) -> None:
+    """A function (reference, values) -> the labelling of the values with the least total distance to a reference."""
+    function(answer, "relabel")
+    for size in (2, 4, 6):
+        names, numbers = [f"l{i}" for i in range(size)], torch.randperm(90)[:size].double() + 5
+        reference = dict(zip(names, numbers.tolist(), strict=True))
+        values = (numbers[torch.randperm(size)] + 8 * torch.rand(size, dtype=torch.float64)).tolist()
+        best = min(sum(abs(reference[n] - v) for n, v in zip(names, order, strict=True))
+                   for order in itertools.permutations(values))  # fmt: skip
+        got = answer(dict(reference), list(values))
+        if not isinstance(got, dict) or set(got) != set(names) or sorted(got.values()) != sorted(values):
+            raise NotYet(f"expected a dict that gives each of {names} one of the values, each value once; got {got!r}")
+        paid = sum(abs(reference[n] - got[n]) for n in names)
+        if paid > best + 1e-6:
+            raise NotYet(f"for {reference} the distances add up to {paid:.2f}; another labelling gives {best:.2f}")

@@ -170,17 +170,6 @@ def print_table(result: Result) -> None:
         print(f"student against {baseline}, MRR@10: {test}")
 
 
-def markdown_table(records: dict[str, dict]) -> str:
-    """The README's table from demo records: one row a system, the metrics of each record side by side."""
-    columns = [(title, name) for title in records for name in metrics.METRICS]
-    lines = ["| system | " + " | ".join(f"{title} {name.upper()}" for title, name in columns) + " |"]
-    lines.append("|---|" + "---|" * len(columns))
-    for system, title in SYSTEMS.items():
-        cells = (f"{records[where]['systems'][system][name]:.3f}" for where, name in columns)
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def examples(result: Result, count: int = 3) -> list[str]:
     """Questions whose right passage rose most, the largest gain in MRR@10 first."""
     before, after = (result.per_query[s]["mrr@10"] for s in ("zero_shot", "student"))

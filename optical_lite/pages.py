@@ -1,0 +1,191 @@
+"""Pages of tables: a comparison or a published table as text, and the generated files that must equal their YAML.
+
+Generated are ``data/expected/NAME.md`` for every table and for the ledger of claims, ``data/expected/published.md`` for
+everything in ``data/paper/``, and the blocks between ``<!-- table:NAME -->`` marks in the README.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from . import claims, comparison, literature, tables
+from .comparison import SMALL, Cell
+from .settings import ROOT
+
+HEADER = ("system", "data", "metric", "paper", "ours mean ± sd (n)", "Δ", "state", "why", "how")
+MADE = "<!-- made by `make tables`; do not edit -->"
+INTRODUCTION = (
+    "Copied as printed from the sources named under each table. *Read in* says how: in the `original`, in a `copy` of "
+    "its text, in a `figure` whose cells carry numbers, in somebody else's `restatement` (secondary), or by `nobody` "
+    "yet. Quote the source, not this page."
+)
+TITLES = {"aer": "AER", "map": "MAP", "f1": "F1"}
+
+
+def title(metric: str) -> str:
+    """How a metric is written in a table.
+
+    Examples
+    --------
+    >>> title("mrr@10"), title("ndcg@10"), title("precision")
+    ('MRR@10', 'nDCG@10', 'precision')
+    """
+    return TITLES.get(metric, metric.upper().replace("NDCG", "nDCG") if "@" in metric else metric)
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "" if value is None else f"{value:{sign}.3f}".replace("-", "−")
+
+
+def _notes(texts: Iterable[str], marks: str) -> dict[str, str]:
+    """A short mark for each different text, in order of appearance."""
+    different = dict.fromkeys(filter(None, texts))
+    return {text: f"{marks}{number}" for number, text in enumerate(different, 1)}
+
+
+def _paper(cell: Cell) -> str:
+    return _number(cell.paper) or ("none" if cell.published is None else "empty")
+
+
+def _ours(cell: Cell) -> str:
+    if cell.ours is None:
+        return comparison.MISSING if cell.state == comparison.MISSING else ""
+    return str(cell.ours)
+
+
+def shown(name: str) -> list[Cell]:
+    """The cells of the long table: the first metric, and whatever has a published number beside it."""
+    first = comparison.spec(name)["metrics"][0]
+    return [cell for cell in comparison.cells(name) if cell.metric == first or cell.published]
+
+
+def long(name: str, kind: str = "md") -> str:
+    """Published | ours | difference | state | why | how, one line a cell, and what the marks mean."""
+    cells = shown(name)
+    why, how = _notes((c.reason for c in cells), "r"), _notes((c.command for c in cells), "c")
+    rows = [
+        (c.row, c.column, title(c.metric), _paper(c), _ours(c), _number(c.delta, "+"), c.state,
+         why.get(c.reason, ""), how.get(c.command, ""))
+        for c in cells
+    ]  # fmt: skip
+    marks = [(mark, text) for notes in (why, how) for text, mark in notes.items()]
+    parts = [tables.FORMATS[kind](HEADER, rows)]
+    if marks:
+        parts.append(tables.FORMATS[kind](("mark", "meaning"), marks))
+    return "\n\n".join(parts)
+
+
+def wide(name: str, kind: str = "md") -> str:
+    """Systems down, collections and metrics across: our numbers alone."""
+    table = comparison.spec(name)
+    columns = [(key, metric) for key in table["columns"] for metric in table["metrics"]]
+    found = {(cell.key, cell.metric): cell for cell in comparison.cells(name)}
+    header = ["system", *(f"{table['columns'][key]['label']} {title(metric)}" for key, metric in columns)]
+    rows = []
+    for row, own in table["rows"].items():
+        line = [_short(found.get((f"{key}/{row}", metric))) for key, metric in columns]
+        if any(line):
+            rows.append([own["label"], *line])
+    return tables.FORMATS[kind](header, rows)
+
+
+def _short(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    if cell.ours is None:
+        return "missing" if cell.state == comparison.MISSING else ""
+    return f"{cell.ours.mean:.3f}" + ("" if cell.ours.sd is None else f" ± {cell.ours.sd:.3f}")
+
+
+def counts(cells: Iterable[Cell]) -> str:
+    """How many cells are in each state, "not attempted" without its reasons."""
+    found: dict[str, int] = {}
+    for cell in cells:
+        state = cell.state.split(" (")[0]
+        found[state] = found.get(state, 0) + 1
+    return ", ".join(f"{number} {state}" for state, number in found.items())
+
+
+def page(name: str) -> str:
+    """The page of a table."""
+    table, cells = comparison.spec(name), shown(name)
+    small = [column["label"] for column in table["columns"].values() if column.get("small")]
+    sources = dict.fromkeys((c.published.source, *c.published.doubts) for c in cells if c.published)
+    own = wide(name)
+    parts = [f"# {table['title']}", MADE, table["question"], table.get("note", "")]
+    parts += [f"**{', '.join(small)}**: {SMALL}."] if small else []
+    parts += ["## Our numbers", own] if own.count("\n") > 1 else []
+    parts += [
+        "## Beside the published ones",
+        f"{counts(cells)}. What the states mean: [README](README.md).",
+        long(name),
+    ]
+    if sources:
+        lines = [f"- {source}{''.join(f' *{doubt}*' for doubt in doubts)}" for source, *doubts in sources]
+        parts += ["Published numbers from:", "\n".join(lines)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def published(name: str, kind: str = "md") -> str:
+    """A published table, ``work/table``, as printed, with its source and doubts."""
+    work, _, key = name.partition("/")
+    own = literature.works().get(work, {}).get("tables", {}).get(key)
+    if own is None:
+        literature.number(name, "", "")  # raises, and says what there is
+    found = {row: literature.row(own, row) for row in own["rows"]}
+    rows = [(row, *(_printed(value, own) for value in line["values"])) for row, line in found.items()]
+    doubts = _notes((doubt for line in found.values() for doubt in line["doubts"]), "")
+    lines = [tables.FORMATS[kind]((f"{own['title']}: {own['metric']}", *map(str, own["columns"])), rows)]
+    for (source, read), names in _sources(found).items():
+        where = f", {own['where']}" if own.get("where") else ""
+        scope = "" if len(names) == len(found) else f" ({', '.join(names)})"
+        lines.append(f"Source{scope}: {source}{where}; read in: {read}.")
+    if own.get("empty"):
+        lines.append(f"Empty: {own['empty']}")
+    return "\n\n".join([*lines, *(f"Doubt: {doubt}" for doubt in doubts)])
+
+
+def _sources(rows: dict[str, dict]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, line in rows.items():
+        found.setdefault((line["source"], line["read_in"]), []).append(name)
+    return found
+
+
+def _printed(value: float | None, table: dict) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}" if table["unit"] in ("count", "mixed", "setting") else str(value)
+    return f"{value:.{table['digits']}f}" if table.get("digits") is not None else f"{value:g}"
+
+
+def published_page() -> str:
+    """Every published table on one page."""
+    parts = ["# Published numbers", MADE, INTRODUCTION]
+    for work, content in literature.works().items():
+        parts += [f"## {work}", f"[{content['work']}]({content['url']}), {content['venue']}.", content.get("note", "")]
+        for name in content["tables"]:
+            parts += [f"### {work}/{name}", published(f"{work}/{name}")]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def generated() -> dict[str, str]:
+    """Every generated file by its path from the repository's root, as it should be."""
+    found = {f"data/expected/{name}.md": page(name) for name in comparison.names()}
+    found["data/expected/published.md"] = published_page()
+    found["data/expected/claims.md"] = claims.page()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in re.findall(r"<!-- table:(\w+) -->", readme):
+        readme = tables.replace_block(readme, name, wide(name), "README.md")
+    return found | {"README.md": readme}
+
+
+def stale() -> list[str]:
+    """Generated files that differ from their YAML."""
+    return [
+        path
+        for path, text in generated().items()
+        if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text
+    ]

@@ -1,0 +1,158 @@
+"""Reproduction: print the tables, write their pages, and check that a rerun still gives the expected numbers.
+
+:func:`check` fails on five things, and prints each: a cheap row that comes out *below or above* its expected value by
+more than the tolerance, a mean that its records do not give, a run that is gone, a published number that we miss
+without a reason, and a page that differs from its YAML.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import comparison, literature, pages
+from .comparison import Cell
+from .settings import ROOT, InputError, get, write_atomic
+
+Rerun = Callable[[], dict[str, dict[str, float]]]  # -> metrics by cell
+
+
+@dataclass(frozen=True)
+class Cheap:
+    """Rows of a table that can be run again on the spot.
+
+    Attributes
+    ----------
+    run : does it
+    rows : systems that it gives; what is trained is left out in profile smoke, where training is a few steps
+    seconds : about how long it takes on two cores
+    """
+
+    run: Rerun
+    rows: tuple[str, ...]
+    seconds: int
+
+
+def pocket_demo(lang: str = "sw") -> dict[str, dict[str, float]]:
+    """The demo on the pocket collection: metrics of each system by cell."""
+    from . import demo
+
+    config = demo.CONFIGS["smoke" if get().profile == "smoke" else "pocket"]
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        found = demo.run("pocket", lang, out=Path(folder) / "run", config=config, figures=False, progress=False)
+    return {f"pocket_{lang}/{system}": metrics for system, metrics in found.record()["systems"].items()}
+
+
+RERUNS = {"pocket": Cheap(pocket_demo, ("lexicon", "extended", "student"), 90)}
+TRAINED = ("student",)
+
+
+def rerun(name: str) -> Iterator[tuple[Cell, float | None]]:
+    """Run the cheap rows of a table again: each cell with its new value, None where the run gave none."""
+    cheap = RERUNS[comparison.spec(name)["rerun"]]
+    found = cheap.run()
+    rows = [row for row in cheap.rows if not (get().profile == "smoke" and row in TRAINED)]
+    for cell in comparison.cells(name):
+        if cell.key in found and cell.key.partition("/")[2] in rows:
+            yield cell, found[cell.key].get(cell.metric)
+
+
+def check(names: Sequence[str] | None = None) -> list[str]:
+    """Print what is checked and return what is wrong."""
+    names = list(names or comparison.names())
+    wrong = []
+    for name in names:
+        for cell in comparison.cells(name):
+            if cell.state == comparison.MISSING:
+                wrong.append(f"{name}: {cell.key} {cell.metric}: missing")
+            elif cell.reason.startswith("the records give"):
+                wrong.append(f"{name}: {cell.key} {cell.metric}: {cell.reason}")
+            elif cell.state == comparison.DIFFERS and not cell.reason:
+                wrong.append(
+                    f"{name}: {cell.key} {cell.metric}: differs from the published number, and no reason is given"
+                )
+    for name in names:
+        if "rerun" in comparison.spec(name):
+            wrong += _check_rerun(name)
+    return wrong + [f"{path} differs from its YAML; run: make tables" for path in pages.stale()]
+
+
+def _check_rerun(name: str) -> list[str]:
+    start, wrong = time.perf_counter(), []
+    for cell, got in rerun(name):
+        if cell.expected is None:
+            wrong.append(f"{name}: {cell.key} {cell.metric}: no expected value")
+            continue
+        good = comparison.close(got, cell.expected, cell.tolerance)
+        said = "missing" if got is None else f"{got:.4f}"
+        line = f"{cell.key} {cell.metric}: got {said}, expected {cell.expected:.4f} ± {cell.tolerance:g}"
+        print(f"{'ok  ' if good else 'FAIL'} {line}")
+        if not good:
+            wrong.append(f"{name}: {line}")
+    print(f"{name}: run again in {time.perf_counter() - start:.0f} s")
+    return wrong
+
+
+def plan(names: Sequence[str]) -> list[str]:
+    """What :func:`check` would run, and how long that takes."""
+    lines = []
+    for name in names:
+        cheap = RERUNS.get(comparison.spec(name).get("rerun", ""))
+        recorded = sum(1 for _ in comparison.cells(name))
+        what = f"would run again {', '.join(cheap.rows)}, about {cheap.seconds} s" if cheap else "nothing to run again"
+        lines.append(f"{name}: would compare {recorded} cells with their records; {what}")
+    return lines
+
+
+def write() -> list[str]:
+    """Write every generated file that differs; return their paths."""
+    changed = pages.stale()
+    files = pages.generated()
+    for path in changed:
+        write_atomic(ROOT / path, files[path])
+    return changed
+
+
+def listing() -> list[str]:
+    """One line for each table of ours, then the published ones."""
+    lines = [
+        f"{name}: {comparison.spec(name)['title']}; {pages.counts(pages.shown(name))}" for name in comparison.names()
+    ]
+    published = [f"{work}/{name}" for work, content in literature.works().items() for name in content["tables"]]
+    return [*lines, f"published: {' '.join(published)}"]
+
+
+def command(
+    table: str | None = None, *, check_all: bool = False, dry_run: bool = False, list_all: bool = False,
+    write_all: bool = False, kind: str = "md",
+) -> tuple[dict, int]:  # fmt: skip
+    """What ``python -m optical_lite tables`` does: the result to record, and the exit code."""
+    if table and "/" in table:
+        if check_all or write_all:
+            raise InputError(
+                f"table: got {table!r}, a published table, expected one of {', '.join(comparison.names())}"
+            )
+        print(pages.published(table, kind))
+        return {"published": table}, 0
+    names = [table] if table else comparison.names()
+    for name in names:
+        comparison.spec(name)  # an unknown name is said before anything runs
+    if list_all:
+        print("\n".join(listing()))
+    elif dry_run:
+        print("\n".join(plan(names)))
+    elif write_all:
+        print("\n".join(f"wrote {path}" for path in write()) or "every page is up to date")
+    elif check_all:
+        wrong = check(names)
+        print("\n".join(f"WRONG {line}" for line in wrong) or "everything agrees")
+        return {"tables": names, "wrong": wrong}, int(bool(wrong))
+    else:
+        for name in names:
+            print(f"{comparison.spec(name)['title']}: {pages.counts(pages.shown(name))}\n\n{pages.long(name, kind)}\n")
+    return {name: [cell.record() for cell in comparison.cells(name)] for name in names}, 0

@@ -1,0 +1,166 @@
+"""Published beside ours: states, missing runs, edited means, small data."""
+
+import json
+
+import pytest
+import yaml
+
+from optical_lite import comparison, literature
+from optical_lite.comparison import verdict
+from optical_lite.settings import InputError
+
+
+@pytest.fixture
+def kit(tmp_path, monkeypatch):
+    """A small table of its own: two systems, a published table, three seeds of one run."""
+    for name in ("tables", "expected", "paper"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(comparison, "SPECS", tmp_path / "tables")
+    monkeypatch.setattr(comparison, "EXPECTED", tmp_path / "expected")
+    works = {
+        "w": {"tables": {"t": {
+            "unit": "percent", "metric": "MRR@10", "source": "arXiv:1234.56789", "read_in": "original", "doubts": [],
+            "columns": ["Swahili"], "rows": {"Base": [20.0], "Best": [50.0]}}}}
+    }  # fmt: skip
+    monkeypatch.setattr(literature, "works", lambda folder=None: works)
+    spec = {
+        "title": "T", "question": "Q?", "ours": "mine", "command": "run", "metrics": ["mrr@10", "map"],
+        "rows": {"base": "Base", "best": "Best", "none": {"label": "Not run", "needs": "a GPU"}}, "tolerance": 0.02,
+        "columns": {"sw": "Swahili"},
+        "paper": [{"table": "w/t", "metric": "mrr@10", "baseline": "base", "columns": {"sw": "Swahili"},
+                   "rows": {"base": "Base", "best": "Best"}}],
+    }  # fmt: skip
+    runs = {"base_0": 0.21, "best_0": 0.48, "best_1": 0.50, "best_2": 0.52}
+    for name, value in runs.items():
+        (tmp_path / "expected" / f"{name}.json").write_text(json.dumps({"metrics": {"mrr@10": value, "map": value}}))
+
+    class Kit:
+        folder, table, published = tmp_path, spec, works["w"]["tables"]["t"]
+
+        def save(self):
+            (tmp_path / "tables" / "t.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+
+        def record(self, name, value):
+            path = tmp_path / "expected" / f"{name}.json"
+            path.write_text(json.dumps({"metrics": {"mrr@10": value, "map": value}}))
+
+        def expect(self):
+            cells = {
+                "sw/base": comparison.summarise(["base_0.json"]),
+                "sw/best": comparison.summarise([f"best_{seed}.json" for seed in range(3)]),
+            }
+            comparison.write_expected("mine", cells, "run all")
+
+        def cells(self, metric="mrr@10"):
+            return {c.key.split("/")[1]: c for c in comparison.cells("t") if c.metric == metric}
+
+    kit = Kit()
+    kit.save()
+    kit.expect()
+    return kit
+
+
+def test_mean_sd_and_count_come_from_the_records(kit):
+    found = kit.cells()["best"]
+    assert str(found.ours) == "0.500 ± 0.020 (n = 3)"
+    assert found.paper == 0.5
+    assert found.delta == pytest.approx(0)
+    assert found.state == "reproduced"
+    assert found.command == "run all"
+    assert found.published.source == "arXiv:1234.56789"
+    assert str(kit.cells()["base"].ours) == "0.210 (n = 1)"  # one run has no standard deviation
+
+
+def test_states(kit):
+    assert kit.cells()["none"].state == "not attempted (needs a GPU)"
+    assert kit.cells("map")["best"].state == "no verdict"
+    kit.published["rows"]["Best"] = [70.0]  # further off than the tolerance, in the same direction
+    assert kit.cells()["best"].state == "direction only"
+    kit.published["rows"]["Best"] = [10.0]
+    assert kit.cells()["best"].state == "differs"
+    kit.published["rows"]["Best"] = [None]
+    found = kit.cells()["best"]
+    assert (found.state, found.paper, found.delta) == ("no verdict", None, None)
+    assert "empty" in found.reason
+
+
+@pytest.mark.parametrize("value", [0.44, 0.56])
+def test_too_low_and_too_high_both_differ(kit, value):
+    kit.table["paper"][0].pop("baseline")
+    kit.save()
+    for seed in range(3):
+        kit.record(f"best_{seed}", value)
+    kit.expect()
+    assert kit.cells()["best"].state == "differs"
+
+
+def test_a_deleted_run_is_missing_and_never_zero(kit):
+    (kit.folder / "expected" / "best_1.json").unlink()
+    found = kit.cells()["best"]
+    assert (found.state, found.ours, found.delta) == ("missing", None, None)
+    assert found.record()["ours"] is None
+
+
+def test_an_edited_mean_differs(kit):
+    path = kit.folder / "expected" / "mine.yaml"
+    path.write_text(path.read_text().replace("mean: 0.5,", "mean: 0.6,"))
+    found = kit.cells()["best"]
+    assert found.state == "differs"
+    assert found.reason == "the records give 0.50000, mine.yaml states 0.60000"
+
+
+def test_accept_takes_new_records_and_keeps_the_rest(kit):
+    path = kit.folder / "expected" / "mine.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["cells"]["sw/best"] |= {"tolerance": 0.07, "reason": "because"}
+    path.write_text(yaml.safe_dump(content))
+    kit.record("best_2", 0.55)
+    assert kit.cells()["best"].state == "differs"
+    comparison.accept("mine")
+    found = kit.cells()["best"]
+    assert (found.state, found.tolerance, found.reason) == ("reproduced", 0.07, "because")
+    assert found.expected == 0.51
+
+
+def test_small_data_is_never_reproduced(kit):
+    kit.table["columns"] = {"sw": {"label": "Swahili", "small": True}}
+    kit.save()
+    assert kit.cells()["best"].state == "direction only"
+    assert kit.cells()["base"].state == "no verdict"
+
+
+@pytest.mark.parametrize(
+    ("paper", "ours", "options", "state"),
+    [
+        (0.5, 0.52, {}, "reproduced"),
+        (0.5, 0.5201, {}, "differs"),
+        (0.5, 0.4799, {}, "differs"),
+        (0.5, None, {}, "missing"),
+        (0.5, None, {"needs": "x"}, "not attempted (needs x)"),
+        (None, 0.5, {}, "no verdict"),
+        (0.5, 0.5, {"values": False}, "no verdict"),
+        (0.5, 0.5, {"values": False, "gaps": (0.1, 0.3)}, "direction only"),
+        (0.5, 0.5, {"values": False, "gaps": (0.1, -0.3)}, "differs"),
+        (0.5, 0.9, {"gaps": (0.1, 0.0)}, "differs"),
+    ],
+)
+def test_verdict(paper, ours, options, state):
+    assert verdict(paper, ours, tolerance=0.02, **options) == state
+
+
+def test_wrong_names_and_files(kit):
+    with pytest.raises(InputError, match="got 'x', expected one of t"):
+        comparison.spec("x")
+    with pytest.raises(InputError, match="got no best_9"):
+        comparison.summarise(["best_9.json"])
+    (kit.folder / "tables" / "t.yaml").write_text("title: x")
+    with pytest.raises(InputError, match="got no columns, command"):
+        comparison.spec("t")
+
+
+def test_close_is_two_sided():
+    assert comparison.close(0.5, 0.52, 0.02)
+    assert not comparison.close(0.5, 0.53, 0.02)
+    assert not comparison.close(0.55, 0.52, 0.02)
+    assert not comparison.close(None, 0.0, 1.0)
+    assert not comparison.close(float("nan"), 0.0, 1.0)

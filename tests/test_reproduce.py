@@ -1,0 +1,169 @@
+"""The tables command: pages equal their YAML, a corrupted number fails the check, a deleted run is said."""
+
+import json
+import shutil
+
+import pytest
+
+from optical_lite import __main__, comparison, pages, reproduce
+from optical_lite.settings import ROOT
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """The expected numbers, to spoil; pages are those of the spoilt numbers, so only numbers can be wrong."""
+    shutil.copytree(comparison.EXPECTED, tmp_path / "expected")
+    monkeypatch.setattr(comparison, "EXPECTED", tmp_path / "expected")
+    monkeypatch.setattr(pages, "stale", list)
+    return tmp_path / "expected"
+
+
+def replace(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_pages_equal_their_yaml():
+    assert pages.stale() == [], "run: make tables"
+
+
+def test_a_page_that_differs_is_noticed_and_mended(tmp_path, monkeypatch):
+    for path, text in pages.generated().items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
+    monkeypatch.setattr(reproduce, "ROOT", tmp_path)
+    assert pages.stale() == []
+    replace(tmp_path / "data/expected/demo.md", "0.501", "0.601")
+    replace(tmp_path / "README.md", "0.411", "0.511")
+    assert sorted(pages.stale()) == ["README.md", "data/expected/demo.md"]
+    assert sorted(reproduce.write()) == ["README.md", "data/expected/demo.md"]
+    assert pages.stale() == []
+
+
+def test_check_runs_a_cheap_row_again_and_passes(copy, capsys):
+    assert __main__.main(["tables", "--table", "demo", "--check"]) == 0
+    out = capsys.readouterr().out
+    assert "ok   pocket_sw/extended mrr@10: got 0." in out
+    assert "everything agrees" in out
+    assert "pocket_sw/student" not in out  # profile smoke trains four steps only
+
+
+@pytest.mark.parametrize("wrong", ["0.31096", "0.51096"], ids=["too high now", "too low now"])
+def test_a_corrupted_expected_value_fails_the_check(copy, capsys, monkeypatch, wrong):
+    """The record agrees with the corrupted value, so that only the rerun can find it."""
+    monkeypatch.setitem(
+        reproduce.RERUNS,
+        "pocket",
+        reproduce.Cheap(fast, reproduce.RERUNS["pocket"].rows, reproduce.RERUNS["pocket"].seconds),
+    )
+    path = copy / "demo_pocket_sw" / "result.json"
+    record = json.loads(path.read_text())
+    record["systems"]["extended"]["mrr@10"] = float(wrong)
+    path.write_text(json.dumps(record))
+    replace(copy / "demo.yaml", "mrr@10: {mean: 0.41097", f"mrr@10: {{mean: {wrong}")
+    assert __main__.main(["tables", "--table", "demo", "--check"]) == 1
+    out = capsys.readouterr().out
+    assert f"FAIL pocket_sw/extended mrr@10: got 0.4110, expected {float(wrong):.4f} ± 0.01" in out
+    assert out.count("WRONG") == 1
+
+
+def fast():
+    found = json.loads((ROOT / "data/expected/demo_pocket_sw/result.json").read_text())["systems"]
+    return {f"pocket_sw/{system}": metrics for system, metrics in found.items()}
+
+
+def test_an_edited_mean_fails_the_check(copy, capsys):
+    replace(copy / "demo.yaml", "mrr@10: {mean: 0.26427", "mrr@10: {mean: 0.36427")  # Marathi: nothing is run again
+    assert __main__.main(["tables", "--table", "demo_languages", "--check"]) == 1
+    assert "the records give 0.26427, demo.yaml states 0.36427" in capsys.readouterr().out
+
+
+def test_a_deleted_run_is_missing(copy, capsys):
+    (copy / "demo_pocket_mr" / "result.json").unlink()
+    assert __main__.main(["tables", "--table", "demo_languages"]) == 0
+    out = capsys.readouterr().out
+    assert "| student, after transport | Marathi | MRR@10 | none | missing |  | missing |" in out
+    assert "| 0.000" not in out.split("Marathi")[-1]
+    assert "| missing |" in pages.wide("demo_languages")
+    assert __main__.main(["tables", "--table", "demo_languages", "--check"]) == 1
+    assert "pocket_mr/student mrr@10: missing" in capsys.readouterr().out
+
+
+def test_a_rerun_that_gives_nothing_is_missing(copy, capsys, monkeypatch):
+    cheap = reproduce.Cheap(lambda: {"pocket_sw/lexicon": {}}, ("lexicon",), 1)
+    monkeypatch.setitem(reproduce.RERUNS, "pocket", cheap)
+    assert __main__.main(["tables", "--table", "demo", "--check"]) == 1
+    assert "got missing, expected 0.3426" in capsys.readouterr().out
+
+
+def test_a_difference_needs_a_reason(copy, capsys, monkeypatch):
+    found = list(comparison.cells("demo"))
+    bad = found[0].__class__(**{**vars(found[0]), "state": "differs", "reason": ""})
+    monkeypatch.setattr(comparison, "cells", lambda name: [bad])
+    assert any("no reason is given" in line for line in reproduce.check(["demo_languages"]))
+
+
+def test_dry_run_list_formats_and_json(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(reproduce.RERUNS, "pocket", reproduce.Cheap(None, ("lexicon",), 90))  # running it would fail
+    assert __main__.main(["tables", "--check", "--dry-run"]) == 0
+    assert (
+        "demo: would compare 48 cells with their records; would run again lexicon, about 90 s"
+        in capsys.readouterr().out
+    )
+    assert __main__.main(["tables", "--list"]) == 0
+    assert "simalign/aer" in capsys.readouterr().out
+    for kind, text in (("md", "| system |"), ("html", "<th>system</th>"), ("latex", r"system & data")):
+        assert __main__.main(["tables", "--table", "demo", "--format", kind, "--json", str(tmp_path / "x.json")]) == 0
+        assert text in capsys.readouterr().out
+    record = json.loads((tmp_path / "x.json").read_text())["demo"][0]
+    assert {
+        "key",
+        "metric",
+        "paper",
+        "ours",
+        "delta",
+        "state",
+        "reason",
+        "command",
+        "source",
+        "tolerance",
+    } <= record.keys()
+
+
+def test_published_tables_print_with_source_and_doubt(capsys):
+    assert __main__.main(["tables", "--table", "drdecr/xor_r2kt"]) == 0
+    out = capsys.readouterr().out
+    assert "| DrDecr-large card (ColBERTv2) | 82.80 |" in out
+    assert "Source" in out
+    assert "Doubt: The language labels of this row look permuted" in out
+    assert __main__.main(["tables", "--table", "optical/results"]) == 0
+    assert "no number is quoted from memory" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (["--table", "x"], "table: got 'x', expected one of"),
+        (["--table", "x/y"], "got table 'x/y', expected WORK/TABLE"),
+        (["--table", "simalign/aer", "--check"], "a published table, expected one of"),
+    ],
+)
+def test_wrong_names_are_said_in_one_line(capsys, line, text):
+    assert __main__.main(["tables", *line]) == 2
+    error = capsys.readouterr().err
+    assert text in error
+    assert error.count("\n") == 1
+
+
+def test_typed_in_numbers_fill_the_table(monkeypatch):
+    """What a reader types into data/paper/optical.yaml appears beside ours."""
+    from optical_lite import literature
+
+    works = json.loads(json.dumps(literature.works()))
+    works["optical"]["tables"]["results"].update(read_in="original")
+    works["optical"]["tables"]["results"]["rows"]["OPTICAL, MAP"][0] = 0.25
+    monkeypatch.setattr(literature, "works", lambda folder=None: works)
+    assert "| OPTICAL | Swahili | MAP | 0.250 |" in pages.long("optical")
+    assert "| OPTICAL | Somali | MAP | empty |" in pages.long("optical")
