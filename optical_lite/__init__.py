@@ -19,7 +19,8 @@ __version__ = "0.1.0"
 MODULES = (
     "settings", "config",
     "sources", "corpora", "pocket", "published", "cost", "transport", "packed", "encoder", "lexicon", "vocabulary",
-    "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics", "plots", "demo", "check",
+    "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics",
+    "fonts", "drawing", "pictures", "plots", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]
