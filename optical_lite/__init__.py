@@ -20,7 +20,7 @@ MODULES = (
     "settings", "config",
     "sources", "corpora", "pocket", "published", "cost", "transport", "packed", "encoder", "lexicon", "vocabulary",
     "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics",
-    "fonts", "drawing", "pictures", "plots", "demo", "check",
+    "fonts", "drawing", "pictures", "plots", "plots_alignment", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

@@ -7,6 +7,7 @@ They are what the explorer, the HTML page and ``align --svg`` show. Figures of r
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -120,6 +121,43 @@ def _line(words: Sequence[str], length: float, least: float = 16) -> list[float]
     return middles[::-1] if right_to_left(words) else middles
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where two sentences stand, in pixels from the top left.
+
+    Attributes
+    ----------
+    places : for each side the point of each word
+    anchors : which part of a word is at its point: ``middle``, ``start`` or ``end``
+    flat : whether the sentences are lines, one above the other, or columns
+    """
+
+    places: tuple[list[tuple[float, float]], list[tuple[float, float]]]
+    anchors: tuple[str, str]
+    flat: bool
+    width: float
+    height: float
+
+    def curve(self, i: int, j: int) -> np.ndarray:
+        """Control points of the link between two words, shape (4, 2)."""
+        (x, y), (u, v) = self.places[0][i], self.places[1][j]
+        if self.flat:
+            return np.array([(x, y + 7), (x, y + 52), (u, v - 60), (u, v - 15)])
+        return np.array([(x + 7, y - 5), (x + 80, y - 5), (u - 80, v - 5), (u - 7, v - 5)])
+
+
+def layout(source: Sequence[str], target: Sequence[str], top: float = 12) -> Layout:
+    """Place two sentences: as lines, or as columns where a line would be too wide to read."""
+    length = max(sum(map(width, words)) + 16 * (len(words) - 1) for words in (source, target))
+    if length <= WIDE:
+        lines = [[(x + 12, top + 14 + 104 * k) for x in _line(w, length)] for k, w in enumerate((source, target))]
+        return Layout((lines[0], lines[1]), ("middle", "middle"), True, length + 24, top + 132)
+    edge = max(map(width, source)) + 14
+    columns = [[(x, top + 16 + 25 * i) for i in range(len(w))] for x, w in ((edge, source), (edge + 176, target))]
+    height = top + 25 * max(len(source), len(target)) + 8
+    return Layout((columns[0], columns[1]), ("end", "start"), False, edge + 190 + max(map(width, target)), height)
+
+
 def alignment(
     source: Sequence[str], target: Sequence[str], links: Collection[tuple[int, int]], *,
     sure: Collection[tuple[int, int]] | None = None, possible: Collection[tuple[int, int]] | None = None,
@@ -137,6 +175,8 @@ def alignment(
 
     A word without a link is grey. Hover on a word leaves only its links.
     """
+    if not (source and target):
+        raise InputError("alignment: got a sentence without words, expected one at least on each side; type some text")
     told = kinds(links, sure, possible)
     outside = [c for c in told if not (0 <= c[0] < len(source) and 0 <= c[1] < len(target))]
     if outside:
@@ -144,24 +184,11 @@ def alignment(
             f"alignment: got link {outside[0]} for {len(source)} and {len(target)} words, expected numbers from 0 "
             "below these; count words from 0"
         )
-    length = max(sum(map(width, words)) + 16 * (len(words) - 1) for words in (source, target) if words)
-    flat = length <= WIDE
     top = 34 if title else 12
-    if flat:
-        places = [[(x + 12, top + 14 + 104 * k) for x in _line(w, length)] for k, w in enumerate((source, target))]
-        right, bottom, anchors = length + 24, top + 132, ("middle", "middle")
-    else:
-        edge = max(map(width, source)) + 14
-        right, bottom = edge + 190 + max(map(width, target)), top + 25 * max(len(source), len(target)) + 8
-        places = [[(x, top + 16 + 25 * i) for i in range(len(w))] for x, w in ((edge, source), (edge + 176, target))]
-        anchors = "end", "start"
+    plan = layout(source, target, top)
     body = [f'<text class="b" x="8" y="18">{escape(title)}</text>'] if title else []
     for (i, j), kind in told.items():
-        (x, y), (u, v) = places[0][i], places[1][j]
-        if flat:
-            path = f"M{x:.1f} {y + 7:.1f}C{x:.1f} {y + 52:.1f} {u:.1f} {v - 60:.1f} {u:.1f} {v - 15:.1f}"
-        else:
-            path = f"M{x + 7:.1f} {y - 5:.1f}C{x + 80:.1f} {y - 5:.1f} {u - 80:.1f} {v - 5:.1f} {u - 7:.1f} {v - 5:.1f}"
+        path = "M{:.1f} {:.1f}C{:.1f} {:.1f} {:.1f} {:.1f} {:.1f} {:.1f}".format(*plan.curve(i, j).flatten())
         dash = f' stroke-dasharray="{DASH[kind]}"' if DASH[kind] else ""
         body.append(
             f'<path class="k s{i} t{j}" d="{path}" stroke="{COLOUR[kind]}" stroke-width="2.2"{dash}>'
@@ -171,19 +198,18 @@ def alignment(
     for side, (words, letter) in enumerate(((source, "s"), (target, "t"))):
         linked = {cell[side] for cell, kind in told.items() if kind != "miss"}
         for k, word in enumerate(words):
-            x, y = places[side][k]
+            x, y = plan.places[side][k]
             style = "" if k in linked else " q"
             note = " (the tokenizer knows nothing of it)" if k in unknown[side] else "" if k in linked else " (no link)"
             under = ' text-decoration="underline"' if k in unknown[side] else ""
             body.append(
-                f'<text class="w {letter}{k}{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchors[side]}"{under}>'
+                f'<text class="w {letter}{k}{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{plan.anchors[side]}"{under}>'
                 f"{escape(word)}<title>{escape(word)}{note}</title></text>"
             )
     names = [f"s{k}" for k in range(len(source))] + [f"t{k}" for k in range(len(target))]
     rules = "".join(f".olp .al:has(.w.{n}:hover) .k:not(.{n}){{opacity:.1}}" for n in names)
-    drawn = Picture(
-        max(right, width(title) * 1.1 + 16), bottom, f'<g class="al"><style>{rules}</style>{"".join(body)}</g>', title
-    )
+    inside = f'<g class="al"><style>{rules}</style>{"".join(body)}</g>'
+    drawn = Picture(max(plan.width, width(title) * 1.1 + 16), plan.height, inside, title)
     return stack(drawn, _legend(told), title=title, gap=0) if sure is not None else drawn
 
 
