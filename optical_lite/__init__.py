@@ -8,6 +8,7 @@
     ol.encoder, ol.lexicon, ol.vocabulary     # models
     ol.distill, ol.runs                       # training
     ol.retrieval, ol.metrics                  # evaluation
+    ol.alignment                              # plans to links, AER
     ol.plots, ol.check                        # figures, exercise checks
 """
 
@@ -20,7 +21,8 @@ MODULES = (
     "settings", "config",
     "sources", "corpora", "pocket", "published", "cost", "logdomain", "transport", "packed", "encoder", "lexicon",
     "vocabulary",
-    "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics", "plots", "demo", "check",
+    "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics", "subwords", "linking",
+    "alignment", "plots", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]
