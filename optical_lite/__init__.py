@@ -8,6 +8,7 @@
     ol.encoder, ol.lexicon, ol.vocabulary     # models
     ol.distill, ol.runs                       # training
     ol.retrieval, ol.metrics                  # evaluation
+    ol.alignment                              # plans to links, AER
     ol.plots, ol.check                        # figures, exercise checks
 """
 
@@ -18,8 +19,9 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "settings", "config",
-    "sources", "corpora", "pocket", "published", "cost", "transport", "packed", "encoder", "lexicon", "vocabulary",
-    "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics",
+    "sources", "corpora", "pocket", "published", "cost", "logdomain", "transport", "packed", "encoder", "lexicon",
+    "vocabulary",
+    "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics", "subwords", "linking", "alignment",
     "fonts", "drawing", "pictures", "plots", "plots_alignment", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}

@@ -15,14 +15,15 @@ Notebook 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from . import logdomain
 from .settings import InputError
 
-METHODS = ("log", "scaling", "stabilized", "exact")
+METHODS = ("log", "scaling", "stabilized", "exact", "proximal", "unbalanced", "partial")
 LARGE = 1e12  # scalings beyond this are absorbed into the potentials
 PLAIN, OMEGA = 10, 1.5  # updates before over-relaxation starts, and how far it goes: below 2 it converges
 
@@ -82,21 +83,6 @@ def _finish(plan: Tensor, cost: Tensor, a: Tensor, b: Tensor, iterations: Tensor
     return TransportPlan(plan, (plan * cost).sum((1, 2)), error <= tolerance, iterations, error)
 
 
-def _log(mass: Tensor) -> Tensor:
-    return torch.where(mass > 0, mass, torch.ones_like(mass)).log().masked_fill(mass <= 0, -torch.inf)
-
-
-def _log_step(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """One pair of updates on logarithms: never overflows, whatever epsilon."""
-    u = (a - torch.logsumexp(k + v[:, None, :], 2)).masked_fill(a == -torch.inf, -torch.inf)  # (B, n)
-    v = (b - torch.logsumexp(k + u[:, :, None], 1)).masked_fill(b == -torch.inf, -torch.inf)  # (B, m)
-    return u, v
-
-
-def _log_plan(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    return (k + u[:, :, None] + v[:, None, :]).exp()
-
-
 def _scaling_step(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """One pair of updates on the scalings: two matrix-vector products, but exp(-C/epsilon) can underflow."""
     u = torch.where(a > 0, a / torch.einsum("bnm,bm->bn", k, v), a)
@@ -113,7 +99,8 @@ def _sinkhorn(
 ) -> tuple[Tensor, Tensor]:
     """Alternate the two updates; a problem that is done leaves the batch, so the others pay no more for it."""
     if method == "log":
-        step, assemble, kernel, a, b = _log_step, _log_plan, -cost / epsilon, _log(mass), _log(b)
+        step, assemble, kernel = logdomain.step, logdomain.assemble, -cost / epsilon
+        a, b = logdomain.logarithm(mass), logdomain.logarithm(b)
         v = b  # no mass on padding from the start
     else:
         step, assemble, kernel, a = _scaling_step, _scaling_plan, torch.exp(-cost / epsilon), mass
@@ -227,6 +214,8 @@ def solve(
     max_iterations: int = 500,
     tolerance: float = 1e-3,
     check_every: int = 5,
+    reach: float = 0.5,
+    mass: float = 0.8,
 ) -> TransportPlan:
     """Solve a batch of transport problems; the plan is a constant for automatic differentiation.
 
@@ -238,12 +227,21 @@ def solve(
         masses >= 0 with equal sums; 0 means padding. A problem without any mass has the zero plan.
     epsilon : float
         entropic regularisation, in units of the cost: small is sharp and slow, large is blurred and fast
-    method : {"log", "scaling", "stabilized", "exact"}
+    method : one of :data:`METHODS`
         ``log`` is safe for every epsilon; ``scaling`` is faster but its kernel underflows when
         ``cost / epsilon`` passes about 87 in float32 (its ``converged`` then says False); ``stabilized`` is as safe as
-        ``log`` and the fastest, at the price of more code; ``exact`` ignores epsilon
+        ``log`` and the fastest, at the price of more code; ``exact`` ignores epsilon; ``proximal`` comes to the exact
+        plan by steps of size 1 / epsilon; ``unbalanced`` and ``partial`` may leave mass where nothing fits
     max_iterations, tolerance, check_every : int, float, int
-        a problem stops on its own as soon as its marginal error is below the tolerance
+        a problem stops on its own as soon as its marginal error is below the tolerance (``proximal``, ``unbalanced``:
+        as soon as the plan moves by less between two checks)
+    reach : float
+        for ``unbalanced``: price of leaving mass behind, in units of the cost, see
+        :func:`optical_lite.logdomain.unbalanced`; ``marginal_error`` then says how much was left, and ``converged``
+        whether the plan came to rest
+    mass : float
+        for ``partial``: the share of the mass that has to move, above 0 and at most 1; ``marginal_error`` is that of
+        the enlarged problem, see :func:`optical_lite.logdomain.with_waste`
 
     Returns
     -------
@@ -252,7 +250,7 @@ def solve(
     Raises
     ------
     InputError
-        wrong shapes, negative mass, unequal sums, NaN costs, epsilon <= 0, unknown method
+        wrong shapes, negative mass, unequal sums, NaN costs, epsilon, reach or mass out of range, unknown method
 
     Examples
     --------
@@ -269,17 +267,31 @@ def solve(
         raise InputError(f"transport: got method {method!r}, expected one of {', '.join(METHODS)}")
     if not epsilon > 0:
         raise InputError(f"transport: got epsilon {epsilon}, expected a number above 0; use method='exact' for 0")
+    if not reach > 0:
+        raise InputError(f"transport: got reach {reach}, expected a number above 0; a large one is balanced transport")
+    if not 0 < mass <= 1:
+        raise InputError(f"transport: got mass {mass}, expected a share above 0 and at most 1")
     cost, a, b = _check(cost.detach(), a.detach(), b.detach())
+    limits = max_iterations, tolerance, check_every
+    if method == "partial":
+        named = {"max_iterations": max_iterations, "tolerance": tolerance, "check_every": check_every}
+        wide = solve(*logdomain.with_waste(cost, a, b, mass), epsilon=epsilon, method="stabilized", **named)
+        plan = wide.plan[:, :-1, :-1]
+        return replace(wide, plan=plan, cost=(plan * cost).sum((1, 2)))
     full = (a.sum(1) > 0) & (b.sum(1) > 0)  # (B,)
     plan, iterations = torch.zeros_like(cost), torch.zeros(len(cost), dtype=torch.long, device=cost.device)
+    rest = torch.ones_like(full)
     if full.any():
         problem = (cost, a, b) if full.all() else (cost[full], a[full], b[full])
         if method == "exact":
             plan[full], iterations[full] = _exact(*problem)
         elif method == "stabilized":
-            limits = max_iterations, tolerance, check_every
             plan[full], iterations[full] = _stabilized(*problem, epsilon, *limits)
+        elif method == "proximal":
+            plan[full], iterations[full], rest[full] = logdomain.proximal(*problem, epsilon, *limits)
+        elif method == "unbalanced":
+            plan[full], iterations[full], rest[full] = logdomain.unbalanced(*problem, epsilon, *limits, reach)
         else:
-            limits = max_iterations, tolerance, check_every
             plan[full], iterations[full] = _sinkhorn(method, *problem, epsilon, *limits)
-    return _finish(plan, cost, a, b, iterations, tolerance)
+    found = _finish(plan, cost, a, b, iterations, tolerance)
+    return replace(found, converged=rest) if method in ("proximal", "unbalanced") else found

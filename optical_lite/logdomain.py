@@ -1,0 +1,104 @@
+r"""Log domain: the Sinkhorn updates on logarithms, and the solvers that relax the problem or approach it from afar.
+
+Every function takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B, n) and
+(B, m), zero mass on padding, none empty. Each returns the plan (B, n, m), the iterations made (B,), and, where
+"converged" cannot be read off the marginals, whether the iteration came to rest (B,).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def logarithm(mass: Tensor) -> Tensor:
+    """Log of a mass, minus infinity on padding."""
+    return torch.where(mass > 0, mass, torch.ones_like(mass)).log().masked_fill(mass <= 0, -torch.inf)
+
+
+def step(k: Tensor, a: Tensor, b: Tensor, v: Tensor, damping: float = 1.0) -> tuple[Tensor, Tensor]:
+    """One pair of updates on logarithms: never overflows, whatever epsilon; ``damping`` below 1 relaxes the marginals.
+
+    Shapes: log kernel ``k`` (B, n, m), log masses ``a`` (B, n), ``b`` (B, m), potential ``v`` (B, m).
+    """
+    u = (damping * (a - torch.logsumexp(k + v[:, None, :], 2))).masked_fill(a == -torch.inf, -torch.inf)  # (B, n)
+    v = (damping * (b - torch.logsumexp(k + u[:, :, None], 1))).masked_fill(b == -torch.inf, -torch.inf)  # (B, m)
+    return u, v
+
+
+def assemble(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """The plan of a log kernel and two potentials, shape (B, n, m)."""
+    return (k + u[:, :, None] + v[:, None, :]).exp()
+
+
+def proximal(
+    cost: Tensor, a: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float, every: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""Exact transport by proximal steps (IPOT): each stays near the plan before, so the blur of epsilon wears off.
+
+    .. math:: T^{(t+1)} = \arg\min_T \langle T, C \rangle + \epsilon\,\mathrm{KL}(T \,\|\, T^{(t)})
+
+    with one pair of updates a step. Source: Xie, Wang, Wang and Zha, "A Fast Proximal Point Method for Computing
+    Exact Wasserstein Distance", UAI 2019.
+    """
+    la, lb = logarithm(a), logarithm(b)
+    plan, v = torch.zeros_like(cost), lb  # the logarithm of the plan; all ones at the start
+    iterations = torch.full((len(cost),), limit, device=cost.device)
+    rest = torch.zeros(len(cost), dtype=torch.bool, device=cost.device)
+    before = torch.zeros_like(cost)
+    for i in range(1, limit + 1):
+        k = plan - cost / epsilon
+        u, v = step(k, la, lb, v)
+        plan = k + u[:, :, None] + v[:, None, :]
+        if i % every == 0 or i == limit:
+            now = plan.exp()
+            moved = (now - before).abs().sum((1, 2)) + (now.sum(2) - a).abs().sum(1)
+            iterations[~rest & (moved <= tolerance)] = i
+            rest |= moved <= tolerance
+            before = now
+            if rest.all():
+                break
+    return before, iterations, rest
+
+
+def unbalanced(
+    cost: Tensor, a: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float, every: int, reach: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""Transport that may leave mass behind, at a price: tokens without a counterpart get little of the plan.
+
+    .. math:: \min_{T \ge 0} \langle T, C \rangle - \epsilon H(T)
+              + \rho\,\mathrm{KL}(T \mathbf 1 \,\|\, a) + \rho\,\mathrm{KL}(T^\top \mathbf 1 \,\|\, b)
+
+    ``reach`` is :math:`\rho`, in units of the cost: a pair costlier than about :math:`2\rho` is not worth a link.
+    Source: Chizat, Peyré, Schmitzer and Vialard, Mathematics of Computation 87, 2018.
+    """
+    la, lb, k = logarithm(a), logarithm(b), -cost / epsilon
+    v = torch.zeros_like(b).masked_fill(b <= 0, -torch.inf)
+    iterations = torch.full((len(cost),), limit, device=cost.device)
+    rest = torch.zeros(len(cost), dtype=torch.bool, device=cost.device)
+    before = torch.zeros_like(cost)
+    for i in range(1, limit + 1):
+        u, v = step(k, la, lb, v, reach / (reach + epsilon))
+        if i % every == 0 or i == limit:
+            now = assemble(k, u, v)
+            moved = (now - before).abs().sum((1, 2))
+            iterations[~rest & (moved <= tolerance)] = i
+            rest |= moved <= tolerance
+            before = now
+            if rest.all():
+                break
+    return before, iterations, rest
+
+
+def with_waste(cost: Tensor, a: Tensor, b: Tensor, mass: float) -> tuple[Tensor, Tensor, Tensor]:
+    """A larger balanced problem whose optimum, without its last row and column, moves only a share of the mass.
+
+    What is not moved goes to a waste row and a waste column at no cost; from waste to waste nothing may go.
+    Shapes: (B, n + 1, m + 1), (B, n + 1), (B, m + 1). Source: Chapel, Alaya and Gasso, NeurIPS 2020, proposition 1.
+    """
+    B, n, m = cost.shape
+    wide = cost.new_zeros(B, n + 1, m + 1)
+    wide[:, :n, :m] = cost
+    wide[:, n, m] = 2 * cost.abs().amax((1, 2)) + 1
+    left = (1 - mass) * a.sum(1, keepdim=True)  # (B, 1)
+    return wide, torch.cat([a, left], 1), torch.cat([b, left], 1)
