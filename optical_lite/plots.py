@@ -151,16 +151,16 @@ def plan_strip(
     columns = min(columns, len(values))
     rows = -(-len(values) // columns)
     size = (0.34 * len(target) + 1.6) * columns, (0.36 * len(source) + 1.8) * rows
-    _, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     limits = 0.0, max(v.max() for v in values)
     axes = grid.flatten()
     for k, (ax, value, title) in enumerate(zip(axes, values, titles, strict=False)):
-        bar = "mass" if k == len(values) - 1 else None
-        plan_heatmap(value, source, target, title=title, bar=bar, limits=limits, ax=ax)
+        plan_heatmap(value, source, target, title=title, bar=None, limits=limits, ax=ax)
         if k % columns:
             ax.set_yticklabels([])
     for ax in axes[len(values) :]:
         ax.remove()
+    figure.colorbar(axes[0].collections[0], ax=list(axes[: len(values)]), label="mass", shrink=0.75, aspect=30)
     return list(axes[: len(values)])
 
 

@@ -179,8 +179,9 @@ def levels(
         ratio = len(tokens[1]) + 6, len(words[1]) + 6
         size = 0.33 * sum(ratio), 0.36 * max(len(tokens[0]), len(words[0])) + 1.9
         _, axes = plt.subplots(1, 2, figsize=size, layout="constrained", width_ratios=ratio)
-    plan_heatmap(T, *tokens, title="plan between tokens", bar=None, ax=axes[0])
-    plan_heatmap(W, *words, title="summed over words", bar="mass", ax=axes[1])
+    limits = 0.0, float(array(W).max(initial=1e-12))
+    plan_heatmap(T, *tokens, title="plan between tokens", bar=None, limits=limits, ax=axes[0])
+    plan_heatmap(W, *words, title="summed over words", bar="mass", limits=limits, ax=axes[1])
     return list(axes)
 
 
