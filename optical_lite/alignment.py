@@ -17,13 +17,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from . import transport
 from .encoder import Encoder
-from .linking import AlignmentScore, Links, compare, from_pharaoh, links, read_pharaoh, score, to_pharaoh, total
+from .linking import AlignmentScore, Links, compare, from_pharaoh, links, read_pharaoh, score, symmetrize, to_pharaoh, total
 from .settings import InputError
 from .subwords import Pair, Text, encode_pairs, owners, word_plan, word_similarity
 
 __all__ = [
     "AlignConfig", "Alignment", "AlignmentScore", "Links", "Pair", "align", "align_pairs", "compare", "encode_pairs",
-    "from_pharaoh", "links", "owners", "read_pharaoh", "realign", "score", "to_pharaoh", "total", "word_plan",
+    "from_pharaoh", "links", "owners", "read_pharaoh", "realign", "score", "symmetrize", "to_pharaoh", "total", "word_plan",
     "word_similarity",
 ]  # fmt: skip
 
