@@ -20,9 +20,8 @@ __version__ = "0.1.0"
 MODULES = (
     "settings", "config",
     "sources", "corpora", "pocket", "published", "cost", "logdomain", "transport", "packed", "encoder", "lexicon",
-    "vocabulary",
-    "losses", "store", "distill", "runs", "retrieval", "pruned", "metrics", "subwords", "linking",
-    "alignment", "plots", "demo", "check",
+    "vocabulary", "losses", "store", "runs", "trainable", "distill", "retrieval", "pruned", "metrics",
+    "subwords", "linking", "alignment", "gold", "aligners", "plots", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

@@ -116,7 +116,7 @@ def train(args: argparse.Namespace) -> dict:
         bitext = published.training_bitext(args.lang)
     else:
         bitext = read_bitext(args.bitext, args.lang)
-    names = ("loss", "trainable", "marginals", "epsilon", "steps", "batch", "rate", "seed")
+    names = ("loss", "trainable", "solver", "marginals", "epsilon", "steps", "batch", "rate", "seed")
     config = DistillConfig(**{name: getattr(args, name) for name in names})
     english = Encoder.load(args.model).requires_grad_(False)
     student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill)
@@ -203,8 +203,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2", help="teacher: folder or hub name")
     sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, mean or random")
     for name, meaning in (
-        ("loss", "transport, greedy or sentence"),
-        ("trainable", "new (the added rows) or all"),
+        ("loss", "transport, greedy, match, sentence, contrast, late, score, or a weighted sum"),
+        ("trainable", "new (the added rows), upper, low-rank or all"),
+        ("solver", "stabilized, log, exact, proximal, unbalanced or partial"),
         ("marginals", "uniform or idf"),
         ("epsilon", "entropic regularisation"),
         ("steps", "optimiser steps"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .settings import InputError
 
-LOSSES = ("transport", "greedy", "sentence")
-TRAINABLE = ("new", "all")
+LOSSES = ("transport", "greedy", "match", "sentence", "contrast", "late", "score")
+TRAINABLE = ("new", "upper", "low-rank", "all")
+SOLVERS = ("stabilized", "log", "exact", "proximal", "unbalanced", "partial")
 MARGINALS = ("uniform", "idf")
 
 
@@ -17,10 +19,15 @@ class DistillConfig:
 
     Attributes
     ----------
-    loss : one of :data:`LOSSES`, see :mod:`optical_lite.losses`
-    trainable : ``new`` trains only the rows the vocabulary gained; ``all`` trains every weight
+    loss : one of :data:`LOSSES` or a weighted sum of them such as ``transport + 0.1 late``, see
+        :mod:`optical_lite.losses`
+    trainable : besides the rows the vocabulary gained: nothing (``new``), the two uppermost layers (``upper``), a
+        low-rank change of every attention matrix (``low-rank``), or every weight (``all``)
+    solver : how the plan is found, see :func:`optical_lite.transport.solve`
     marginals : ``uniform`` or ``idf`` (rare tokens weigh more)
+    special : whether special tokens such as [CLS] take part in the plan
     epsilon : entropic regularisation of the plan, in units of cosine cost
+    reach, mass : for the solvers ``unbalanced`` and ``partial``
     steps, batch : optimiser steps and sentence pairs a step
     rate, warmup : peak learning rate, and the share of steps that it takes to reach it (it then falls linearly to 0)
     max_length : tokens a side; longer sentences are cut, and counted in ``metrics.json``
@@ -31,8 +38,12 @@ class DistillConfig:
 
     loss: str = "transport"
     trainable: str = "new"
+    solver: str = "stabilized"
     marginals: str = "uniform"
+    special: bool = False
     epsilon: float = 0.05
+    reach: float = 0.5
+    mass: float = 0.8
     steps: int = 300
     batch: int = 32
     rate: float = 1e-3
@@ -43,12 +54,27 @@ class DistillConfig:
     keep: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise InputError(f"loss: got {self.loss!r}, expected one of {', '.join(LOSSES)}")
-        if self.trainable not in TRAINABLE:
-            raise InputError(f"trainable: got {self.trainable!r}, expected one of {', '.join(TRAINABLE)}")
-        if self.marginals not in MARGINALS:
-            raise InputError(f"marginals: got {self.marginals!r}, expected one of {', '.join(MARGINALS)}")
+        self.terms()
+        for name, known in (("trainable", TRAINABLE), ("solver", SOLVERS), ("marginals", MARGINALS)):
+            if getattr(self, name) not in known:
+                raise InputError(f"{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0")
+
+    def terms(self) -> list[tuple[float, str]]:
+        """The parts of the loss with their weights.
+
+        >>> DistillConfig(loss="transport + 0.1 late").terms()
+        [(1.0, 'transport'), (0.1, 'late')]
+        """
+        found = []
+        for part in self.loss.split("+"):
+            match = re.fullmatch(r"\s*(\d*\.?\d+)?\s*\*?\s*([a-z]+)\s*", part)
+            if not match or match[2] not in LOSSES:
+                raise InputError(
+                    f"loss: got {part.strip()!r}, expected one of {', '.join(LOSSES)}, "
+                    "or a sum such as transport + 0.1 late"
+                )
+            found.append((float(match[1] or 1), match[2]))
+        return found

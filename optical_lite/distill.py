@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from . import losses, runs
+from . import losses, runs, trainable
 from .config import DistillConfig
 from .corpora import Bitext
 from .cost import idf_table, weighted_marginal
@@ -25,32 +25,6 @@ from .store import VectorStore
 from .vocabulary import base_rows
 
 AHEAD = 50  # steps whose teacher vectors are made at a time
-
-
-class SplitEmbedding(nn.Module):
-    """An embedding table of which only some rows train, so that an optimiser sees those alone.
-
-    Rows that never occur in a run get no gradient and would never move; leaving them out changes nothing but the
-    time: a dense AdamW over 44,000 rows costs as much as the matrix products of a step.
-    """
-
-    def __init__(self, table: nn.Embedding, rows: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("rows", rows)  # (r,)
-        self.register_buffer("weight", table.weight.detach().clone())  # (vocabulary, d)
-        self.register_buffer("place", torch.full((len(self.weight),), -1, device=rows.device))
-        self.place[rows] = torch.arange(len(rows), device=rows.device)
-        self.new = nn.Parameter(self.weight[rows].clone())  # (r, d)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Rows of ids: shape (...) -> (..., d)."""
-        place, old = self.place[ids], nn.functional.embedding(ids, self.weight)
-        return torch.where((place >= 0)[..., None], nn.functional.embedding(place.clamp(min=0), self.new), old)
-
-    def join(self, padding: int) -> nn.Embedding:
-        """One ordinary table again."""
-        weight = self.weight.index_copy(0, self.rows, self.new.detach())
-        return nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=padding)
 
 
 def length_batches(lengths: list, batch: int, seed: int) -> Iterator[list[int]]:
@@ -113,7 +87,7 @@ def distill(
     source, target, cut = tokens(student, teacher, bitext, config.max_length)
     runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
 
-    trained = _choose_weights(student, config, set(itertools.chain.from_iterable(source)))
+    trained = trainable.choose(student, config, set(itertools.chain.from_iterable(source)))
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
     teacher.eval()
@@ -121,7 +95,7 @@ def distill(
     rows = student.model.get_input_embeddings().rows
     first = runs.resume(out, trained, optimizer, schedule)
     if first == 0:
-        runs.keep(out, 0, trained, rows)
+        runs.keep(out, 0, trainable.whole(student, trained), rows)
     model, optimizer = accelerator.prepare(student, optimizer)
     weights = (_idf(student, source), _idf(teacher, target)) if config.marginals == "idf" else None
     lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]  # the student's side costs the most
@@ -144,7 +118,9 @@ def distill(
             H, H_ids, H_mask = known.batch(pairs)  # (B, m, d)
             with accelerator.autocast():
                 S = model(S_ids, S_mask)  # (B, n, d)
-            masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
+            masks = (
+                (S_mask, H_mask) if config.special else (student.content(S_ids, S_mask), teacher.content(H_ids, H_mask))
+            )
             loss, plan = _loss(S.float(), H, S_ids, H_ids, masks, weights, config)
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(trained.values(), 1.0)
@@ -172,12 +148,11 @@ def distill(
                     on_step(line)
                 last = step + 1 == config.steps
                 if step + 1 in config.keep or last:
-                    runs.keep(out, step + 1, trained, rows)
+                    runs.keep(out, step + 1, trainable.whole(student, trained), rows)
                 if (step + 1) % config.save_every == 0 or last:
                     runs.save(out, step + 1, trained, optimizer, schedule)
     bar.close()
-    if isinstance(student.model.get_input_embeddings(), SplitEmbedding):
-        student.model.set_input_embeddings(student.model.get_input_embeddings().join(student.pad_id))
+    trainable.merge(student)
     if accelerator.is_main_process and not (first == config.steps and runs.is_finished(out)):
         runs.finish(out, student, cut)
     return out
@@ -238,29 +213,23 @@ def _idf(encoder: Encoder, sentences: list[list[int]]) -> Tensor:
 
 
 def _loss(S, H, S_ids, H_ids, masks, weights, config):
-    if config.loss == "greedy":
-        return losses.greedy_loss(S, H, *masks), None
-    if config.loss == "sentence":
-        return losses.sentence_loss(S, H, *masks), None
+    """The weighted sum of the loss's terms, and the plan where there is one."""
+    total, plan = 0.0, None
+    for weight, name in config.terms():
+        if name == "transport":
+            value, plan = _transport(S, H, S_ids, H_ids, masks, weights, config)
+        else:
+            value = losses.PLAIN[name](S, H, *masks)
+        total = total + weight * value
+    return total, plan
+
+
+def _transport(S, H, S_ids, H_ids, masks, weights, config):
+    relaxation = {"unbalanced": {"reach": config.reach}, "partial": {"mass": config.mass}}.get(config.solver, {})
     marginals = {}
     if config.marginals == "idf":
         marginals = {
             "a": weighted_marginal(weights[0][S_ids], masks[0]),
             "b": weighted_marginal(weights[1][H_ids], masks[1]),
         }
-    return losses.transport_loss(S, H, *masks, **marginals, epsilon=config.epsilon)
-
-
-def _choose_weights(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str, nn.Parameter]:
-    """The weights that train, by name; for the length of the run the embedding table is split by rows seen."""
-    base = base_rows(student)
-    if config.trainable == "all":
-        student.requires_grad_(True)
-    else:
-        student.requires_grad_(False)
-        seen = {row for row in seen if row >= base}
-    if not seen:
-        raise InputError("distill: got a student without new rows, expected an extended one; use --trainable all")
-    rows = torch.tensor(sorted(seen), device=student.device)
-    student.model.set_input_embeddings(SplitEmbedding(student.model.get_input_embeddings(), rows).to(student.device))
-    return {name: p for name, p in student.named_parameters() if p.requires_grad}
+    return losses.transport_loss(S, H, *masks, **marginals, epsilon=config.epsilon, method=config.solver, **relaxation)

@@ -5,11 +5,14 @@ Shapes everywhere: student vectors ``S`` (B, n, d), teacher vectors ``H`` (B, m,
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, cross_entropy, kl_div, log_softmax, normalize, softmax
 
 from .cost import cosine_cost, uniform_marginal
 from .transport import TransportPlan, solve
+
+TEMPERATURE = 0.05  # of every softmax over sentences; chosen on development questions
 
 
 def transport_loss(
@@ -23,6 +26,7 @@ def transport_loss(
     epsilon: float = 0.05,
     method: str = "stabilized",
     max_iterations: int = 100,
+    **relaxation: float,
 ) -> tuple[Tensor, TransportPlan]:
     r"""The OPTICAL loss: the Frobenius inner product of transport plan and cost matrix.
 
@@ -38,7 +42,7 @@ def transport_loss(
     source_mask, target_mask : Tensor of bool, shapes (B, n) and (B, m)
     a, b : Tensor, shapes (B, n) and (B, m)
         marginals, uniform by default
-    epsilon, method, max_iterations : see :func:`optical_lite.transport.solve`
+    epsilon, method, max_iterations, relaxation : see :func:`optical_lite.transport.solve`
 
     Returns
     -------
@@ -61,7 +65,7 @@ def transport_loss(
     alive = (a.sum(1) > 0) & (b.sum(1) > 0)  # a pair with an empty side teaches nothing
     a, b = a * alive[:, None], b * alive[:, None]
     C = cosine_cost(S, H)  # (B, n, m)
-    plan = solve(C, a, b, epsilon=epsilon, method=method, max_iterations=max_iterations)
+    plan = solve(C, a, b, epsilon=epsilon, method=method, max_iterations=max_iterations, **relaxation)
     return (plan.plan * C).sum((1, 2)).mean(), plan
 
 
@@ -74,11 +78,86 @@ def greedy_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) 
     return (C.amin(2) * uniform_marginal(source_mask)).sum(1).mean()
 
 
+@torch.no_grad()
+def one_to_one(C: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
+    """Greedy one-to-one alignment: again and again the cheapest pair whose two tokens are both still free.
+
+    Returns
+    -------
+    Tensor of bool, shape (B, n, m), with min(n_k, m_k) pairs for each sentence pair
+
+    Examples
+    --------
+    >>> C = torch.tensor([[[0.1, 0.2], [0.0, 0.9]]])
+    >>> both = torch.ones(1, 2, dtype=torch.bool)
+    >>> one_to_one(C, both, both).int().tolist()
+    [[[0, 1], [1, 0]]]
+
+    Source: the alignment step of DR.DECR as released (primeqa/primeqa@4ae1b45, colbert/training/training.py).
+    """
+    B, n, m = C.shape
+    free = C.masked_fill(~(source_mask[:, :, None] & target_mask[:, None, :]), torch.inf)
+    found, rows = torch.zeros(B, n, m, dtype=torch.bool, device=C.device), torch.arange(B, device=C.device)
+    for _ in range(min(n, m)):
+        best, place = free.flatten(1).min(1)
+        i, j = place // m, place % m
+        found[rows, i, j] |= torch.isfinite(best)
+        free[rows, i], free[rows, :, j] = torch.inf, torch.inf
+    return found
+
+
+def match_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
+    r"""Cosine cost of the greedy one-to-one pairs (half their squared distance), after DR.DECR (arXiv 2112.08185)."""
+    C = cosine_cost(S, H)
+    pairs = one_to_one(C, source_mask, target_mask)
+    return ((pairs * C).sum((1, 2)) / pairs.sum((1, 2)).clamp_min(1)).mean()
+
+
 def sentence_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
     r"""Sentence-level distillation: one minus the cosine of the two mean vectors.
 
     After Reimers and Gurevych, EMNLP 2020 (arXiv 2004.09813), with cosine in place of squared error.
     """
-    s = (S * source_mask[..., None]).sum(1)
-    h = (H * target_mask[..., None]).sum(1)
-    return (1 - cosine_similarity(s, h, dim=-1)).mean()
+    return (1 - cosine_similarity(_sum(S, source_mask), _sum(H, target_mask), dim=-1)).mean()
+
+
+def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
+    r"""Find the sentence's own translation among the batch's, by the cosine of mean vectors over a temperature.
+
+    After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the batch as negatives.
+    """
+    s, h = normalize(_sum(S, source_mask), dim=-1), normalize(_sum(H, target_mask), dim=-1)
+    return cross_entropy(s @ h.T / TEMPERATURE, torch.arange(len(S), device=S.device))
+
+
+def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
+    """The same by late interaction: each student token finds its best English token in every sentence (MaxSim)."""
+    scores = mean_maxsim(S, source_mask, H, target_mask)
+    return cross_entropy(scores / TEMPERATURE, torch.arange(len(S), device=S.device))
+
+
+def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
+    """Score the batch's English sentences as the teacher does when it reads the translation (Kullback-Leibler).
+
+    The teacher's soft labels are its MaxSim scores of the English side with every English sentence.
+    """
+    soft = softmax(mean_maxsim(H, target_mask, H, target_mask) / TEMPERATURE, -1)  # (B, B)
+    ours = log_softmax(mean_maxsim(S, source_mask, H, target_mask) / TEMPERATURE, -1)
+    return kl_div(ours, soft, reduction="batchmean")
+
+
+def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) -> Tensor:
+    """Mean similarity of the query tokens with their best match: (B, n, d), (K, m, d) -> (B, K), in [-1, 1]."""
+    similarity = torch.einsum("bnd,kmd->bknm", Q, P).masked_fill(~passage_mask[None, :, None, :], -1.0)
+    return (similarity.amax(3) * uniform_marginal(query_mask)[:, None, :]).sum(2)
+
+
+def _sum(vectors: Tensor, mask: Tensor) -> Tensor:
+    """Sum of a sentence's vectors, shape (B, d); its direction is the mean's."""
+    return (vectors * mask[..., None]).sum(1)
+
+
+PLAIN = {
+    "greedy": greedy_loss, "match": match_loss, "sentence": sentence_loss, "contrast": contrast_loss,
+    "late": late_loss, "score": score_loss,
+}  # fmt: skip

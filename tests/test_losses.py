@@ -78,3 +78,37 @@ def test_other_losses_ignore_padding(name):
     H2 = H.clone()
     H2[~target] = 7.0
     assert getattr(losses, name)(S, H2, source, target).item() == pytest.approx(before)
+
+
+def test_one_to_one_is_greedy_and_one_to_one():
+    _, _, source, target = batch()
+    C = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(1))
+    pairs = losses.one_to_one(C, source, target)
+    assert pairs.sum((1, 2)).tolist() == [4, 2, 1]
+    assert pairs.sum(1).max() == pairs.sum(2).max() == 1
+    cheapest = C[1, :3, :2].argmin()
+    assert pairs[1, cheapest // 2, cheapest % 2]
+
+
+@pytest.mark.parametrize("name", sorted(losses.PLAIN))
+def test_every_loss_ignores_padding_and_has_a_gradient(name):
+    S, H, source, target = batch(torch.float32)
+    loss = losses.PLAIN[name](S, H, source, target)
+    loss.backward()
+    assert torch.isfinite(S.grad).all()
+    assert S.grad.abs().sum() > 0
+    assert (S.grad[~source] == 0).all()
+    noisy = torch.where(target[..., None], H, torch.full_like(H, 0.4))
+    masked = torch.where(source[..., None], S.detach(), torch.full_like(S, 0.4))
+    torch.testing.assert_close(losses.PLAIN[name](masked, noisy, source, target), loss.detach())
+
+
+def test_contrast_by_hand():
+    """Two orthogonal sentences, each equal to its translation: softmax of (1, 0) over the temperature."""
+    S = torch.eye(2)[:, None, :]
+    mask = torch.ones(2, 1, dtype=torch.bool)
+    expected = torch.log1p(torch.exp(torch.tensor(-1 / losses.TEMPERATURE)))
+    for name in ("contrast", "late"):
+        torch.testing.assert_close(losses.PLAIN[name](S, S, mask, mask), expected)
+    assert losses.score_loss(S, S, mask, mask).item() == pytest.approx(0, abs=1e-6)
+    assert losses.score_loss(S.flip(0), S, mask, mask) > 1

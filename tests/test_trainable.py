@@ -1,0 +1,64 @@
+import pytest
+import torch
+
+from optical_lite import distill, pocket, runs, vocabulary
+from optical_lite.config import DistillConfig
+from optical_lite.settings import InputError
+
+
+@pytest.mark.parametrize("which", ["new", "upper", "low-rank", "all"])
+def test_only_what_should_train_moves_and_the_run_can_be_loaded(teacher, tmp_path, which):
+    bitext = pocket.bitext("sw")
+    student = vocabulary.extend(teacher, bitext, size=500)
+    config = DistillConfig(steps=3, batch=4, trainable=which, rate=1e-2)
+    distill.distill(student, teacher, bitext, config, tmp_path / "run", progress=False)
+    moved = {
+        name
+        for (name, mine), theirs in zip(student.named_parameters(), teacher.parameters(), strict=True)
+        if not torch.equal(mine[: len(theirs)], theirs)
+    }
+    layers = {name.split(".")[3] for name in moved if name.startswith("model.encoder.layer")}
+    assert layers == {"new": set(), "upper": {"4", "5"}}.get(which, set("012345"))
+    if which == "low-rank":
+        assert all(".attention." in name for name in moved)
+    assert any("word_embeddings" in name for name in moved) == (which == "all")
+    text = ["Daktari huweka vidonge"]
+    expected = student.encode(text).vectors
+    torch.testing.assert_close(runs.load_student(tmp_path / "run").encode(text).vectors, expected)
+    last = runs.load_checkpoint(tmp_path / "run", 3).encode(text).vectors
+    assert (last * expected).sum(-1)[expected.abs().sum(-1) > 0].min() > 0.999  # kept in half precision
+    first = runs.load_checkpoint(tmp_path / "run", 0).encode(text).vectors
+    assert (first - expected).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loss": "transport + 0.1 late", "solver": "unbalanced"},
+        {"loss": "match", "special": True},
+        {"loss": "0.5 sentence + score", "marginals": "idf"},
+        {"solver": "partial"},
+        {"solver": "proximal", "special": True},
+    ],
+)
+def test_every_kind_of_loss_trains(teacher, tmp_path, change):
+    bitext = pocket.bitext("sw")
+    student = vocabulary.extend(teacher, bitext, size=500)
+    distill.distill(
+        student, teacher, bitext, DistillConfig(steps=2, batch=4, **change), tmp_path / "run", progress=False
+    )
+    assert all(line["loss"] > 0 for line in runs.read_log(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"loss": "transport + magic"}, "got 'magic'"),
+        ({"loss": "2 ^ late"}, "expected one of transport"),
+        ({"trainable": "half"}, "got 'half'"),
+        ({"solver": "newton"}, "got 'newton'"),
+    ],
+)
+def test_bad_settings_are_named(change, text):
+    with pytest.raises(InputError, match=text):
+        DistillConfig(**change)
