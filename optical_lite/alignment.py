@@ -17,13 +17,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from . import transport
 from .encoder import Encoder
-from .linking import AlignmentScore, Links, compare, from_pharaoh, links, read_pharaoh, score, to_pharaoh, total
+from .linking import AlignmentScore, Links, compare, from_pharaoh, links, read_pharaoh, score, symmetrize, to_pharaoh, total
 from .settings import InputError
 from .subwords import Pair, Text, encode_pairs, owners, word_plan, word_similarity
 
 __all__ = [
     "AlignConfig", "Alignment", "AlignmentScore", "Links", "Pair", "align", "align_pairs", "compare", "encode_pairs",
-    "from_pharaoh", "links", "owners", "read_pharaoh", "realign", "score", "to_pharaoh", "total", "word_plan",
+    "from_pharaoh", "links", "owners", "read_pharaoh", "realign", "score", "symmetrize", "to_pharaoh", "total", "word_plan",
     "word_similarity",
 ]  # fmt: skip
 
@@ -44,6 +44,7 @@ class AlignConfig:
     level : ``word``: mass is summed over words first; ``token``: tokens are linked, and words whose tokens are
     null : a word that keeps less than this share of its mass links to nothing (``unbalanced`` and ``partial``)
     reach, mass : passed to the unbalanced and the partial solver
+    position : added to the cost for words far from the diagonal, times :math:`|i/N - j/M|`, between 0 and 1
     reduce : ``max`` or ``mean`` of token similarities, for ``similarity`` at word level
     """
 
@@ -56,6 +57,7 @@ class AlignConfig:
     null: float = 0.0
     reach: float | None = None
     mass: float | None = None
+    position: float = 0.0
     reduce: str = "max"
 
     def __post_init__(self) -> None:
@@ -65,6 +67,8 @@ class AlignConfig:
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise InputError(f"align: got {name} {getattr(self, name)!r}, expected one of {', '.join(values)}")
+        if self.position < 0:
+            raise InputError(f"align: got position {self.position}, expected a cost of 0 or more")
         if not 0 <= self.null < 1:
             raise InputError(f"align: got null {self.null}, expected a share of mass from 0 up to 1")
 
@@ -105,6 +109,15 @@ def _masses(owner: Sequence[int], marginals: str) -> Tensor:
     return weight / weight.sum().clamp_min(1e-12)
 
 
+def _distance(pair: Pair) -> Tensor:
+    """How far each pair of tokens is from the diagonal, by the place of their words: shape (n, m), from 0 to 1."""
+    x, y = (
+        (torch.tensor(owner, dtype=torch.float32) + 0.5) / max(1, len(words))
+        for owner, words in ((pair.source_owner, pair.source_words), (pair.target_owner, pair.target_words))
+    )
+    return (x[:, None] - y).abs()
+
+
 def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[Alignment]:
     """Find plans and links of encoded pairs; pairs of like size are solved together.
 
@@ -121,7 +134,8 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
         b = pad_sequence([_masses(p.target_owner, config.marginals) for p in some], batch_first=True)  # (B, m)
         C = torch.zeros(len(some), a.shape[1], b.shape[1])  # (B, n, m)
         for k, p in enumerate(some):
-            C[k, : p.cost.shape[0], : p.cost.shape[1]] = p.cost
+            shifted = p.cost + config.position * _distance(p) if config.position else p.cost
+            C[k, : p.cost.shape[0], : p.cost.shape[1]] = shifted
         if config.method == SIMILARITY:
             T, facts = (1 - C / 2).clamp_min(0), [(float("nan"), True, 0, 0.0)] * len(some)
         else:

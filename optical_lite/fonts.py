@@ -11,10 +11,11 @@ import importlib.util
 from pathlib import Path
 
 DEVANAGARI = "Noto Sans Devanagari"
-PLACES = {
-    "matplotlib": "mpl-data/fonts/ttf/DejaVuSans*.ttf",
-    "fontpkg_noto_sans_devanagari": "files/*.ttf",
-}
+PLACES = (
+    ("matplotlib", "mpl-data/fonts/ttf/DejaVuSans.ttf"),
+    ("matplotlib", "mpl-data/fonts/ttf/DejaVuSans-Bold.ttf"),
+    ("fontpkg_noto_sans_devanagari", "files/*.ttf"),
+)
 
 
 @functools.cache
@@ -25,7 +26,7 @@ def files(package: str | None = None) -> tuple[Path, ...]:
     True
     """
     found = []
-    for name, pattern in PLACES.items():
+    for name, pattern in PLACES:
         spec = importlib.util.find_spec(name)
         if package in (None, name) and spec and spec.submodule_search_locations:
             found += sorted(Path(spec.submodule_search_locations[0]).glob(pattern))

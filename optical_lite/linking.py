@@ -17,9 +17,8 @@ from .metrics import Comparison
 from .settings import InputError
 
 Links = set[tuple[int, int]]
-RULES = (
-    "forward", "backward", "intersection", "union", "grow-diag", "grow-diag-final", "itermax", "match", "threshold",
-)  # fmt: skip
+COMBINE = ("forward", "backward", "intersection", "union", "grow-diag", "grow-diag-final")
+RULES = (*COMBINE, "itermax", "match", "threshold")
 NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
 
 
@@ -89,13 +88,7 @@ def _choose(W: np.ndarray, rule: str) -> np.ndarray:
         return chosen
     if rule == "itermax":
         return _itermax(W)
-    forward, backward = _both(W)
-    if rule in ("forward", "backward"):
-        return forward if rule == "forward" else backward
-    if rule == "union":
-        return forward | backward
-    chosen = forward & backward
-    return chosen if rule == "intersection" else _grow(chosen, (forward | backward) & (W > 0), rule)
+    return _combine(*_both(W), rule)
 
 
 def _both(W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -103,6 +96,30 @@ def _both(W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     forward[np.arange(len(W)), W.argmax(1)] = True
     backward[W.argmax(0), np.arange(W.shape[1])] = True
     return forward & (W > 0), backward & (W > 0)
+
+
+def symmetrize(forward: Links, backward: Links, rule: str, shape: tuple[int, int]) -> Links:
+    """Combine two directions of one-sided links, as statistical aligners make them.
+
+    >>> sorted(symmetrize({(0, 0), (1, 0)}, {(0, 0), (1, 1)}, "grow-diag", (2, 2)))
+    [(0, 0), (1, 0), (1, 1)]
+    """
+    if rule not in COMBINE:
+        raise InputError(f"links: got rule {rule!r}, expected one of {', '.join(COMBINE)}")
+    sides = np.zeros((2, *shape), bool)
+    for side, found in zip(sides, (forward, backward), strict=True):
+        for cell in found:
+            side[cell] = True
+    return {(int(i), int(j)) for i, j in np.argwhere(_combine(*sides, rule))}
+
+
+def _combine(forward: np.ndarray, backward: np.ndarray, rule: str) -> np.ndarray:
+    if rule in ("forward", "backward"):
+        return forward if rule == "forward" else backward
+    if rule == "union":
+        return forward | backward
+    chosen = forward & backward
+    return chosen if rule == "intersection" else _grow(chosen, forward | backward, rule)
 
 
 def _grow(chosen: np.ndarray, union: np.ndarray, rule: str) -> np.ndarray:
