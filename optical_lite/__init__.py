@@ -22,7 +22,7 @@ MODULES = (
     "sources", "corpora", "pocket", "published", "cost", "logdomain", "transport", "packed", "encoder", "lexicon",
     "vocabulary", "losses", "store", "runs", "trainable", "distill", "retrieval", "pruned", "metrics",
     "subwords", "linking", "alignment", "gold", "aligners", "fonts", "drawing", "pictures", "plots", "plots_alignment",
-    "explorer", "reasons", "demo", "check",
+    "explorer", "reasons", "widgets", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

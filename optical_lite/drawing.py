@@ -7,6 +7,7 @@ What is drawn is in :mod:`optical_lite.pictures`.
 from __future__ import annotations
 
 import html
+import io
 import math
 import unicodedata
 from collections.abc import Sequence
@@ -63,9 +64,17 @@ class Picture:
             raise InputError(f"{path}: got the ending {kind!r}, expected .svg or .png; name the file so")
         return write_atomic(path, self.svg + "\n" if kind == ".svg" else self.png())
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        """Both forms: JupyterLab shows the PNG where it does not trust an SVG, viewers show what they can."""
-        return {"image/svg+xml": self.svg, "image/png": self.png(1.5), "text/plain": self.title or "picture"}
+    def _repr_png_(self) -> bytes:
+        """How a notebook shows it: as PNG, which every viewer trusts, in few colours to stay small."""
+        from PIL import Image
+
+        out = io.BytesIO()
+        image = Image.open(io.BytesIO(self.png(1.5))).convert("RGB").quantize(64)
+        image.save(out, "PNG", optimize=True)
+        return out.getvalue()
+
+    def __repr__(self) -> str:
+        return self.title or "picture"
 
 
 def escape(value: object) -> str:
@@ -79,7 +88,7 @@ def width(text: str, size: float = SIZE) -> float:
     >>> width("maji") < width("kitabu") < width("KITABU")
     True
     """
-    total = 0.0
+    total = 0.5 if text.removeprefix("##")[:1] and unicodedata.category(text.removeprefix("##")[0])[0] == "M" else 0.0
     for c in text:
         kind = unicodedata.category(c)
         if kind in ("Mn", "Me", "Cf"):

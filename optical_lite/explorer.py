@@ -251,7 +251,15 @@ class Explorer:
         """Align what is asked."""
         pair = self.pair(ask.student, ask.source, ask.target)
         start = time.perf_counter()
-        (found,) = alignment.realign([pair], ask.config)
+        try:
+            (found,) = alignment.realign([pair], ask.config)
+        except InputError as error:
+            if ask.config.method != "scaling":
+                raise
+            raise InputError(
+                f"scaling: got epsilon {ask.config.epsilon:.3g}, whose kernel underflows in float32, expected a larger "
+                "one; or choose the solver log, which never does"
+            ) from error
         score = linking.score(found.links, ask.sure, ask.possible or ()) if ask.sure is not None else None
         return View(ask, found, score, time.perf_counter() - start)
 
