@@ -17,14 +17,25 @@ from torch.nn.utils.rnn import pad_sequence
 
 from . import transport
 from .encoder import Encoder
-from .linking import AlignmentScore, Links, compare, from_pharaoh, links, read_pharaoh, score, symmetrize, to_pharaoh, total
+from .linking import (
+    AlignmentScore,
+    Links,
+    compare,
+    from_pharaoh,
+    links,
+    read_pharaoh,
+    score,
+    symmetrize,
+    to_pharaoh,
+    total,
+)
 from .settings import InputError
 from .subwords import Pair, Text, encode_pairs, owners, word_plan, word_similarity
 
 __all__ = [
     "AlignConfig", "Alignment", "AlignmentScore", "Links", "Pair", "align", "align_pairs", "compare", "encode_pairs",
-    "from_pharaoh", "links", "owners", "read_pharaoh", "realign", "score", "symmetrize", "to_pharaoh", "total", "word_plan",
-    "word_similarity",
+    "from_pharaoh", "links", "masses", "owners", "read_pharaoh", "realign", "score", "symmetrize", "to_pharaoh",
+    "total", "word_plan", "word_similarity",
 ]  # fmt: skip
 
 LEVELS, MASSES, SIMILARITY = ("word", "token"), ("uniform", "words"), "similarity"
@@ -99,8 +110,12 @@ class Alignment(Pair):
     marginal_error: float
 
 
-def _masses(owner: Sequence[int], marginals: str) -> Tensor:
-    """Mass of each token of a sentence, shape (n,), summing to 1."""
+def masses(owner: Sequence[int], marginals: str = "uniform") -> Tensor:
+    """Mass of each token of a sentence, shape (n,), summing to 1.
+
+    >>> masses([0, 0, 1], "words")
+    tensor([0.2500, 0.2500, 0.5000])
+    """
     index = torch.tensor(owner, dtype=torch.long)
     if marginals == "words":
         weight = 1 / torch.bincount(index)[index].float() if len(index) else index.float()
@@ -130,8 +145,8 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
     order = sorted(range(len(pairs)), key=lambda k: tuple(pairs[k].cost.shape))
     for rows in (order[i : i + 64] for i in range(0, len(order), 64)):
         some = [pairs[k] for k in rows]
-        a = pad_sequence([_masses(p.source_owner, config.marginals) for p in some], batch_first=True)  # (B, n)
-        b = pad_sequence([_masses(p.target_owner, config.marginals) for p in some], batch_first=True)  # (B, m)
+        a = pad_sequence([masses(p.source_owner, config.marginals) for p in some], batch_first=True)  # (B, n)
+        b = pad_sequence([masses(p.target_owner, config.marginals) for p in some], batch_first=True)  # (B, m)
         C = torch.zeros(len(some), a.shape[1], b.shape[1])  # (B, n, m)
         for k, p in enumerate(some):
             shifted = p.cost + config.position * _distance(p) if config.position else p.cost
