@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
@@ -96,13 +97,21 @@ class Encoder(nn.Module):
     tokenizer : its tokenizer
     name : shown in records
     max_length : tokens of a text that are read, special tokens included; what is beyond is cut off
+    projection : linear layer from hidden states to shorter token vectors, as late-interaction retrievers have, or None
 
     See also notebook 01.
     """
 
-    def __init__(self, model: nn.Module, tokenizer: Tokenizer, name: str, max_length: int = 256) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer: Tokenizer,
+        name: str,
+        max_length: int = 256,
+        projection: nn.Linear | None = None,
+    ) -> None:
         super().__init__()
-        self.model, self.tokenizer, self.name = model, tokenizer, name
+        self.model, self.tokenizer, self.name, self.projection = model, tokenizer, name, projection
         tokenizer.no_truncation()  # tokenizer files may carry a silent limit of their own
         tokenizer.no_padding()
         known = {token: tokenizer.token_to_id(token) for token in SPECIAL}
@@ -136,7 +145,12 @@ class Encoder(nn.Module):
             tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         else:
             tokenizer = AutoTokenizer.from_pretrained(where).backend_tokenizer
-        return cls(model, tokenizer, str(name), max_length).to(device())
+        projection = None
+        if (folder / "projection.safetensors").exists():
+            weight = load_file(folder / "projection.safetensors")["weight"].float()  # (out, d)
+            projection = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+            projection.weight.data = weight
+        return cls(model, tokenizer, str(name), max_length, projection).to(device())
 
     def save(self, folder: str | Path) -> Path:
         """Save weights, configuration and tokenizer; :meth:`load` and transformers' ``AutoModel`` read the folder."""
@@ -144,6 +158,8 @@ class Encoder(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(folder)
         self.tokenizer.save(str(folder / "tokenizer.json"))
+        if self.projection is not None:
+            save_file({"weight": self.projection.weight.detach().cpu()}, folder / "projection.safetensors")
         settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.tokenizer.id_to_token(self.pad_id)}
         write_json(folder / "tokenizer_config.json", settings)
         return folder
@@ -171,7 +187,7 @@ class Encoder(nn.Module):
     @property
     def dimension(self) -> int:
         """Length d of a token vector."""
-        return self.model.config.hidden_size
+        return self.projection.out_features if self.projection is not None else self.model.config.hidden_size
 
     @property
     def embedding(self) -> Tensor:
@@ -207,6 +223,9 @@ class Encoder(nn.Module):
             hidden = packed.forward(self.model, ids, mask)  # (T, d)
         else:
             hidden = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask].float()
+        if self.projection is not None:
+            with torch.autocast(self.device.type, enabled=False):
+                hidden = self.projection(hidden)  # (T, out)
         vectors = nn.functional.normalize(hidden, dim=-1)
         place = mask.flatten().nonzero()[:, 0]
         padded = vectors.new_zeros(mask.numel(), vectors.shape[-1]).index_copy(0, place, vectors)
@@ -266,6 +285,8 @@ def teacher() -> Encoder:
 def model_record(encoder: Encoder) -> dict:
     """What a run writes down about an encoder: name, sizes, a hash of its weights."""
     state = encoder.model.state_dict()
+    if encoder.projection is not None:
+        state |= {"projection": encoder.projection.weight}
     parts = (state[key].detach().cpu().contiguous().numpy().tobytes() for key in sorted(state))
     return {
         "name": encoder.name,

@@ -63,11 +63,12 @@ def extend(
     tokenizer, new = _tokenizer(english, teacher.tokenizer, bitext, size, base)
     rows = _fill(teacher, tokenizer, new, bitext, fill, seed)
     model = copy.deepcopy(teacher.model)
-    table = nn.Embedding(base + len(new), teacher.dimension, padding_idx=teacher.pad_id)
+    table = nn.Embedding(base + len(new), teacher.embedding.shape[1], padding_idx=teacher.pad_id)
     table.weight.data = torch.cat([teacher.embedding.detach(), rows.to(teacher.embedding)])
     model.set_input_embeddings(table)
     model.config.vocab_size, model.config.base_vocab_size = len(table.weight), base
-    student = Encoder(model, tokenizer, f"{teacher.name} + {bitext.source}", teacher.max_length)
+    name, projection = f"{teacher.name} + {bitext.source}", copy.deepcopy(teacher.projection)
+    student = Encoder(model, tokenizer, name, teacher.max_length, projection)
     return student.requires_grad_(True)
 
 

@@ -5,6 +5,7 @@ import torch
 from transformers import AutoModel
 
 from optical_lite import encoder
+from optical_lite.encoder import Encoder, model_record
 from optical_lite.settings import InputError, bf16_is_faster
 
 TEXTS = ["The doctor keeps the pills in a dark room.", "Water.", "", "Nairobi is a city. " * 60]
@@ -84,3 +85,15 @@ def test_a_missing_model_is_named(monkeypatch):
 def test_one_string_is_not_a_list(teacher):
     with pytest.raises(InputError, match="expected a list"):
         teacher.encode("water")
+
+
+def test_a_projection_shortens_the_vectors_and_is_saved(teacher, tmp_path):
+    projection = torch.nn.Linear(384, 8, bias=False)
+    short = Encoder(teacher.model, teacher.tokenizer, "short", projection=projection).requires_grad_(False)
+    vectors = short.encode(["clean water"]).vectors
+    assert vectors.shape[-1] == short.dimension == 8
+    norms = vectors.norm(dim=-1)
+    torch.testing.assert_close(norms[norms > 0], torch.ones(2))
+    again = Encoder.load(short.save(tmp_path / "short"))
+    torch.testing.assert_close(again.encode(["clean water"]).vectors, vectors)
+    assert model_record(again)["sha256"] == model_record(short)["sha256"] != model_record(teacher)["sha256"]
