@@ -37,7 +37,7 @@ def test_a_file_of_pairs_becomes_a_file_of_links(tmp_path):
         (["maji", "water", "--rule", "best"], "expected one of"),
         (["maji", "water", "--lang", "xx"], "got language 'xx'"),
         (["maji " * 300, "water"], "expected at most 256"),
-        (["--tsv", "none.tsv", "--pharaoh", "x"], "got no such file"),
+        (["--tsv", "none.tsv", "--pharaoh", "x", "--quiet"], "got no such file"),
     ],
 )
 def test_wrong_input_is_one_line(arguments, message, capsys, tmp_path, monkeypatch):
