@@ -21,7 +21,8 @@ MODULES = (
     "settings", "config",
     "sources", "corpora", "pocket", "published", "cost", "logdomain", "transport", "packed", "encoder", "lexicon",
     "vocabulary", "losses", "store", "runs", "trainable", "distill", "retrieval", "pruned", "metrics",
-    "subwords", "linking", "alignment", "gold", "aligners", "align_files", "alignment_study", "fonts", "drawing", "pictures", "plots", "plots_alignment",
+    "subwords", "linking", "alignment", "gold", "aligners", "align_files", "alignment_study",
+    "fonts", "drawing", "pictures", "plots", "plots_alignment",
     "explorer", "reasons", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
