@@ -9,7 +9,7 @@ def error_rate(found, sure, possible):
 
 
 def mutual(W):
-    best = (W == W.max(1, keepdims=True)) & (W == W.max(0, keepdims=True))
+    best = (W.max(1, keepdims=True) == W) & (W.max(0, keepdims=True) == W)
     return {(int(i), int(j)) for i, j in np.argwhere(best)}
 
 
