@@ -107,14 +107,16 @@ def train(args: argparse.Namespace) -> dict:
     """Distil a student from sentence pairs."""
     import json
 
-    from . import distill, pocket, published, vocabulary
+    from . import distill, pocket, published, testsets, vocabulary
     from .corpora import read_bitext
     from .encoder import Encoder
 
     if args.bitext == "pocket":
         bitext = pocket.bitext(args.lang)
     elif args.bitext == "published":
-        bitext = published.training_bitext(args.lang)
+        bitext = published.training_bitext(
+            args.lang, [testsets.load(name, args.lang) for name in args.hold_out], args.recipe
+        )
     else:
         bitext = read_bitext(args.bitext, args.lang)
     names = ("loss", "trainable", "solver", "marginals", "epsilon", "steps", "batch", "rate", "seed")
@@ -134,7 +136,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     """Evaluate a run's student on a collection."""
     import json
 
-    from . import metrics, pocket, published, retrieval
+    from . import metrics, pocket, retrieval, testsets
     from .corpora import read_beir
     from .encoder import Encoder
     from .runs import load_student
@@ -144,14 +146,10 @@ def evaluate(args: argparse.Namespace) -> dict:
     lang = args.lang or config["bitext"]["lang"]
     if args.collection == "pocket":
         data = pocket.collection(lang, args.split)
-    elif args.collection == "afriqa":
-        data = published.afriqa(lang, args.split)
     elif Path(args.collection).is_dir():
         data = read_beir(args.collection, lang)
     else:
-        raise InputError(
-            f"collection: got {args.collection!r}, expected pocket, afriqa or a BEIR folder; check the path"
-        )
+        data = testsets.load(args.collection, lang, args.split)
     english = Encoder.load(config["teacher"]["name"])
     index = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
     found = metrics.summary(retrieval.search(index, student, data.queries), data.qrels)
@@ -203,10 +201,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", metavar="DIR", help="run folder (default runs/demo_COLLECTION_LANG)")
     sub.add_argument("--quiet", action="store_true", help="no progress bars")
     sub = add(fetch, "fetch afriqa mafand tico19")
-    sub.add_argument("dataset", nargs="+", help="afriqa, mafand, tico19, ntrex, flores")
+    sub.add_argument("dataset", nargs="+", help="a data set of data/sources.tsv")
     sub = add(train, "train --bitext pairs.tsv --lang sw --out runs/mine")
     sub.add_argument("--bitext", required=True, help="a UTF-8 TSV source<TAB>english; or pocket; or published")
-    sub.add_argument("--lang", default="xx", help="language code of the source side")
+    sub.add_argument("--lang", default="xx", help="language code of the source side; need not be in any list")
+    sub.add_argument("--recipe", default="default", help="published bitext: default, plus, or parts joined by +")
+    sub.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="collections whose questions to drop")
     sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
     sub.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2", help="teacher: folder or hub name")
     sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, mean or random")
@@ -227,7 +227,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(evaluate, "evaluate --run runs/mine --collection pocket")
     sub.add_argument("--run", required=True, metavar="DIR", help="a run made by train or demo")
-    sub.add_argument("--collection", required=True, help="pocket, afriqa, or a BEIR folder")
+    sub.add_argument("--collection", required=True, help="pocket, afriqa, belebele, ..., or a BEIR folder")
     sub.add_argument("--lang", help="question language (default: the run's)")
     sub.add_argument("--split", default="test", help="test (default) or dev")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
