@@ -3,7 +3,7 @@
 ``import optical_lite as ol`` loads nothing heavy; each module is imported when it is first used::
 
     ol.banner()                               # settings and versions
-    ol.pocket, ol.published, ol.corpora       # data
+    ol.pocket, ol.published, ol.testsets      # data
     ol.cost, ol.transport, ol.losses          # the method
     ol.encoder, ol.lexicon, ol.vocabulary     # models
     ol.distill, ol.runs                       # training
@@ -19,9 +19,11 @@ import importlib
 __version__ = "0.1.0"
 MODULES = (
     "settings", "config",
-    "sources", "corpora", "pocket", "published", "cost", "logdomain", "transport", "packed", "encoder", "lexicon",
+    "sources", "corpora", "pocket", "published", "testsets", "english", "cost", "logdomain", "transport", "packed",
+    "encoder", "lexicon",
     "vocabulary", "losses", "store", "runs", "trainable", "distill", "retrieval", "pruned", "metrics",
-    "subwords", "linking", "alignment", "gold", "aligners", "fonts", "drawing", "pictures", "plots", "plots_alignment",
+    "subwords", "linking", "alignment", "gold", "aligners", "align_files", "alignment_study",
+    "fonts", "drawing", "pictures", "plots", "plots_alignment",
     "explorer", "reasons", "widgets", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}

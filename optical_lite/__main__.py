@@ -15,6 +15,7 @@ EPILOG = """examples:
   python -m optical_lite demo --collection afriqa --lang swa --json demo.json
   python -m optical_lite fetch afriqa mafand tico19
   python -m optical_lite train --bitext pairs.tsv --lang sw --out runs/mine
+  python -m optical_lite align "Maji safi ni muhimu." "Clean water is important." --lang sw
   python -m optical_lite evaluate --run runs/mine --collection my_beir_folder
 """
 
@@ -106,14 +107,16 @@ def train(args: argparse.Namespace) -> dict:
     """Distil a student from sentence pairs."""
     import json
 
-    from . import distill, pocket, published, vocabulary
+    from . import distill, pocket, published, testsets, vocabulary
     from .corpora import read_bitext
     from .encoder import Encoder
 
     if args.bitext == "pocket":
         bitext = pocket.bitext(args.lang)
     elif args.bitext == "published":
-        bitext = published.training_bitext(args.lang)
+        bitext = published.training_bitext(
+            args.lang, [testsets.load(name, args.lang) for name in args.hold_out], args.recipe
+        )
     else:
         bitext = read_bitext(args.bitext, args.lang)
     names = ("loss", "trainable", "solver", "marginals", "epsilon", "steps", "batch", "rate", "seed")
@@ -133,7 +136,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     """Evaluate a run's student on a collection."""
     import json
 
-    from . import metrics, pocket, published, retrieval
+    from . import metrics, pocket, retrieval, testsets
     from .corpora import read_beir
     from .encoder import Encoder
     from .runs import load_student
@@ -143,14 +146,10 @@ def evaluate(args: argparse.Namespace) -> dict:
     lang = args.lang or config["bitext"]["lang"]
     if args.collection == "pocket":
         data = pocket.collection(lang, args.split)
-    elif args.collection == "afriqa":
-        data = published.afriqa(lang, args.split)
     elif Path(args.collection).is_dir():
         data = read_beir(args.collection, lang)
     else:
-        raise InputError(
-            f"collection: got {args.collection!r}, expected pocket, afriqa or a BEIR folder; check the path"
-        )
+        data = testsets.load(args.collection, lang, args.split)
     english = Encoder.load(config["teacher"]["name"])
     index = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
     found = metrics.summary(retrieval.search(index, student, data.queries), data.qrels)
@@ -159,6 +158,13 @@ def evaluate(args: argparse.Namespace) -> dict:
         + ", ".join(f"{k} {v:.3f}" for k, v in found.items())
     )
     return {"metrics": found, "queries": len(data.queries), "run": str(args.run), "collection": data.name}
+
+
+def align(args: argparse.Namespace) -> dict:
+    """Link the words of a sentence pair, or of a file of pairs, by a transport plan."""
+    from . import align_files
+
+    return align_files.command(args)
 
 
 def bench(args: argparse.Namespace) -> list:
@@ -195,10 +201,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", metavar="DIR", help="run folder (default runs/demo_COLLECTION_LANG)")
     sub.add_argument("--quiet", action="store_true", help="no progress bars")
     sub = add(fetch, "fetch afriqa mafand tico19")
-    sub.add_argument("dataset", nargs="+", help="afriqa, mafand, tico19, ntrex, flores")
+    sub.add_argument("dataset", nargs="+", help="a data set of data/sources.tsv")
     sub = add(train, "train --bitext pairs.tsv --lang sw --out runs/mine")
     sub.add_argument("--bitext", required=True, help="a UTF-8 TSV source<TAB>english; or pocket; or published")
-    sub.add_argument("--lang", default="xx", help="language code of the source side")
+    sub.add_argument("--lang", default="xx", help="language code of the source side; need not be in any list")
+    sub.add_argument("--recipe", default="default", help="published bitext: default, plus, or parts joined by +")
+    sub.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="collections whose questions to drop")
     sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
     sub.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2", help="teacher: folder or hub name")
     sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, mean or random")
@@ -219,9 +227,29 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(evaluate, "evaluate --run runs/mine --collection pocket")
     sub.add_argument("--run", required=True, metavar="DIR", help="a run made by train or demo")
-    sub.add_argument("--collection", required=True, help="pocket, afriqa, or a BEIR folder")
+    sub.add_argument("--collection", required=True, help="pocket, afriqa, belebele, ..., or a BEIR folder")
     sub.add_argument("--lang", help="question language (default: the run's)")
     sub.add_argument("--split", default="test", help="test (default) or dev")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(align, 'align "Maji safi ni muhimu." "Clean water is important." --lang sw --svg links.svg')
+    sub.add_argument("source", nargs="?", help="a sentence of the source language")
+    sub.add_argument("target", nargs="?", help="its English translation")
+    sub.add_argument("--tsv", metavar="PAIRS", help="instead: a UTF-8 file of lines source<TAB>english")
+    sub.add_argument("--pharaoh", metavar="LINKS", help="with --tsv: links to write, a line of i-j a pair")
+    sub.add_argument("--lang", default="sw", help="language whose pocket bitext gives the words (sw)")
+    sub.add_argument("--run", metavar="DIR", help="the student of this run instead")
+    sub.add_argument("--svg", metavar="PATH", help="also draw the links")
+    sub.add_argument("--layer", type=int, help="stop the encoders after this layer (default: the last)")
+    sub.add_argument("--method", default="stabilized", help="solver, or similarity for no transport (stabilized)")
+    sub.add_argument("--epsilon", type=float, default=0.05, help="entropic regularisation (0.05)")
+    sub.add_argument("--marginals", default="uniform", help="same mass for tokens (uniform) or for words (words)")
+    sub.add_argument("--rule", default="intersection", help="intersection, grow-diag, itermax, match, ...")
+    sub.add_argument("--threshold", type=float, default=0.0, help="least share of a word's mass for a link (0)")
+    sub.add_argument("--level", default="word", help="sum mass over words, then link (word), or link tokens (token)")
+    sub.add_argument("--null", type=float, default=0.0, help="a word that keeps less of its mass has no link (0)")
+    sub.add_argument("--position", type=float, default=0.0, help="cost of distance from the diagonal (0)")
+    sub.add_argument("--reach", type=float, help="of --method unbalanced")
+    sub.add_argument("--mass", type=float, help="of --method partial")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(bench, "bench distillation --json rows.json")
     sub.add_argument("name", nargs="*", help="machine, distillation, encoding, transport, ...: default all")

@@ -1,7 +1,7 @@
 """Aligners: the statistical word aligners that a plan is compared with, on the same sentences and the same bitext.
 
-IBM Model 1 is :mod:`optical_lite.lexicon`'s; fast_align's algorithm comes from the package ``systran-align`` and eflomal
-from ``eflomal`` (``pip install 'optical-lite[align]'``).
+IBM Model 1 is :mod:`optical_lite.lexicon`'s; fast_align's algorithm comes from the package ``systran-align``, eflomal
+from its own (``pip install 'optical-lite[align]'``).
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ from .subwords import Pair, Text, encode_pairs, owners, word_plan, word_similari
 
 __all__ = [
     "AlignConfig", "Alignment", "AlignmentScore", "Links", "Pair", "align", "align_pairs", "compare", "encode_pairs",
-    "from_pharaoh", "links", "owners", "read_pharaoh", "realign", "score", "symmetrize", "to_pharaoh", "total", "word_plan",
-    "word_similarity",
+    "from_pharaoh", "links", "masses", "owners", "read_pharaoh", "realign", "score", "symmetrize", "to_pharaoh",
+    "total", "word_plan", "word_similarity",
 ]  # fmt: skip
 
 LEVELS, MASSES, SIMILARITY = ("word", "token"), ("uniform", "words"), "similarity"

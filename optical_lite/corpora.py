@@ -51,14 +51,14 @@ class Bitext:
         return len(self.pairs)
 
     def clean(self, *, without: Sequence[str] = ()) -> Bitext:
-        """Drop empty, repeated and untranslated pairs, and pairs with a side listed in ``without``.
+        """Drop empty, repeated and untranslated pairs, and pairs with a side listed in ``without`` (see :func:`bare`).
 
         Examples
         --------
         >>> Bitext("x", "sw", "en", (("maji", "water"), ("maji", "water"), ("OK", "OK"))).clean().pairs
         (('maji', 'water'),)
         """
-        banned, seen, kept = {fold(text) for text in without}, set(), []
+        banned, seen, kept = {bare(text) for text in without} - {""}, set(), []
         dropped = {"empty": 0, "untranslated": 0, "repeated": 0, "held out": 0}
         for source, target in self.pairs:
             key = fold(source), fold(target)
@@ -68,7 +68,7 @@ class Bitext:
                 dropped["untranslated"] += 1
             elif key in seen:
                 dropped["repeated"] += 1
-            elif banned & set(key):
+            elif banned and banned & {bare(source), bare(target)}:
                 dropped["held out"] += 1
             else:
                 seen.add(key)
@@ -128,6 +128,15 @@ def fold(text: str) -> str:
     'maji safi'
     """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def bare(text: str) -> str:
+    """Letters, marks and digits of a folded text: equal when two texts differ in punctuation and blanks alone.
+
+    >>> bare("Who is she ?") == bare("who is she")
+    True
+    """
+    return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LMN")
 
 
 def words(text: str) -> list[str]:

@@ -96,7 +96,7 @@ def xlm_align(lang: str) -> GoldSet:
     links where the set has both; in Hindi and Czech the links are of one kind, counted as sure here.
     """
     folder, files = f"alignment-test-sets/{XLM_ALIGN[lang]}", _bundle()
-    left, right = XLM_ALIGN[lang].split("-")
+    left = XLM_ALIGN[lang].split("-")[0]
     source, target = (_lines(files[f"{folder}/test.{code}"]) for code in (lang, "en"))
     links: dict[str, tuple[Links, Links]] = {}
     gold = files.get(f"{folder}/alignv2.txt") or files[f"{folder}/align.txt"]
@@ -144,7 +144,7 @@ def binary_align(lang: str = "sv") -> GoldSet:
 
 
 def silver_align(lang: str = "tr") -> GoldSet:
-    """SilverAlign's English-Turkish gold (Bible verses, the Turkish machine-made); line numbers stand before the links."""
+    """SilverAlign's English-Turkish gold: Bible verses, the Turkish machine-made; line numbers stand before links."""
     folder, rows = "Data/eng_tur/Gold", []
     pairs, gold = (_lines(read_text("silveralign", f"{folder}/{name}.txt")) for name in ("parallel", "gold"))
     for pair, line in zip(pairs, gold, strict=True):
@@ -197,8 +197,9 @@ def load(name: str) -> GoldSet:
 
     Examples
     --------
-    >>> load("pocket-sw").rows[0][2]  # sure links of the first pair
-    {...}
+    >>> source, english, sure, possible = load("pocket-sw").rows[0]
+    >>> source[1], english[0], (1, 0) in sure
+    ('wangu', 'My', True)
     """
     if name not in READERS:
         raise InputError(f"gold: got {name!r}, expected one of {', '.join(READERS)}")

@@ -68,7 +68,30 @@ def test_training_pairs_hold_out_the_test_questions():
 def test_unknown_languages_are_named():
     with pytest.raises(InputError, match="mafand: got language 'so', expected one of ha, ig, sw, yo, zu"):
         published.mafand("so")
-    with pytest.raises(InputError, match="MAFAND or TICO-19"):
+    with pytest.raises(InputError, match="mafand or tico19"):
         published.training_bitext("de")
     with pytest.raises(InputError, match="language: got 'xx'"):
         published.training_bitext("xx")
+
+
+def test_more_bitexts():
+    assert len(published.hornmt("som")) == 2_030
+    assert len(published.loresmt("mar")) == 1_000
+    assert [len(published.ciral(lang)) for lang in ("hau", "som", "swa", "yor")] == [392, 338, 198, 654]
+    assert dict(published.ciral("sw").pairs)[
+        "Rais 44 wa America ambaye mzazi mmoja alitoka marekani na mwingine kenya aitwaje?"
+    ].startswith("What was the name of the 44th president")
+    assert len(published.tatoeba("tl")) == 1_000
+
+
+def test_recipes_leave_out_what_is_tested():
+    from optical_lite import testsets
+
+    assert len(published.training_bitext("som", recipe="tico19+hornmt")) == 5_101
+    assert "ntrex" in published.training_bitext("som", recipe="plus").name
+    held = published.training_bitext("som", testsets.ntrex_headlines("som"), "plus")
+    assert "ntrex" not in held.name
+    with pytest.raises(InputError, match="recipe: got 'squad', expected default, questions, plus, or some of mafand"):
+        published.training_bitext("swa", recipe="mafand+squad")
+    with pytest.raises(InputError, match="expected one that afriqa or ciral covers"):
+        published.training_bitext("mar", recipe="questions")
