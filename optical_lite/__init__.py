@@ -24,7 +24,7 @@ MODULES = (
     "vocabulary", "losses", "store", "runs", "trainable", "distill", "retrieval", "pruned", "metrics",
     "subwords", "linking", "alignment", "gold", "aligners", "align_files", "alignment_study",
     "fonts", "drawing", "pictures", "plots", "plots_alignment",
-    "explorer", "reasons", "widgets", "demo", "check",
+    "explorer", "reasons", "widgets", "page", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

@@ -238,6 +238,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--pharaoh", metavar="LINKS", help="with --tsv: links to write, a line of i-j a pair")
     sub.add_argument("--lang", default="sw", help="language whose pocket bitext gives the words (sw)")
     sub.add_argument("--run", metavar="DIR", help="the student of this run instead")
+    sub.add_argument(
+        "--html", metavar="PATH", help="write the explorer as one HTML file, of the pair or of pocket gold"
+    )
     sub.add_argument("--svg", metavar="PATH", help="also draw the links")
     sub.add_argument("--layer", type=int, help="stop the encoders after this layer (default: the last)")
     sub.add_argument("--method", default="stabilized", help="solver, or similarity for no transport (stabilized)")

@@ -111,12 +111,28 @@ def show(one: Alignment) -> str:
     return "\n".join(lines)
 
 
+def _page(args, one_pair: bool, options: dict) -> dict:
+    """Write the explorer as one HTML file: of the pair given, or of the first pairs of the pocket gold."""
+    from . import page
+
+    if args.tsv or args.pharaoh or args.svg:
+        raise InputError("align: got --html with another output, expected it alone; run the command twice")
+    pairs = [(args.source, args.target)] if one_pair else page.examples(args.lang)
+    name = Path(args.run).name if args.run else "extended, untrained"
+    encoders = {"English encoder": teacher(), name: student(args.lang, args.run)}
+    out = page.write(args.html, pairs, encoders, **options)
+    print(f"{out}: {len(pairs)} pairs, {out.stat().st_size / 1024:.0f} KB")
+    return {"html": str(out), "pairs": len(pairs), "bytes": out.stat().st_size}
+
+
 def command(args) -> dict:
     """What ``python -m optical_lite align`` does with its arguments."""
     options = {name: getattr(args, name) for name in ("method", "epsilon", "marginals", "rule", "threshold", "level",
                "null", "position")}  # fmt: skip
     options |= {name: getattr(args, name) for name in ("reach", "mass") if getattr(args, name) is not None}
     one_pair = args.source is not None and args.target is not None
+    if args.html:
+        return _page(args, one_pair, {k: v for k, v in options.items() if k != "epsilon"})
     if one_pair == (args.tsv is not None) or (args.tsv is None) != (args.pharaoh is None):
         raise InputError(
             "align: got neither one pair nor one file, expected SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"

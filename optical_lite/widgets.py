@@ -261,6 +261,9 @@ class Tabs(w.Tab):
         super().__init__([panel.box for panel in panels.values()], titles=list(panels))
         self.panels = panels
 
+    def __repr__(self) -> str:
+        return "The explorer needs a running kernel; what it showed is pictured below."
+
 
 def tabs(lang: str, known: Students, found: list[Path], folder: str | Path = "exports") -> Tabs:
     """The controls without their twins."""
