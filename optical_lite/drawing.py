@@ -69,7 +69,8 @@ class Picture:
         from PIL import Image
 
         out = io.BytesIO()
-        image = Image.open(io.BytesIO(self.png(1.5))).convert("RGB").quantize(64)
+        zoom = 1.5 if self.width < 900 else 1.0
+        image = Image.open(io.BytesIO(self.png(zoom))).convert("RGB").quantize(32)
         image.save(out, "PNG", optimize=True)
         return out.getvalue()
 
