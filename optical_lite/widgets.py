@@ -162,8 +162,7 @@ class AlignmentPanel(Panel):
         """Solve and draw what is asked."""
         if self.quiet:
             return
-        exact = self.method.value in ("exact", alignment.SIMILARITY)
-        self.epsilon.disabled = exact
+        self.epsilon.disabled = self.method.value in ("exact", alignment.SIMILARITY)
         self.reach.disabled, self.mass.disabled = self.method.value != "unbalanced", self.method.value != "partial"
 
         def make() -> Picture:
@@ -183,10 +182,8 @@ class ReasonsPanel(Panel):
     def __init__(self, finder: Finder, folder: Path) -> None:
         super().__init__(f"reasons_{finder.collection.lang}", ("svg", "png"), folder)
         self.finder = finder
-        queries = finder.collection.queries
-        self.pick = _control(
-            w.Dropdown, "pick", options=[(shorten(text, 80), text) for text in queries.values()], layout=WIDE
-        )
+        texts = [(shorten(text, 80), text) for text in finder.collection.queries.values()]
+        self.pick = _control(w.Dropdown, "pick", options=texts, layout=WIDE)
         self.question = _control(
             w.Textarea, "question", value=self.pick.value, layout=WIDE, rows=2, continuous_update=False
         )
@@ -197,8 +194,7 @@ class ReasonsPanel(Panel):
         titles += [(f"{name}: {shorten(text, 56)}", name) for name, text in finder.collection.passages.items()]
         self.passage = _control(w.Dropdown, "passage", options=titles, layout=WIDE)
         choice = w.HBox([self.before, self.after], layout=w.Layout(flex_flow="row wrap"))
-        controls = [self.pick, self.question, choice, self.passage]
-        self.box = w.VBox([*controls, self.picture, self.row, self.message])
+        self.box = w.VBox([self.pick, self.question, choice, self.passage, self.picture, self.row, self.message])
         w.dlink((self.pick, "value"), (self.question, "value"))
         for control in (self.question, self.before, self.after, self.passage):
             control.observe(lambda _: self.draw(), "value")
