@@ -43,9 +43,11 @@ def execute(path: Path) -> nbformat.NotebookNode:
 
 
 def _joined(outputs: list) -> list:
-    """Neighbouring pieces of one stream as one output (how a stream is cut depends on timing)."""
+    """Neighbouring pieces of one stream as one output (how it is cut depends on timing), and no widget views."""
     found: list = []
     for output in outputs:
+        if "data" in output:  # a widget cannot be shown without its kernel: keep what stands in for it
+            output.data.pop("application/vnd.jupyter.widget-view+json", None)
         if found and output.output_type == "stream" == found[-1].output_type and output.name == found[-1].name:
             found[-1].text += output.text
         else:

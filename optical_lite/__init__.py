@@ -8,6 +8,7 @@
     ol.encoder, ol.lexicon, ol.vocabulary     # models
     ol.distill, ol.runs                       # training
     ol.retrieval, ol.metrics                  # evaluation
+    ol.alignment                              # plans to links, AER
     ol.plots, ol.check                        # figures, exercise checks
     ol.literature, ol.comparison, ol.claims   # published numbers beside ours, the ledger
 """
@@ -21,7 +22,8 @@ MODULES = (
     "settings", "config", "sources", "corpora", "pocket", "published", "testsets", "english", "cost", "logdomain",
     "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable", "distill",
     "retrieval", "pruned", "metrics", "plots", "demo", "check", "literature", "tables", "comparison", "claims",
-    "pages", "reproduce",
+    "pages", "reproduce", "subwords", "linking", "alignment", "gold", "aligners", "align_files", "alignment_study",
+    "fonts", "drawing", "pictures", "plots_alignment", "explorer", "reasons", "widgets", "page",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

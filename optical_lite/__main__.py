@@ -15,6 +15,7 @@ EPILOG = """examples:
   python -m optical_lite demo --collection afriqa --lang swa --json demo.json
   python -m optical_lite fetch afriqa mafand tico19
   python -m optical_lite train --bitext pairs.tsv --lang sw --out runs/mine
+  python -m optical_lite align "Maji safi ni muhimu." "Clean water is important." --lang sw
   python -m optical_lite evaluate --run runs/mine --collection my_beir_folder
   python -m optical_lite tables --check
 """
@@ -175,6 +176,13 @@ def tables(args: argparse.Namespace) -> dict:
     return found
 
 
+def align(args: argparse.Namespace) -> dict:
+    """Link the words of a sentence pair, or of a file of pairs, by a transport plan."""
+    from . import align_files
+
+    return align_files.command(args)
+
+
 def bench(args: argparse.Namespace) -> list:
     """Measure ours against its peers, side by side in one run."""
     from . import bench
@@ -248,6 +256,29 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--dry-run", action="store_true", help="say what --check would run, and run nothing")
     sub.add_argument("--write", action="store_true", help="write the generated pages and README tables (make tables)")
     sub.add_argument("--format", choices=("md", "html", "latex"), default="md", help="of what is printed (default md)")
+    sub = add(align, 'align "Maji safi ni muhimu." "Clean water is important." --lang sw --svg links.svg')
+    sub.add_argument("source", nargs="?", help="a sentence of the source language")
+    sub.add_argument("target", nargs="?", help="its English translation")
+    sub.add_argument("--tsv", metavar="PAIRS", help="instead: a UTF-8 file of lines source<TAB>english")
+    sub.add_argument("--pharaoh", metavar="LINKS", help="with --tsv: links to write, a line of i-j a pair")
+    sub.add_argument("--lang", default="sw", help="language whose pocket bitext gives the words (sw)")
+    sub.add_argument("--run", metavar="DIR", help="the student of this run instead")
+    sub.add_argument(
+        "--html", metavar="PATH", help="write the explorer as one HTML file, of the pair or of pocket gold"
+    )
+    sub.add_argument("--svg", metavar="PATH", help="also draw the links")
+    sub.add_argument("--layer", type=int, help="stop the encoders after this layer (default: the last)")
+    sub.add_argument("--method", default="stabilized", help="solver, or similarity for no transport (stabilized)")
+    sub.add_argument("--epsilon", type=float, default=0.05, help="entropic regularisation (0.05)")
+    sub.add_argument("--marginals", default="uniform", help="same mass for tokens (uniform) or for words (words)")
+    sub.add_argument("--rule", default="intersection", help="intersection, grow-diag, itermax, match, ...")
+    sub.add_argument("--threshold", type=float, default=0.0, help="least share of a word's mass for a link (0)")
+    sub.add_argument("--level", default="word", help="sum mass over words, then link (word), or link tokens (token)")
+    sub.add_argument("--null", type=float, default=0.0, help="a word that keeps less of its mass has no link (0)")
+    sub.add_argument("--position", type=float, default=0.0, help="cost of distance from the diagonal (0)")
+    sub.add_argument("--reach", type=float, help="of --method unbalanced")
+    sub.add_argument("--mass", type=float, help="of --method partial")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(bench, "bench distillation --json rows.json")
     sub.add_argument("name", nargs="*", help="machine, distillation, encoding, transport, ...: default all")
     sub.add_argument("--repetitions", type=int, default=5, help="of each side, after one that does not count (5)")

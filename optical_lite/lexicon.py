@@ -42,6 +42,10 @@ class Lexicon:
         best = np.argsort(-cells.data, kind="stable")[:k]
         return [(self.target[cells.indices[i]], float(cells.data[i])) for i in best]
 
+    def position(self, word: str) -> int | None:
+        """Row of a source word, None for an unknown one."""
+        return self._rows.get(word)
+
     def translate(self, text: str) -> str:
         """Replace each known word by its most probable translation; keep the others (names) as they are."""
         found = []

@@ -21,13 +21,16 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from . import fonts
 from .settings import FIGURES, InputError, write_atomic
 
 matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
 matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing
+for _path in fonts.files("fontpkg_noto_sans_devanagari"):
+    font_manager.fontManager.addfont(_path)
 BLUE, OCHRE = "#00306f", "#a8720a"
 DEVANAGARI_FONTS = (
-    "Noto Sans Devanagari",
+    fonts.DEVANAGARI,
     "Noto Serif Devanagari",
     "Lohit Devanagari",
     "Mangal",
@@ -76,6 +79,16 @@ def label(token: str) -> str:
     return token
 
 
+def families() -> list[str]:
+    """Font families of labels: the usual one, then one with Devanagari for the letters it lacks."""
+    return [*matplotlib.rcParams["font.family"], *filter(None, [devanagari_font()])]
+
+
+def array(matrix) -> np.ndarray:
+    """A Tensor or an array as numbers to draw."""
+    return np.asarray(matrix.detach().cpu() if hasattr(matrix, "detach") else matrix, dtype=float)
+
+
 def heatmap(
     matrix, source: Sequence[str], target: Sequence[str], *, title: str = "", bar: str | None = "",
     reverse: bool = False, limits: tuple[float, float] | None = None, ax: Axes | None = None,
@@ -92,7 +105,7 @@ def heatmap(
     limits : smallest and largest value of the colour scale; default: those of the matrix
     ax : axes to draw on; a new figure by default
     """
-    values = np.asarray(matrix.detach().cpu() if hasattr(matrix, "detach") else matrix, dtype=float)
+    values = array(matrix)
     if values.shape != (len(source), len(target)):
         raise InputError(
             f"heatmap: got a matrix {values.shape} for {len(source)} source and {len(target)} target tokens, "
@@ -107,9 +120,8 @@ def heatmap(
         linewidths=0.5, linecolor="0.85", cbar=bar is not None, cbar_kws={"label": bar, "shrink": 0.75},
         xticklabels=False, yticklabels=False,
     )  # fmt: skip
-    family = [*matplotlib.rcParams["font.family"], *filter(None, [devanagari_font()])]  # the second is a fallback
-    ax.set_xticks(np.arange(len(target)) + 0.5, [label(t) for t in target], family=family)
-    ax.set_yticks(np.arange(len(source)) + 0.5, [label(t) for t in source], family=family)
+    ax.set_xticks(np.arange(len(target)) + 0.5, [label(t) for t in target], family=families())
+    ax.set_yticks(np.arange(len(source)) + 0.5, [label(t) for t in source], family=families())
     ax.tick_params(axis="x", rotation=55)
     plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
     ax.set_title(title)
@@ -131,18 +143,25 @@ def plan_heatmap(
     return heatmap(T, source, target, title=title, bar=bar, limits=limits, ax=ax)
 
 
-def plan_strip(plans: Sequence, source: Sequence[str], target: Sequence[str], titles: Sequence[str]) -> list[Axes]:
-    """Several plans of one sentence pair side by side, on one colour scale."""
-    arrays = [np.asarray(p.detach().cpu() if hasattr(p, "detach") else p) for p in plans]
-    size = (0.34 * len(target) + 1.6) * len(plans), 0.36 * len(source) + 1.8
-    _, axes = plt.subplots(1, len(plans), figsize=size, layout="constrained", squeeze=False)
-    limits = 0.0, max(a.max() for a in arrays)
-    for ax, array, title in zip(axes[0], arrays, titles, strict=True):
-        bar = "mass" if ax is axes[0][-1] else None
-        plan_heatmap(array, source, target, title=title, bar=bar, limits=limits, ax=ax)
-        if ax is not axes[0][0]:
+def plan_strip(
+    plans: Sequence, source: Sequence[str], target: Sequence[str], titles: Sequence[str], *, columns: int = 4
+) -> list[Axes]:
+    """Several plans of one sentence pair on one colour scale: before and after, over training, over epsilon."""
+    values = [array(p) for p in plans]
+    columns = min(columns, len(values))
+    rows = -(-len(values) // columns)
+    size = (0.34 * len(target) + 1.6) * columns, (0.36 * len(source) + 1.8) * rows
+    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    limits = 0.0, max(v.max() for v in values)
+    axes = grid.flatten()
+    for k, (ax, value, title) in enumerate(zip(axes, values, titles, strict=False)):
+        plan_heatmap(value, source, target, title=title, bar=None, limits=limits, ax=ax)
+        if k % columns:
             ax.set_yticklabels([])
-    return list(axes[0])
+    for ax in axes[len(values) :]:
+        ax.remove()
+    figure.colorbar(axes[0].collections[0], ax=list(axes[: len(values)]), label="mass", shrink=0.75, aspect=30)
+    return list(axes[: len(values)])
 
 
 def learning_curve(

@@ -19,7 +19,7 @@ from torch import Tensor
 from .corpora import fold, words
 from .encoder import Encoder, TokenBatch, model_record
 from .lexicon import Lexicon
-from .settings import bf16_is_faster, get, write_atomic
+from .settings import InputError, bf16_is_faster, get, write_atomic
 from .sources import sha256
 
 Run = dict[str, list[tuple[str, float]]]
@@ -102,6 +102,39 @@ def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor
     best = similarity.masked_fill(~passage_mask[None, :, None, :], -torch.inf).amax(-1)  # (Q, P, n)
     best = best.masked_fill(best == -torch.inf, 0.0)
     return (best * mask[:, None, :]).sum(-1)
+
+
+def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
+    """Why a passage has its MaxSim score: the best passage token of each question token.
+
+    Parameters
+    ----------
+    question, passage : Tensor, shapes (n, d) and (m, d)
+        unit vectors of the real tokens, for instance ``batch.vectors[0][batch.mask[0]]``
+
+    Returns
+    -------
+    best : Tensor, shape (n,)
+        similarity with the best passage token; the sum is the score. 0 for a passage without tokens
+    where : Tensor of int, shape (n,)
+        the position of that token, -1 for a passage without tokens
+
+    Examples
+    --------
+    >>> question = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    >>> best, where = explain(question, torch.tensor([[0.0, 1.0], [0.8, 0.6]]))
+    >>> best, where
+    (tensor([0.8000, 1.0000]), tensor([1, 0]))
+    """
+    if question.ndim != 2 or passage.ndim != 2 or question.shape[1] != passage.shape[1]:
+        raise InputError(
+            f"explain: got shapes {tuple(question.shape)} and {tuple(passage.shape)}, expected (n, d) and (m, d); "
+            "leave out padding and use one question and one passage"
+        )
+    if not len(passage):
+        return question.new_zeros(len(question)), torch.full((len(question),), -1, device=question.device)
+    best, where = (question.float() @ passage.float().T).max(1)
+    return best, where
 
 
 def best_matches(index: PassageIndex, tokens: Tensor, first: Tensor, lengths: Tensor) -> Tensor:

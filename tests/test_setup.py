@@ -15,6 +15,7 @@ WANTED = [
     *PROJECT["dependencies"],
     *PROJECT["optional-dependencies"]["notebooks"],
     *PROJECT["optional-dependencies"]["test"],
+    *PROJECT["optional-dependencies"]["browser"],
 ]
 LOCK = [line for line in (ROOT / "requirements-lock.txt").read_text().splitlines() if line and not line.startswith("#")]
 

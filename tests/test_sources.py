@@ -57,7 +57,7 @@ def test_missing_file_names_the_mirror(served):
 def test_unknown_names():
     with pytest.raises(InputError, match=r"sources\.tsv"):
         sources.read("afriqa", "nothing.json")
-    with pytest.raises(InputError, match="afriqa, belebele, ciral, clapnq, flores, hornmt"):
+    with pytest.raises(InputError, match="afriqa, awesome, belebele, bicici"):
         sources.paths("squad")
 
 
@@ -66,4 +66,5 @@ def test_registry_is_well_formed():
         assert len(source.commit) == 40
         assert len(source.sha256) == 64
         assert source.bytes > 0
-        assert source.licence.startswith(("CC", "Apache-2.0"))
+        # some gold alignments come without a stated licence: the table says so, and nothing of them is shipped
+        assert source.licence.startswith(("CC", "Apache-2.0", "MIT")) or "unstated" in source.licence

@@ -1,0 +1,153 @@
+"""Align files: the student of a language, pairs from a file, links into a file. What the command ``align`` does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import pocket, vocabulary
+from .alignment import Alignment, align, align_pairs, to_pharaoh
+from .encoder import DEFAULT_SHA256, Encoder, teacher
+from .runs import data_hash, load_student
+from .settings import InputError, get
+from .sources import sha256
+
+
+def student(lang: str, run: str | Path | None = None) -> Encoder:
+    """The student of a run; or, without one, the teacher with the words of the pocket bitext, built once and cached."""
+    if run is not None:
+        return load_student(run)
+    bitext = pocket.bitext(lang)
+    code = sha256(Path(vocabulary.__file__).read_bytes())
+    key = sha256("".join([data_hash(bitext), DEFAULT_SHA256, code]).encode())[:16]
+    folder = get().cache / "students" / f"pocket-{bitext.source}-{key}"
+    if not (folder / "tokenizer_config.json").exists():
+        part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        vocabulary.extend(teacher(), bitext).save(part)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    return Encoder.load(folder)
+
+
+def read_pairs(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Stream the pairs of a UTF-8 file with lines ``source<TAB>English``; memory does not grow with the file."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                cells = line.rstrip("\r\n").split("\t")
+                if len(cells) != 2 or not all(cell.strip() for cell in cells):
+                    raise InputError(
+                        f"{path}, line {number}: got {len(cells)} columns, expected 2 with text "
+                        "(source<TAB>English); mend the line"
+                    )
+                yield cells[0], cells[1]
+    except FileNotFoundError:
+        raise InputError(f"{path}: got no such file, expected source<TAB>English lines; check the path") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: got bytes that are not UTF-8 ({error.reason}), expected UTF-8; convert it") from None
+
+
+def write_links(
+    source: Encoder, english: Encoder, pairs: str | Path, out: str | Path, progress: bool = True, **options
+):
+    """Align a file of pairs into a file of Pharaoh links, line by line; the file appears when it is complete.
+
+    Returns
+    -------
+    dict with the numbers of pairs, links, words the tokenizer does not know and plans that did not converge
+    """
+    from tqdm import tqdm
+
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    found = {"pairs": 0, "links": 0, "unknown_words": 0, "not_converged": 0}
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            stream = align_pairs(source, english, read_pairs(pairs), **options)
+            for one in tqdm(stream, unit="pair", desc="align", disable=not progress, mininterval=1.0):
+                file.write(to_pharaoh(one.links) + "\n")
+                found["pairs"] += 1
+                found["links"] += len(one.links)
+                found["unknown_words"] += len(one.source_unknown) + len(one.target_unknown)
+                found["not_converged"] += not one.converged
+        os.replace(part, out)
+    finally:
+        part.unlink(missing_ok=True)
+    return found
+
+
+def record(one: Alignment) -> dict:
+    """An alignment as plain values, for JSON."""
+    names = ("source_words", "target_words", "source_tokens", "target_tokens", "source_owner", "target_owner",
+             "source_unknown", "target_unknown", "transport_cost", "converged", "iterations",
+             "marginal_error")  # fmt: skip
+    return {
+        **{name: getattr(one, name) for name in names},
+        "links": sorted(map(list, one.links)),
+        "pharaoh": to_pharaoh(one.links),
+        "word_plan": one.word_plan.round(6).tolist(),
+    }
+
+
+def show(one: Alignment) -> str:
+    """One line a link, with the share of the source word's mass that moves along it; then what is left over."""
+    lines = []
+    for i, j in sorted(one.links):
+        share = one.word_plan[i, j] / max(one.word_plan[i].sum(), 1e-12)
+        lines.append(f"{one.source_words[i]:<16} {one.target_words[j]:<16} {share:4.0%}")
+    for name, words, unknown, linked in (
+        ("source", one.source_words, one.source_unknown, {i for i, _ in one.links}),
+        ("English", one.target_words, one.target_unknown, {j for _, j in one.links}),
+    ):
+        left = [word for k, word in enumerate(words) if k not in linked and k not in unknown]
+        if left:
+            lines.append(f"{name} words without a link: {' '.join(left)}")
+        if unknown:
+            lines.append(f"{name} words unknown to the tokenizer [UNK]: {' '.join(words[k] for k in unknown)}")
+    lines.append(f"transport cost {one.transport_cost:.3f}" + ("" if one.converged else ", NOT converged"))
+    return "\n".join(lines)
+
+
+def _page(args, one_pair: bool, options: dict) -> dict:
+    """Write the explorer as one HTML file: of the pair given, or of the first pairs of the pocket gold."""
+    from . import page
+
+    if args.tsv or args.pharaoh or args.svg:
+        raise InputError("align: got --html with another output, expected it alone; run the command twice")
+    pairs = [(args.source, args.target)] if one_pair else page.examples(args.lang)
+    name = Path(args.run).name if args.run else "extended, untrained"
+    encoders = {"English encoder": teacher(), name: student(args.lang, args.run)}
+    out = page.write(args.html, pairs, encoders, **options)
+    print(f"{out}: {len(pairs)} pairs, {out.stat().st_size / 1024:.0f} KB")
+    return {"html": str(out), "pairs": len(pairs), "bytes": out.stat().st_size}
+
+
+def command(args) -> dict:
+    """What ``python -m optical_lite align`` does with its arguments."""
+    options = {name: getattr(args, name) for name in ("method", "epsilon", "marginals", "rule", "threshold", "level",
+               "null", "position")}  # fmt: skip
+    options |= {name: getattr(args, name) for name in ("reach", "mass") if getattr(args, name) is not None}
+    one_pair = args.source is not None and args.target is not None
+    if args.html:
+        return _page(args, one_pair, {k: v for k, v in options.items() if k != "epsilon"})
+    if one_pair == (args.tsv is not None) or (args.tsv is None) != (args.pharaoh is None):
+        raise InputError(
+            "align: got neither one pair nor one file, expected SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
+        )
+    source, english = student(args.lang, args.run), teacher()
+    if args.layer:
+        source, english = source.upto(args.layer), english.upto(args.layer)
+    if not one_pair:
+        found = write_links(source, english, args.tsv, args.pharaoh, not args.quiet, **options)
+        print(f"{args.pharaoh}: {found['pairs']:,} pairs, {found['links']:,} links")
+        return found
+    one = align(source, english, args.source, args.target, **options)
+    print(show(one))
+    if args.svg:
+        from . import pictures
+
+        pictures.alignment(one.source_words, one.target_words, one.links).save(args.svg)
+    return record(one)

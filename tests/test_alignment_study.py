@@ -1,0 +1,39 @@
+"""The table of alignment error rates is made from the records, and the records are what the counts say."""
+
+import json
+
+import pytest
+
+from optical_lite import alignment_study
+from optical_lite.alignment import AlignmentScore
+
+RECORDS = sorted(alignment_study.FOLDER.glob("*.json"))
+
+
+def test_the_page_is_made_from_the_records():
+    assert (alignment_study.FOLDER / "README.md").read_text(encoding="utf-8") == alignment_study.page()
+
+
+@pytest.mark.parametrize("place", RECORDS, ids=lambda place: place.stem)
+def test_records_agree_with_their_counts(place):
+    record = json.loads(place.read_text())
+    assert place.stem == record["set"]
+    for value in record["systems"].values():
+        found = AlignmentScore(**value["counts"])
+        assert value["aer"] == pytest.approx(found.aer, abs=1e-4)
+    ours = record["systems"]["transport"]["aer"]
+    for system, test in record["transport against"].items():
+        assert test["difference"] == pytest.approx(ours - record["systems"][system]["aer"], abs=2e-4)
+        assert test["low"] <= test["difference"] <= test["high"]
+
+
+def test_transport_beats_greedy_and_ibm1_on_the_four_pocket_languages():
+    for lang in ("sw", "so", "tl", "mr"):
+        found = json.loads((alignment_study.FOLDER / f"pocket-{lang}.json").read_text())["systems"]
+        assert found["transport"]["aer"] < min(found["greedy"]["aer"], found["ibm1"]["aer"])
+
+
+def test_a_missing_score_is_missing():
+    assert "missing" in alignment_study.table(
+        [{"set": "x", "bitext": {"pairs": 1}, "systems": {}, "transport against": {}}]
+    )
