@@ -19,8 +19,8 @@ __version__ = "0.1.0"
 MODULES = (
     "settings", "config",
     "sources", "corpora", "pocket", "published", "testsets", "english", "cost", "logdomain", "transport", "packed",
-    "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable", "distill", "retrieval", "pruned", "metrics",
-    "plots", "demo", "check",
+    "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable", "distill", "retrieval", "pruned",
+    "metrics", "errors", "plots", "demo", "check",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]
