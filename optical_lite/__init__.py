@@ -23,7 +23,7 @@ MODULES = (
     "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable", "distill",
     "retrieval", "pruned", "metrics", "plots", "demo", "check", "literature", "tables", "comparison", "claims",
     "pages", "reproduce", "subwords", "linking", "alignment", "gold", "aligners", "align_files", "alignment_study",
-    "fonts", "drawing", "pictures", "plots_alignment", "explorer", "reasons", "widgets", "page",
+    "fonts", "drawing", "pictures", "plots_alignment", "explorer", "reasons", "widgets", "page", "errors",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

@@ -1,0 +1,49 @@
+import pytest
+
+from optical_lite import errors
+from optical_lite.corpora import Bitext, Collection
+
+DATA = Collection(
+    "toy", "sw", {"a": "The fire burns in Arusha.", "b": "Clean water.", "c": "x" * 200},
+    {"q1": "maji safi?", "q2": "moto Arusha", "q3": "nani"}, {"q1": {"b": 1}, "q2": {"a": 1}, "q3": {"c": 2, "a": 1}},
+    {"q1": "clean water?"},
+)  # fmt: skip
+BEFORE = {"q1": [("a", 3.0), ("b", 2.0)], "q2": [("a", 1.0), ("b", 0.5)]}
+AFTER = {"q1": [("b", 3.0), ("a", 2.0)], "q2": [("b", 1.0), ("a", 1.0)], "q3": [("b", 9.0)]}
+
+
+def test_browse_orders_questions_by_gain_and_shows_both_answers():
+    table = errors.browse(DATA, BEFORE, AFTER)
+    assert list(table.index) == ["q1", "q3", "q2"]
+    assert table["gain"].tolist() == pytest.approx([0.5, 0.0, -0.25])  # a tie costs half of the way to rank 2
+    assert table.loc["q1", ["rank before", "rank after"]].tolist() == [2, 1]
+    assert table.loc["q2", "rank after"] == 2
+    assert table["rank before"].isna().tolist() == [False, True, False]
+    assert table.loc["q3", "top before"] == ""
+    assert table.loc["q3", "right"].endswith("…")
+    assert len(table.loc["q3", "right"]) == errors.WIDTH
+    assert table.loc["q2", "translation"] == ""
+
+
+def test_browse_shows_how_each_encoder_cuts_the_question(teacher, student):
+    from optical_lite import pocket
+
+    data = pocket.collection("sw")
+    run = {query: [(next(iter(grades)), 1.0)] for query, grades in data.qrels.items()}
+    table = errors.browse(data, {}, run, encoders=(teacher, student))
+    assert (table["gain"] == 1).all()
+    assert table["tokens before"].str.split().str.len().sum() > 1.4 * table["tokens after"].str.split().str.len().sum()
+
+
+def test_traits_count_words(teacher):
+    found = errors.traits(DATA, teacher, Bitext("toy", "sw", "en", (("Maji ya moto.", "Hot water."),)))
+    assert found["words"].tolist() == [2, 2, 1]
+    assert found["unseen"].tolist() == [0.5, 0.5, 1.0]
+    assert found["shared"].tolist() == [0.0, 0.5, 0.0]
+    assert (found["pieces"] >= 1).all()
+
+
+def test_first_rank_needs_a_relevant_passage():
+    assert errors.first_rank([("a", 1.0)], {"b": 1}) is None
+    assert errors.first_rank([], {"b": 1}) is None
+    assert errors.first_rank([("b", 1.0), ("a", 1.0)], {"b": 0, "a": 2}) == 2
