@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from .encoder import Encoder
-from .retrieval import PassageIndex, Run, best_matches, top
+from .retrieval import PassageIndex, Run, best_matches, cast, top
 from .settings import InputError, bf16_is_faster
 
 PASSAGES = 128  # re-scored at a time: their vectors stay in the cache
+ROUND = 1024  # token vectors; a product of a new shape pays for its set-up
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,13 @@ class PrunedIndex:
 
     def rescore(self, query: Tensor, chosen: Tensor) -> Tensor:
         """Exact MaxSim of one query with some passages, in the index's order: shapes (n, d), (c,) -> (c,)."""
-        tokens = query.float()  # bfloat16 products set up anew for every new shape, which costs more than it saves here
-        lengths = self.index.lengths[chosen]
-        begins = self.begins[chosen]
+        tokens = query.bfloat16() if bf16_is_faster() else query.float()
+        lengths, begins = self.index.lengths[chosen], self.begins[chosen]
         scores = torch.zeros(len(chosen))
-        parts = (lengths > 0).nonzero()[:, 0].split(PASSAGES)
-        for rows in parts:
-            scores[rows] = best_matches(self.index, tokens, begins[rows], lengths[rows]).sum(1)
+        for part in (lengths > 0).nonzero()[:, 0].split(PASSAGES):
+            rows = _ranges(begins[part], lengths[part])
+            rows = torch.nn.functional.pad(rows, (0, -len(rows) % ROUND))  # the first vector, again and again: not used
+            scores[part] = best_matches(self.index.vectors.index_select(0, rows), tokens, lengths[part]).sum(1)
         return scores
 
 
@@ -120,7 +121,7 @@ def _nearest(vectors: Tensor, centers: Tensor, block: int = 1 << 15) -> Tensor:
     """The centroid of largest inner product for each vector: shapes (t, d), (K, d) -> (t,)."""
     kind = torch.bfloat16 if bf16_is_faster() else torch.float32
     table = centers.to(kind).T.contiguous()
-    return torch.cat([(part.to(kind) @ table).max(1).indices for part in vectors.split(block)])
+    return torch.cat([(cast(part, kind) @ table).max(1).indices for part in vectors.split(block)])
 
 
 def _ranges(starts: Tensor, counts: Tensor) -> Tensor:
