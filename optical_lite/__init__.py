@@ -22,8 +22,9 @@ MODULES = (
     "settings", "config", "sources", "corpora", "pocket", "published", "testsets", "english", "cost", "logdomain",
     "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable", "distill",
     "retrieval", "pruned", "metrics", "plots", "demo", "check", "literature", "tables", "comparison", "claims",
-    "pages", "reproduce", "subwords", "linking", "alignment", "gold", "aligners", "align_files", "alignment_study",
-    "fonts", "drawing", "pictures", "plots_alignment", "explorer", "reasons", "widgets", "page", "errors",
+    "pages", "reproduce", "tuning", "systems", "grid", "subwords", "linking", "alignment", "gold", "aligners",
+    "align_files", "alignment_study", "fonts", "drawing", "pictures", "plots_alignment", "explorer", "reasons",
+    "widgets", "page", "errors",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

@@ -67,7 +67,7 @@ def test_extension_survives_saving(student, tmp_path):
 
 
 def test_wrong_fill_and_tokenizer_are_named(teacher):
-    with pytest.raises(InputError, match="lexicon, mean, random"):
+    with pytest.raises(InputError, match="lexicon, transport, mean, random"):
         vocabulary.extend(teacher, pocket.bitext("sw"), fill="magic")
     other = Encoder(teacher.model, Tokenizer(Unigram([("a", 0.0)])), "unigram")
     with pytest.raises(InputError, match="got a Unigram tokenizer"):

@@ -1,0 +1,249 @@
+"""Grid: systems x languages x seeds as a queue that can be stopped and taken up again.
+
+One record a cell: ``data/expected/clir/COLLECTION_LANG/SYSTEM_SEED.json`` with metrics, the reciprocal rank of every
+question, configuration, data and model hashes, time and place. What is there is not run again. A cell is one training
+at most: its student is tested on every collection of its language.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import comparison, english, lexicon, metrics, published, retrieval, systems, testsets, tuning, vocabulary
+from .corpora import Bitext, Collection, language
+from .distill import distill
+from .encoder import Encoder, model_record, teacher
+from .retrieval import PassageIndex
+from .runs import data_hash
+from .settings import DATA, ROOT, InputError, environment, get, write_json
+from .systems import LANGUAGES, SYSTEMS, System
+
+RECORDS = DATA / "expected" / "clir"
+TEACHER = tuning.TuneConfig(rate=1e-4, steps=400)  # chosen on CLAP NQ's dev questions
+BASELINES = ("lexicon", "optical")  # what every system is tested against
+COMMAND = "python -m optical_lite tables --table clir --run"
+
+
+@functools.cache
+def tuned_teacher() -> Encoder:
+    """The teacher tuned for MaxSim: made once (seven minutes on two cores), then read from the cache folder."""
+    return tuning.tune(teacher(), english.teacher_pairs(), TEACHER, get().cache / "tuned_teacher")
+
+
+class Workplace:
+    """What the cells of one language share: collections, bitexts, indexes, untrained students.
+
+    Parameters
+    ----------
+    lang : a language of :data:`optical_lite.systems.LANGUAGES`
+    dev : work on the language's development questions in place of its tests
+    """
+
+    def __init__(self, lang: str, dev: bool = False) -> None:
+        self.lang, self.dev = language(lang), dev
+        if self.lang not in LANGUAGES:
+            raise InputError(f"language: got {lang!r}, expected one of {', '.join(LANGUAGES)}")
+        self.place = LANGUAGES[self.lang]
+        tests = [testsets.load(name, self.lang) for name in self.place.collections]
+        held = testsets.dev_collection(self.lang)
+        self.held_out = [*tests, held]
+        names = ["dev"] if dev else self.place.collections
+        self.collections: dict[str, Collection] = dict(zip(names, [held] if dev else tests, strict=True))
+
+    @functools.cache  # noqa: B019 (a workplace lives as long as its queue)
+    def bitext(self, recipe: str, pairs: int) -> Bitext:
+        """The pairs of a recipe without anything that is asked; some of them, drawn once, where a number is given."""
+        found = published.training_bitext(self.lang, self.held_out, recipe or self.place.recipe)
+        if not pairs:
+            return found
+        if pairs > len(found):
+            raise InputError(f"bitext: got {pairs} pairs wanted of {len(found)} in {self.lang}, expected at most all")
+        drawn = sorted(random.Random(0).sample(range(len(found)), pairs))
+        return replace(found, pairs=tuple(found.pairs[i] for i in drawn))
+
+    @functools.cache  # noqa: B019
+    def lexicon(self, recipe: str, pairs: int) -> lexicon.Lexicon:
+        """Word translation probabilities of a bitext."""
+        return lexicon.word_lexicon(self.bitext(recipe, pairs))
+
+    @functools.cache  # noqa: B019
+    def untrained(self, tuned: bool, fill: str, kind: str, recipe: str, pairs: int, seed: int) -> Encoder:
+        """A student before training."""
+        of = tuned_teacher() if tuned else teacher()
+        return vocabulary.extend(of, self.bitext(recipe, pairs), fill=fill, lexicon=kind, seed=seed)
+
+    def encoder(self, system: System, seed: int, folder: Path) -> tuple[Encoder, dict]:
+        """The encoder that reads a system's queries, trained where the system says so, and the record of that."""
+        of = tuned_teacher() if system.tuned else teacher()
+        if not system.fill:
+            return of, {}
+        where = system.recipe, system.pairs
+        drawn = seed if system.fill == "random" else 0
+        student = self.untrained(system.tuned, system.fill, system.lexicon, *where, drawn)
+        if system.train is None:
+            return student, {}
+        student = copy.deepcopy(student)
+        config = replace(system.train, seed=seed)
+        run = distill(student, of, self.bitext(*where), config, folder, progress=False)
+        record = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+        shutil.rmtree(folder)  # the record stays, the weights (110 MB) can be made again
+        return student, {"config": asdict(config), "training": record}
+
+    def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
+        """Rank a collection's passages by a system."""
+        table = (
+            self.lexicon(system.recipe, system.pairs)
+            if "lexicon" in system.reads or system.engine == "structured"
+            else None
+        )
+        queries = data.translations if system.reads == "human" else data.queries
+        if system.reads == "lexicon":
+            queries = {query: table.translate(text) for query, text in queries.items()}
+        if system.engine == "bm25":
+            return retrieval.bm25(data.passages, queries)
+        if system.engine == "structured":
+            return retrieval.structured(data.passages, queries, table)
+        return retrieval.search(self.index(system.tuned, data.name), encoder, queries)
+
+    @functools.cache  # noqa: B019
+    def index(self, tuned: bool, name: str) -> PassageIndex:
+        """Passages as the system's teacher sees them."""
+        data = next(data for data in self.collections.values() if data.name == name)
+        return PassageIndex.cached(tuned_teacher() if tuned else teacher(), data.passages)
+
+    def run(self, name: str, seed: int, folder: Path) -> dict[str, dict]:
+        """One cell: a record for each collection."""
+        system, began, cpu = systems.find(name), time.perf_counter(), time.process_time()
+        encoder, record = self.encoder(system, seed, ROOT / "runs" / "grid" / f"{self.lang}_{name}_{seed}")
+        trained = round(time.perf_counter() - began, 1)
+        spent = round(time.process_time() - cpu, 1)
+        needs = system.fill or system.reads == "lexicon" or system.engine == "structured"
+        bitext = self.bitext(system.recipe, system.pairs) if needs else None
+        found = {}
+        for collection, data in self.collections.items():
+            values = metrics.per_query(self.search(system, encoder, data), data.qrels)
+            found[collection] = {
+                "system": name, "title": system.title, "collection": collection, "lang": self.lang, "seed": seed,
+                "metrics": {metric: metrics.mean(each) for metric, each in values.items()},
+                "mrr@10 by question": [round(values["mrr@10"][query], 4) for query in sorted(values["mrr@10"])],
+                "seconds": trained, "cpu_seconds": spent,
+                "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
+                "teacher": model_record(tuned_teacher() if system.tuned else teacher())["sha256"],
+                **record, "environment": environment(),
+            }  # fmt: skip
+        for collection, value in found.items():
+            write_json(folder / f"{collection}_{self.lang}" / f"{name}_{seed}.json", value)
+        return found
+
+
+def cells(names: list[str] | None, langs: list[str] | None, seeds: list[int] | None) -> Iterator[tuple[str, str, int]]:
+    """(language, system, seed) of a queue; all seeds of a system follow each other, so that its row is soon whole."""
+    for lang in langs or LANGUAGES:
+        for name in systems.expand(names):
+            for seed in SYSTEMS[name].seeds if seeds is None else seeds:
+                if seed in SYSTEMS[name].seeds or SYSTEMS[name].train:
+                    yield language(lang), name, seed
+
+
+def run(
+    names: list[str] | None = None, langs: list[str] | None = None, seeds: list[int] | None = None, *,
+    dev: bool = False, folder: Path | None = None, progress: bool = True,
+) -> int:  # fmt: skip
+    """Run what is missing of a queue; stop it when you like, the same call goes on.
+
+    Parameters
+    ----------
+    names : systems or groups of :mod:`optical_lite.systems`, all by default
+    langs : two-letter codes, all by default
+    seeds : in place of each system's own
+    dev : on development questions, with records below ``runs/``, for choosing settings
+    folder : of the records
+
+    Returns
+    -------
+    int, how many cells were run
+    """
+    folder = folder or (ROOT / "runs" / "grid_dev" if dev else RECORDS)
+    todo: dict[str, list[tuple[str, int]]] = {}
+    for lang, name, seed in cells(names, langs, seeds):
+        wanted = ["dev"] if dev else LANGUAGES[lang].collections
+        if not all((folder / f"{collection}_{lang}" / f"{name}_{seed}.json").exists() for collection in wanted):
+            todo.setdefault(lang, []).append((name, seed))
+    bar = tqdm(total=sum(map(len, todo.values())), desc="grid", unit="cell", disable=not progress)
+    for lang, work in todo.items():
+        place = Workplace(lang, dev)
+        for name, seed in work:
+            bar.set_postfix_str(f"{lang} {name} {seed}")
+            place.run(name, seed, folder)
+            bar.update()
+    bar.close()
+    return sum(map(len, todo.values()))
+
+
+def by_question(folder: Path, system: str) -> np.ndarray | None:
+    """Reciprocal rank of each question, mean over seeds, shape (questions,); None without records."""
+    found = [json.loads(path.read_text(encoding="utf-8"))["mrr@10 by question"]
+             for path in sorted(folder.glob("*.json")) if path.stem.rsplit("_", 1)[0] == system]  # fmt: skip
+    return np.mean(found, axis=0) if found else None
+
+
+def holm(p: dict[str, float]) -> dict[str, float]:
+    """Holm's correction for many tests.
+
+    >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    {'a': 0.03, 'c': 0.06, 'b': 0.06}
+    """
+    found, highest = {}, 0.0
+    for rank, name in enumerate(sorted(p, key=p.get)):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
+        found[name] = round(highest, 10)
+    return found
+
+
+def summarise(folder: Path = RECORDS) -> Path:
+    """Write ``data/expected/ours.yaml``: means, spread, intervals, gap closed, tests against the baselines."""
+    found = {}
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        values = {name: by_question(place, name) for name in SYSTEMS}
+        values = {name: row for name, row in values.items() if row is not None}
+        tests = {name: _tests(values, values.get(name)) for name in BASELINES}
+        ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
+        for name, row in values.items():
+            paths = sorted(p for p in place.glob(f"{name}_*.json") if p.stem.rsplit("_", 1)[0] == name)
+            cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in paths])
+            draws = np.random.default_rng(0).integers(0, len(row), (10_000, len(row)))
+            cell["metrics"]["mrr@10"]["interval"] = [
+                round(float(x), 4) for x in np.percentile(row[draws].mean(1), (2.5, 97.5))
+            ]
+            if len(ends) == 2:
+                cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 4)
+            mine = {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}
+            if mine:
+                cell["tests"] = {"mrr@10": mine}
+            found[f"{place.name}/{name}"] = {**cell, "tolerance": 0.02}
+    return comparison.write_expected("ours", found, COMMAND)
+
+
+def _tests(values: dict[str, np.ndarray], baseline: np.ndarray | None) -> dict[str, dict]:
+    """Every system against one: difference, interval, p, and p after Holm's correction."""
+    if baseline is None:
+        return {}
+    as_map = functools.partial(lambda row: {str(i): float(x) for i, x in enumerate(row)})
+    found = {n: metrics.compare(as_map(row), as_map(baseline)) for n, row in values.items() if row is not baseline}
+    corrected = holm({name: result.p for name, result in found.items()})
+    return {
+        name: {"difference": round(r.difference, 4), "low": round(r.low, 4), "high": round(r.high, 4),
+               "p": round(r.p, 5), "p_holm": round(corrected[name], 5)}
+        for name, r in found.items()
+    }  # fmt: skip

@@ -1,0 +1,164 @@
+"""Systems: all that the grid compares, each a named configuration; and where each language is trained and tested.
+
+A system says what is read (the question, its word-by-word or its human translation), what ranks (MaxSim, BM25,
+structured queries), and, for students, how the vocabulary starts and how they train. ``_tuned`` at the end of a name
+is the same with the teacher that was tuned for MaxSim. Names are stable: records and tables rely on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .config import DistillConfig
+from .settings import InputError
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the comparison.
+
+    Attributes
+    ----------
+    title : for tables
+    reads : ``question``, ``lexicon`` (word-by-word translation) or ``human`` (human translation)
+    engine : ``maxsim``, ``bm25`` or ``structured``
+    fill : how new vocabulary rows start, empty for the teacher itself
+    lexicon : see :data:`optical_lite.vocabulary.LEXICONS`
+    train : training of the student, None for an untrained one
+    tuned : whether the teacher is the one tuned for MaxSim
+    recipe : of the bitext, empty for the language's own
+    pairs : sentence pairs to learn from, 0 for all
+    """
+
+    title: str
+    reads: str = "question"
+    engine: str = "maxsim"
+    fill: str = ""
+    lexicon: str = "ibm1"
+    train: DistillConfig | None = None
+    tuned: bool = False
+    recipe: str = ""
+    pairs: int = 0
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds to run: three where something is drawn at random."""
+        return (0, 1, 2) if self.train or self.fill == "random" else (0,)
+
+
+BUDGET = DistillConfig(steps=300, batch=32)  # the same for every trained system
+ROWS = replace(BUDGET, rate=1e-3)  # only the new rows train
+ALL = replace(BUDGET, trainable="all", rate=1e-4)  # every weight trains
+
+
+def _student(title: str, config: DistillConfig | None = None, **more) -> System:
+    return System(title, fill=more.pop("fill", "lexicon"), train=config, **more)
+
+
+MAIN = {
+    "zero_shot": System("raw question, English encoder"),
+    "bm25": System("raw question, BM25", engine="bm25"),
+    "lexicon_bm25": System("lexicon translation, BM25", reads="lexicon", engine="bm25"),
+    "structured": System("probabilistic structured query, BM25", engine="structured"),
+    "lexicon": System("lexicon translation, English encoder", reads="lexicon"),
+    "random": _student("vocabulary filled at random", fill="random"),
+    "mean": _student("vocabulary filled with means of pieces", fill="mean"),
+    "extended": _student("vocabulary filled from the lexicon"),
+    "refilled": _student("vocabulary filled from transport plans", fill="transport"),
+    "sentence": _student("sentence-level distillation", replace(ROWS, loss="sentence")),
+    "match": _student("greedy one-to-one alignment (DR.DECR)", replace(ROWS, loss="match")),
+    "greedy": _student("greedy alignment, nearest token", replace(ROWS, loss="greedy")),
+    "contrast": _student("contrastive, sentence level", replace(ROWS, loss="contrast")),
+    "late": _student("contrastive, late interaction", replace(ROWS, loss="late")),
+    "score": _student("score-level distillation", replace(ROWS, loss="score")),
+    "optical": _student("OPTICAL: transport (Sinkhorn)", ROWS),
+    "optical_late": _student("OPTICAL + contrastive", replace(ROWS, loss="transport + 0.1 late")),
+    "ceiling_bm25": System("human translation, BM25", reads="human", engine="bm25"),
+    "ceiling": System("human translation, English encoder", reads="human"),
+}
+SOLVERS = {
+    "proximal": _student("OPTICAL, proximal (IPOT)", replace(ROWS, solver="proximal", epsilon=0.5)),
+    "exact": _student("OPTICAL, exact", replace(ROWS, solver="exact")),
+    "unbalanced": _student("OPTICAL, unbalanced", replace(ROWS, solver="unbalanced")),
+    "partial": _student("OPTICAL, partial", replace(ROWS, solver="partial")),
+}
+MARGINALS = {
+    "idf": _student("OPTICAL, idf marginals", replace(ROWS, marginals="idf")),
+    "special": _student("OPTICAL, with special tokens", replace(ROWS, special=True)),
+}
+EPSILON = {f"epsilon_{e}": _student(f"OPTICAL, epsilon {e}", replace(ROWS, epsilon=e)) for e in (0.01, 0.02, 0.1, 0.2)}
+WEIGHTS = {
+    f"{name}_{part}": _student(f"{title}, {said}", replace(ALL, loss=loss, trainable=part))
+    for name, title, loss in (
+        ("optical", "OPTICAL", "transport"),
+        ("sentence", "sentence-level", "sentence"),
+        ("late", "contrastive, late interaction", "late"),
+        ("optical_late", "OPTICAL + contrastive", "transport + 0.1 late"),
+    )
+    for part, said in (("all", "all weights"), ("upper", "upper layers"), ("low-rank", "low-rank"))
+}
+PLUS = {
+    "plus": _student(
+        "OPTICAL+", replace(ALL, loss="transport + 0.1 late", marginals="idf"),
+        tuned=True, lexicon="symmetric", recipe="plus",
+    ),
+    "plus_extended": _student("OPTICAL+ before training", tuned=True, lexicon="symmetric", recipe="plus"),
+    "plus_sentence": _student(
+        "OPTICAL+ with sentence-level distillation", replace(ALL, loss="sentence"),
+        tuned=True, lexicon="symmetric", recipe="plus",
+    ),
+}  # fmt: skip
+TUNED = {
+    f"{name}_tuned": replace(MAIN[name], title=f"{MAIN[name].title}, tuned teacher", tuned=True)
+    for name in ("zero_shot", "lexicon", "extended", "sentence", "match", "late", "optical", "optical_late", "ceiling")
+}
+BITEXT = {
+    f"{name}_{pairs}": replace(MAIN[name], title=f"{MAIN[name].title}, {pairs:,} pairs", pairs=pairs)
+    for pairs in (500, 1_000, 3_000, 10_000, 30_000)
+    for name in ("lexicon", "extended", "sentence", "match", "late", "optical")
+}
+GROUPS = {
+    "main": MAIN, "weights": WEIGHTS, "plus": PLUS, "tuned": TUNED, "solvers": SOLVERS, "marginals": MARGINALS,
+    "epsilon": EPSILON, "bitext": BITEXT,
+}  # fmt: skip
+SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a language is tested, and on which bitext its students are trained."""
+
+    collections: tuple[str, ...]
+    recipe: str = "default"
+
+
+COMMON = ("afriqa", "belebele", "belebele-hard", "ntrex-headlines")
+LANGUAGES = {
+    "sw": Place(COMMON),
+    "ig": Place(COMMON),
+    "ha": Place(COMMON),
+    "yo": Place(COMMON),
+    "so": Place(COMMON[1:], "tico19+hornmt+ciral"),
+    "tl": Place(COMMON[1:]),
+    "mr": Place((*COMMON[1:], "indicquest"), "tico19+loresmt"),
+    "hi": Place(("indicquest", "xquad-r")),
+    "es": Place(("xquad-r",)),
+    "de": Place(("belebele-questions", "xquad-r"), "ntrex"),
+}
+
+
+def find(name: str) -> System:
+    """A system by name."""
+    if name not in SYSTEMS:
+        raise InputError(f"system: got {name!r}, expected one of {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]
+
+
+def expand(names: list[str] | None) -> list[str]:
+    """Systems from names of systems and of groups, in the order of the table; all of them where nothing is named.
+
+    >>> expand(["solvers"])
+    ['proximal', 'exact', 'unbalanced', 'partial']
+    """
+    wanted = {s for name in names or GROUPS for s in (GROUPS[name] if name in GROUPS else {name: find(name)})}
+    return [name for name in SYSTEMS if name in wanted]
