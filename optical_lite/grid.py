@@ -73,6 +73,11 @@ class Workplace:
         return replace(found, pairs=tuple(found.pairs[i] for i in drawn))
 
     @functools.cache  # noqa: B019
+    def leakage(self, collection: str, recipe: str, pairs: int) -> dict[str, int]:
+        """What a bitext already says of a collection."""
+        return testsets.leakage(self.collections[collection], self.bitext(recipe, pairs))
+
+    @functools.cache  # noqa: B019
     def lexicon(self, recipe: str, pairs: int) -> lexicon.Lexicon:
         """Word translation probabilities of a bitext."""
         return lexicon.word_lexicon(self.bitext(recipe, pairs))
@@ -139,6 +144,7 @@ class Workplace:
                 "mrr@10 by question": " ".join(f"{values['mrr@10'][query]:.4g}" for query in sorted(values["mrr@10"])),
                 "seconds": trained, "cpu_seconds": spent,
                 "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
+                "leakage": bitext and self.leakage(collection, system.recipe, system.pairs),
                 "teacher": model_record(tuned_teacher() if system.tuned else teacher())["sha256"],
                 **record, "environment": environment(),
             }  # fmt: skip
@@ -226,6 +232,9 @@ def summarise(folder: Path = RECORDS) -> Path:
             cell["metrics"]["mrr@10"]["interval"] = [
                 round(float(x), 4) for x in np.percentile(row[draws].mean(1), (2.5, 97.5))
             ]
+            made = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+            cell["made"] = sorted({_made(record) for record in made})
+            cell["cpu_seconds"] = round(float(np.mean([record["cpu_seconds"] for record in made])), 1)
             if len(ends) == 2:
                 cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 4)
             mine = {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}
@@ -233,6 +242,13 @@ def summarise(folder: Path = RECORDS) -> Path:
                 cell["tests"] = {"mrr@10": mine}
             found[f"{place.name}/{name}"] = {**cell, "tolerance": 0.02}
     return comparison.write_expected("ours", found, COMMAND)
+
+
+def _made(record: dict) -> str:
+    """Device, number type and budget of a record, for the table."""
+    where, config = record["environment"], record.get("config")
+    kind = "bfloat16" if where["bf16"] else "float32"
+    return f"{where['device']} {kind}" + (f", {config['steps']} x {config['batch']} pairs" if config else "")
 
 
 def _tests(values: dict[str, np.ndarray], baseline: np.ndarray | None) -> dict[str, dict]:

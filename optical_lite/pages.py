@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from . import claims, comparison, literature, tables
+from . import claims, comparison, evidence, literature, tables
 from .comparison import SMALL, Cell
 from .settings import ROOT
 
@@ -176,6 +176,7 @@ def generated() -> dict[str, str]:
     found = {f"data/expected/{name}.md": page(name) for name in comparison.names()}
     found["data/expected/published.md"] = published_page()
     found["data/expected/claims.md"] = claims.page()
+    found["data/expected/evidence.md"] = evidence.page()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in re.findall(r"<!-- table:(\w+) -->", readme):
         readme = tables.replace_block(readme, name, wide(name), "README.md")

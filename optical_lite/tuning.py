@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from .corpora import Bitext
+from .corpora import Bitext, Collection
 from .encoder import Encoder, model_record
 from .losses import TEMPERATURE, mean_maxsim
 from .settings import InputError, bf16_is_faster, environment, seed_everything, write_json
@@ -151,3 +151,20 @@ def tune(encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *
     tuned.requires_grad_(False).save(out)
     write_json(out / "tune.json", {**record, "result": model_record(tuned), "environment": environment(), "log": log})
     return tuned
+
+
+def report(before: Encoder, after: Encoder, data: Collection) -> dict:
+    """Both encoders on English questions: metrics, and a paired test of MRR@10.
+
+    Parameters
+    ----------
+    data : questions in English, such as :func:`optical_lite.english.teacher_dev`
+    """
+    from . import metrics, retrieval
+
+    found, ranks = {"collection": data.name, "queries": len(data.queries), "passages": len(data.passages)}, []
+    for name, encoder in (("before", before), ("after", after)):
+        run = retrieval.search(retrieval.PassageIndex.cached(encoder, data.passages), encoder, data.queries)
+        found[name] = {"model": model_record(encoder)["sha256"], "metrics": metrics.summary(run, data.qrels)}
+        ranks.append(metrics.per_query(run, data.qrels)["mrr@10"])
+    return {**found, "test": asdict(metrics.compare(ranks[1], ranks[0]))}

@@ -1,6 +1,7 @@
 """Tuning a teacher for MaxSim: the loss by hand, what trains, and a folder that is loaded and not made twice."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from optical_lite import pocket
 from optical_lite.corpora import Bitext
 from optical_lite.losses import TEMPERATURE
 from optical_lite.settings import InputError
-from optical_lite.tuning import TuneConfig, loss_of, neighbours, tune
+from optical_lite.tuning import TuneConfig, loss_of, neighbours, report, tune
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,15 @@ def test_a_projection_trains_alone_and_is_saved(teacher, pairs, tmp_path):
     assert tuned.encode(["a lake"]).vectors.shape[-1] == 16
     again = tune(teacher, pairs, config, tmp_path / "tuned", progress=False)
     assert torch.equal(again.projection.weight, tuned.projection.weight)
+
+
+def test_report_sets_both_encoders_side_by_side(teacher, pairs, tmp_path):
+    data = pocket.collection("sw", "dev")
+    english = replace(data, queries=data.translations)
+    found = report(teacher, tune(teacher, pairs, TuneConfig(steps=1, batch=8), tmp_path, progress=False), english)
+    assert found["before"]["model"] != found["after"]["model"]
+    gap = found["after"]["metrics"]["mrr@10"] - found["before"]["metrics"]["mrr@10"]
+    assert found["test"]["difference"] == pytest.approx(gap)
 
 
 def test_bad_settings_are_named():

@@ -1,0 +1,134 @@
+"""Evidence: the grid's records read as answers. What closes the gap, by how much, and how sure are we?
+
+Everything here reads records and ``data/expected/ours.yaml``; :mod:`optical_lite.grid` makes them. Notebook 07.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from . import comparison, grid, metrics, tables
+from .settings import InputError
+from .systems import GROUPS, SYSTEMS
+
+CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
+HEADER = ("system", "MRR@10 ± sd (n)", "95 % interval", "gap closed", "against lexicon", "against OPTICAL", "CPU s",
+          "made on")  # fmt: skip
+INTRODUCTION = (
+    "Every system on every collection that has been run, MRR@10. *Interval*: bootstrap over questions. *Gap closed*: "
+    "(system − raw question) / (human translation − raw question), both with the untuned English encoder. *Against*: "
+    "difference, and p of a paired permutation test over questions after Holm's correction for all systems of that "
+    "table. *CPU s*: making the student, training included, and the teacher's vectors where they were not stored yet. "
+    "Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` adds what is missing."
+)
+
+
+def places() -> list[str]:
+    """Collections with records, ``COLLECTION_LANG``."""
+    return list(dict.fromkeys(key.split("/")[0] for key in comparison.expected("ours")["cells"]))
+
+
+def _cells(place: str) -> dict[str, dict]:
+    found = comparison.expected("ours")["cells"]
+    rows = {key.split("/")[1]: cell for key, cell in found.items() if key.split("/")[0] == place}
+    if not rows:
+        raise InputError(f"evidence: got {place!r}, expected one of {', '.join(places())}; to add it: tables --run")
+    return rows
+
+
+def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
+    """One row a system: mean, standard deviation, number of seeds, interval, gap closed, tests, cost.
+
+    Parameters
+    ----------
+    place : ``COLLECTION_LANG``, such as ``afriqa_sw``
+    names : systems or groups of :mod:`optical_lite.systems`; all that have records by default
+    """
+    rows, wanted = _cells(place), names and {s for name in names for s in GROUPS.get(name, [name])}
+    found = []
+    for name in SYSTEMS:
+        if name not in rows or (wanted and name not in wanted):
+            continue
+        cell, value = rows[name], rows[name]["metrics"]["mrr@10"]
+        line = {"system": name, "title": SYSTEMS[name].title, **{k: value[k] for k in ("mean", "sd", "n")}}
+        line |= {"low": value["interval"][0], "high": value["interval"][1], "gap_closed": cell.get("gap_closed")}
+        for baseline in grid.BASELINES:
+            test = cell.get("tests", {}).get("mrr@10", {}).get(baseline, {})
+            line |= {f"vs_{baseline}": test.get("difference"), f"p_{baseline}": test.get("p_holm")}
+        found.append(line | {"cpu_seconds": cell["cpu_seconds"], "made": "; ".join(cell["made"])})
+    return pd.DataFrame(found).set_index("system")
+
+
+def two_by_two(place: str, folder: Path | None = None) -> dict[str, metrics.Comparison]:
+    """Transport yes/no by contrastive yes/no: both effects alone, together, and their interaction.
+
+    Every value is a mean over seeds a question, so the interval and the permutation test are over questions. The
+    interaction is what both together add beyond the sum of what each adds alone.
+
+    Returns
+    -------
+    dict
+        ``transport``, ``contrast``, ``both``: against the untrained student; ``interaction``
+    """
+    folder = (folder or grid.RECORDS) / place
+    values = {corner: grid.by_question(folder, name) for corner, name in CORNERS.items()}
+    if missing := [CORNERS[corner] for corner, row in values.items() if row is None]:
+        raise InputError(f"{place}: got no record of {', '.join(missing)}, expected all four; run: tables --run")
+    none, transport, contrast, both = (values[c] for c in CORNERS)
+    return {
+        "transport": _compare(transport, none),
+        "contrast": _compare(contrast, none),
+        "both": _compare(both, none),
+        "interaction": _compare(both + none, transport + contrast),
+    }
+
+
+def _compare(ours: np.ndarray, baseline: np.ndarray) -> metrics.Comparison:
+    as_map = lambda row: {f"{i:06d}": float(x) for i, x in enumerate(row)}  # noqa: E731
+    return metrics.compare(as_map(ours), as_map(baseline))
+
+
+def curve(place: str, names: Iterable[str]) -> pd.DataFrame:
+    """MRR@10 against the number of sentence pairs, of systems that were run with ``NAME_500``, ``NAME_1000``, ...
+
+    Returns
+    -------
+    DataFrame with columns ``system``, ``pairs``, ``mean``, ``sd``, ``n``
+    """
+    rows, found = _cells(place), []
+    for name, cell in rows.items():
+        base, _, pairs = name.rpartition("_")
+        if base in names and pairs.isdigit():
+            value = cell["metrics"]["mrr@10"]
+            found.append({"system": base, "pairs": int(pairs), **{k: value[k] for k in ("mean", "sd", "n")}})
+    return pd.DataFrame(found, columns=["system", "pairs", "mean", "sd", "n"]).sort_values(["system", "pairs"])
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _row(line: pd.Series) -> tuple[str, ...]:
+    number = lambda x, form: "" if x is None or pd.isna(x) else format(x, form).replace("-", "−")  # noqa: E731
+    spread = "" if pd.isna(line["sd"]) else f" ± {line['sd']:.3f}"
+    against = [
+        "" if pd.isna(line[f"vs_{b}"]) else f"{number(line[f'vs_{b}'], '+.3f')}, {_p(line[f'p_{b}'])}"
+        for b in grid.BASELINES
+    ]
+    return (line["title"], f"{line['mean']:.3f}{spread} ({line['n']})", f"{line['low']:.3f} to {line['high']:.3f}",
+            number(line["gap_closed"], ".2f"), *against, f"{line['cpu_seconds']:.0f}", line["made"])  # fmt: skip
+
+
+def page() -> str:
+    """``data/expected/evidence.md``: every collection's systems with intervals, tests and cost."""
+    from .pages import MADE
+
+    parts = ["# The evidence", MADE, INTRODUCTION]
+    for place in places():
+        rows = [_row(line) for _, line in frame(place).iterrows()]
+        parts += [f"## {place}", tables.markdown(HEADER, rows)]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,96 @@
+"""Plots of evidence: systems with intervals, the two by two, curves over the amount of bitext."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from .metrics import Comparison
+from .plots import BLUE, OCHRE
+
+STYLES = (
+    ("o", "-"),
+    ("s", "--"),
+    ("^", ":"),
+    ("D", "-."),
+    ("v", "-"),
+    ("x", "--"),
+)  # shape and dashes tell what colour does
+
+
+def forest(frame: pd.DataFrame, *, title: str = "", ends: tuple[str, str] = ("zero_shot", "ceiling"),
+           ax: Axes | None = None) -> Axes:  # fmt: skip
+    """One line a system: mean MRR@10 and its 95 % interval over questions; the two ends of the gap as vertical lines.
+
+    Parameters
+    ----------
+    frame : of :func:`optical_lite.evidence.frame`
+    ends : rows that become vertical lines
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 0.27 * len(frame) + 1.0), layout="constrained")
+    rows = frame.drop(index=[name for name in ends if name in frame.index])
+    place = np.arange(len(rows))
+    trained = rows["sd"].notna().to_numpy()
+    ax.hlines(place, rows["low"], rows["high"], color="0.6", lw=2)
+    for chosen, colour, marker, name in (
+        (trained, BLUE, "o", "trained, mean of seeds"),
+        (~trained, OCHRE, "s", "one run"),
+    ):
+        ax.plot(rows["mean"][chosen], place[chosen], marker, color=colour, label=name, zorder=3)
+    for name, dashes in zip(ends, (":", "--"), strict=True):
+        if name in frame.index:
+            ax.axvline(frame["mean"][name], color="0.3", ls=dashes, lw=1, label=frame["title"][name])
+    ax.set_yticks(place, rows["title"])
+    ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="MRR@10, 95 % interval over questions", title=title)
+    ax.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.4, -0.16 - 1.2 / (len(rows) + 3)),
+              ncols=2)  # fmt: skip
+    return ax
+
+
+def effects(found: Mapping[str, Mapping[str, Comparison]], *, ax: Axes | None = None) -> Axes:
+    """Effects of the two by two with their intervals, one group of marks a collection.
+
+    Parameters
+    ----------
+    found : {place: what :func:`optical_lite.evidence.two_by_two` returns}
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 0.62 * len(found) + 1.2), layout="constrained")
+    names = list(next(iter(found.values())))
+    colours = dict(zip(names, (BLUE, OCHRE, "0.2", "0.55"), strict=False))
+    for k, name in enumerate(names):
+        place = np.arange(len(found)) + (k - (len(names) - 1) / 2) * 0.18
+        each = [effect[name] for effect in found.values()]
+        ax.hlines(place, [e.low for e in each], [e.high for e in each], color=colours[name], lw=1.5)
+        ax.plot([e.difference for e in each], place, STYLES[k][0], color=colours[name], label=name)
+    ax.axvline(0, color="0.3", lw=0.8)
+    ax.set_yticks(range(len(found)), list(found))
+    ax.set(ylim=(len(found) - 0.5, -0.5), xlabel="change of MRR@10 from the untrained student, 95 % interval")
+    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, x: str = "pairs", xlabel: str = "sentence pairs",
+           ax: Axes | None = None) -> Axes:  # fmt: skip
+    """MRR@10 of several systems against a quantity on a logarithmic axis; bars are standard deviations over seeds.
+
+    Parameters
+    ----------
+    frame : columns ``system``, ``x``, ``mean``, ``sd``, as :func:`optical_lite.evidence.curve` returns
+    titles : of the systems, in the order to draw them
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+    shades = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(titles)))
+    for (name, title), (marker, dashes), shade in zip(titles.items(), STYLES, shades, strict=False):
+        own = frame[frame["system"] == name]
+        ax.errorbar(own[x], own["mean"], yerr=own["sd"].fillna(0), marker=marker, ls=dashes, color=shade, label=title,
+                    capsize=2)  # fmt: skip
+    ax.set(xscale="log", xlabel=xlabel, ylabel="MRR@10")
+    ax.legend(frameon=False, fontsize="small")
+    return ax

@@ -1,0 +1,85 @@
+"""Reading the records as answers: the two by two, tables, curves and their figures, on records made up here."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from optical_lite import comparison, evidence, grid, plots, plots_evidence
+from optical_lite.settings import InputError
+
+LEVELS = {"zero_shot": 0.1, "lexicon": 0.4, "extended": 0.5, "optical": 0.6, "late": 0.55, "optical_late": 0.7,
+          "ceiling": 0.9, "optical_500": 0.45, "optical_3000": 0.55}  # fmt: skip
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    """Records of 60 questions whose means are known."""
+    monkeypatch.setattr(comparison, "EXPECTED", tmp_path)
+    monkeypatch.setattr(grid, "RECORDS", tmp_path / "clir")
+    draw = np.random.default_rng(0)
+    noise = draw.normal(0, 0.02, 60)
+    for name, level in LEVELS.items():
+        for seed in grid.SYSTEMS[name].seeds:
+            values = level + noise - noise.mean() + 0.01 * (seed - 1)
+            record = {
+                "metrics": {"mrr@10": float(values.mean())}, "cpu_seconds": 3.0,
+                "mrr@10 by question": " ".join(map(str, values)), "environment": {"device": "cpu", "bf16": False},
+                **({"config": {"steps": 300, "batch": 32}} if grid.SYSTEMS[name].train else {}),
+            }  # fmt: skip
+            path = tmp_path / "clir" / "toy_sw" / f"{name}_{seed}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(record), encoding="utf-8")
+    grid.summarise(tmp_path / "clir")
+    return tmp_path
+
+
+def test_frame_has_gap_tests_cost_and_budget(records):
+    frame = evidence.frame("toy_sw")
+    assert list(frame.index[:2]) == ["zero_shot", "lexicon"]  # the order of systems.py
+    row = frame.loc["optical"]
+    assert row["n"] == 3
+    assert row["gap_closed"] == pytest.approx((0.6 - 0.1) / (0.9 - 0.1), abs=0.02)  # seeds are centred on the level
+    assert row["vs_lexicon"] == pytest.approx(0.2, abs=0.02)
+    assert row["p_lexicon"] < 0.01
+    assert row["made"] == "cpu float32, 300 x 32 pairs"
+    assert list(evidence.frame("toy_sw", ["lexicon", "optical"]).index) == ["lexicon", "optical"]
+
+
+def test_two_by_two_takes_the_interaction_apart(records):
+    found = evidence.two_by_two("toy_sw")
+    assert found["transport"].difference == pytest.approx(0.1, abs=0.015)
+    assert found["contrast"].difference == pytest.approx(0.05, abs=0.015)
+    assert found["both"].difference == pytest.approx(0.2, abs=0.015)
+    assert found["interaction"].difference == pytest.approx(0.7 + 0.5 - 0.6 - 0.55, abs=0.015)
+    (records / "clir" / "toy_sw" / "late_0.json").unlink()
+    assert evidence.two_by_two("toy_sw")["contrast"].difference > 0.04  # the other seeds serve
+    for seed in (1, 2):
+        (records / "clir" / "toy_sw" / f"late_{seed}.json").unlink()
+    with pytest.raises(InputError, match="got no record of late"):
+        evidence.two_by_two("toy_sw")
+
+
+def test_page_and_curve(records):
+    page = evidence.page()
+    assert "## toy_sw" in page
+    assert "| OPTICAL: transport (Sinkhorn) | 0.600 ± 0.010 (3) |" in page
+    curve = evidence.curve("toy_sw", ["optical"])
+    assert curve["pairs"].tolist() == [500, 3000]
+    with pytest.raises(InputError, match="got 'toy_so'"):
+        evidence.frame("toy_so")
+
+
+def test_figures_show_every_system_and_are_repeatable(records, tmp_path):
+    frame = evidence.frame("toy_sw")
+    ax = plots_evidence.forest(frame, title="toy")
+    assert len(ax.get_yticks()) == len(frame) - 2
+    first = [path.read_bytes() for path in plots.save_figure(ax, "one", tmp_path)]
+    again = plots.save_figure(plots_evidence.forest(frame, title="toy"), "two", tmp_path)
+    assert first == [path.read_bytes() for path in again]
+    ax = plots_evidence.effects({"toy_sw": evidence.two_by_two("toy_sw")})
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["transport", "contrast", "both", "interaction"]
+    ax = plots_evidence.curves(evidence.curve("toy_sw", ["optical"]), {"optical": "OPTICAL"})
+    assert ax.get_xscale() == "log"
+    plt.close("all")
