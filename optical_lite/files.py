@@ -7,7 +7,10 @@ way, and whatever is wrong is named with its file and line.
 from __future__ import annotations
 
 import gzip
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from .corpora import Collection
@@ -17,14 +20,15 @@ Qrels = dict[str, dict[str, int]]
 
 
 def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
-    """Lines of a text file without their ends, unpacked where the name ends in ``.gz``; a byte order mark is dropped."""
-    path, number = Path(path), 0
+    """Lines of a text file without their ends; a name that ends in ``.gz`` is unpacked, a byte order mark dropped."""
+    path, done = Path(path), 0
     try:
         with (gzip.open if path.suffix == ".gz" else open)(
             path, "rt", encoding="utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, newline="\n"
         ) as file:
-            for number, line in enumerate(file, 1):
+            for line in file:
                 yield line.rstrip("\r\n")
+                done += 1
     except LookupError:
         raise InputError(f"{path}: got encoding {encoding!r}, expected a name such as utf-8 or iso-8859-1") from None
     except FileNotFoundError:
@@ -33,7 +37,7 @@ def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
         raise InputError(f"{path}: got a folder, expected a text file") from None
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path}, after line {number}: got byte 0x{error.object[error.start]:02x}, expected {encoding}; "
+            f"{path}, after line {done}: got byte 0x{error.object[error.start]:02x}, expected {encoding}; "
             "name the file's encoding, for instance --encoding iso-8859-1"
         ) from None
     except (gzip.BadGzipFile, EOFError):
@@ -100,6 +104,21 @@ def find(folder: str | Path, *patterns: str) -> Path:
         if found:
             return found[0]
     raise InputError(f"{folder}: got no file {' or '.join(patterns)}, expected one; check the folder and the language")
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A folder to write into, which gets its name when the block ends well and is gone when it does not."""
+    path = Path(path)
+    if path.exists():
+        raise InputError(f"{path}: got a path that exists, expected a new folder; choose another --out or delete it")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.mkdir(parents=True)
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def collect(

@@ -1,7 +1,7 @@
 """MS MARCO and mMARCO: passages, queries, judgements, and triples to train a retriever with.
 
-MS MARCO's folder has ``collection.tsv``, ``queries.SPLIT.tsv`` and ``qrels.SPLIT.tsv``. mMARCO has its texts in many
-languages, ``collections/LANGUAGE_collection.tsv`` and ``queries/SPLIT/LANGUAGE_queries.SPLIT.tsv``, under MS MARCO's ids.
+MS MARCO's folder has ``collection.tsv``, ``queries.SPLIT.tsv`` and ``qrels.SPLIT.tsv``. mMARCO has the same texts in
+many languages, ids and all: ``collections/LANGUAGE_collection.tsv``, ``queries/SPLIT/LANGUAGE_queries.SPLIT.tsv``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def read(path: str | Path, lang: str = "en", split: str = "dev", *, lenient: boo
 def read_mmarco(path: str | Path, lang: str, split: str = "dev", *, lenient: bool = False) -> Collection:
     """Read an mMARCO folder: queries of a language, English passages, MS MARCO's judgements (``qrels.SPLIT.tsv``).
 
-    ``translations`` are the English queries where the folder has them: MS MARCO's own, from which mMARCO was translated.
+    ``translations`` are the English queries where the folder has them; mMARCO was translated from those.
     """
     folder, code = Path(path), THREE_LETTERS.get(lang, lang)
     if code not in MMARCO:

@@ -46,8 +46,8 @@ def _elements(text: str, names: tuple[str, ...]) -> list[str]:
 def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
     """Documents of a file, or of all files of a folder: headline and text by id.
 
-    The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: the Los Angeles Times of CLEF has both, and its judgements
-    name the first. CLEF's files are in ISO-8859-1.
+    The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both, and judgements name
+    the first. CLEF's files are in ISO-8859-1.
     """
     place = Path(path)
     if not place.exists():

@@ -64,7 +64,7 @@ def read_clirmatrix(path: str | Path, lang: str, split: str = "test1", *, lenien
 def read_ir_datasets(path: str, lang: str, *, lenient: bool = False) -> Collection:
     """Read a collection of the package ir_datasets by its name, such as ``wikiclir/sw``; it downloads what it lacks.
 
-    ``clirmatrix/en/bi139-base/sw/test1`` has Swahili questions and English documents. ``lang`` is that of the questions.
+    ``clirmatrix/en/bi139-base/sw/test1`` has Swahili questions and English documents; ``lang`` is the questions'.
     """
     try:
         import ir_datasets
@@ -83,8 +83,8 @@ def read_ir_datasets(path: str, lang: str, *, lenient: bool = False) -> Collecti
             f"ir_datasets: got {path!r} without {' and '.join(parts)}, expected a judged one; choose a split"
         )
 
-    def text(record) -> str:
-        return " ".join(value for value in record[1:] if isinstance(value, str)).strip()
+    def text(record) -> str:  # WikiCLIR asks the first sentence, from which the title's words were taken out
+        return getattr(record, "first_sent", None) or record.default_text()
 
     passages = unique(path, ((record.doc_id, text(record)) for record in data.docs_iter()))
     queries = unique(path, ((record.query_id, text(record)) for record in data.queries_iter()))
