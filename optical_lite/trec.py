@@ -117,9 +117,10 @@ def _tagged(path: str | Path, inside: str) -> dict[str, str]:
 def _translated(text: str) -> Iterator[dict[str, str]]:
     """Topics of the CIIR's text files; a description may go on over lines, each with its label."""
     for block in re.split(r"^.*query_id:", text, flags=re.MULTILINE)[1:]:
-        name, title, *rest = [line.strip() for line in block.split("\n") if line.strip()] + [""] * 2
-        desc = (line.rpartition("description:")[2].strip() for line in rest)
-        yield {"id": name.strip(), "title": title.rpartition("title:")[2].strip(), "desc": " ".join(desc).strip()}
+        name, *more = (line.strip() for line in block.split("\n"))
+        title, *rest = [line for line in more if line] or [""]
+        desc = " ".join(line.rpartition("description:")[2].strip() for line in rest)
+        yield {"id": name, "title": title.rpartition("title:")[2].strip(), "desc": desc}
 
 
 def read_qrels(path: str | Path) -> Qrels:
