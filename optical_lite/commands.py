@@ -186,15 +186,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     if isinstance(data, xglue.Task):
         found, count = _xglue(args, data, student, english), len(xglue.groups(data))
     elif isinstance(data, xor.Questions):
-        if args.run:
-            texts = {name: f"{data.titles[name]} {text}".strip() for name, text in data.passages.items()}
-            built = retrieval.PassageIndex.cached(english, texts, not args.quiet)
-            run = retrieval.search(built, student, data.questions)
-            ranked = {q: [data.passages[p] for p, _ in ranking] for q, ranking in run.items()}
-        else:
-            ranked = xor.read_predictions(args.predictions)
-        found, count = xor.recall(ranked, data.langs, data.answers), len(data.questions)
-        found = {key: values["mean"] for key, values in found.items()}
+        found, count = _xor(args, data, student, english), len(data.questions)
     elif args.run:
         built = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
         found = metrics.summary(retrieval.search(built, student, data.queries), data.qrels)
@@ -207,6 +199,20 @@ def evaluate(args: argparse.Namespace) -> dict:
         + ", ".join(f"{key} {value:.3f}" for key, value in found.items())
     )
     return {"metrics": found, "queries": count, "run": str(args.run or args.predictions), "collection": name}
+
+
+def _xor(args: argparse.Namespace, data, student, english) -> dict[str, float]:
+    """R@2kt and R@5kt of a student or of a file of predictions: of each language, and their mean."""
+    from . import retrieval, xor
+
+    if args.predictions:
+        ranked = xor.read_predictions(args.predictions)
+    else:
+        texts = {name: f"{data.titles[name]} {text}".strip() for name, text in data.passages.items()}
+        run = retrieval.search(retrieval.PassageIndex.cached(english, texts, not args.quiet), student, data.questions)
+        ranked = {query: [data.passages[passage] for passage, _ in ranking] for query, ranking in run.items()}
+    found = xor.recall(ranked, data.langs, data.answers)
+    return {f"{key} {lang}": value for key, values in found.items() for lang, value in values.items()}
 
 
 def _xglue(args: argparse.Namespace, task, student, english) -> dict[str, float]:
