@@ -18,6 +18,7 @@ EPILOG = """examples:
   python -m optical_lite train --bitext pairs.tsv --lang sw --out runs/mine
   python -m optical_lite align "Maji safi ni muhimu." "Clean water is important." --lang sw
   python -m optical_lite evaluate --run runs/mine --collection my_beir_folder
+  python -m optical_lite search --system bm25 --collection pocket --lang sw --out bm25.run
   python -m optical_lite tables --check
 """
 

@@ -201,7 +201,7 @@ def bonferroni(p: dict[str, float]) -> dict[str, float]:
 def t_test(ours: Mapping[str, float], baseline: Mapping[str, float]) -> float:
     """Two-sided p value of the paired t-test; 1 where the systems do not differ on any query.
 
-    >>> round(t_test({"a": 1.0, "b": 0.5, "c": 0.9}, {"a": 0.5, "b": 0.2, "c": 0.5}), 3)
+    >>> round(t_test({"a": 1.0, "b": 0.5, "c": 0.9}, {"a": 0.5, "b": 0.2, "c": 0.5}), 4)
     0.0202
     """
     from scipy.stats import ttest_rel
