@@ -4,6 +4,7 @@
 
     ol.banner()                               # settings and versions
     ol.pocket, ol.published, ol.testsets      # data
+    ol.formats, ol.trec, ol.xglue, ol.xor     # published formats and their scores
     ol.cost, ol.transport, ol.losses          # the method
     ol.encoder, ol.lexicon, ol.vocabulary     # models
     ol.distill, ol.runs                       # training
@@ -24,7 +25,7 @@ MODULES = (
     "retrieval", "pruned", "metrics", "plots", "demo", "check", "literature", "tables", "comparison", "claims",
     "pages", "reproduce", "tuning", "systems", "grid", "subwords", "linking", "alignment", "gold", "aligners",
     "align_files", "alignment_study", "fonts", "drawing", "pictures", "plots_alignment", "explorer", "reasons",
-    "widgets", "page", "errors",
+    "widgets", "page", "errors", "files", "trec", "msmarco", "wikiclir", "xglue", "xor", "formats", "commands",
 )  # fmt: skip
 SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

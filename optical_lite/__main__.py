@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from .commands import check, convert, evaluate, index, search, significance
 from .config import DistillConfig
 from .settings import InputError, write_json
 
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 EPILOG = """examples:
   python -m optical_lite check
   python -m optical_lite demo --lang so
@@ -17,70 +18,9 @@ EPILOG = """examples:
   python -m optical_lite train --bitext pairs.tsv --lang sw --out runs/mine
   python -m optical_lite align "Maji safi ni muhimu." "Clean water is important." --lang sw
   python -m optical_lite evaluate --run runs/mine --collection my_beir_folder
+  python -m optical_lite search --system bm25 --collection pocket --lang sw --out bm25.run
   python -m optical_lite tables --check
 """
-
-
-def check(args: argparse.Namespace) -> dict:
-    """Look at the installation; the fix is printed beside each failure."""
-    from . import pocket, settings, sources
-    from .encoder import DEFAULT_SHA256, default_model_folder
-
-    rows: list[tuple[str, bool, str]] = []
-
-    def row(name: str, test) -> None:
-        try:
-            rows.append((name, True, str(test())))
-        except Exception as error:  # a check reports whatever goes wrong
-            rows.append((name, False, str(error) or type(error).__name__))
-
-    def packages() -> str:
-        found = settings.versions()
-        missing = [name for name, version in found.items() if version == "missing"]
-        if missing:
-            raise InputError(
-                f"got no {', '.join(missing)}, expected every package; run: pip install -r requirements-lock.txt"
-            )
-        return ", ".join(f"{name} {version}" for name, version in found.items())
-
-    def python() -> str:
-        if not (3, 11) <= sys.version_info[:2] < (3, 14):
-            raise InputError(
-                f"got Python {sys.version.split()[0]}, expected 3.11 to 3.13; recreate .venv with python3.11"
-            )
-        return sys.version.split()[0]
-
-    def bundled() -> str:
-        problems = pocket.validate()
-        if problems:
-            raise InputError(
-                f"got {len(problems)} problems, first: {problems[0]}; restore data/ with: git checkout data"
-            )
-        return f"{len(pocket.bitext('sw'))} sentences, {len(pocket.passages())} passages, no problem found"
-
-    def real() -> str:
-        places = [settings.get().mirror, settings.get().cache]
-        have = sum(any(p and (p / s.local).exists() for p in places) for s in sources.registry().values())
-        return f"{have} of {len(sources.registry())} files here (for the rest: python -m optical_lite fetch NAME)"
-
-    def device() -> str:
-        speed = "faster" if settings.bf16_is_faster() else "not faster"
-        return f"{settings.device()}, {settings.get().threads} threads, bf16 {speed} than float32"
-
-    row("python", python)
-    row("packages", packages)
-    row(
-        "device",
-        device,
-    )
-    row("model", lambda: f"{default_model_folder().parent.name}, sha256 {DEFAULT_SHA256[:12]}... as expected")
-    row("pocket data", bundled)
-    row("real data", real)
-    for name, good, text in rows:
-        print(f"{'ok  ' if good else 'FAIL'} {name:<12} {text}")
-    if not all(good for _, good, _ in rows):
-        args.exit = 1
-    return {name: {"ok": good, "detail": text} for name, good, text in rows}
 
 
 def demo(args: argparse.Namespace) -> dict:
@@ -131,34 +71,6 @@ def train(args: argparse.Namespace) -> dict:
         f"loss {found['loss_first']:.4f} -> {found['loss_last']:.4f}"
     )
     return {"run": str(run), **found}
-
-
-def evaluate(args: argparse.Namespace) -> dict:
-    """Evaluate a run's student on a collection."""
-    import json
-
-    from . import metrics, pocket, retrieval, testsets
-    from .corpora import read_beir
-    from .encoder import Encoder
-    from .runs import load_student
-
-    student = load_student(args.run)
-    config = json.loads((Path(args.run) / "config.json").read_text(encoding="utf-8"))
-    lang = args.lang or config["bitext"]["lang"]
-    if args.collection == "pocket":
-        data = pocket.collection(lang, args.split)
-    elif Path(args.collection).is_dir():
-        data = read_beir(args.collection, lang)
-    else:
-        data = testsets.load(args.collection, lang, args.split)
-    english = Encoder.load(config["teacher"]["name"])
-    index = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
-    found = metrics.summary(retrieval.search(index, student, data.queries), data.qrels)
-    print(
-        f"{args.run} on {data.name} ({lang}, {len(data.queries)} questions): "
-        + ", ".join(f"{k} {v:.3f}" for k, v in found.items())
-    )
-    return {"metrics": found, "queries": len(data.queries), "run": str(args.run), "collection": data.name}
 
 
 def tables(args: argparse.Namespace) -> dict:
@@ -212,6 +124,21 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(function=function, exit=0)
         return sub
 
+    def reading(sub: argparse.ArgumentParser) -> None:
+        """What to read; the options of a format that lacks them are refused."""
+        sub.add_argument(
+            "--collection", metavar="PATH", help="pocket, afriqa, belebele, ...; a BEIR folder; see --format"
+        )
+        sub.add_argument("--format", metavar="KIND", help="trec, msmarco, mmarco, wikiclir, clirmatrix, ir_datasets, "
+                         "xor, wpr, qadsm, qam or beir: the form of --collection")  # fmt: skip
+        sub.add_argument("--lang", help="question language (default: the run's, where there is one)")
+        sub.add_argument("--split", help="test, dev, ...: as the collection has them")
+        sub.add_argument("--lenient", action="store_true", help="leave out judgements of what is not there")
+        for name in ("documents", "topics", "qrels"):
+            sub.add_argument(f"--{name}", metavar="PATH", help="trec: if not in the folder")
+        sub.add_argument("--fields", help="trec: what of a topic is the question (title+desc)")
+        sub.add_argument("--encoding", help="trec: of documents and topics (utf-8)")
+
     add(check, "check")
     sub = add(demo, "demo --lang so")
     sub.add_argument("--collection", default="pocket", help="pocket (default) or afriqa")
@@ -226,7 +153,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--recipe", default="default", help="published bitext: default, plus, or parts joined by +")
     sub.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="collections whose questions to drop")
     sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
-    sub.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2", help="teacher: folder or hub name")
+    sub.add_argument("--model", default=MODEL, help="teacher: folder or hub name")
     sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, mean or random")
     for name, meaning in (
         ("loss", "transport, greedy, match, sentence, contrast, late, score, or a weighted sum"),
@@ -243,12 +170,41 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument(f"--{name}", type=type(value), default=value, help=f"{meaning} (default {value})")
     sub.add_argument("--size", type=int, default=20_000, help="largest number of pieces learned from the source side")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
-    sub = add(evaluate, "evaluate --run runs/mine --collection pocket")
-    sub.add_argument("--run", required=True, metavar="DIR", help="a run made by train or demo")
-    sub.add_argument("--collection", required=True, help="pocket, afriqa, belebele, ..., or a BEIR folder")
-    sub.add_argument("--lang", help="question language (default: the run's)")
-    sub.add_argument("--split", default="test", help="test (default) or dev")
+    sub = add(convert, "convert --collection pocket --lang sw --to trec --out pocket_trec")
+    reading(sub)
+    sub.add_argument("--to", required=True, choices=("trec", "beir"), help="form to write")
+    sub.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    sub = add(index, "index --format trec --collection pocket_trec --lang sw --out pocket_index")
+    reading(sub)
+    sub.add_argument("--model", default=MODEL, help="encoder of the passages: folder or hub name")
+    sub.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(
+        search, "search --system runs/mine --format trec --collection pocket_trec --index pocket_index --out a.run"
+    )
+    reading(sub)
+    sub.add_argument("--system", required=True, help="a run's folder, encoder (the plain English one) or bm25")
+    sub.add_argument("--index", metavar="DIR", help="made by index; else the cache folder's, built when missing")
+    sub.add_argument("--both", action="store_true", help="the student reads the passages, too")
+    sub.add_argument("--k", type=int, default=100, help="passages a question (100)")
+    sub.add_argument("--out", required=True, metavar="RUN", help="run file to write")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(evaluate, "evaluate --run runs/mine --collection pocket")
+    reading(sub)
+    sub.add_argument("--run", metavar="DIR", help="a run made by train or demo")
+    sub.add_argument("--both", action="store_true", help="the student reads the passages, too")
+    sub.add_argument("--trec-run", metavar="RUN", help="instead: a run file, with --qrels")
+    sub.add_argument("--predictions", metavar="FILE", help="instead: predictions for wpr, qadsm, qam or xor")
+    sub.add_argument("--tune", metavar="FILE", help="pairs that set the threshold of qadsm and qam (the .dev beside)")
+    sub.add_argument("--ties", default="expected", help="of a run file: expected, or trec for trec_eval's order")
+    sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(significance, "significance bm25.run student.run --qrels pocket_trec/qrels.txt")
+    sub.add_argument("trec_run", nargs="+", metavar="RUN", help="run files, the baseline first")
+    sub.add_argument("--qrels", required=True, metavar="FILE", help="judgements")
+    sub.add_argument("--metric", default="map", help="map, p@10, ndcg@10, r@100, mrr@10, ... (map)")
+    sub.add_argument("--test", default="permutation", choices=("permutation", "t"), help="paired test (permutation)")
+    sub.add_argument("--correction", default="holm", choices=("holm", "bonferroni", "none"), help="for many (holm)")
+    sub.add_argument("--ties", default="expected", help="expected, or trec for trec_eval's order")
     sub = add(tables, "tables --table demo --check")
     sub.add_argument("--table", metavar="NAME", help="one table (default all); WORK/TABLE prints a published one")
     sub.add_argument("--list", action="store_true", help="name the tables and stop")

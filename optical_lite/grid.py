@@ -24,6 +24,7 @@ from . import comparison, english, lexicon, metrics, published, retrieval, syste
 from .corpora import Bitext, Collection, language
 from .distill import distill
 from .encoder import Encoder, model_record, teacher
+from .metrics import holm
 from .retrieval import PassageIndex
 from .runs import data_hash
 from .settings import DATA, ROOT, InputError, environment, get, write_json
@@ -202,19 +203,6 @@ def by_question(folder: Path, system: str) -> np.ndarray | None:
     paths = [path for path in sorted(folder.glob("*.json")) if path.stem.rsplit("_", 1)[0] == system]
     lines = [json.loads(path.read_text(encoding="utf-8"))["mrr@10 by question"] for path in paths]
     return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0) if lines else None
-
-
-def holm(p: dict[str, float]) -> dict[str, float]:
-    """Holm's correction for many tests.
-
-    >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
-    {'a': 0.03, 'c': 0.06, 'b': 0.06}
-    """
-    found, highest = {}, 0.0
-    for rank, name in enumerate(sorted(p, key=p.get)):
-        highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
-        found[name] = round(highest, 10)
-    return found
 
 
 def summarise(folder: Path = RECORDS) -> Path:

@@ -174,3 +174,37 @@ def compare(ours: Mapping[str, float], baseline: Mapping[str, float], draws: int
     return Comparison(
         float(gaps.mean()), float(low), float(high), float(p), int((gaps > 0).sum()), int((gaps < 0).sum())
     )
+
+
+def holm(p: dict[str, float]) -> dict[str, float]:
+    """Holm's correction for many tests.
+
+    >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    {'a': 0.03, 'c': 0.06, 'b': 0.06}
+    """
+    found, highest = {}, 0.0
+    for rank, name in enumerate(sorted(p, key=p.get)):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
+        found[name] = round(highest, 10)
+    return found
+
+
+def bonferroni(p: dict[str, float]) -> dict[str, float]:
+    """Bonferroni's correction: each p value times the number of tests.
+
+    >>> bonferroni({"a": 0.01, "b": 0.7})
+    {'a': 0.02, 'b': 1.0}
+    """
+    return {name: min(1.0, len(p) * value) for name, value in p.items()}
+
+
+def t_test(ours: Mapping[str, float], baseline: Mapping[str, float]) -> float:
+    """Two-sided p value of the paired t-test; 1 where the systems do not differ on any query.
+
+    >>> round(t_test({"a": 1.0, "b": 0.5, "c": 0.9}, {"a": 0.5, "b": 0.2, "c": 0.5}), 4)
+    0.0202
+    """
+    from scipy.stats import ttest_rel
+
+    pairs = [(ours[query], baseline[query]) for query in ours]
+    return float(ttest_rel(*zip(*pairs, strict=True)).pvalue) if any(x != y for x, y in pairs) else 1.0

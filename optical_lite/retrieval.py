@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -66,13 +67,21 @@ class PassageIndex:
         key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, sorted(passages.items())])
         place = get().cache / "index" / f"{sha256(key.encode())[:32]}.safetensors"
         if place.exists():
-            with safe_open(place, "pt") as file:
-                ids = json.loads(file.metadata()["ids"])
-                return cls(ids, file.get_tensor("vectors"), file.get_tensor("lengths"))
+            return cls.load(place)
         index = cls.build(encoder, passages, progress)
-        tensors = {"vectors": index.vectors, "lengths": index.lengths}
-        write_atomic(place, save(tensors, metadata={"ids": json.dumps(index.ids)}))
+        index.save(place)
         return index
+
+    def save(self, path: str | Path) -> Path:
+        """Write the index as one safetensors file."""
+        tensors = {"vectors": self.vectors, "lengths": self.lengths}
+        return write_atomic(path, save(tensors, metadata={"ids": json.dumps(self.ids)}))
+
+    @classmethod
+    def load(cls, path: str | Path) -> PassageIndex:
+        """Read what :meth:`save` wrote."""
+        with safe_open(path, "pt") as file:
+            return cls(json.loads(file.metadata()["ids"]), file.get_tensor("vectors"), file.get_tensor("lengths"))
 
 
 def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor) -> Tensor:

@@ -277,8 +277,7 @@ def load(name: str, lang: str, split: str = "test") -> Collection:
     if name in ("belebele", "belebele-hard"):
         return belebele(lang, split, hard=name == "belebele-hard")
     if name not in TEST_ONLY:
-        known = ", ".join(("afriqa", "belebele", "belebele-hard", *TEST_ONLY))
-        raise InputError(f"collection: got {name!r}, expected {known}, pocket or a BEIR folder; check the path")
+        raise InputError(f"collection: got {name!r}, expected {', '.join(NAMES)}; check the name")
     if split != "test":
         raise InputError(f"{name}: got split {split!r}, expected 'test': all of it is a test set")
     return TEST_ONLY[name](lang)
@@ -293,3 +292,4 @@ TEST_ONLY = {
     "tatoeba-mates": lambda lang: mates(tatoeba(lang)),
     "flores-mates": lambda lang: mates(flores(lang)),
 }
+NAMES = ("afriqa", "belebele", "belebele-hard", *TEST_ONLY)

@@ -1,0 +1,294 @@
+"""Commands: what ``python -m optical_lite`` does for check, convert, index, search, evaluate and significance.
+
+The five last make one path: a collection in any form becomes a TREC folder, its passages an index, its questions a run
+file, runs become numbers and differences between runs p values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from .settings import InputError, write_json
+
+READING = ("split", "documents", "topics", "qrels", "fields", "encoding", "lenient")  # options of formats.read
+REPORTED = ("map", "p@10", "ndcg@10", "r@100", "mrr@10")  # of a run file
+
+
+def check(args: argparse.Namespace) -> dict:
+    """Look at the installation; the fix is printed beside each failure."""
+    from . import pocket, settings, sources
+    from .encoder import DEFAULT_SHA256, default_model_folder
+
+    rows: list[tuple[str, bool, str]] = []
+
+    def row(name: str, test) -> None:
+        try:
+            rows.append((name, True, str(test())))
+        except Exception as error:  # a check reports whatever goes wrong
+            rows.append((name, False, str(error) or type(error).__name__))
+
+    def packages() -> str:
+        found = settings.versions()
+        missing = [name for name, version in found.items() if version == "missing"]
+        if missing:
+            raise InputError(
+                f"got no {', '.join(missing)}, expected every package; run: pip install -r requirements-lock.txt"
+            )
+        return ", ".join(f"{name} {version}" for name, version in found.items())
+
+    def python() -> str:
+        if not (3, 11) <= sys.version_info[:2] < (3, 14):
+            raise InputError(
+                f"got Python {sys.version.split()[0]}, expected 3.11 to 3.13; recreate .venv with python3.11"
+            )
+        return sys.version.split()[0]
+
+    def bundled() -> str:
+        problems = pocket.validate()
+        if problems:
+            raise InputError(
+                f"got {len(problems)} problems, first: {problems[0]}; restore data/ with: git checkout data"
+            )
+        return f"{len(pocket.bitext('sw'))} sentences, {len(pocket.passages())} passages, no problem found"
+
+    def real() -> str:
+        places = [settings.get().mirror, settings.get().cache]
+        have = sum(any(p and (p / s.local).exists() for p in places) for s in sources.registry().values())
+        return f"{have} of {len(sources.registry())} files here (for the rest: python -m optical_lite fetch NAME)"
+
+    def device() -> str:
+        speed = "faster" if settings.bf16_is_faster() else "not faster"
+        return f"{settings.device()}, {settings.get().threads} threads, bf16 {speed} than float32"
+
+    row("python", python)
+    row("packages", packages)
+    row(
+        "device",
+        device,
+    )
+    row("model", lambda: f"{default_model_folder().parent.name}, sha256 {DEFAULT_SHA256[:12]}... as expected")
+    row("pocket data", bundled)
+    row("real data", real)
+    for name, good, text in rows:
+        print(f"{'ok  ' if good else 'FAIL'} {name:<12} {text}")
+    if not all(good for _, good, _ in rows):
+        args.exit = 1
+    return {name: {"ok": good, "detail": text} for name, good, text in rows}
+
+
+def _read(args: argparse.Namespace, lang: str | None = None):
+    """The collection that the command line names, in the language it names or ``lang``."""
+    from . import formats
+
+    given = {name: value for name in READING if (value := getattr(args, name)) not in (None, False)}
+    return formats.read(args.format, args.collection, args.lang or lang or "xx", **given)
+
+
+def _encoders(system: str, both: bool = False) -> tuple:
+    """Encoder of questions, encoder of passages, and the language of a system: ``encoder`` or a run's folder."""
+    from .encoder import Encoder, teacher
+    from .runs import load_student
+
+    if system == "encoder":
+        return teacher(), teacher(), None
+    student = load_student(system)
+    config = json.loads((Path(system) / "config.json").read_text(encoding="utf-8"))
+    english = student if both else Encoder.load(config["teacher"]["name"]).requires_grad_(False)
+    return student, english, config["bitext"]["lang"]
+
+
+def convert(args: argparse.Namespace) -> dict:
+    """Write a collection as a TREC or BEIR folder."""
+    from . import formats
+
+    data = _read(args)
+    folder = formats.write(args.to, data, args.out)
+    found = {
+        "passages": len(data.passages),
+        "questions": len(data.queries),
+        "judgements": sum(map(len, data.qrels.values())),
+    }
+    print(f"{folder}: {', '.join(f'{count:,} {name}' for name, count in found.items())}, in {args.to} form")
+    return {"folder": str(folder), **found}
+
+
+def index(args: argparse.Namespace) -> dict:
+    """Encode the passages of a collection once, into a folder that search reads."""
+    from .encoder import Encoder, model_record
+    from .files import new_folder
+    from .retrieval import PassageIndex
+
+    data, encoder = _read(args), Encoder.load(args.model)
+    with new_folder(args.out) as folder:
+        built = PassageIndex.build(encoder, data.passages, not args.quiet)
+        built.save(folder / "index.safetensors")
+        record = {"collection": data.name, "passages": len(built.ids), "vectors": len(built.vectors)}
+        write_json(folder / "index.json", {**record, "encoder": model_record(encoder)})
+    print(f"{args.out}: {record['passages']:,} passages, {record['vectors']:,} token vectors")
+    return {"folder": args.out, **record}
+
+
+def search(args: argparse.Namespace) -> dict:
+    """Rank the passages of a collection for its questions; write a TREC run file."""
+    from . import retrieval, trec
+
+    if args.system == "bm25":
+        data = _read(args)
+        run = retrieval.bm25(data.passages, data.queries, args.k)
+    else:
+        questions, passages, lang = _encoders(args.system, args.both)
+        data = _read(args, lang)
+        if args.index:
+            found = _index(args.index, data, passages)
+        else:
+            found = retrieval.PassageIndex.cached(passages, data.passages, not args.quiet)
+        run = retrieval.search(found, questions, data.queries, args.k)
+    tag = "-".join(Path(args.system).name.split())
+    trec.write_run(args.out, run, tag)
+    print(f"{args.out}: {len(run)} questions, {sum(map(len, run.values())):,} lines, tag {tag}")
+    return {"run": args.out, "questions": len(run), "lines": sum(map(len, run.values()))}
+
+
+def _index(folder: str, data, encoder):
+    """An index of a folder, after a look whether it is of these passages and this encoder."""
+    from .encoder import model_record
+    from .retrieval import PassageIndex
+
+    place = Path(folder) / "index.json"
+    if not place.exists():
+        raise InputError(f"{folder}: got no index.json, expected a folder made by the command index; check the path")
+    record, found = json.loads(place.read_text(encoding="utf-8")), PassageIndex.load(place.with_suffix(".safetensors"))
+    if set(found.ids) != set(data.passages):
+        raise InputError(
+            f"{folder}: got an index of {record['collection']}, expected one of {data.name}; index it anew"
+        )
+    if record["encoder"]["sha256"] != model_record(encoder)["sha256"]:
+        raise InputError(
+            f"{folder}: got an index by {record['encoder']['name']}, expected one by {encoder.name}; "
+            f"index with --model {encoder.name}"
+        )
+    return found
+
+
+def evaluate(args: argparse.Namespace) -> dict:
+    """Evaluate a run's student on a collection, a TREC run file, or a file of predictions."""
+    from . import metrics, retrieval, xglue, xor
+
+    if args.trec_run:
+        return _evaluate_file(args)
+    if bool(args.run) == bool(args.predictions):
+        raise InputError("evaluate: got neither or both of --run and --predictions, expected one, or --trec-run")
+    student, english, lang = _encoders(args.run, args.both) if args.run else (None, None, None)
+    data = _read(args, lang)
+    if isinstance(data, xglue.Task):
+        found, count = _xglue(args, data, student, english), len(xglue.groups(data))
+    elif isinstance(data, xor.Questions):
+        found, count = _xor(args, data, student, english), len(data.questions)
+    elif args.run:
+        built = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
+        found = metrics.summary(retrieval.search(built, student, data.queries), data.qrels)
+        count = len(data.queries)
+    else:
+        raise InputError(f"evaluate: got predictions for {data.name}, expected --trec-run RUN --qrels QRELS for them")
+    name = getattr(data, "name", args.collection)
+    print(
+        f"{args.run or args.predictions} on {name} ({args.lang or lang}, {count} questions): "
+        + ", ".join(f"{key} {value:.3f}" for key, value in found.items())
+    )
+    return {"metrics": found, "queries": count, "run": str(args.run or args.predictions), "collection": name}
+
+
+def _xor(args: argparse.Namespace, data, student, english) -> dict[str, float]:
+    """R@2kt and R@5kt of a student or of a file of predictions: of each language, and their mean."""
+    from . import retrieval, xor
+
+    if args.predictions:
+        ranked = xor.read_predictions(args.predictions)
+    else:
+        texts = {name: f"{data.titles[name]} {text}".strip() for name, text in data.passages.items()}
+        run = retrieval.search(retrieval.PassageIndex.cached(english, texts, not args.quiet), student, data.questions)
+        ranked = {query: [data.passages[passage] for passage, _ in ranking] for query, ranking in run.items()}
+    found = xor.recall(ranked, data.langs, data.answers)
+    return {f"{key} {lang}": value for key, values in found.items() for lang, value in values.items()}
+
+
+def _xglue(args: argparse.Namespace, task, student, english) -> dict[str, float]:
+    """Score of a student or of a file of predictions; QADSM and QAM need a threshold from other pairs."""
+    from . import xglue
+
+    if args.predictions:
+        values = xglue.read_predictions(args.predictions, task.name)
+    else:
+        values = xglue.rank(task, student, english)
+        if task.name != "wpr":
+            place = Path(args.tune or Path(args.collection).with_suffix(".dev"))
+            if place.resolve() == Path(args.collection).resolve():
+                raise InputError(
+                    f"{place}: got the pairs to judge, expected others for the threshold; give --tune FILE"
+                )
+            other = xglue.read(place, task.lang, task=task.name)
+            cut = xglue.threshold(xglue.rank(other, student, english), other.labels)
+            values = [float(value > cut) for value in values]
+    return {"ndcg" if task.name == "wpr" else "accuracy": xglue.score(task, values)}
+
+
+def _judged(path: str | None) -> dict[str, dict[str, int]]:
+    """Judgements of the topics that have a relevant document; a line says how many have none."""
+    from . import trec
+
+    if not path:
+        raise InputError("evaluate: got a run without judgements, expected --qrels FILE")
+    found = trec.read_qrels(path)
+    kept = {query: grades for query, grades in found.items() if any(grade > 0 for grade in grades.values())}
+    if not kept:
+        raise InputError(
+            f"{path}: got no relevant document, expected one at least; check that the last column is the grade"
+        )
+    if len(kept) < len(found):
+        print(f"{len(found) - len(kept)} topics have no relevant document and are left out", file=sys.stderr)
+    return kept
+
+
+def _evaluate_file(args: argparse.Namespace) -> dict:
+    from . import metrics, trec
+
+    qrels, run = _judged(args.qrels), trec.read_run(args.trec_run)
+    values = metrics.per_query(run, qrels, REPORTED, ties=args.ties)
+    found = {name: metrics.mean(value) for name, value in values.items()}
+    print(f"{args.trec_run} ({len(qrels)} topics): " + ", ".join(f"{key} {value:.3f}" for key, value in found.items()))
+    return {"metrics": found, "queries": len(qrels), "run": args.trec_run, "collection": args.qrels}
+
+
+def significance(args: argparse.Namespace) -> dict:
+    """Paired tests of run files against the first of them, corrected for their number."""
+    from . import metrics, trec
+
+    if len(set(args.trec_run)) < 2 or len(set(args.trec_run)) < len(args.trec_run):
+        raise InputError(f"significance: got {', '.join(args.trec_run)}, expected two different run files or more")
+    qrels = _judged(args.qrels)
+    values = {
+        path: metrics.per_query(trec.read_run(path), qrels, [args.metric], ties=args.ties)[args.metric]
+        for path in args.trec_run
+    }
+    baseline, *others = args.trec_run
+    found = {path: metrics.compare(values[path], values[baseline]) for path in others}
+    if args.test == "t":
+        p = {path: metrics.t_test(values[path], values[baseline]) for path in others}
+    else:
+        p = {path: result.p for path, result in found.items()}
+    corrected = {"holm": metrics.holm, "bonferroni": metrics.bonferroni, "none": dict}[args.correction](p)
+    print(f"{baseline}: {args.metric} {metrics.mean(values[baseline]):.3f} on {len(qrels)} topics")
+    for path, result in found.items():
+        print(
+            f"{path}: {metrics.mean(values[path]):.3f}, {result.difference:+.3f} "
+            f"(95 % interval {result.low:+.3f} to {result.high:+.3f}), {result.wins} better, {result.losses} worse, "
+            f"{args.test} test p = {p[path]:.4f}, {args.correction} {corrected[path]:.4f}"
+        )
+    return {
+        "metric": args.metric, "test": args.test, "correction": args.correction, "baseline": baseline,
+        "topics": len(qrels), "means": {path: metrics.mean(value) for path, value in values.items()},
+        "tests": {path: {**vars(found[path]), "p": p[path], "p_corrected": corrected[path]} for path in others},
+    }  # fmt: skip

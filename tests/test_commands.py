@@ -1,0 +1,185 @@
+"""From a collection to a p value with one command a step, as the README says; and evaluate on every format."""
+
+import json
+import re
+import shlex
+
+import ir_measures
+import pytest
+
+from optical_lite import __main__, formats, metrics, pocket, retrieval, runs, trec, xglue
+from optical_lite.settings import DATA, ROOT
+
+SAMPLES = DATA / "samples"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """The README's lines, run in a folder with a student of two steps."""
+    folder = tmp_path_factory.mktemp("trec")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        line = "train --bitext pocket --lang sw --out runs/demo_pocket_sw --steps 2 --batch 4 --size 400 --quiet"
+        assert __main__.main(line.split()) == 0
+        block = re.search(r"```\n(python -m optical_lite convert.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[
+            1
+        ]
+        lines = [shlex.split(line)[3:] for line in block.strip().split("\n")]
+        assert [line[0] for line in lines] == ["convert", "index", "search", "search", "evaluate", "significance"]
+        for line in lines:
+            assert __main__.main([*line, "--json", f"out_{line[0]}.json"]) == 0, line
+    return folder
+
+
+def run(place, line, capsys=None):
+    code = __main__.main([*shlex.split(line), "--json", str(place / "out.json")])
+    return json.loads((place / "out.json").read_text()) if code == 0 else (code, capsys.readouterr().err)
+
+
+def test_the_path_gives_what_the_package_gives(place, teacher):
+    data = pocket.collection("sw")
+    assert formats.read("trec", place / "pocket_trec", "sw").queries == data.queries
+    built = retrieval.PassageIndex.load(place / "pocket_index" / "index.safetensors")
+    assert set(built.ids) == set(data.passages)
+    plain = retrieval.search(built, teacher, data.queries)
+    student = retrieval.search(built, runs.load_student(place / "runs" / "demo_pocket_sw"), data.queries)
+    assert trec.read_run(place / "plain.run") == {q: [(p, pytest.approx(s)) for p, s in r] for q, r in plain.items()}
+    found = json.loads((place / "out_evaluate.json").read_text())
+    assert found["metrics"] == pytest.approx(metrics.summary(student, data.qrels, [*found["metrics"]]))
+    assert set(found["metrics"]) == {"map", "p@10", "ndcg@10", "r@100", "mrr@10"}
+    values = [metrics.per_query(ranking, data.qrels, ["map"])["map"] for ranking in (student, plain)]
+    test = json.loads((place / "out_significance.json").read_text())["tests"]["student.run"]
+    assert [test["p"], test["p_corrected"]] == pytest.approx([metrics.compare(*values).p] * 2)
+    assert test["difference"] > 0.05
+
+
+def test_a_run_file_agrees_with_trec_eval(place):
+    found = run(place, f"evaluate --trec-run {place}/plain.run --qrels {place}/pocket_trec/qrels.txt --ties trec")
+    names = {"map": "AP", "p@10": "P@10", "ndcg@10": "nDCG@10", "r@100": "R@100", "mrr@10": "RR@10"}
+    measures = [ir_measures.parse_measure(name) for name in names.values()]
+    qrels = list(ir_measures.read_trec_qrels(str(place / "pocket_trec" / "qrels.txt")))
+    theirs = ir_measures.calc_aggregate(measures, qrels, ir_measures.read_trec_run(str(place / "plain.run")))
+    for name, measure in zip(names, measures, strict=True):
+        assert found["metrics"][name] == pytest.approx(theirs[measure], abs=1e-4)
+
+
+def test_significance_corrects_for_many(place):
+    run(place, f"search --collection pocket --lang sw --system bm25 --out {place}/bm25.run")
+    files = f"{place}/bm25.run {place}/plain.run {place}/student.run --qrels {place}/pocket_trec/qrels.txt"
+    found = {
+        (test, correction): run(place, f"significance {files} --metric mrr@10 --test {test} --correction {correction}")
+        for test in ("permutation", "t")
+        for correction in ("none", "holm", "bonferroni")
+    }
+    for test in ("permutation", "t"):
+        none, holm, bonferroni = (found[test, c]["tests"].values() for c in ("none", "holm", "bonferroni"))
+        assert [row["p"] for row in none] == [row["p_corrected"] for row in none]
+        assert [row["p_corrected"] for row in bonferroni] == pytest.approx([min(1, 2 * row["p"]) for row in none])
+        assert sorted(row["p_corrected"] / row["p"] for row in holm)[-1] <= 2
+    assert found["t", "none"]["tests"] != found["permutation", "none"]["tests"]
+
+
+def test_evaluate_reads_every_format(place, teacher):
+    student = f"--run {place}/runs/demo_pocket_sw --quiet"
+    for line in (
+        f"--format trec --collection {SAMPLES}/trec --encoding iso-8859-1",
+        f"--format mmarco --collection {SAMPLES}/mmarco --lang de",
+        f"--format msmarco --collection {SAMPLES}/msmarco --lang en",
+        f"--format clirmatrix --collection {SAMPLES}/clirmatrix",
+        f"--format wikiclir --collection {SAMPLES}/wikiclir --both",
+        f"--format beir --collection {SAMPLES}/beir",
+    ):
+        found = run(place, f"evaluate {student} {line}")
+        assert set(found["metrics"]) == set(metrics.METRICS)
+        assert found["metrics"]["r@100"] > 0.9
+    found = run(place, f"evaluate {student} --format xor --collection {SAMPLES}/xor --lang sw")
+    assert found["metrics"] == {
+        "R@2kt sw": 1,
+        "R@2kt mean": 1,
+        "R@5kt sw": 1,
+        "R@5kt mean": 1,
+    }  # the sample's passages all fit into 2,000 tokens
+
+
+def test_xglue_from_end_to_end(place, teacher):
+    student, folder = f"--run {place}/runs/demo_pocket_sw --quiet", SAMPLES / "xglue"
+    found = run(place, f"evaluate {student} --format wpr --collection {folder}/xglue.wpr.de.test --lang de")
+    task = formats.read("wpr", folder / "xglue.wpr.de.test")
+    encoder = runs.load_student(place / "runs" / "demo_pocket_sw")
+    assert found["metrics"] == {"ndcg": pytest.approx(xglue.score(task, xglue.rank(task, encoder, teacher)))}
+    for kind, lang in (("qadsm", "de"), ("qam", "fr")):
+        path = folder / f"xglue.{kind}.{lang}.test"
+        test, dev = (formats.read(kind, path.with_suffix(end)) for end in (".test", ".dev"))
+        cut = xglue.threshold(xglue.rank(dev, encoder, teacher), dev.labels)
+        right = [(s > cut) == y for s, y in zip(xglue.rank(test, encoder, teacher), test.labels, strict=True)]
+        found = run(place, f"evaluate {student} --format {kind} --collection {path}")
+        assert found["metrics"] == {"accuracy": pytest.approx(sum(right) / 6)}
+    (place / "qam.prediction").write_text("1\n0\n1\n0\n1\n1\n")
+    path = folder / "xglue.qam.fr.test"
+    found = run(place, f"evaluate --format qam --collection {path} --predictions {place}/qam.prediction")
+    assert found["metrics"] == {"accuracy": pytest.approx(5 / 6)}
+
+
+def test_published_xor_predictions(place):
+    found = run(place, f"evaluate --format xor --collection {SAMPLES}/xor --predictions {SAMPLES}/xor/predictions.json")
+    assert set(found["metrics"]) == {f"R@{n}kt {lang}" for n in (2, 5) for lang in ("sw", "de", "mean")}
+    assert set(found["metrics"].values()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("convert --to trec --out {x}/new", "expected afriqa"),
+        ("convert --collection pocket --lang sw --to beir --out {x}", "expected a new folder"),
+        ("convert --format wpr --collection {s}/xglue/xglue.wpr.de.test --to trec --out {x}/new", "got a Task"),
+        ("index --collection nowhere --out {x}/new", "got 'nowhere', expected afriqa"),
+        ("search --collection pocket --lang sw --system {x} --out {x}/a.run", "expected a finished run"),
+        ("search --collection pocket --lang sw --system encoder --index {x} --out {x}/a.run", "got no index.json"),
+        (
+            "search --format trec --collection {s}/trec --encoding latin1 --lang sw --system encoder --index "
+            "{x}/pocket_index --out {x}/a.run",
+            "got an index of pocket_trec, expected one of trec",
+        ),
+        (
+            "search --collection pocket --system {x}/runs/demo_pocket_sw --both --index {x}/pocket_index "
+            "--out {x}/a.run",
+            "got an index by sentence-transformers/all-MiniLM-L6-v2, expected one by",
+        ),
+        ("evaluate --collection pocket", "got neither or both of --run and --predictions"),
+        ("evaluate --trec-run {x}/plain.run", "expected --qrels"),
+        ("evaluate --trec-run {x}/plain.run --qrels {x}/plain.run", "got 6 columns, expected 4"),
+        ("evaluate --trec-run {x}/plain.run --qrels {x}/pocket_trec/qrels.txt --ties best", "got ties 'best'"),
+        ("evaluate --predictions {x}/plain.run --collection pocket --lang sw", "expected --trec-run"),
+        (
+            "evaluate --run {x}/runs/demo_pocket_sw --format qam --collection {s}/xglue/xglue.qam.fr.dev",
+            "got the pairs to judge",
+        ),
+        ("significance {x}/plain.run --qrels {x}/pocket_trec/qrels.txt", "expected two different run files"),
+        ("significance {x}/plain.run {x}/student.run --qrels {x}/q --metric best", "no such file"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(place, capsys, line, text):
+    code, error = run(place, line.format(x=place, s=SAMPLES), capsys)
+    assert code == 2
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert text in error
+    assert not (place / "a.run").exists()
+    assert not (place / "new").exists()
+
+
+def test_topics_without_a_relevant_document_are_counted(place, capsys):
+    (place / "q.txt").write_text("health-q01 0 health-p01 1\nhealth-q02 0 health-p02 0\n")
+    found = run(place, f"evaluate --trec-run {place}/plain.run --qrels {place}/q.txt")
+    assert found["queries"] == 1
+    assert "1 topics have no relevant document" in capsys.readouterr().err
+    (place / "q.txt").write_text("health-q01 0 health-p01 0\n")
+    assert run(place, f"evaluate --trec-run {place}/plain.run --qrels {place}/q.txt", capsys)[0] == 2
+
+
+@pytest.mark.parametrize("command", ["convert", "index", "search", "evaluate", "significance"])
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        __main__.main([command, "--help"])
+    assert end.value.code == 0
+    assert f"example: python -m optical_lite {command}" in capsys.readouterr().out

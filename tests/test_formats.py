@@ -1,0 +1,247 @@
+"""Every format: the sample reads as what it says, and each kind of wrong file is named."""
+
+import gzip
+import shutil
+import sys
+from collections import namedtuple
+from types import SimpleNamespace
+
+import pytest
+
+from optical_lite import formats, msmarco, pocket, trec
+from optical_lite.corpora import Collection
+from optical_lite.settings import DATA, InputError
+
+SAMPLES = DATA / "samples"
+LATIN = {"encoding": "iso-8859-1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "lang", "options", "lang_read", "sizes"),
+    [
+        ("trec", "sw", LATIN, "sw", (8, 6, 12)),
+        ("trec", "en", LATIN, "en", (8, 6, 12)),
+        ("trec", "de", LATIN | {"fields": "desc"}, "de", (8, 6, 12)),
+        ("msmarco", "en", {}, "en", (8, 6, 6)),
+        ("mmarco", "de", {}, "de", (8, 6, 6)),
+        ("clirmatrix", "sw", {}, "sw", (8, 6, 18)),
+        ("wikiclir", "sw", {}, "en", (6, 6, 12)),
+        ("beir", "sw", {}, "sw", (8, 6, 6)),
+    ],
+)
+def test_the_samples(kind, lang, options, lang_read, sizes):
+    data = formats.read(kind, SAMPLES / kind, lang, **options)
+    assert isinstance(data, Collection)
+    assert (data.lang, len(data.passages), len(data.queries), sum(map(len, data.qrels.values()))) == (lang_read, *sizes)
+
+
+def test_trec_documents_and_topics():
+    documents = trec.read_documents(SAMPLES / "trec" / "documents", "iso-8859-1")
+    assert documents["LA010194-0001"].startswith(
+        "How malaria spreads Malaria is caused by a tiny parasite that lives in"
+    )
+    assert documents["GH950101-000001"] == (
+        "Q&A: How rain forms Rain begins inside clouds, where moisture has gathered on specks of dust as very fine "
+        "droplets. So says a report from São Tomé."
+    )
+    data = formats.read("trec", SAMPLES / "trec", "sw", **LATIN)
+    question = "Je, ninaweza kupata malaria kwa kuketi kando ya mtu mgonjwa?"
+    assert data.queries["41"] == "Je, ninaweza kupata malaria " + question  # title and description; C041 is 41
+    assert data.translations["41"] == "Can I get malaria Can I get malaria by sitting next to a sick person?"
+    german = trec.read_topics(SAMPLES / "trec" / "topics.de.txt", "title+desc+narr")["41"]
+    assert german.startswith("Kann ich Malaria bekommen Kann ich Malaria bekommen, wenn")
+    assert german.endswith("Ein Dokument ist relevant, wenn es die Frage beantwortet.")
+
+
+def test_a_description_over_lines_and_gzip(tmp_path):
+    text = "query_id: C007\ntitle: maji\ndescription: maji\ndescription: safi\n\n\nquery_id: C008\ntitle: moto\n"
+    with gzip.open(tmp_path / "topics.txt.gz", "wt") as file:
+        file.write(text)
+    assert trec.read_topics(tmp_path / "topics.txt.gz") == {"C007": "maji maji safi", "C008": "moto"}
+
+
+def test_the_two_msmarco_triples_agree():
+    folder = SAMPLES / "msmarco"
+    data = formats.read("msmarco", folder)
+    by_id = [*msmarco.triples(folder / "triples.train.ids.small.tsv", data.queries, data.passages)]
+    assert by_id == [*msmarco.triples(folder / "triples.train.small.tsv")]
+    assert len(by_id) == 3
+
+
+def test_mmarco_has_the_english_queries_as_translations():
+    data = formats.read("mmarco", SAMPLES / "mmarco", "deu")
+    assert data.queries["1000000"].startswith("Kann ich Malaria")
+    assert data.translations["1000000"].startswith("Can I get malaria")
+
+
+@pytest.mark.parametrize("kind", ["trec", "beir"])
+def test_written_and_read_again_it_is_the_same(kind, tmp_path):
+    data = pocket.collection("mr")
+    folder = formats.write(kind, data, tmp_path / "pocket")
+    assert formats.read(kind, folder, "mr") == data
+    with pytest.raises(InputError, match="expected a new folder"):
+        formats.write(kind, data, folder)
+
+
+def test_a_folder_that_cannot_be_written_is_not_there(tmp_path):
+    data = Collection("toy", "sw", {"a b": "water"}, {"q": "maji"}, {"q": {"a b": 1}})
+    with pytest.raises(InputError, match="got id 'a b'"):
+        formats.write("trec", data, tmp_path / "out")
+    assert not any(tmp_path.iterdir())
+    with pytest.raises(InputError, match="got a Task"):
+        formats.write("trec", formats.read("wpr", SAMPLES / "xglue" / "xglue.wpr.de.test"), tmp_path / "out")
+
+
+def test_a_run_reads_back_as_it_was_written(tmp_path):
+    run = {"q": [("b", 0.123456789), ("a", 0.123456788), ("c", -1e-9)], "r": [("a", 2.0)]}
+    trec.write_run(tmp_path / "x.run", run, "mine")
+    assert trec.read_run(tmp_path / "x.run") == run
+    assert (tmp_path / "x.run").read_text().startswith("q Q0 b 1 0.123456789 mine\n")
+
+
+def test_named_collections_and_what_a_format_lacks(tmp_path):
+    assert formats.read("pocket", lang="sw") == formats.read(None, "pocket", "sw") == pocket.collection("sw")
+    assert formats.read(None, SAMPLES / "beir", "sw") == formats.read("beir", SAMPLES / "beir", "sw")
+    for kind, path, options, text in (
+        ("nothing", None, {}, "got 'nothing', expected afriqa"),
+        ("pocket", tmp_path, {}, "known by name"),
+        ("trec", None, {}, "give --collection"),
+        ("beir", SAMPLES / "beir", {"fields": "title"}, "got --fields, which this format does not have"),
+        ("xquad-r", None, {"split": "dev"}, "all of it is a test set"),
+    ):
+        with pytest.raises(InputError, match=text):
+            formats.read(kind, path, "de", **options)
+
+
+def test_belebele_and_xquad_r_through_the_door(mirror):
+    assert formats.read("xquad-r", lang="de").name == "xquad-r"
+    assert formats.read("belebele", lang="mr", split="dev").name == "belebele"
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copytree(SAMPLES, tmp_path / "samples")
+    return tmp_path / "samples"
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "change", "text"),
+    [
+        ("trec", "qrels.txt", lambda t: t + "41 LA010194-0001 1\n", "line 13: got 3 columns, expected 4"),
+        ("trec", "qrels.txt", lambda t: t + t.splitlines()[0] + "\n", "judged twice for topic '41'"),
+        ("trec", "qrels.txt", lambda t: t + "41 0 LA010194-0009 1\n", "'LA010194-0009'.*--lenient"),
+        ("trec", "qrels.txt", lambda t: t + "77 0 LA010194-0001 1\n", "query '77'.*--lenient"),
+        ("trec", "qrels.txt", lambda t: t.replace(" 1\n", " yes\n"), "got grade 'yes'"),
+        ("trec", "qrels.txt", lambda t: "", "got no judged question"),
+        ("trec", "topics.sw.txt", lambda t: t.replace("C042", "C041"), "topic 2: got topic 'C041' twice"),
+        ("trec", "topics.sw.txt", lambda t: t.replace("query_id", "id"), "got no topic"),
+        ("trec", "topics.sw.txt", lambda t: t.replace("C041", ""), "topic 1: got no number"),
+        ("trec", "topics.en.txt", lambda t: t.replace("<num> C041 </num>", ""), "topic 1: got no number"),
+        ("trec", "topics.en.txt", lambda t: t.replace("EN-desc", "DE-title"), "expected one language a file"),
+        ("trec", "documents/latimes/la010194.sgml", lambda t: t.replace("</DOC>", "", 1), "got 4 <DOC> and 3 whole"),
+        ("trec", "documents/latimes/la010194.sgml", lambda t: "water", "got 0 <DOC>"),
+        (
+            "trec",
+            "documents/latimes/la010194.sgml",
+            lambda t: t.replace("<DOCNO>", "<NO>").replace("<DOCID>", "<NO>"),
+            "document 1: got .., expected a <DOCNO>",
+        ),
+        ("trec", "documents/latimes/la010194.sgml", lambda t: t + t, "id 'LA010194-0001' twice"),
+        ("msmarco", "collection.tsv", lambda t: t + "1\ta\tb\n", "line 9: got 3 columns, expected 2"),
+        ("msmarco", "collection.tsv", lambda t: t + t, "id '7000000' twice"),
+        ("msmarco", "collection.tsv", lambda t: t + "\twater\n", "no id for 'water'"),
+        ("msmarco", "qrels.dev.tsv", lambda t: t + "1000000\t0\t1\t1\n", "passage '1'"),
+        ("msmarco", "qrels.dev.tsv", lambda t: t.replace("\t0\t", "\t"), "line 1: got 3 columns"),
+        ("mmarco", "queries/dev/german_queries.dev.tsv", lambda t: t.replace("\t", " "), "line 1: got 1 columns"),
+        ("clirmatrix", "sw.en.test1.jl", lambda t: t.replace("src_query", "query"), "line 1.*src_query"),
+        ("clirmatrix", "sw.en.test1.jl", lambda t: t.replace("20000", "1"), "passage '1'"),
+        ("clirmatrix", "en.tsv", lambda t: t.replace("\t", " "), "line 1: got 1 columns"),
+        ("wikiclir", "swahili/en2sw.rel", lambda t: t.replace("\t2\n", "\n"), "line 1: got 2 columns, expected 3"),
+        ("wikiclir", "swahili/wiki_sw.documents", lambda t: t + "50\ta\tb\n", "id '50' twice"),
+    ],
+)
+def test_a_wrong_file_is_named(copy, kind, file, change, text):
+    path = copy / kind / file
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    lang = "de" if kind == "mmarco" else "sw"
+    with pytest.raises(InputError, match=text):
+        formats.read(kind, copy / kind, lang, **(LATIN if kind == "trec" else {}))
+
+
+def test_lenient_leaves_out_what_is_not_there(copy):
+    qrels = copy / "trec" / "qrels.txt"
+    qrels.write_text(qrels.read_text() + "41 0 elsewhere 1\n77 0 LA010194-0001 1\n42 0 elsewhere 1\n")
+    (copy / "trec" / "documents" / "herald" / "gh950101.sgml").unlink()
+    data = formats.read("trec", copy / "trec", "sw", lenient=True)
+    assert set(data.queries) == set(data.qrels) == {"41", "42", "43", "44"}
+    assert set(data.passages) == {f"LA010194-000{n}" for n in range(1, 5)}
+
+
+def test_encodings_and_files_that_are_not_there(copy, tmp_path):
+    for call, text in (
+        (lambda: formats.read("trec", copy / "trec", "sw"), r"gh950101.sgml.*byte 0xe3.*--encoding iso-8859-1"),
+        (lambda: formats.read("trec", copy / "trec", "sw", encoding="klingon"), "got encoding 'klingon'"),
+        (lambda: formats.read("trec", copy / "trec", "fr", **LATIN), "got no file topics.fr.txt"),
+        (lambda: formats.read("trec", tmp_path / "none", "sw"), "got no such folder"),
+        (lambda: formats.read("trec", copy / "trec", "sw", documents=tmp_path / "none"), "no such file or folder"),
+        (lambda: formats.read("trec", copy / "trec", "sw", fields="text", **LATIN), "got fields 'text'"),
+        (lambda: formats.read("mmarco", copy / "mmarco", "sw"), "got language 'sw'"),
+        (lambda: formats.read("msmarco", copy / "msmarco", split="train"), "got no file queries.train.tsv"),
+        (lambda: formats.read("clirmatrix", copy / "clirmatrix", "tl"), "got no file"),
+    ):
+        with pytest.raises(InputError, match=text):
+            call()
+    (copy / "msmarco" / "collection.tsv.gz").write_bytes(b"not gzip")
+    with pytest.raises(InputError, match=r"collection.tsv, collection.tsv.gz.*expected one file"):
+        formats.read("msmarco", copy / "msmarco")
+    (copy / "msmarco" / "collection.tsv").unlink()
+    with pytest.raises(InputError, match="gzip cannot unpack"):
+        formats.read("msmarco", copy / "msmarco")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("", "an empty run"),
+        ("q Q0 d 1 0.5\n", "got 5 columns, expected 6"),
+        ("q Q0 d 1 high x\n", "got score 'high'"),
+        ("q Q0 d 1 nan x\n", "got score 'nan'"),
+        ("q Q0 d 1 2 x\nq Q0 d 2 1 x\n", "document 'd' twice"),
+    ],
+)
+def test_a_wrong_run_is_named(tmp_path, content, text):
+    (tmp_path / "x.run").write_text(content)
+    with pytest.raises(InputError, match=text):
+        trec.read_run(tmp_path / "x.run")
+
+
+def test_triples_of_unknown_ids(tmp_path):
+    (tmp_path / "ids.tsv").write_text("1\t2\t3\n")
+    with pytest.raises(InputError, match="triple 1: got id '3'"):
+        list(msmarco.triples(tmp_path / "ids.tsv", {"1": "maji"}, {"2": "water"}))
+
+
+def test_ir_datasets(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ir_datasets", None)
+    with pytest.raises(InputError, match="pip install ir_datasets"):
+        formats.read("ir_datasets", "wikiclir/sw", "en")
+
+    class Document(namedtuple("Document", "doc_id title text")):
+        def default_text(self):
+            return f"{self.title} {self.text}"
+
+    Query, Judgement = namedtuple("Query", "query_id title first_sent"), namedtuple("J", "query_id doc_id relevance")
+    whole = SimpleNamespace(
+        has_docs=lambda: True, has_queries=lambda: True, has_qrels=lambda: True,
+        docs_iter=lambda: [Document("d", "Maji", "ni uhai.")],
+        queries_iter=lambda: [Query("q", "Water", "It is life.")], qrels_iter=lambda: [Judgement("q", "d", 2)],
+    )  # fmt: skip
+    bare = SimpleNamespace(has_docs=lambda: True, has_queries=lambda: False, has_qrels=lambda: False)
+    found = {"wikiclir/sw": whole, "bare": bare}
+    monkeypatch.setitem(sys.modules, "ir_datasets", SimpleNamespace(load=found.__getitem__))
+    data = formats.read("ir_datasets", "wikiclir/sw", "en")
+    assert data == Collection("wikiclir/sw", "en", {"d": "Maji ni uhai."}, {"q": "It is life."}, {"q": {"d": 2}})
+    with pytest.raises(InputError, match="without queries and qrels"):
+        formats.read("ir_datasets", "bare", "en")
+    with pytest.raises(InputError, match="expected a name of"):
+        formats.read("ir_datasets", "nothing", "en")
