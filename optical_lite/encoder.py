@@ -217,12 +217,17 @@ class Encoder(nn.Module):
         """Drop the special tokens from a mask; shapes (B, n)."""
         return mask & ~torch.isin(ids, torch.tensor(sorted(self.special), device=ids.device))
 
+    def attended(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Tokens that others attend to, shape (B, n): all of them."""
+        return mask
+
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Unit vectors of token ids: shapes (B, n), (B, n) -> (B, n, d), float32, 0 on padding."""
+        keys = self.attended(ids, mask)
         if packed.supports(self.model):
-            hidden = packed.forward(self.model, ids, mask)  # (T, d)
+            hidden = packed.forward(self.model, ids, mask, keys)  # (T, d)
         else:
-            hidden = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask].float()
+            hidden = self.model(input_ids=ids, attention_mask=keys.long()).last_hidden_state[mask].float()
         if self.projection is not None:
             with torch.autocast(self.device.type, enabled=False):
                 hidden = self.projection(hidden)  # (T, out)
