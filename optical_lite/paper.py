@@ -1,7 +1,7 @@
 r"""Paper: the experiment at its real size, as a configuration; the same steps run on a random tiny BERT in seconds.
 
-Five steps: a ColBERT *teacher* learns matching from English triples; a *student*, a copy of it, learns to read questions
-of another language from sentence pairs; passages are encoded by the frozen teacher and *retrieved*, or a given first
+Five steps: a ColBERT *teacher* learns matching from English triples; a *student*, a copy of it, learns to read
+questions of another language from sentence pairs; passages are encoded by the frozen teacher and *retrieved*, or a given first
 stage is *re-ranked*; the ranking is *evaluated*; and *compared* by paired t-tests with Bonferroni's correction.
 
 The settings and their sources are in :mod:`optical_lite.paper_configs`; :mod:`optical_lite.dry_run` says what the
@@ -17,21 +17,21 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from tokenizers.trainers import WordPieceTrainer
 from torch import Tensor
 
 from . import formats, metrics, pocket, retrieval, trec
 from .colbert import ColBERT, fit, rerank
+from .commands import READING
 from .corpora import Bitext, Collection, read_bitext, read_opus
 from .distill import distill
 from .encoder import Encoder, model_record
+from .paper_configs import CONFIGS, TINY, PaperConfig
 from .retrieval import PassageIndex, Run
 from .runs import data_hash
 from .settings import DATA, InputError, device, seed_everything, write_json
 from .store import VectorStore
-from .paper_configs import CONFIGS, TINY, PaperConfig
 
 METRICS = ("map", "p@10", "ndcg@10", "r@100")
 TRIPLES = DATA / "samples" / "triples.tsv"
@@ -184,7 +184,7 @@ def command(args: argparse.Namespace) -> dict:
     missing = [f"--{name}" for name, value in {**given, "out": args.out}.items() if not value]
     if missing:
         raise InputError(f"paper: got no {', '.join(missing)}, expected them for {args.config}; or give --dry-run")
-    options = {name: value for name in ("encoding", "lenient") if (value := getattr(args, name))}
+    options = {name: value for name in READING if (value := getattr(args, name))}
     data = formats.read(args.format, given["collection"], given["lang"], **options)
     first = trec.read_run(args.first_stage) if args.first_stage else None
     pairs = read_pairs(given["bitext"], given["lang"])
