@@ -1,8 +1,9 @@
 r"""Paper: the experiment at its real size, as a configuration; the same steps run on a random tiny BERT in seconds.
 
 Five steps: a ColBERT *teacher* learns matching from English triples; a *student*, a copy of it, learns to read
-questions of another language from sentence pairs; passages are encoded by the frozen teacher and *retrieved*, or a given first
-stage is *re-ranked*; the ranking is *evaluated*; and *compared* by paired t-tests with Bonferroni's correction.
+questions of another language from sentence pairs; passages are encoded by the frozen teacher and *retrieved*, or a
+given first stage is *re-ranked*; rankings are *evaluated*, and *compared* by paired t-tests with Bonferroni's
+correction.
 
 The settings and their sources are in :mod:`optical_lite.paper_configs`; :mod:`optical_lite.dry_run` says what the
 real sizes cost.
