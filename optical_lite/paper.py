@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from tokenizers.trainers import WordPieceTrainer
 from torch import Tensor
 
 from . import formats, metrics, pocket, retrieval, trec
-from .colbert import ColBERT, fit, rerank
+from .colbert import ColBERT, fit, rerank, split
 from .commands import READING
 from .corpora import Bitext, Collection, read_bitext, read_opus
 from .distill import distill
@@ -85,11 +86,30 @@ def read_pairs(name: str, lang: str) -> Bitext:
     return (read_opus(name, lang) if opus else read_bitext(name, lang)).clean()
 
 
-def search(index: PassageIndex, encoder: Encoder, queries: dict[str, str], first: Run | None, depth: int) -> Run:
-    """Retrieve from the whole index, or re-rank a first stage where there is one."""
+def search(
+    index: PassageIndex, encoder: Encoder, queries: dict[str, str], first: Run | None, depth: int,
+    parts: dict[str, dict[str, str]],
+) -> Run:  # fmt: skip
+    """Retrieve from the whole index, or re-rank a first stage where there is one; a document is its best passage.
+
+    Parameters
+    ----------
+    parts : passages of each document, see :func:`optical_lite.colbert.split`
+    """
+    k = depth * max(map(len, parts.values()))  # so many passages belong to at least ``depth`` documents
     if first is None:
-        return retrieval.search(index, encoder, queries, depth)
-    return rerank(index, encoder, queries, first, depth)
+        run = retrieval.search(index, encoder, queries, k)
+    else:
+        candidates = {q: [(p, s) for d, s in ranking for p in parts.get(d, [d])] for q, ranking in first.items()}
+        run = rerank(index, encoder, queries, candidates, k)
+    owner, found = {passage: document for document, own in parts.items() for passage in own}, {}
+    for query, ranking in run.items():
+        best: dict[str, float] = {}
+        for passage, score in ranking:
+            best.setdefault(owner[passage], score)  # the best passage comes first
+        last = [*best.values(), -math.inf][min(depth, len(best)) - 1]
+        found[query] = [(document, score) for document, score in best.items() if score >= last]  # ties stay whole
+    return found
 
 
 def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
@@ -148,19 +168,21 @@ def run(
     if first is not None:
         named = {passage for ranking in first.values() for passage, _ in ranking}
         wanted = {name: text for name, text in wanted.items() if name in named}
-    index = PassageIndex.cached(teacher.reading("passage"), wanted, progress)
-    theirs = index if not config.own else PassageIndex.cached(student.reading("passage"), wanted, progress)
-    depth = config.depth
-    found = {"first stage": first} if first is not None else {"bm25": retrieval.bm25(wanted, data.queries, depth)}
-    found["teacher"] = search(index, teacher, data.queries, first, depth)
-    found["student"] = search(theirs, student, data.queries, first, depth)
+    parts = split(wanted, teacher, config.stride)
+    passages = {name: text for own in parts.values() for name, text in own.items()}
+    index = PassageIndex.cached(teacher.reading("passage"), passages, progress)
+    theirs = index if not config.own else PassageIndex.cached(student.reading("passage"), passages, progress)
+    how = (first, config.depth, parts)
+    found = {"first stage": first} if first else {"bm25": retrieval.bm25(wanted, data.queries, config.depth)}
+    found["teacher"] = search(index, teacher, data.queries, *how)
+    found["student"] = search(theirs, student, data.queries, *how)
     if data.translations:
-        found["translation"] = search(index, teacher, data.translations, first, depth)
+        found["translation"] = search(index, teacher, data.translations, *how)
     for name, ranking in found.items():
         trec.write_run(out / "rankings" / f"{name.replace(' ', '_')}.run", ranking, name.replace(" ", "_"))
     result = {
         "config": config.name, "collection": data.name, "lang": data.lang, "questions": len(data.queries),
-        "passages": len(wanted), "pairs": len(bitext), "step": "retrieve" if first is None else "re-rank",
+        "documents": len(wanted), "passages": len(passages), "pairs": len(bitext), "step": "retrieve" if first is None else "re-rank",
         **compare(found, data.qrels), "teacher": model_record(teacher), "student": model_record(student),
         "settings": {name: [value, source] for name, value, source in config.settings()},
     }  # fmt: skip
@@ -190,7 +212,9 @@ def command(args: argparse.Namespace) -> dict:
     first = trec.read_run(args.first_stage) if args.first_stage else None
     pairs = read_pairs(given["bitext"], given["lang"])
     found = run(config, given["triples"], pairs, data, args.out, first=first, progress=not args.quiet)
-    print(f"{args.out}: {found['step']}, {found['questions']} questions ({data.lang}), {found['passages']:,} passages")
+    print(
+        f"{args.out}: {found['step']}, {found['questions']} questions ({data.lang}), {found['documents']:,} documents"
+    )
     for name, values in found["systems"].items():
         print(f"  {name:<12}" + ", ".join(f"{metric} {value:.3f}" for metric, value in values.items()))
     for metric, tests in found["tests"].items():

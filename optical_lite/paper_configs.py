@@ -29,7 +29,8 @@ class PaperConfig:
     accumulate : parts that a teacher's batch is computed in
     passages : weight of a further term that keeps the student's passage vectors where the teacher's are (DR.DECR)
     own : whether the student also encodes the passages, as DR.DECR's does; otherwise the document side is frozen
-    depth : passages a question in a ranking
+    depth : documents a question in a ranking
+    stride : tokens from one passage of a long document to the next, 0 to cut documents at the passage's length
     sources : where a setting comes from, by name; the settings that are not here are ours
     note : what must be said with the results
     """
@@ -42,6 +43,7 @@ class PaperConfig:
     passages: float = 0.0
     own: bool = False
     depth: int = 1000
+    stride: int = 90
     sources: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
@@ -56,7 +58,7 @@ class PaperConfig:
         """(setting, value, source) of all that decides the result."""
         sides = {side: asdict(getattr(self, side)) for side in ("teacher", "student")}
         rows = {"model": self.model, **{f"{s}.{k}": v for s, values in sides.items() for k, v in values.items()},
-                **{name: getattr(self, name) for name in ("accumulate", "passages", "own", "depth")}}  # fmt: skip
+                **{name: getattr(self, name) for name in ("accumulate", "passages", "own", "depth", "stride")}}  # fmt: skip
         unused = ("trainable", "seed", "save_every", "keep", "special", "reach", "mass")
         shown = {k: v for k, v in rows.items() if k == "student.trainable" or k.rpartition(".")[2] not in unused}
         return [(name, value, self.sources.get(name, "ours")) for name, value in shown.items()]
@@ -64,12 +66,14 @@ class PaperConfig:
 
 COLBERT = "ColBERT's default, stanford-futuredata/ColBERT@501c29d colbert/infra/config/settings.py"
 DRDECR = "DR.DECR as released, primeqa/primeqa@4ae1b45 extensions/drdecr/README.md"
+MILQ = "MiLQ's 180-token passages of CLEF overlap by 90, jonghwi-kim/milq@12e7384 src/preprocessing/preprocess_clef.py"
 OPTICAL_SOURCES = {
     **{f"teacher.{name}": COLBERT for name in ("dimension", "steps", "batch", "rate", "question_length")},
     "teacher.passage_length": "DR.DECR's doc_maxlen; ColBERT's own default is 220",
     "student.loss": "the abstract of arXiv 2301.12566: optimal transport over the tokens of sentence pairs",
     "student.rate": "ours; DR.DECR's, so that the configurations differ in the loss",
     "student.steps": "ours; DR.DECR's, so that the configurations differ in the loss",
+    "stride": MILQ,
     "own": "the abstract: only the knowledge of the language is learned",
 }
 OPTICAL_NOTE = "The paper's body could not be read: its encoder, rates, lengths, bitext and languages are not verified."
@@ -90,6 +94,7 @@ CONFIGS = {
                 **{f"teacher.{name}": COLBERT for name in ("dimension", "question_length")},
                 **dict.fromkeys(("accumulate", "passages", "student.steps", "student.rate"), DRDECR),
                 "student.loss": f"{DRDECR}: greedy one-to-one alignment, weight 0.5; d / 2 times its squared error",
+                "stride": MILQ,
                 "own": "DR.DECR's student is one model for questions and passages",
             },
             note="Of DR.DECR's four steps the two around token distillation are not here: fine-tuning on XOR-TyDi, and "

@@ -11,11 +11,12 @@ from scipy.stats import ttest_rel
 from torch.utils.flop_counter import FlopCounterMode
 
 from optical_lite import __main__, dry_run, losses, paper, pocket, trec
-from optical_lite.colbert import ColBERT
+from optical_lite.colbert import ColBERT, split
 from optical_lite.corpora import Bitext, Collection, read_opus
 from optical_lite.dry_run import SHAPES, Shape
 from optical_lite.encoder import model_record
 from optical_lite.paper_configs import CONFIGS, MBERT, XLMR
+from optical_lite.retrieval import PassageIndex
 from optical_lite.runs import load_student, read_log
 from optical_lite.settings import InputError
 
@@ -94,9 +95,41 @@ def test_a_given_first_stage_is_reranked(whole, tmp_path):
     result = go(out, first=first)
     assert result["step"] == "re-rank"
     assert set(result["systems"]) == {"first stage", "teacher", "student", "translation"}
-    assert result["passages"] == len({p for ranking in first.values() for p, _ in ranking})
+    assert result["documents"] == result["passages"] == len({p for ranking in first.values() for p, _ in ranking})
     run = trec.read_run(out / "rankings" / "student.run")
     assert {q: {p for p, _ in r} for q, r in run.items()} == {q: {p for p, _ in r} for q, r in first.items()}
+
+
+def test_a_long_document_is_its_best_passage():
+    model = ColBERT.of(paper.tiny(), 32, (32, 24)).requires_grad_(False)  # 21 tokens of text a passage
+    texts = {name: text for name, text in list(pocket.passages().items())[:6]} | {"short": "Boil the water."}
+    parts = split(texts, model, 10)
+    assert list(parts["short"].values()) == ["Boil the water."]
+    for name, own in parts.items():
+        assert list(own) == [f"{name}#{k}" for k in range(len(own))]
+        tokens = [
+            model.tokenizer.encode(text, add_special_tokens=False).tokens for text in (texts[name], *own.values())
+        ]
+        assert all(len(part) <= 21 for part in tokens[1:])
+        assert (
+            tokens[1][:10] + [t for part in tokens[2:-1] for t in part[:10]] + tokens[-1] == tokens[0] or len(own) == 1
+        )
+    pieces = {name: text for own in parts.values() for name, text in own.items()}
+    index = PassageIndex.build(model.reading("passage"), pieces)
+    asked = {"q": "Is malaria passed on by touching?"}
+    each = dict(paper.retrieval.search(index, model, asked, len(pieces))["q"])
+    best = {name: max(each[piece] for piece in own) for name, own in parts.items()}
+    whole = paper.search(index, model, asked, None, 4, parts)["q"]
+    assert whole == sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))[:4]
+    candidates = {"q": [("short", 2.0), (whole[1][0], 1.0)]}
+    again = paper.search(index, model, asked, candidates, 4, parts)["q"]
+    assert dict(again) == pytest.approx({name: best[name] for name, _ in candidates["q"]}, abs=0.1)
+    with pytest.raises(InputError, match="'elsewhere'"):
+        paper.search(index, model, asked, {"q": [("elsewhere", 1.0)]}, 4, parts)
+    with pytest.raises(InputError, match="expected 0 to 21"):
+        split(texts, model, 22)
+    assert split(texts, model, 0)["short"] == {"short#0": "Boil the water."}
+    assert all(list(own.values()) == [texts[name]] for name, own in split(texts, model, 0).items())
 
 
 def align_as_released(student, teacher):
@@ -286,5 +319,5 @@ def test_the_command_runs_the_whole(tmp_path, monkeypatch, capsys):
     out = tmp_path / "run"
     assert __main__.main(["paper", "--config", "tiny", "--out", str(out), "--quiet"]) == 0
     said = capsys.readouterr().out
-    assert "retrieve, 112 questions (sw), 160 passages" in said
+    assert "retrieve, 112 questions (sw), 160 documents" in said
     assert "student against, ndcg@10" in said
