@@ -105,6 +105,8 @@ class ColBERT(Encoder):
 def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[str, dict[str, str]]:
     """Passages of long documents, ``{document: {document#0: text, document#1: text, ...}}``; together they hold it all.
 
+    A passage may begin inside a word.
+
     Parameters
     ----------
     encoder : whose tokens are counted; a passage has as many as it reads, special tokens included

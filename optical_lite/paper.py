@@ -173,7 +173,9 @@ def run(
     index = PassageIndex.cached(teacher.reading("passage"), passages, progress)
     theirs = index if not config.own else PassageIndex.cached(student.reading("passage"), passages, progress)
     how = (first, config.depth, parts)
-    found = {"first stage": first} if first else {"bm25": retrieval.bm25(wanted, data.queries, config.depth)}
+    found = (
+        {"first stage": first} if first is not None else {"bm25": retrieval.bm25(wanted, data.queries, config.depth)}
+    )
     found["teacher"] = search(index, teacher, data.queries, *how)
     found["student"] = search(theirs, student, data.queries, *how)
     if data.translations:
@@ -182,7 +184,8 @@ def run(
         trec.write_run(out / "rankings" / f"{name.replace(' ', '_')}.run", ranking, name.replace(" ", "_"))
     result = {
         "config": config.name, "collection": data.name, "lang": data.lang, "questions": len(data.queries),
-        "documents": len(wanted), "passages": len(passages), "pairs": len(bitext), "step": "retrieve" if first is None else "re-rank",
+        "documents": len(wanted), "passages": len(passages), "pairs": len(bitext),
+        "step": "retrieve" if first is None else "re-rank",
         **compare(found, data.qrels), "teacher": model_record(teacher), "student": model_record(student),
         "settings": {name: [value, source] for name, value, source in config.settings()},
     }  # fmt: skip

@@ -58,7 +58,7 @@ class PaperConfig:
         """(setting, value, source) of all that decides the result."""
         sides = {side: asdict(getattr(self, side)) for side in ("teacher", "student")}
         rows = {"model": self.model, **{f"{s}.{k}": v for s, values in sides.items() for k, v in values.items()},
-                **{name: getattr(self, name) for name in ("accumulate", "passages", "own", "depth", "stride")}}  # fmt: skip
+                **{k: getattr(self, k) for k in ("accumulate", "passages", "own", "depth", "stride")}}  # fmt: skip
         unused = ("trainable", "seed", "save_every", "keep", "special", "reach", "mass")
         shown = {k: v for k, v in rows.items() if k == "student.trainable" or k.rpartition(".")[2] not in unused}
         return [(name, value, self.sources.get(name, "ours")) for name, value in shown.items()]
