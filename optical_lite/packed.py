@@ -75,18 +75,20 @@ def _attend(qkv: Tensor, bias: Tensor | None, heads: int) -> Tensor:
     return found.transpose(1, 2).reshape(B, n, width // 3)
 
 
-def forward(model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
+def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = None) -> Tensor:
     """Last hidden states of the tokens.
 
     Parameters
     ----------
     model : a model that :func:`supports` accepts, in evaluation mode (no dropout is applied)
     ids, mask : Tensor, shapes (B, n); the mask is True on tokens, special ones included
+    keys : Tensor of bool, shape (B, n), tokens that others attend to, all by default
 
     Returns
     -------
     Tensor of float32, shape (T, d), T the number of tokens, in row order
     """
+    keys = mask if keys is None else keys
     kind = torch.get_autocast_dtype(ids.device.type) if torch.is_autocast_enabled(ids.device.type) else torch.float32
     B, n = mask.shape
     config, table, d = model.config, model.embeddings, model.config.hidden_size
@@ -102,7 +104,7 @@ def forward(model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
         x = model.get_input_embeddings()(tokens) + embedding(positions + first, table.position_embeddings.weight)
         x = x + table.token_type_embeddings.weight[0]
         x = layer_norm(x, (d,), table.LayerNorm.weight, table.LayerNorm.bias, config.layer_norm_eps)  # (T, d)
-        bias = None if mask.all() else torch.zeros(B, n, dtype=kind, device=ids.device).masked_fill(~mask, -1e9)
+        bias = None if keys.all() else torch.zeros(B, n, dtype=kind, device=ids.device).masked_fill(~keys, -1e9)
         step = B if ids.is_cuda else max(1, ATTENTION_CELLS // (config.num_attention_heads * n * n))
         for w_qkv, b_qkv, w_o, b_o, w_1, b_1, w_2, b_2, g_1, c_1, g_2, c_2 in _layers(model, kind):
             qkv = linear(x.to(kind), w_qkv, b_qkv)  # (T, 3 d)
