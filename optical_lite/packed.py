@@ -51,7 +51,8 @@ def _layers(model: nn.Module, kind: torch.dtype) -> list[tuple[Tensor, ...]]:
         return [_layer(layer, kind) for layer in model.encoder.layer]
     state = (kind, *((p.data_ptr(), p._version) for p in parameters))
     if getattr(model, "_packed", (None,))[0] != state:
-        with torch.no_grad(), torch.inference_mode(False):  # so that a later backward pass may use them
+        # Outside inference mode, so that a later backward pass may use them; leaving it turns gradients on again.
+        with torch.inference_mode(False), torch.no_grad():
             model._packed = state, [_layer(layer, kind) for layer in model.encoder.layer]
     return model._packed[1]
 
