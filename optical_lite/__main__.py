@@ -165,6 +165,8 @@ def tables(args: argparse.Namespace) -> dict:
     """Published numbers beside ours; check that they still hold."""
     from . import reproduce
 
+    if args.run:
+        return reproduce.run_grid(args.systems, args.langs, args.seeds, dev=args.dev)
     found, args.exit = reproduce.command(
         args.table,
         list_all=args.list,
@@ -255,6 +257,11 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--dry-run", action="store_true", help="say what --check would run, and run nothing")
     sub.add_argument("--write", action="store_true", help="write the generated pages and README tables (make tables)")
+    sub.add_argument("--run", action="store_true", help="run what is missing of the comparison, then its summary")
+    sub.add_argument("--systems", nargs="+", metavar="NAME", help="with --run: systems or groups, see systems.py (all)")
+    sub.add_argument("--langs", nargs="+", metavar="LANG", help="with --run: two-letter codes (all)")
+    sub.add_argument("--seeds", nargs="+", type=int, metavar="N", help="with --run: in place of 0 1 2")
+    sub.add_argument("--dev", action="store_true", help="with --run: on development questions, records in runs/")
     sub.add_argument("--format", choices=("md", "html", "latex"), default="md", help="of what is printed (default md)")
     sub = add(align, 'align "Maji safi ni muhimu." "Clean water is important." --lang sw --svg links.svg')
     sub.add_argument("source", nargs="?", help="a sentence of the source language")

@@ -136,7 +136,7 @@ class Workplace:
             found[collection] = {
                 "system": name, "title": system.title, "collection": collection, "lang": self.lang, "seed": seed,
                 "metrics": {metric: metrics.mean(each) for metric, each in values.items()},
-                "mrr@10 by question": [round(values["mrr@10"][query], 4) for query in sorted(values["mrr@10"])],
+                "mrr@10 by question": " ".join(f"{values['mrr@10'][query]:.4g}" for query in sorted(values["mrr@10"])),
                 "seconds": trained, "cpu_seconds": spent,
                 "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
                 "teacher": model_record(tuned_teacher() if system.tuned else teacher())["sha256"],
@@ -193,9 +193,9 @@ def run(
 
 def by_question(folder: Path, system: str) -> np.ndarray | None:
     """Reciprocal rank of each question, mean over seeds, shape (questions,); None without records."""
-    found = [json.loads(path.read_text(encoding="utf-8"))["mrr@10 by question"]
-             for path in sorted(folder.glob("*.json")) if path.stem.rsplit("_", 1)[0] == system]  # fmt: skip
-    return np.mean(found, axis=0) if found else None
+    paths = [path for path in sorted(folder.glob("*.json")) if path.stem.rsplit("_", 1)[0] == system]
+    lines = [json.loads(path.read_text(encoding="utf-8"))["mrr@10 by question"] for path in paths]
+    return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0) if lines else None
 
 
 def holm(p: dict[str, float]) -> dict[str, float]:

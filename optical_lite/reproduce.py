@@ -127,6 +127,16 @@ def listing() -> list[str]:
     return [*lines, f"published: {' '.join(published)}"]
 
 
+def run_grid(systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, *, dev: bool) -> dict:
+    """What ``python -m optical_lite tables --run`` does: the cells that are missing, then the summary of all."""
+    from . import grid
+
+    ran = grid.run(systems, langs, seeds, dev=dev)
+    path = grid.summarise(ROOT / "runs" / "grid_dev") if dev else grid.summarise()
+    print(f"{ran} cells run; summary in {path.relative_to(ROOT)}" + ("" if dev else "; for the pages run: make tables"))
+    return {"ran": ran, "summary": str(path.relative_to(ROOT))}
+
+
 def command(
     table: str | None = None, *, check_all: bool = False, dry_run: bool = False, list_all: bool = False,
     write_all: bool = False, kind: str = "md",

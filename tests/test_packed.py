@@ -72,3 +72,13 @@ def test_other_models_are_left_to_their_own_code():
     assert packed.supports(model("bert"))
     assert packed.supports(model("roberta"))
     assert not packed.supports(BertModel(BertConfig(**SIZES, hidden_act="relu"), add_pooling_layer=False))
+
+
+def test_a_model_that_has_searched_can_be_copied():
+    """Searching keeps packed weights with the model; a student is then copied to be trained."""
+    ours = model("bert").requires_grad_(False)
+    ids, mask = batch([5, 8], 0)
+    with torch.inference_mode():
+        found = packed.forward(ours, ids, mask)
+    twin = copy.deepcopy(ours)
+    torch.testing.assert_close(packed.forward(twin, ids, mask), found)

@@ -50,6 +50,7 @@ def test_lexicon_filling_beats_the_others(teacher):
         value[fill] = metrics.summary(retrieval.search(index, encoder, data.queries), data.qrels)["mrr@10"]
     assert value["lexicon"] > value["mean"] + 0.1
     assert value["lexicon"] > value["random"] + 0.1
+    assert value["transport"] > value["random"] + 0.1  # from plans alone, once the lexicon has given a start
 
 
 def test_marathi_keeps_its_vowel_signs(teacher):

@@ -1,0 +1,95 @@
+"""The queue of the comparison, on pocket in place of the published sets and with two training steps."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from optical_lite import comparison, grid, pocket, published, systems, testsets
+from optical_lite.settings import InputError
+
+NAMES = ["zero_shot", "lexicon", "optical", "structured", "ceiling"]
+
+
+@pytest.fixture
+def place(monkeypatch, tmp_path):
+    """Two collections of 20 pocket questions each, and a folder for the records."""
+    whole = pocket.collection("sw")
+    asked = sorted(whole.queries)
+
+    def load(name, lang, split="test"):
+        chosen = asked[:20] if name == "first" else asked[20:40]
+        part = {field: {q: getattr(whole, field)[q] for q in chosen} for field in ("queries", "qrels", "translations")}
+        return replace(whole, name=name, **part)
+
+    monkeypatch.setattr(testsets, "load", load)
+    monkeypatch.setattr(testsets, "dev_collection", lambda lang: load("dev", lang))
+    monkeypatch.setattr(published, "training_bitext", lambda lang, held, recipe: pocket.bitext(lang))
+    monkeypatch.setitem(systems.LANGUAGES, "sw", systems.Place(("first", "second")))
+    short = replace(systems.SYSTEMS["optical"], train=replace(systems.ROWS, steps=2, batch=8))
+    monkeypatch.setitem(systems.SYSTEMS, "optical", short)
+    monkeypatch.setattr(comparison, "EXPECTED", tmp_path)
+    return tmp_path / "clir"
+
+
+def test_a_queue_is_resumed_and_summarised(place):
+    run = lambda: grid.run(NAMES, ["sw"], [0, 1], folder=place, progress=False)  # noqa: E731
+    assert run() == 6  # one seed of what draws nothing, two of what trains
+    records = sorted(place.glob("first_sw/*.json"))
+    assert [path.stem for path in records] == [
+        "ceiling_0", "lexicon_0", "optical_0", "optical_1", "structured_0", "zero_shot_0"
+    ]  # fmt: skip
+    before = {path: path.read_bytes() for path in records}
+    (place / "second_sw" / "optical_1.json").unlink()
+    assert run() == 1  # the seed whose second collection is missing, and nothing else
+    assert all(path.read_bytes() == text for path, text in before.items() if path.stem != "optical_1")
+
+    record = json.loads((place / "first_sw" / "optical_0.json").read_text(encoding="utf-8"))
+    assert record["config"]["steps"] == 2
+    assert record["bitext"]["pairs"] == len(pocket.bitext("sw"))
+    ranks = np.array(record["mrr@10 by question"].split(), dtype=float)
+    assert len(ranks) == 20
+    assert record["metrics"]["mrr@10"] == pytest.approx(ranks.mean(), abs=1e-3)
+
+    grid.summarise(place)
+    found = comparison.expected("ours")["cells"]
+    assert found["first_sw/optical"]["metrics"]["mrr@10"]["n"] == 2
+    assert found["first_sw/ceiling"]["gap_closed"] == 1
+    assert found["first_sw/zero_shot"]["gap_closed"] == 0
+    low, high = found["first_sw/lexicon"]["metrics"]["mrr@10"]["interval"]
+    assert low < found["first_sw/lexicon"]["metrics"]["mrr@10"]["mean"] < high
+    tests = found["first_sw/ceiling"]["tests"]["mrr@10"]
+    assert set(tests) == set(grid.BASELINES)
+    assert tests["lexicon"]["p"] <= tests["lexicon"]["p_holm"]
+    assert set(found["first_sw/optical"]["tests"]["mrr@10"]) == {"lexicon"}  # not against itself
+
+
+def test_a_cell_that_breaks_leaves_no_record(place, monkeypatch):
+    def broken(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(grid.Workplace, "search", broken)
+    with pytest.raises(KeyboardInterrupt):
+        grid.run(["zero_shot"], ["sw"], folder=place, progress=False)
+    assert not list(place.rglob("*.json"))
+
+
+def test_development_questions_have_records_of_their_own(place):
+    assert grid.run(["zero_shot"], ["sw"], dev=True, folder=place / "dev", progress=False) == 1
+    assert [path.parent.name for path in (place / "dev").rglob("*.json")] == ["dev_sw"]
+
+
+def test_budgets_are_equal_within_the_main_table():
+    trained = [system.train for system in systems.MAIN.values() if system.train]
+    assert len(trained) >= 8
+    assert {(config.steps, config.batch, config.trainable) for config in trained} == {(300, 32, "new")}
+
+
+def test_unknown_names_and_too_many_pairs_are_said(place):
+    with pytest.raises(InputError, match="system: got 'opticle'"):
+        grid.run(["opticle"], ["sw"], folder=place, progress=False)
+    with pytest.raises(InputError, match="language: got 'fi'"):
+        grid.Workplace("fi")
+    with pytest.raises(InputError, match="got 10000 pairs wanted of"):
+        grid.run(["optical_10000"], ["sw"], [0], folder=place, progress=False)
