@@ -10,9 +10,8 @@ from tokenizers.models import WordPiece
 
 from .comparison import verdict
 from .cost import cosine_cost
-from .grid import holm
 from .marking import NotYet, exercise, function, same
-from .metrics import per_query
+from .metrics import holm, per_query
 from .transport import solve
 
 
@@ -177,6 +176,58 @@ def ex06_3(answer: object) -> None:
             raise NotYet("this is Bonferroni's correction; Holm multiplies only the smallest p by the number of tests")
         for name in p:
             same(got[name], expected[name], f"p of {name!r} among {p}", 1e-6)
+
+
+@exercise
+def ex07_1(answer: object) -> None:
+    """A function (s, tau) -> gradient of the contrastive loss with respect to the scores."""
+    function(answer, "slope_of_contrast")
+    for size, tau in ((3, 0.05), (5, 0.5)):
+        s = (torch.rand(size, size, dtype=torch.float64) * 2 - 1).requires_grad_()
+        torch.nn.functional.cross_entropy(s / tau, torch.arange(size)).backward()
+        got = answer(s.detach().clone(), tau)
+        for other, hint in ((s.grad * size, "mind the mean over the batch"), (s.grad * tau, "mind the temperature"),
+                            (-s.grad, "the sign is turned: the right sentence must pull")):  # fmt: skip
+            if torch.is_tensor(got) and got.shape == other.shape and torch.allclose(got.double(), other, atol=1e-6):
+                raise NotYet(hint)
+        same(got, s.grad, f"the gradient of {size} sentences at temperature {tau}", 1e-6)
+
+
+@exercise
+def ex07_2(answer: object) -> None:
+    """A function (none, transport, contrast, both) -> interaction and its standard error over questions."""
+    function(answer, "interaction")
+    for questions in (8, 30):
+        none, transport, contrast, both = (torch.rand(questions, dtype=torch.float64).numpy() for _ in range(4))
+        got = answer(none.copy(), transport.copy(), contrast.copy(), both.copy())
+        each = both + none - transport - contrast
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise NotYet("expected two numbers: the interaction and its standard error")
+        if abs(float(got[0]) + each.mean()) < 1e-9:
+            raise NotYet("the sign is turned: above 0 the two help each other")
+        same(float(got[0]), each.mean(), "the interaction", 1e-6)
+        if abs(float(got[1]) - each.std(ddof=1)) < 1e-9:
+            raise NotYet("this is the standard deviation of a question; the mean of many is known better")
+        same(float(got[1]), each.std(ddof=1) / questions**0.5, "the standard error", 1e-2 / questions**0.5)
+
+
+@exercise
+def ex07_3(answer: object) -> None:
+    """A function (p) -> how many p values survive Holm's correction at 0.05."""
+    function(answer, "survivors")
+    for p in (
+        [0.01, 0.04, 0.03],
+        [0.001, 0.02, 0.024, 0.6],
+        [0.2],
+        [0.012, 0.013, 0.024, 0.049],
+        [0.03, 0.02, 0.9, 0.001],
+    ):
+        expected = sum(value <= 0.05 for value in holm({str(i): value for i, value in enumerate(p)}).values())
+        got = answer(list(p))
+        if got == sum(value <= 0.05 for value in p) != expected:
+            raise NotYet(f"for {p} this counts every p below 0.05; the smallest must be below 0.05 / {len(p)}")
+        if got != expected:
+            raise NotYet(f"for {p} got {got}, expected {expected}; stop at the first that fails")
 
 
 @exercise
