@@ -38,7 +38,7 @@ def forest(frame: pd.DataFrame, *, title: str = "", ends: tuple[str, str] = ("ze
     trained = rows["sd"].notna().to_numpy()
     ax.hlines(place, rows["low"], rows["high"], color="0.6", lw=2)
     for chosen, colour, marker, name in (
-        (trained, BLUE, "o", "trained, mean of seeds"),
+        (trained, BLUE, "o", "mean of seeds"),
         (~trained, OCHRE, "s", "one run"),
     ):
         ax.plot(rows["mean"][chosen], place[chosen], marker, color=colour, label=name, zorder=3)
