@@ -11,8 +11,9 @@ import json
 import sys
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
-from . import aligners, gold, pocket, published, vocabulary
+from . import aligners, comparison, gold, pocket, published, vocabulary
 from .alignment import AlignConfig, AlignmentScore, compare, encode_pairs, realign, score, total
 from .config import DistillConfig
 from .corpora import Bitext, words
@@ -159,6 +160,17 @@ def main(names: list[str]) -> None:
             write_json(FOLDER / f"{name}.json", record)
             print(name, {s: v["aer"] for s, v in record["systems"].items()}, flush=True)
         write_atomic(FOLDER / "README.md", page())
+    expect()
+
+
+def expect() -> Path:
+    """Write ``data/expected/alignment.yaml``, from which the table of alignment sets ours beside published numbers."""
+    cells = {}
+    for place in sorted(FOLDER.glob("*.json")):
+        for system in json.loads(place.read_text(encoding="utf-8"))["systems"]:
+            reference = f"{FOLDER.name}/{place.name}#systems.{system}"
+            cells[f"{place.stem}/{system}"] = {**comparison.summarise([reference]), "tolerance": 0.02}
+    return comparison.write_expected("alignment", cells, "python -m optical_lite.alignment_study")
 
 
 if __name__ == "__main__":

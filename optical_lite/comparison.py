@@ -130,7 +130,8 @@ def metrics_of(reference: str) -> dict[str, float] | None:
     found = json.loads(path.read_text(encoding="utf-8"))
     for key in filter(None, inside.split(".")):
         found = found.get(key, {})
-    return found.get("metrics", found) or None
+    found = found.get("metrics", found)
+    return {name: value for name, value in found.items() if isinstance(value, int | float)} or None
 
 
 def summarise(references: Sequence[str]) -> dict:
