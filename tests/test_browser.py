@@ -158,12 +158,12 @@ def test_notebook_03_in_jupyterlab(tab, tmp_path):
             cell.outputs, cell.execution_count = [], None  # what is seen below was made here
     nbformat.write(notebook, work / "03_alignment.ipynb")
     with jupyterlab(tmp_path) as address:
-        tab.goto(f"{address}/lab/tree/03_alignment.ipynb")
-        tab.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=30_000)
-        tab.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=40_000)
+        tab.goto(f"{address}/lab/tree/03_alignment.ipynb", timeout=120_000)
+        tab.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
+        tab.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=120_000)
         tab.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         slider = tab.locator(".widget-slider", has=tab.locator("label", has_text="epsilon")).locator(".noUi-handle")
-        slider.wait_for(timeout=80_000)
+        slider.wait_for(timeout=240_000)
         shown = tab.locator(".widget-html-content svg").first
         before = shown.inner_html()
         assert "against gold" in before
@@ -180,7 +180,7 @@ def test_notebook_03_in_jupyterlab(tab, tmp_path):
         assert len(cells[0]) == len(cells[1])
         assert cells[0] != cells[1]
         tab.get_by_role("button", name="export svg").first.click()
-        tab.get_by_text("wrote exports/alignment_sw_001.svg").wait_for(timeout=10_000)
+        tab.get_by_text("wrote exports/alignment_sw_001.svg").wait_for(timeout=60_000)
         exported = (work / "exports" / "alignment_sw_001.svg").read_text(encoding="utf-8")
         assert exported.startswith("<svg")
         assert scores[1].split(">")[1].split("<")[0] in exported
