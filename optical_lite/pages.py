@@ -77,10 +77,11 @@ def long(name: str, kind: str = "md") -> str:
 
 
 def wide(name: str, kind: str = "md") -> str:
-    """Systems down, collections and metrics across: our numbers alone."""
+    """Systems down, collections and metrics across: our numbers alone, without collections that nothing ran on."""
     table = comparison.spec(name)
-    columns = [(key, metric) for key in table["columns"] for metric in table["metrics"]]
     found = {(cell.key, cell.metric): cell for cell in comparison.cells(name)}
+    run = {key.partition("/")[0] for (key, _), cell in found.items() if _short(cell)}
+    columns = [(key, metric) for key in table["columns"] if key in run for metric in table["metrics"]]
     header = ["system", *(f"{table['columns'][key]['label']} {title(metric)}" for key, metric in columns)]
     rows = []
     for row, own in table["rows"].items():
