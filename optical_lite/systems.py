@@ -97,7 +97,7 @@ WEIGHTS = {
     )
     for part, said in (("all", "all weights"), ("upper", "upper layers"), ("low-rank", "low-rank"))
 }
-PLUS = {
+BEST = {
     "plus": _student(
         "OPTICAL+", replace(ALL, loss="transport + 0.1 late", marginals="idf"),
         tuned=True, lexicon="symmetric", recipe="plus",
@@ -118,7 +118,7 @@ BITEXT = {
     for name in ("lexicon", "extended", "sentence", "match", "late", "optical")
 }
 GROUPS = {
-    "main": MAIN, "weights": WEIGHTS, "plus": PLUS, "tuned": TUNED, "solvers": SOLVERS, "marginals": MARGINALS,
+    "main": MAIN, "weights": WEIGHTS, "best": BEST, "tuned": TUNED, "solvers": SOLVERS, "marginals": MARGINALS,
     "epsilon": EPSILON, "bitext": BITEXT,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}

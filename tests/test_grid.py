@@ -93,3 +93,7 @@ def test_unknown_names_and_too_many_pairs_are_said(place):
         grid.Workplace("fi")
     with pytest.raises(InputError, match="got 10000 pairs wanted of"):
         grid.run(["optical_10000"], ["sw"], [0], folder=place, progress=False)
+
+
+def test_a_group_never_has_the_name_of_a_system():
+    assert not systems.GROUPS.keys() & systems.SYSTEMS.keys()
