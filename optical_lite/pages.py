@@ -117,11 +117,11 @@ def page(name: str) -> str:
     parts = [f"# {table['title']}", MADE, table["question"], table.get("note", "")]
     parts += [f"**{', '.join(small)}**: {SMALL}."] if small else []
     parts += ["## Our numbers", own] if own.count("\n") > 1 else []
-    parts += [
-        "## Beside the published ones",
-        f"{counts(cells)}. What the states mean: [README](README.md).",
-        long(name),
-    ]
+    said = f"{counts(cells)}. What the states mean: [README](README.md)."
+    if "paper" in table:
+        parts += ["## Beside the published ones", said, long(name)]
+    else:
+        parts += [f"Nothing is published to compare with: {said} Made by `{table['command']}`."]
     if sources:
         lines = [f"- {source}{''.join(f' *{doubt}*' for doubt in doubts)}" for source, *doubts in sources]
         parts += ["Published numbers from:", "\n".join(lines)]
