@@ -195,7 +195,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         raise InputError(f"evaluate: got predictions for {data.name}, expected --trec-run RUN --qrels QRELS for them")
     name = getattr(data, "name", args.collection)
     print(
-        f"{args.run or args.predictions} on {name} ({args.lang or lang}, {count} questions): "
+        f"{args.run or args.predictions} on {name} ({args.lang or lang or 'its languages'}, {count} questions): "
         + ", ".join(f"{key} {value:.3f}" for key, value in found.items())
     )
     return {"metrics": found, "queries": count, "run": str(args.run or args.predictions), "collection": name}
