@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from . import comparison, grid, metrics, tables
@@ -80,16 +79,11 @@ def two_by_two(place: str, folder: Path | None = None) -> dict[str, metrics.Comp
         raise InputError(f"{place}: got no record of {', '.join(missing)}, expected all four; run: tables --run")
     none, transport, contrast, both = (values[c] for c in CORNERS)
     return {
-        "transport": _compare(transport, none),
-        "contrast": _compare(contrast, none),
-        "both": _compare(both, none),
-        "interaction": _compare(both + none, transport + contrast),
+        "transport": grid.compare(transport, none),
+        "contrast": grid.compare(contrast, none),
+        "both": grid.compare(both, none),
+        "interaction": grid.compare(both + none, transport + contrast),
     }
-
-
-def _compare(ours: np.ndarray, baseline: np.ndarray) -> metrics.Comparison:
-    as_map = lambda row: {f"{i:06d}": float(x) for i, x in enumerate(row)}  # noqa: E731
-    return metrics.compare(as_map(ours), as_map(baseline))
 
 
 def curve(place: str, names: Iterable[str]) -> pd.DataFrame:

@@ -24,7 +24,6 @@ from . import comparison, english, lexicon, metrics, published, retrieval, syste
 from .corpora import Bitext, Collection, language
 from .distill import distill
 from .encoder import Encoder, model_record, teacher
-from .metrics import holm
 from .retrieval import PassageIndex
 from .runs import data_hash
 from .settings import DATA, ROOT, InputError, environment, get, write_json
@@ -198,10 +197,21 @@ def run(
     return sum(map(len, todo.values()))
 
 
+def records(folder: Path, system: str) -> dict[Path, dict]:
+    """A system's records in the folder of a collection, one a seed."""
+    paths = [path for path in sorted(folder.glob("*.json")) if path.stem.rsplit("_", 1)[0] == system]
+    return {path: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def compare(ours: np.ndarray, baseline: np.ndarray) -> metrics.Comparison:
+    """:func:`optical_lite.metrics.compare` of two rows of values, the same questions in both."""
+    as_map = lambda row: {str(i): float(x) for i, x in enumerate(row)}  # noqa: E731
+    return metrics.compare(as_map(ours), as_map(baseline))
+
+
 def by_question(folder: Path, system: str) -> np.ndarray | None:
     """Reciprocal rank of each question, mean over seeds, shape (questions,); None without records."""
-    paths = [path for path in sorted(folder.glob("*.json")) if path.stem.rsplit("_", 1)[0] == system]
-    lines = [json.loads(path.read_text(encoding="utf-8"))["mrr@10 by question"] for path in paths]
+    lines = [record["mrr@10 by question"] for record in records(folder, system).values()]
     return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0) if lines else None
 
 
@@ -214,15 +224,14 @@ def summarise(folder: Path = RECORDS) -> Path:
         tests = {name: _tests(values, values.get(name)) for name in BASELINES}
         ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
         for name, row in values.items():
-            paths = sorted(p for p in place.glob(f"{name}_*.json") if p.stem.rsplit("_", 1)[0] == name)
-            cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in paths])
+            made = records(place, name)
+            cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in made])
             draws = np.random.default_rng(0).integers(0, len(row), (10_000, len(row)))
             cell["metrics"]["mrr@10"]["interval"] = [
                 round(float(x), 4) for x in np.percentile(row[draws].mean(1), (2.5, 97.5))
             ]
-            made = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-            cell["made"] = sorted({_made(record) for record in made})
-            cell["cpu_seconds"] = round(float(np.mean([record["cpu_seconds"] for record in made])), 1)
+            cell["made"] = sorted({_made(record) for record in made.values()})
+            cell["cpu_seconds"] = round(float(np.mean([record["cpu_seconds"] for record in made.values()])), 1)
             if len(ends) == 2:
                 cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 4)
             mine = {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}
@@ -243,9 +252,8 @@ def _tests(values: dict[str, np.ndarray], baseline: np.ndarray | None) -> dict[s
     """Every system against one: difference, interval, p, and p after Holm's correction."""
     if baseline is None:
         return {}
-    as_map = functools.partial(lambda row: {str(i): float(x) for i, x in enumerate(row)})
-    found = {n: metrics.compare(as_map(row), as_map(baseline)) for n, row in values.items() if row is not baseline}
-    corrected = holm({name: result.p for name, result in found.items()})
+    found = {n: compare(row, baseline) for n, row in values.items() if row is not baseline}
+    corrected = metrics.holm({name: result.p for name, result in found.items()})
     return {
         name: {"difference": round(r.difference, 4), "low": round(r.low, 4), "high": round(r.high, 4),
                "p": round(r.p, 5), "p_holm": round(corrected[name], 5)}
