@@ -107,6 +107,13 @@ BEST = {
         "OPTICAL+ with sentence-level distillation", replace(ALL, loss="sentence"),
         tuned=True, lexicon="symmetric", recipe="plus",
     ),
+    # OPTICAL+ taken apart: each row adds one thing to the row before, the first one to ``extended``
+    "plus_bitext": _student("vocabulary filled from all bitext", recipe="plus"),
+    "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", lexicon="symmetric", recipe="plus"),
+    "plus_untuned": _student(
+        "OPTICAL+ on the untouched teacher", replace(ALL, loss="transport + 0.1 late", marginals="idf"),
+        lexicon="symmetric", recipe="plus",
+    ),
 }  # fmt: skip
 TUNED = {
     f"{name}_tuned": replace(MAIN[name], title=f"{MAIN[name].title}, tuned teacher", tuned=True)
