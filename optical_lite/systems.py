@@ -124,9 +124,16 @@ BITEXT = {
     for pairs in (500, 1_000, 3_000, 10_000, 30_000)
     for name in ("lexicon", "extended", "sentence", "match", "late", "optical")
 }
+DOMAIN = {
+    f"{name}_{domain}": replace(
+        MAIN[name], title=f"{MAIN[name].title}, 1,000 pairs of {domain}", recipe=recipe, pairs=1_000
+    )
+    for domain, recipe in (("news", "mafand"), ("health", "tico19"), ("questions", "questions"))
+    for name in ("lexicon", "extended", "optical")
+}
 GROUPS = {
     "main": MAIN, "weights": WEIGHTS, "best": BEST, "tuned": TUNED, "solvers": SOLVERS, "marginals": MARGINALS,
-    "epsilon": EPSILON, "bitext": BITEXT,
+    "epsilon": EPSILON, "bitext": BITEXT, "domain": DOMAIN,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 
@@ -145,6 +152,7 @@ LANGUAGES = {
     "ig": Place(COMMON),
     "ha": Place(COMMON),
     "yo": Place(COMMON),
+    "tw": Place(("afriqa",), "afriqa"),  # 534 questions are all the bitext there is
     "so": Place(COMMON[1:], "tico19+hornmt+ciral"),
     "tl": Place(COMMON[1:]),
     "mr": Place((*COMMON[1:], "indicquest"), "tico19+loresmt"),
