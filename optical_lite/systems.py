@@ -109,7 +109,9 @@ BEST = {
     ),
     # OPTICAL+ taken apart: each row adds one thing to the row before, the first one to ``extended``
     "plus_bitext": _student("vocabulary filled from all bitext", recipe="plus"),
-    "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", lexicon="symmetric", recipe="plus"),
+    "plus_symmetric": _student(
+        "vocabulary filled from all bitext, symmetric lexicon", lexicon="symmetric", recipe="plus"
+    ),
     "plus_untuned": _student(
         "OPTICAL+ on the untouched teacher", replace(ALL, loss="transport + 0.1 late", marginals="idf"),
         lexicon="symmetric", recipe="plus",
