@@ -158,9 +158,10 @@ LANGUAGES = {
     "so": Place(COMMON[1:], "tico19+hornmt+ciral"),
     "tl": Place(COMMON[1:]),
     "mr": Place((*COMMON[1:], "indicquest"), "tico19+loresmt"),
-    "hi": Place(("indicquest", "xquad-r")),
-    "es": Place(("xquad-r",)),
-    "de": Place(("belebele-questions", "xquad-r"), "ntrex"),
+    # languages with more resources, for reference; mate retrieval is a check that nothing is broken
+    "hi": Place(("indicquest", "xquad-r", "tatoeba-mates")),
+    "es": Place(("xquad-r", "tatoeba-mates")),
+    "de": Place(("belebele-questions", "xquad-r", "tatoeba-mates"), "ntrex"),
 }
 
 
