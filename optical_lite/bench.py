@@ -5,7 +5,7 @@ repetition by repetition, on the same work, and the medians are compared. Beside
 machine can do at most, measured in the same run.
 
 A row is ``{"name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share"}`` and, for the reader, ``ours_spread``,
-``peer_spread`` (lowest and highest repetition), ``memory_mib`` (growth of resident memory while ours ran) and ``note``.
+``peer_spread`` (lowest and highest repetition), ``memory_mib`` (growth of memory while ours ran) and ``note``.
 ``ratio`` is how many times ours is faster; a peer that is not installed leaves ``peer`` and ``ratio`` empty and says
 so in the note.
 """
@@ -76,7 +76,10 @@ def row(
 
 
 class Peak:
-    """Growth of this process's resident memory while something ran, in MiB, sampled every 5 ms."""
+    """Growth of this process's own memory while something ran, in MiB, sampled every 5 ms.
+
+    Pages of mapped files are left out: the system drops them when memory is short.
+    """
 
     def __enter__(self) -> Peak:
         self.start = self.highest = self._now()
@@ -87,7 +90,8 @@ class Peak:
 
     def _now(self) -> int:
         with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            _, resident, shared = map(int, file.read().split()[:3])
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
     def _watch(self) -> None:
         while self.running:
