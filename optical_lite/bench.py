@@ -29,6 +29,7 @@ from .settings import ROOT, InputError, bf16_is_faster, device, environment, get
 from .tables import markdown, replace_block
 
 TESTS = {}
+ONLY_BY_NAME = ("million",)  # too long, or too much disk, for a run of everything
 MIB = 1 << 20
 
 
@@ -156,15 +157,16 @@ def machine(repetitions: int) -> list[dict]:
     ]  # fmt: skip
 
 
-def peers_python() -> str | None:
-    """The interpreter of the peers' own environment, if there is one."""
-    path = Path(os.environ.get("OPTICAL_LITE_PEERS", ROOT / ".venv-bench" / "bin" / "python"))
+def peers_python(name: str = "") -> str | None:
+    """The interpreter of a peer's environment, if there is one: PLAID pins a torch of its own, the others share one."""
+    variable, folder = ("PLAID", ".venv-plaid") if name == "plaid" else ("PEERS", ".venv-bench")
+    path = Path(os.environ.get(f"OPTICAL_LITE_{variable}", ROOT / folder / "bin" / "python"))
     return str(path) if path.exists() else None
 
 
 def ask_peer(name: str, request: dict) -> dict | None:
     """Run one peer in its own environment on a JSON request; None where it is not installed."""
-    python = peers_python()
+    python = peers_python(name)
     if not python:
         return None
     with tempfile.TemporaryDirectory() as folder:
@@ -182,7 +184,7 @@ def command(
     names: list[str], repetitions: int = 5, out: str | Path | None = None, page: str | Path | None = None
 ) -> list[dict]:
     """Run benchmarks, print each row as it comes, write the list, and put the table into a page."""
-    from . import bench_growth, bench_search, bench_training, bench_transport  # noqa: F401  they register themselves
+    from . import bench_growth, bench_pruned, bench_search, bench_training, bench_transport  # noqa: F401  they register themselves
 
     unknown = sorted(set(names) - set(TESTS))
     if unknown or repetitions < 1:
@@ -193,7 +195,7 @@ def command(
     device()  # sets the threads
     print(json.dumps(environment()))
     rows = []
-    for name in names or TESTS:
+    for name in names or [name for name in TESTS if name not in ONLY_BY_NAME]:
         for found in TESTS[name](repetitions):
             rows.append(found)
             print(line(found), flush=True)
