@@ -46,8 +46,14 @@ tables: .venv/installed  ## write the pages of data/expected and the tables of R
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps pylate==1.6.0  # its pins do not resolve
 	@touch $@
 
+# Optional: `make .venv-plaid/installed`. PLAID's wheels need one torch, of the default index, with CUDA's libraries (6 GB).
+.venv-plaid/installed: requirements-plaid.txt
+	$(PYTHON) -m venv .venv-plaid
+	.venv-plaid/bin/pip install --quiet --disable-pip-version-check -r requirements-plaid.txt
+	@touch $@
+
 bench: .venv/installed .venv-bench/installed  ## measure ours against its peers (half an hour); NAMES="transport encoding" for some
 	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json $(if $(NAMES),,--page docs/performance.md)
 
 clean:  ## delete the environment and all runs
-	rm -rf .venv .venv-bench runs
+	rm -rf .venv .venv-bench .venv-plaid runs

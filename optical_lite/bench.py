@@ -5,7 +5,7 @@ repetition by repetition, on the same work, and the medians are compared. Beside
 machine can do at most, measured in the same run.
 
 A row is ``{"name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share"}`` and, for the reader, ``ours_spread``,
-``peer_spread`` (lowest and highest repetition), ``memory_mib`` (growth of resident memory while ours ran) and ``note``.
+``peer_spread`` (lowest and highest repetition), ``memory_mib`` (growth of memory while ours ran) and ``note``.
 ``ratio`` is how many times ours is faster; a peer that is not installed leaves ``peer`` and ``ratio`` empty and says
 so in the note.
 """
@@ -29,6 +29,7 @@ from .settings import ROOT, InputError, bf16_is_faster, device, environment, get
 from .tables import markdown, replace_block
 
 TESTS = {}
+ONLY_BY_NAME = ("million",)  # too long, or too much disk, for a run of everything
 MIB = 1 << 20
 
 
@@ -76,7 +77,10 @@ def row(
 
 
 class Peak:
-    """Growth of this process's resident memory while something ran, in MiB, sampled every 5 ms."""
+    """Growth of this process's own memory while something ran, in MiB, sampled every 5 ms.
+
+    Pages of mapped files are left out: the system drops them when memory is short.
+    """
 
     def __enter__(self) -> Peak:
         self.start = self.highest = self._now()
@@ -87,7 +91,8 @@ class Peak:
 
     def _now(self) -> int:
         with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            _, resident, shared = map(int, file.read().split()[:3])
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
     def _watch(self) -> None:
         while self.running:
@@ -152,15 +157,16 @@ def machine(repetitions: int) -> list[dict]:
     ]  # fmt: skip
 
 
-def peers_python() -> str | None:
-    """The interpreter of the peers' own environment, if there is one."""
-    path = Path(os.environ.get("OPTICAL_LITE_PEERS", ROOT / ".venv-bench" / "bin" / "python"))
+def peers_python(name: str = "") -> str | None:
+    """The interpreter of a peer's environment, if there is one: PLAID pins a torch of its own, the others share one."""
+    variable, folder = ("PLAID", ".venv-plaid") if name == "plaid" else ("PEERS", ".venv-bench")
+    path = Path(os.environ.get(f"OPTICAL_LITE_{variable}", ROOT / folder / "bin" / "python"))
     return str(path) if path.exists() else None
 
 
 def ask_peer(name: str, request: dict) -> dict | None:
     """Run one peer in its own environment on a JSON request; None where it is not installed."""
-    python = peers_python()
+    python = peers_python(name)
     if not python:
         return None
     with tempfile.TemporaryDirectory() as folder:
@@ -178,7 +184,7 @@ def command(
     names: list[str], repetitions: int = 5, out: str | Path | None = None, page: str | Path | None = None
 ) -> list[dict]:
     """Run benchmarks, print each row as it comes, write the list, and put the table into a page."""
-    from . import bench_growth, bench_search, bench_training, bench_transport  # noqa: F401  they register themselves
+    from . import bench_growth, bench_pruned, bench_search, bench_training, bench_transport  # noqa: F401  they register themselves
 
     unknown = sorted(set(names) - set(TESTS))
     if unknown or repetitions < 1:
@@ -189,7 +195,7 @@ def command(
     device()  # sets the threads
     print(json.dumps(environment()))
     rows = []
-    for name in names or TESTS:
+    for name in names or [name for name in TESTS if name not in ONLY_BY_NAME]:
         for found in TESTS[name](repetitions):
             rows.append(found)
             print(line(found), flush=True)

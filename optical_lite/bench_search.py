@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -13,12 +14,11 @@ from torch import Tensor
 from . import pocket, published
 from .bench import Peak, ask_peer, bench, limits, row, take_turns
 from .encoder import TokenBatch, teacher
-from .pruned import PrunedIndex
-from .retrieval import PassageIndex, maxsim, score
-from .settings import ROOT, InputError
+from .index import PassageIndex, writing
+from .retrieval import maxsim, score
+from .settings import InputError, get
 
 LARGE, WIDTH = 100_000, 128  # passages and dimensions of the synthetic collection
-GRID = ((8, 250), (8, 1000), (8, 4000), (8, 8000), (32, 1000), (32, 8000))  # probes, candidates
 
 
 @functools.cache
@@ -36,28 +36,48 @@ def compress(vectors: Tensor, axes: Tensor) -> Tensor:
     return torch.nn.functional.normalize(vectors.float() @ axes, dim=-1)
 
 
-@functools.cache
-def synthetic(passages: int = LARGE) -> tuple[PassageIndex, TokenBatch]:
+class Synthetic:
     """Passages of real lengths made of stretches of 8 real token vectors from anywhere in the real pool, with noise.
 
     Vectors are projected on their 128 principal axes, stretches keep the neighbourhoods of real text, and noise of a
     tenth of the vector's length on each keeps copies apart.
+
+    Attributes
+    ----------
+    lengths : Tensor of int, shape (passages,), ascending
+    questions : the real ones, projected
     """
-    index, questions = real()
-    draw = torch.Generator().manual_seed(0)
-    sample = index.vectors[torch.randperm(len(index.vectors), generator=draw)[:20_000]].float()
-    axes = torch.linalg.svd(sample, full_matrices=False).Vh[:WIDTH].T  # (d, w)
-    small = torch.cat([compress(part, axes).half() for part in index.vectors.split(1 << 16)])
-    lengths = index.lengths[torch.randint(len(index.lengths), (passages,), generator=draw)].sort().values
-    vectors = torch.empty(int(lengths.sum()), WIDTH, dtype=torch.float16)
-    for start in range(0, len(vectors), 1 << 18):
-        part = vectors[start : start + (1 << 18)]
-        first = torch.randint(len(small) - 8, (-(-len(part) // 8), 1), generator=draw)
-        chosen = small[(first + torch.arange(8)).flatten()[: len(part)]].float()
-        noise = torch.randn(chosen.shape, generator=draw) * (0.1 / WIDTH**0.5)
-        part.copy_(torch.nn.functional.normalize(chosen + noise, dim=-1))
-    batch = TokenBatch(compress(questions.vectors, axes) * questions.mask[..., None], questions.mask, questions.ids, [])
-    return PassageIndex([str(i) for i in range(passages)], vectors, lengths), batch
+
+    def __init__(self, passages: int) -> None:
+        index, questions = real()
+        self.draw = torch.Generator().manual_seed(0)
+        sample = index.vectors[torch.randperm(len(index.vectors), generator=self.draw)[:20_000]].float()
+        axes = torch.linalg.svd(sample, full_matrices=False).Vh[:WIDTH].T  # (d, w)
+        self.small = torch.cat([compress(part, axes).half() for part in index.vectors.split(1 << 16)])
+        some = torch.randint(len(index.lengths), (passages,), generator=self.draw)
+        self.lengths, self.ids = index.lengths[some].sort().values, [str(i) for i in range(passages)]
+        vectors = compress(questions.vectors, axes) * questions.mask[..., None]
+        self.questions = TokenBatch(vectors, questions.mask, questions.ids, [])
+
+    def parts(self) -> Iterator[tuple[int, Tensor]]:
+        """Vectors of all passages, a stretch at a time, float16, with the row where it begins; draws anew each time."""
+        total, step = int(self.lengths.sum()), 1 << 18
+        for start in range(0, total, step):
+            rows = min(step, total - start)
+            first = torch.randint(len(self.small) - 8, (-(-rows // 8), 1), generator=self.draw)
+            chosen = self.small[(first + torch.arange(8)).flatten()[:rows]].float()
+            noise = torch.randn(chosen.shape, generator=self.draw) * (0.1 / WIDTH**0.5)
+            yield start, torch.nn.functional.normalize(chosen + noise, dim=-1).half()
+
+
+@functools.cache
+def synthetic(passages: int = LARGE) -> tuple[PassageIndex, TokenBatch]:
+    """:class:`Synthetic` in memory."""
+    made = Synthetic(passages)
+    vectors = torch.empty(int(made.lengths.sum()), WIDTH, dtype=torch.float16)
+    for start, part in made.parts():
+        vectors[start : start + len(part)] = part
+    return PassageIndex(made.ids, vectors, made.lengths), made.questions
 
 
 def brute_force(index: PassageIndex, questions: TokenBatch, passages: int = 64) -> Tensor:
@@ -111,7 +131,39 @@ def maximum_similarity(repetitions: int) -> list[dict]:
     share = flops / sorted(mine)[len(mine) // 2] / limits()["matrix"]
     name = f"MaxSim, {len(index.ids):,} passages, d {WIDTH}"
     common = {"work": len(questions.mask), "limit_share": share, "memory_mib": peak.mib}
-    return [*rows, row(name, unit, mine, [], "", **common)]
+    note = f"{len(questions.mask)} questions at once, synthetic passages"
+    return [*rows, row(name, unit, mine, [], "", note=note, **common)]
+
+
+@bench
+def million(repetitions: int, passages: int = 1_000_000, questions: int = 30) -> list[dict]:
+    """Exact scoring of an index larger than memory; only by name, because its file has 34 GB (deleted afterwards)."""
+    folder = get().cache / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        path, made, start = Path(place) / "index.safetensors", Synthetic(passages), time.perf_counter()
+        with writing(path, made.ids, made.lengths, WIDTH) as put:
+            for begin, vectors in made.parts():
+                put(begin, vectors)
+        written, batch = time.perf_counter() - start, part(made.questions, questions)
+        size, times = path.stat().st_size / 1e9, []
+        with Peak() as peak:
+            index = PassageIndex.load(path)
+            for _ in range(min(repetitions, 1)):
+                start = time.perf_counter()
+                for shard in index.shards(LARGE):
+                    score(shard, batch).topk(min(100, len(shard.ids)))
+                times.append(time.perf_counter() - start)
+        flops = 2 * int(batch.mask.sum()) * index.vectors.numel() / 1e9
+        del index
+    share = flops / times[0] / limits()["matrix"]
+    note = (
+        f"{len(batch.mask)} questions at once, one repetition and none before it, in shards of {LARGE:,} passages; "
+        f"a file of {size:.1f} GB, written in {written:.0f} s, mapped read-only; memory without the map's pages"
+    )
+    name = f"MaxSim from a file, {passages:,} passages, d {WIDTH}"
+    work = {"work": len(batch.mask), "limit_share": share, "memory_mib": peak.mib, "note": note}
+    return [row(name, "questions/s", times, [], "", **work)]
 
 
 def subset(index: PassageIndex, passages: int) -> PassageIndex:
@@ -122,22 +174,40 @@ def subset(index: PassageIndex, passages: int) -> PassageIndex:
 
 def engines(index: PassageIndex, questions: TokenBatch, repetitions: int) -> list[dict]:
     """The same questions, one after the other, in engines of their own environment."""
-    queries = [vectors[mask] for vectors, mask in zip(questions.vectors, questions.mask, strict=True)]
-    first = score(index, questions).argmax(1).tolist()
-    mine, _ = take_turns(lambda: [score(index, one(questions, i)) for i in range(len(queries))], None, repetitions)
-    rows = []
+    best = score(index, questions).topk(min(100, len(index.ids))).indices.tolist()
+    mine, _ = take_turns(functools.partial(each_exactly, index, questions), None, repetitions)
+    name, rows = f"MaxSim one question at a time, {len(index.ids):,} passages, d {index.vectors.shape[1]}", []
     for peer in ("qdrant", "lancedb", "pylate"):
-        with tempfile.TemporaryDirectory() as folder:
-            torch.save({"vectors": index.vectors, "lengths": index.lengths}, Path(folder) / "index.pt")
-            request = {"index": str(Path(folder) / "index.pt"), "queries": [q.tolist() for q in queries]}
-            answer = ask_peer(peer, {**request, "repetitions": repetitions})
-        times = answer["seconds"] if answer else []
-        agree = answer and sum(a == b for a, b in zip(answer["top"], first, strict=True))
-        note = f"the same first passage for {agree} of {len(first)} questions" if answer else "peer not installed"
-        name = f"MaxSim one question at a time, {len(index.ids):,} passages, d {index.vectors.shape[1]}"
-        peer_name = answer["peer_name"] if answer else peer
-        rows.append(row(name, "questions/s", mine, times, peer_name, work=len(queries), note=note))
+        answer = ask_search(peer, index, questions, repetitions)
+        note = f"the same questions one by one; {peer_note(answer, best)}"
+        label, times = (answer["peer_name"], answer["seconds"]) if answer else (peer, [])
+        rows.append(row(name, "questions/s", mine, times, label, work=len(best), note=note))
     return rows
+
+
+def ask_search(peer: str, index: PassageIndex, questions: TokenBatch, repetitions: int) -> dict | None:
+    """A peer's seconds, and its best 100 passages of each question; None where it is missing."""
+    queries = [vectors[mask].tolist() for vectors, mask in zip(questions.vectors, questions.mask, strict=True)]
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save({"vectors": index.vectors, "lengths": index.lengths}, Path(folder) / "index.pt")
+        request = {"index": str(Path(folder) / "index.pt"), "queries": queries, "repetitions": repetitions}
+        return ask_peer(peer, request)
+
+
+def peer_note(answer: dict | None, best: list[list[int]]) -> str:
+    """What a peer's answers are worth against the exact ranking; that it is missing, where it is."""
+    if not answer:
+        return "the peer is not installed or failed (make .venv-bench/installed, .venv-plaid/installed)"
+    first = sum(a[0] == b[0] for a, b in zip(answer["top"], best, strict=True))
+    return (
+        f"the peer has the same first passage for {first} of {len(best)}, recall@100 {recall(answer['top'], best):.4f}"
+    )
+
+
+def recall(found: list[list[int]], best: list[list[int]]) -> float:
+    """Share of the expected passages that were found, over all queries."""
+    hits = sum(len(set(a[: len(b)]) & set(b)) for a, b in zip(found, best, strict=True))
+    return hits / sum(map(len, best))
 
 
 def one(questions: TokenBatch, i: int) -> TokenBatch:
@@ -145,60 +215,7 @@ def one(questions: TokenBatch, i: int) -> TokenBatch:
     return TokenBatch(questions.vectors[i : i + 1], questions.mask[i : i + 1], questions.ids[i : i + 1], [])
 
 
-@bench
-def pruned_search(repetitions: int) -> list[dict]:
-    """Pruned against exact search, one question after the other, with recall@100 against the exact ranking."""
-    rows, curves = [], {}
-    for index, questions in (real(), synthetic()):
-        few = part(questions, 10)
-        start = time.perf_counter()
-        pruned = PrunedIndex.build(index)
-        build = time.perf_counter() - start
-        expected = score(index, few)
-        everything = [vectors[mask] for vectors, mask in zip(few.vectors, few.mask, strict=True)]
-        points = []
-        for probes, candidates in GRID:
-            run = functools.partial(_each, pruned, everything, probes, candidates)
-            mine, exact = take_turns(run, functools.partial(_exact, index, few), repetitions)
-            best = expected.topk(min(100, len(index.ids))).indices.tolist()
-            hits = [
-                len({index.ids[j] for j in ids} & {x for x, _ in got[:100]})
-                for ids, got in zip(best, run(), strict=True)
-            ]
-            recall = sum(hits) / sum(map(len, best))
-            points.append((sorted(exact)[len(exact) // 2] / sorted(mine)[len(mine) // 2], recall))
-            name = f"pruned, {len(index.ids):,} passages, {probes} probes, {candidates} candidates"
-            note = f"recall@100 {recall:.4f}; built in {build:.0f} s with {len(pruned.centroids):,} centroids"
-            rows.append(
-                row(
-                    name, "questions/s", mine, exact, "our exact MaxSim, one at a time", work=len(everything), note=note
-                )
-            )
-        curves[f"{len(index.ids):,} passages"] = points
-    draw(curves, ROOT / "figures")
-    return rows
-
-
-def _exact(index: PassageIndex, questions: TokenBatch) -> None:
+def each_exactly(index: PassageIndex, questions: TokenBatch) -> None:
+    """Exact search of one question after the other."""
     for i in range(len(questions.mask)):
         score(index, one(questions, i))
-
-
-def _each(pruned: PrunedIndex, queries: list[Tensor], probes: int, candidates: int) -> list:
-    return [pruned.search_vectors("", query, 100, probes, candidates)[""] for query in queries]
-
-
-def draw(curves: dict[str, list[tuple[float, float]]], folder: Path) -> None:
-    """Recall against speed: the trade-off that probes and candidates buy."""
-    import matplotlib.pyplot as plt
-
-    from .plots import save_figure
-
-    figure, ax = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
-    for (name, points), colour, mark in zip(curves.items(), ("#0072B2", "#D55E00"), "os", strict=True):
-        ax.plot(*zip(*points, strict=True), mark, color=colour, label=name)
-    ax.axhline(0.99, color="grey", linewidth=0.8, linestyle="--")
-    ax.set(xscale="log", xlabel="times faster than exact search", ylabel="recall@100 against exact search")
-    ax.legend()
-    save_figure(figure, "pruned_tradeoff", folder)
-    plt.close(figure)

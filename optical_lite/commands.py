@@ -116,15 +116,14 @@ def convert(args: argparse.Namespace) -> dict:
 
 
 def index(args: argparse.Namespace) -> dict:
-    """Encode the passages of a collection once, into a folder that search reads."""
+    """Encode the passages of a collection once, batch by batch, into a folder that search reads."""
     from .encoder import Encoder, model_record
     from .files import new_folder
-    from .retrieval import PassageIndex
+    from .index import PassageIndex
 
     data, encoder = _read(args), Encoder.load(args.model)
     with new_folder(args.out) as folder:
-        built = PassageIndex.build(encoder, data.passages, not args.quiet)
-        built.save(folder / "index.safetensors")
+        built = PassageIndex.build(encoder, data.passages, not args.quiet, folder / "index.safetensors")
         record = {"collection": data.name, "passages": len(built.ids), "vectors": len(built.vectors)}
         write_json(folder / "index.json", {**record, "encoder": model_record(encoder)})
     print(f"{args.out}: {record['passages']:,} passages, {record['vectors']:,} token vectors")
@@ -155,7 +154,7 @@ def search(args: argparse.Namespace) -> dict:
 def _index(folder: str, data, encoder):
     """An index of a folder, after a look whether it is of these passages and this encoder."""
     from .encoder import model_record
-    from .retrieval import PassageIndex
+    from .index import PassageIndex
 
     place = Path(folder) / "index.json"
     if not place.exists():

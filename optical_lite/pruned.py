@@ -1,4 +1,4 @@
-r"""Pruned search: late interaction over centroids and inverted lists, then exact MaxSim on what is left.
+r"""Pruned search: late interaction over centroids, first in inverted lists, then passage by passage, then exact MaxSim.
 
 Token vectors of passages are clustered. A query token looks only into the lists of its ``probes`` nearest centroids;
 a passage found there is credited with the centroid's similarity, and one not found with that of the last list opened,
@@ -7,21 +7,24 @@ by that estimate,
 
 .. math:: \tilde s(q, p) = \sum_i \max_{c \in \mathrm{near}(q_i) \cap p} \langle q_i, c \rangle,
 
-are scored exactly. More probes and candidates: slower, and nearer to the exact ranking
-(``figures/pruned_tradeoff``). Sources: PLAID (Santhanam et al., CIKM 2022) for the lists, XTR (Lee et al., NeurIPS
-2023) for the credit of what was not found.
+are scored again with the centroids of *all* their tokens: a table of the query's similarities with the centroids is
+made once, so that a token costs the reading of one small row and no product. The best ``exact`` of them are scored with
+their own vectors. More of each: slower, and nearer to the exact ranking (``figures/pruned_tradeoff``). Sources: PLAID
+(Santhanam et al., CIKM 2022) for the lists and the second stage, XTR (Lee et al., NeurIPS 2023) for the credit of what
+was not found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .encoder import Encoder
-from .retrieval import PassageIndex, Run, best_matches, cast, top
+from .index import PassageIndex
+from .retrieval import Run, best_matches, cast, maxima, top
 from .settings import InputError, bf16_is_faster
 
 PASSAGES = 128  # re-scored at a time: their vectors stay in the cache
@@ -39,6 +42,7 @@ class PrunedIndex:
     lists : Tensor of int, the passages (positions in ``index.ids``) of centroid 0, then those of centroid 1, ...
     starts : Tensor of int, shape (K + 1,), where each centroid's passages begin
     begins : Tensor of int, shape (passages,), where each passage's token vectors begin
+    codes : Tensor of int32, shape (sum of lengths,), the centroid of each token vector
     """
 
     index: PassageIndex
@@ -46,6 +50,7 @@ class PrunedIndex:
     lists: Tensor
     starts: Tensor
     begins: Tensor
+    codes: Tensor
 
     @classmethod
     def build(cls, index: PassageIndex, centroids: int | None = None, rounds: int = 5, seed: int = 0) -> PrunedIndex:
@@ -70,9 +75,11 @@ class PrunedIndex:
             filled = torch.bincount(nearest, minlength=K) > 0
             centers[filled] = torch.nn.functional.normalize(sums[filled], dim=-1)  # one without vectors stays
         passage = torch.repeat_interleave(torch.arange(len(index.ids)), index.lengths)  # (tokens,)
-        pairs = torch.unique(_nearest(index.vectors, centers) * len(index.ids) + passage)
+        codes = _nearest(index.vectors, centers)
+        pairs = torch.unique(codes * len(index.ids) + passage)
         starts = torch.searchsorted(pairs, torch.arange(K + 1) * len(index.ids))
-        return cls(index, centers, pairs % len(index.ids), starts, index.lengths.cumsum(0) - index.lengths)
+        begins = index.lengths.cumsum(0) - index.lengths
+        return cls(index, centers, pairs % len(index.ids), starts, begins, codes.int())
 
     def estimate(self, query: Tensor, probes: int) -> Tensor:
         """Estimated scores of all passages for one query: shape (n, d) -> (passages,)."""
@@ -88,32 +95,48 @@ class PrunedIndex:
 
     @torch.inference_mode()
     def search(
-        self, encoder: Encoder, queries: Mapping[str, str], k: int = 100, *, probes: int = 8, candidates: int = 1000
-    ) -> Run:
+        self, encoder: Encoder, queries: Mapping[str, str], k: int = 100, *, probes: int = 8, candidates: int = 4000,
+        exact: int = 1000,
+    ) -> Run:  # fmt: skip
         """The k best passages of each question, as :func:`optical_lite.retrieval.search` gives them."""
         batch, run = encoder.encode(list(queries.values())), {}
         for name, vectors, mask in zip(queries, batch.vectors, batch.mask, strict=True):
-            run.update(self.search_vectors(name, vectors[mask].cpu(), k, probes, candidates))
+            run.update(self.search_vectors(name, vectors[mask].cpu(), k, probes, candidates, exact))
         return run
 
     @torch.inference_mode()
-    def search_vectors(self, name: str, query: Tensor, k: int, probes: int, candidates: int) -> Run:
+    def search_vectors(self, name: str, query: Tensor, k: int, probes: int, candidates: int, exact: int) -> Run:
         """The same for the token vectors of one query, shape (n, d)."""
         if not len(query):
             return {name: []}
-        total = self.estimate(query, probes)
-        chosen = total.topk(min(max(candidates, k), len(total))).indices.sort().values
+        exact = min(max(exact, k), len(self.index.ids))
+        candidates = min(max(candidates, exact), len(self.index.ids))
+        chosen = torch.arange(len(self.index.ids))
+        if candidates < len(chosen):
+            chosen = self.estimate(query, probes).topk(candidates).indices.sort().values
+        if exact < len(chosen):
+            chosen = chosen[self.interact(query, chosen).topk(exact).indices.sort().values]
         return top([name], [self.index.ids[i] for i in chosen.tolist()], self.rescore(query, chosen)[None], k)
+
+    def interact(self, query: Tensor, chosen: Tensor) -> Tensor:
+        """MaxSim of one query with the centroids of some passages' tokens: shapes (n, d), (c,) -> (c,)."""
+        table = (query @ self.centroids.T).T.contiguous()  # (K, n)
+        return self._scored(chosen, lambda rows, lengths: maxima(table[self.codes[rows]], lengths, 0))
 
     def rescore(self, query: Tensor, chosen: Tensor) -> Tensor:
         """Exact MaxSim of one query with some passages, in the index's order: shapes (n, d), (c,) -> (c,)."""
         tokens = query.bfloat16() if bf16_is_faster() else query.float()
+        vectors = self.index.vectors
+        return self._scored(chosen, lambda rows, lengths: best_matches(vectors.index_select(0, rows), tokens, lengths))
+
+    def _scored(self, chosen: Tensor, best: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Scores of some passages from the best matches, shape (p, n), that the rows of a part of them have."""
         lengths, begins = self.index.lengths[chosen], self.begins[chosen]
         scores = torch.zeros(len(chosen))
         for part in (lengths > 0).nonzero()[:, 0].split(PASSAGES):
             rows = _ranges(begins[part], lengths[part])
             rows = torch.nn.functional.pad(rows, (0, -len(rows) % ROUND))  # the first vector, again and again: not used
-            scores[part] = best_matches(self.index.vectors.index_select(0, rows), tokens, lengths[part]).sum(1)
+            scores[part] = best(rows, lengths[part]).sum(1)
         return scores
 
 

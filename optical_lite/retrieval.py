@@ -5,83 +5,24 @@ A *run* is what every search returns: ``{query id: [(passage id, score), ...]}``
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from .corpora import fold, words
-from .encoder import Encoder, TokenBatch, model_record
+from .encoder import Encoder, TokenBatch
+from .index import PassageIndex
 from .lexicon import Lexicon
-from .settings import InputError, bf16_is_faster, get, write_atomic
-from .sources import sha256
+from .settings import InputError, bf16_is_faster
 
 Run = dict[str, list[tuple[str, float]]]
+SHARD = 1 << 26  # scores of a search in memory at a time: 256 MiB in float32
 BLOCK = 1 << 21  # similarity cells computed at a time: 8 MiB in float32, so that they stay in the cache
 MANY = 64  # query tokens from which a maximum is fastest with them in the last dimension
 ROUND = 32  # rows; a product of a new shape pays for its set-up, and round numbers are fewer
-
-
-@dataclass(frozen=True)
-class PassageIndex:
-    """Token vectors of all passages, one after the other.
-
-    Attributes
-    ----------
-    ids : passage ids, shortest passage first
-    vectors : Tensor of float16, shape (sum of lengths, d)
-    lengths : Tensor of int, shape (passages,)
-    """
-
-    ids: list[str]
-    vectors: Tensor
-    lengths: Tensor
-
-    @classmethod
-    def build(cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False) -> PassageIndex:
-        """Encode passages with the teacher."""
-        from tqdm import tqdm
-
-        names, pieces = list(passages), {}
-        bar = tqdm(total=len(names), desc="encode passages", unit="passage", disable=not progress)
-        for rows, vectors, _, keep in encoder.batches(list(passages.values())):
-            for row, v, k in zip(rows, vectors, keep, strict=True):
-                pieces[names[row]] = v[k].half().cpu()
-            bar.update(len(rows))
-        bar.close()
-        order = sorted(names, key=lambda name: (len(pieces[name]), name))
-        lengths = torch.tensor([len(pieces[name]) for name in order])
-        empty = torch.zeros(0, encoder.dimension, dtype=torch.float16)
-        return cls(order, torch.cat([empty, *(pieces.pop(name) for name in order)]), lengths)
-
-    @classmethod
-    def cached(cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False) -> PassageIndex:
-        """:meth:`build`, or the same index from the cache folder: keyed by the encoder's weights and the passages."""
-        key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, sorted(passages.items())])
-        place = get().cache / "index" / f"{sha256(key.encode())[:32]}.safetensors"
-        if place.exists():
-            return cls.load(place)
-        index = cls.build(encoder, passages, progress)
-        index.save(place)
-        return index
-
-    def save(self, path: str | Path) -> Path:
-        """Write the index as one safetensors file."""
-        tensors = {"vectors": self.vectors, "lengths": self.lengths}
-        return write_atomic(path, save(tensors, metadata={"ids": json.dumps(self.ids)}))
-
-    @classmethod
-    def load(cls, path: str | Path) -> PassageIndex:
-        """Read what :meth:`save` wrote."""
-        with safe_open(path, "pt") as file:
-            return cls(json.loads(file.metadata()["ids"]), file.get_tensor("vectors"), file.get_tensor("lengths"))
 
 
 def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor) -> Tensor:
@@ -163,16 +104,35 @@ def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
     -------
     Tensor of float32, shape (p, t)
     """
-    sizes, counts = lengths.unique_consecutive(return_counts=True)
-    pieces, few = (sizes * counts).tolist(), len(tokens) < MANY
-    shapes = list(zip(counts.tolist(), sizes.tolist(), strict=True))
     rows = cast(vectors, tokens.dtype).to(tokens.device)
-    if few:
-        similarity = (tokens @ rows.T)[:, : sum(pieces)].split(pieces, 1)  # each (t, count * size)
-        parts = (x.unflatten(1, shape).amax(2) for x, shape in zip(similarity, shapes, strict=True))
-        return torch.cat(list(parts), 1).T.float()
-    similarity = (rows @ tokens.T)[: sum(pieces)].split(pieces)  # each (count * size, t)
-    return torch.cat([x.unflatten(0, shape).amax(1) for x, shape in zip(similarity, shapes, strict=True)]).float()
+    if len(tokens) < MANY:
+        return maxima(tokens @ rows.T, lengths, 1).T.float()
+    return maxima(rows @ tokens.T, lengths, 0).float()
+
+
+def maxima(similarity: Tensor, lengths: Tensor, dim: int) -> Tensor:
+    """Maximum over the tokens of each passage, which lie one after the other in a dimension.
+
+    Parameters
+    ----------
+    similarity : Tensor, shape (sum of lengths or more, t) for ``dim`` 0 and (t, sum of lengths or more) for 1
+    lengths : Tensor of int, shape (p,), above 0, in ascending order
+
+    Returns
+    -------
+    Tensor, shape (p, t) or (t, p)
+
+    Examples
+    --------
+    >>> maxima(torch.tensor([[0.1, 0.5], [0.3, 0.2], [0.4, 0.0]]), torch.tensor([1, 2]), 0)
+    tensor([[0.1000, 0.5000],
+            [0.4000, 0.2000]])
+    """
+    sizes, counts = lengths.unique_consecutive(return_counts=True)
+    shapes = list(zip(counts.tolist(), sizes.tolist(), strict=True))
+    pieces = [count * size for count, size in shapes]
+    parts = similarity.narrow(dim, 0, sum(pieces)).split(pieces, dim)
+    return torch.cat([x.unflatten(dim, shape).amax(dim + 1) for x, shape in zip(parts, shapes, strict=True)], dim)
 
 
 def cast(vectors: Tensor, kind: torch.dtype) -> Tensor:
@@ -197,7 +157,7 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     scores = torch.zeros(len(index.ids), len(queries.mask), device=place)
     ends = index.lengths.cumsum(0)
     begins = ends - index.lengths
-    wide = max(len(tokens), index.vectors.shape[1] // 4)  # a block's own vectors must stay in the cache, too
+    wide = max(len(tokens), 2 * index.vectors.shape[1])  # the float32 copy of its vectors must stay there, too
     first = int((index.lengths == 0).sum())  # passages without tokens come first and score 0
     while first < len(index.ids) and len(tokens):
         begin = int(begins[first])
@@ -216,14 +176,29 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
 def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k: int = 100) -> Run:
     """Rank the passages of an index for each question by exact MaxSim.
 
-    Every query token counts once; equal scores are ordered by passage id, and the metrics treat them as ties.
+    Every query token counts once; equal scores are ordered by passage id, and the metrics treat them as ties. The
+    scores of one shard of the index are in memory at a time, and the best passages of those before it.
     """
     names, run = list(queries), {}
     for start in range(0, len(names), 256):
         part = names[start : start + 256]
-        scores = score(index, encoder.encode([queries[name] for name in part]))
-        run.update(top(part, index.ids, scores, k))
+        batch = encoder.encode([queries[name] for name in part])
+        found: Run = {name: [] for name in part}
+        for shard in index.shards(max(1, SHARD // len(part))):
+            for query, best in top(part, shard.ids, score(shard, batch), k).items():
+                found[query] = cut(found[query] + best, k)
+        run.update(found)
     return run
+
+
+def cut(ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
+    """The k best of some scored passages, best first, ties at the end kept whole.
+
+    >>> cut([("b", 1.0), ("c", 0.5), ("a", 1.0), ("d", 1.0)], 2)
+    [('a', 1.0), ('b', 1.0), ('d', 1.0)]
+    """
+    ranking = sorted(ranking, key=lambda pair: (-pair[1], pair[0]))
+    return [pair for pair in ranking if pair[1] >= ranking[min(k, len(ranking)) - 1][1]]
 
 
 def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) -> Run:
@@ -292,6 +267,5 @@ def top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:
     for query, row in zip(queries, scores.cpu(), strict=True):
         last = row.topk(min(k, len(row))).values[-1] if len(row) else 0.0
         chosen = (row >= last).nonzero()[:, 0].tolist()
-        found = [(ids[i], float(row[i])) for i in chosen]
-        run[query] = sorted(found, key=lambda pair: (-pair[1], pair[0]))
+        run[query] = cut([(ids[i], float(row[i])) for i in chosen], k)
     return run

@@ -2,11 +2,21 @@ import json
 
 import pytest
 
-from optical_lite import bench
+from optical_lite import bench, bench_pruned, bench_search, pocket, settings
 from optical_lite.__main__ import main
 from optical_lite.settings import InputError
 
 KEYS = {"name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share"}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Pocket in place of the real pool."""
+    data = pocket.collection("sw")
+    index = bench_search.PassageIndex.cached(bench_search.teacher(), data.passages)
+    questions = bench_search.teacher().encode(list(data.translations.values())[:5])
+    for module in (bench_search, bench_pruned):
+        monkeypatch.setattr(module, "real", lambda: (index, questions))
 
 
 def test_rows_from_the_command_line(tmp_path, capsys):
@@ -59,6 +69,45 @@ def test_the_table_of_a_page_is_replaced_and_nothing_else(tmp_path):
 def test_an_absent_peer_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("OPTICAL_LITE_PEERS", str(tmp_path / "none"))
     assert bench.ask_peer("encode", {}) is None
+    monkeypatch.setenv("OPTICAL_LITE_PLAID", str(tmp_path / "none"))
+    assert bench.ask_peer("plaid", {}) is None
+    assert "not installed or failed" in bench_search.peer_note(None, [[1]])
+
+
+def test_a_peers_recall_is_said():
+    note = bench_search.peer_note({"top": [[3, 1, 2], [4, 5, 6]]}, [[3, 1, 2], [5, 6, 7]])
+    assert note == "the peer has the same first passage for 1 of 2, recall@100 0.8333"
+
+
+def test_million_is_only_run_by_name_and_cleans_up(small, monkeypatch):
+    (found,) = bench_search.million(1, passages=700, questions=3)
+    assert found["name"] == "MaxSim from a file, 700 passages, d 128"
+    assert found["ours"] > 0
+    assert found["memory_mib"] < 64
+    assert "3 questions at once, one repetition" in found["note"]
+    assert list((settings.get().cache / "bench").iterdir()) == []
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("", (), {"free": 10_000}))
+    with pytest.raises(InputError, match="GB free on the disk"):
+        bench_search.million(1, passages=700)
+    assert list((settings.get().cache / "bench").iterdir()) == []
+    monkeypatch.setattr(bench, "TESTS", {"a": lambda _: [], "million": pytest.fail})
+    assert bench.command([]) == []
+
+
+def test_rows_of_search_without_peers(small, monkeypatch, tmp_path):
+    for name in ("PEERS", "PLAID"):
+        monkeypatch.setenv(f"OPTICAL_LITE_{name}", str(tmp_path / "none"))
+    monkeypatch.setattr(bench_pruned, "GRID", ((4, 300, 150),))
+    monkeypatch.setattr(bench_pruned, "ROOT", tmp_path)
+    monkeypatch.setattr(bench_pruned, "synthetic", lambda passages=600: bench_search.synthetic(passages))
+    rows = bench_pruned.pruned_search(1)
+    assert len(rows) == 2
+    assert rows[1]["name"] == "pruned, 600 passages, 4 probes, 300 candidates, 150 exact"
+    assert float(rows[1]["note"].split("recall@100 ")[1].split(";")[0]) > 0.7
+    assert (tmp_path / "figures" / "pruned_tradeoff.svg").exists()
+    for found in bench_pruned.plaid(1, passages=600, setting=(4, 300, 150)):
+        assert found["peer"] is None
+        assert "the peer is not installed or failed" in found["note"]
 
 
 def test_peak_sees_an_allocation():

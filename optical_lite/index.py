@@ -1,0 +1,207 @@
+"""Index: the token vectors of all passages, in memory or in a file that is larger than memory.
+
+A file has safetensors' layout (eight bytes that say how long the header is, the header as JSON, the numbers), so that
+other programs read it. It is written batch by batch under another name, which it loses when all is there, and opened
+as a read-only map: the system reads what scoring touches and forgets it when memory is short.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .encoder import Encoder, model_record
+from .settings import InputError, get
+from .sources import sha256
+
+CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
+TENSORS = ("lengths", "vectors")
+KINDS = {"F16": np.float16, "I64": np.int64}
+
+
+@dataclass(frozen=True)
+class PassageIndex:
+    """Token vectors of all passages, one after the other.
+
+    Attributes
+    ----------
+    ids : passage ids, shortest passage first
+    vectors : Tensor of float16, shape (sum of lengths, d); not to be written to where it is the map of a file
+    lengths : Tensor of int, shape (passages,)
+    """
+
+    ids: list[str]
+    vectors: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def build(
+        cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False, path: str | Path | None = None
+    ) -> PassageIndex:
+        """Encode passages with the teacher, into memory or, where a path is given, into a file.
+
+        The file takes two bytes a number; memory then holds the texts and one chunk of token ids and batches at a time.
+        """
+        names, texts = list(passages), list(passages.values())
+        count = content_lengths(encoder, texts)
+        order = sorted(range(len(names)), key=lambda i: (count[i], names[i]))
+        ids, lengths = [names[i] for i in order], torch.tensor([count[i] for i in order], dtype=torch.long)
+        found = _encoded(encoder, texts, order, lengths.cumsum(0) - lengths, progress)
+        if path:
+            with writing(path, ids, lengths, encoder.dimension) as put:
+                for begin, vectors in found:
+                    put(begin, vectors)
+            return cls.load(path)
+        flat = torch.empty(int(lengths.sum()), encoder.dimension, dtype=torch.float16)
+        for begin, vectors in found:
+            flat[begin : begin + len(vectors)] = vectors
+        return cls(ids, flat, lengths)
+
+    @classmethod
+    def cached(cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False) -> PassageIndex:
+        """:meth:`build`, or the same index from the cache folder: keyed by the encoder's weights and the passages."""
+        key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, sorted(passages.items())])
+        place = get().cache / "index" / f"{sha256(key.encode())[:32]}.safetensors"
+        return cls.load(place) if place.exists() else cls.build(encoder, passages, progress, place)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the index as one safetensors file."""
+        with writing(path, self.ids, self.lengths, self.vectors.shape[1]) as put:
+            put(0, self.vectors)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> PassageIndex:
+        """Open what :meth:`save` or :meth:`build` wrote; nothing is read before it is used."""
+        path = Path(path)
+        header, start = _header(path)
+        size, expected = path.stat().st_size, start + max(header[name]["data_offsets"][1] for name in TENSORS)
+        if size != expected:
+            raise InputError(
+                f"{path}: got {size:,} bytes, expected {expected:,}; copy it again, or delete it and index anew"
+            )
+        ids, lengths, vectors = (
+            json.loads(header["__metadata__"]["ids"]),
+            *(_map(path, header[n], start) for n in TENSORS),
+        )
+        lengths = lengths.clone()  # few, and read all the time
+        total = int(lengths.sum())
+        if not len(ids) == len(lengths) or total != len(vectors) or (lengths.diff() < 0).any():
+            raise InputError(
+                f"{path}: got {len(ids)} ids, {len(lengths)} lengths with the sum {total} and {len(vectors)} vectors, "
+                "expected as many lengths as ids, ascending, and their sum of vectors; delete it and index anew"
+            )
+        return cls(ids, vectors, lengths)
+
+    def shards(self, passages: int) -> Iterator[PassageIndex]:
+        """The index in parts of so many passages; nothing is copied."""
+        ends = self.lengths.cumsum(0)
+        for first in range(0, len(self.ids), passages):
+            ids, lengths = self.ids[first : first + passages], self.lengths[first : first + passages]
+            end = int(ends[first + len(ids) - 1])
+            yield PassageIndex(ids, self.vectors[end - int(lengths.sum()) : end], lengths)
+
+
+def content_lengths(encoder: Encoder, texts: Sequence[str]) -> list[int]:
+    """How many token vectors each passage will have; nothing is encoded."""
+    found: list[int] = []
+    for start in range(0, len(texts), 1024):
+        ids, mask = encoder.pad(encoder.tokenize(texts[start : start + 1024]))
+        found += encoder.content(ids, mask).sum(1).tolist()
+    return found
+
+
+def _encoded(
+    encoder: Encoder, texts: Sequence[str], order: list[int], begins: Tensor, progress: bool
+) -> Iterator[tuple[int, Tensor]]:
+    """Vectors of each passage, shape (length, d), float16, with the row where they begin."""
+    from tqdm import tqdm
+
+    begin = dict(zip(order, begins.tolist(), strict=True))
+    with tqdm(total=len(order), desc="encode passages", unit="passage", disable=not progress) as bar:
+        for start in range(0, len(order), CHUNK):
+            chunk = sorted(order[start : start + CHUNK])
+            for rows, vectors, _, keep in encoder.batches([texts[i] for i in chunk]):
+                for row, v, k in zip(rows, vectors, keep, strict=True):
+                    yield begin[chunk[row]], v[k].half().cpu()
+                bar.update(len(rows))
+
+
+@contextmanager
+def writing(path: str | Path, ids: list[str], lengths: Tensor, width: int) -> Iterator[Callable[[int, Tensor], None]]:
+    """Write an index file in any order; it gets its name when the block ends well and is gone when it does not.
+
+    Yields
+    ------
+    put : puts float16 vectors, shape (n, width), where their first row belongs
+    """
+    path, total = Path(path), int(lengths.sum())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    middle, end = 8 * len(lengths), 8 * len(lengths) + 2 * total * width
+    header = {
+        "__metadata__": {"ids": json.dumps(ids)},
+        "lengths": {"dtype": "I64", "shape": [len(lengths)], "data_offsets": [0, middle]},
+        "vectors": {"dtype": "F16", "shape": [total, width], "data_offsets": [middle, end]},
+    }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    free = shutil.disk_usage(path.parent).free
+    if free < end + len(text):
+        raise InputError(
+            f"{path}: got {free / 1e9:.1f} GB free on the disk, expected {end / 1e9:.1f} GB for {len(ids):,} passages; "
+            "make room or choose another folder"
+        )
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text + lengths.long().numpy().tobytes())
+            first = file.tell()
+            file.truncate(first + 2 * total * width)
+
+            def put(begin: int, vectors: Tensor) -> None:
+                file.seek(first + 2 * begin * width)
+                file.write(vectors.half().contiguous().numpy().data)
+
+            yield put
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _header(path: Path) -> tuple[dict, int]:
+    """The header of a safetensors file, and where its numbers begin."""
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length if length < path.stat().st_size else 0))
+        if not (set(TENSORS) <= set(header) and "ids" in header["__metadata__"]):
+            raise ValueError
+    except FileNotFoundError:
+        raise InputError(f"{path}: got no such file, expected an index; check the path") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{path}: got no header of an index, expected a whole safetensors file with ids, lengths and vectors; "
+            "copy it again, or delete it and index anew"
+        ) from None
+    return header, 8 + length
+
+
+def _map(path: Path, entry: dict, start: int) -> Tensor:
+    """A tensor of a file, mapped read-only: a private writable map (safetensors' own) must fit into memory."""
+    shape, kind = tuple(entry["shape"]), KINDS[entry["dtype"]]
+    if 0 in shape:
+        return torch.from_numpy(np.zeros(shape, kind))
+    found = np.memmap(path, kind, "r", start + entry["data_offsets"][0], shape)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(found)

@@ -1,0 +1,174 @@
+"""An index in a file: the same as in memory, larger than memory, and never half of one."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from optical_lite import index as module
+from optical_lite import pocket, retrieval
+from optical_lite.index import PassageIndex, content_lengths, writing
+from optical_lite.settings import InputError
+
+
+@pytest.fixture(scope="module")
+def passages():
+    return {**dict(list(pocket.passages().items())[:40]), "none": ""}
+
+
+@pytest.fixture(scope="module")
+def built(teacher, passages):
+    return PassageIndex.build(teacher, passages)
+
+
+@pytest.fixture
+def path(built, tmp_path):
+    return built.save(tmp_path / "index.safetensors")
+
+
+def same(a, b):
+    return a.ids == b.ids and torch.equal(a.vectors, b.vectors) and torch.equal(a.lengths, b.lengths)
+
+
+def test_a_file_is_the_index_in_memory(teacher, passages, built, tmp_path, path):
+    assert same(PassageIndex.build(teacher, passages, path=tmp_path / "new" / "a.safetensors"), built)
+    assert same(PassageIndex.load(path), built)
+    assert built.lengths.tolist() == sorted(content_lengths(teacher, list(passages.values())))
+    assert built.ids[0] == "none"
+    one = teacher.encode([passages["none"], passages[built.ids[7]]])
+    begin = int(built.lengths[:7].sum())
+    expected = one.vectors[1][one.mask[1]]
+    torch.testing.assert_close(built.vectors[begin : begin + len(expected)].float(), expected.cpu(), atol=2e-2, rtol=0)
+
+
+def test_chunks_change_nothing(teacher, passages, built, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 7)
+    found = PassageIndex.build(teacher, passages)
+    assert found.ids == built.ids
+    torch.testing.assert_close(found.vectors, built.vectors, atol=2e-2, rtol=0)
+
+
+def test_safetensors_reads_it_and_it_reads_safetensors(built, path, tmp_path):
+    theirs = load_file(path)
+    assert torch.equal(theirs["vectors"], built.vectors)
+    assert torch.equal(theirs["lengths"], built.lengths)
+    save_file(theirs, tmp_path / "theirs", metadata={"ids": json.dumps(built.ids)})
+    assert same(PassageIndex.load(tmp_path / "theirs"), built)
+    empty = PassageIndex([], torch.zeros(0, 4).half(), torch.zeros(0, dtype=torch.long))
+    assert same(PassageIndex.load(empty.save(tmp_path / "empty")), empty)
+
+
+def test_search_in_shards_gives_the_same_run(teacher, built, path, monkeypatch):
+    questions = dict(list(pocket.collection("sw").translations.items())[:9])
+    whole = retrieval.search(built, teacher, questions, k=10)
+    assert retrieval.search(PassageIndex.load(path), teacher, questions, k=10) == whole
+    monkeypatch.setattr(retrieval, "SHARD", 9 * 6)  # six passages at a time
+    parts = retrieval.search(PassageIndex.load(path), teacher, questions, k=10)
+    for query, ranking in whole.items():
+        assert [p for p, _ in parts[query]] == [p for p, _ in ranking]
+        assert [s for _, s in parts[query]] == pytest.approx([s for _, s in ranking], abs=1e-4)
+    assert [len(shard.ids) for shard in built.shards(16)] == [16, 16, 9]
+    assert torch.equal(torch.cat([shard.vectors for shard in built.shards(16)]), built.vectors)
+
+
+def test_ties_between_shards_are_kept(teacher, monkeypatch):
+    same_words = PassageIndex.build(teacher, dict.fromkeys("dbca", "The same words.") | {"e": "Other things entirely!"})
+    monkeypatch.setattr(retrieval, "SHARD", 1)
+    (ranking,) = retrieval.search(same_words, teacher, {"q": "the same words"}, k=2).values()
+    assert [name for name, _ in ranking] == ["a", "b", "c", "d"]
+
+
+def test_interruption_leaves_nothing(teacher, passages, built, tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(module, "_encoded", stop)
+    with pytest.raises(KeyboardInterrupt):
+        PassageIndex.build(teacher, passages, path=tmp_path / "index.safetensors")
+    assert list(tmp_path.iterdir()) == []
+    old = built.save(tmp_path / "index.safetensors")
+    with pytest.raises(KeyboardInterrupt):
+        PassageIndex.build(teacher, passages, path=old)
+    assert list(tmp_path.iterdir()) == [old]
+    assert same(PassageIndex.load(old), built)
+
+
+def test_a_broken_file_says_what_is_wrong(built, path, tmp_path, monkeypatch):
+    whole = path.read_bytes()
+    header = int.from_bytes(whole[:8], "little")
+    for name, content, text in (
+        ("short", whole[:-100], f"got {len(whole) - 100:,} bytes, expected {len(whole):,}; copy it again"),
+        ("long", whole + b"x", f"got {len(whole) + 1:,} bytes"),
+        ("half a header", whole[: header // 2], "got no header of an index"),
+        ("empty", b"", "got no header of an index"),
+        ("text", b"not an index at all, but text of some length", "got no header of an index"),
+        ("other sum", whole[: 8 + header] + b"\x01" + whole[9 + header :], "expected as many lengths as ids"),
+    ):
+        bad = tmp_path / name
+        bad.write_bytes(content)
+        with pytest.raises(InputError, match=text):
+            PassageIndex.load(bad)
+    save_file({"vectors": built.vectors}, tmp_path / "foreign")
+    with pytest.raises(InputError, match="expected a whole safetensors file with ids, lengths and vectors"):
+        PassageIndex.load(tmp_path / "foreign")
+    with pytest.raises(InputError, match="got no such file"):
+        PassageIndex.load(tmp_path / "nowhere")
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("", (), {"free": 10_000}))
+    with pytest.raises(InputError, match=r"GB free on the disk, expected .* GB for 41 passages; make room"):
+        built.save(tmp_path / "full")
+    assert not (tmp_path / "full").exists()
+
+
+SEARCH = """
+import resource, sys, torch
+from pathlib import Path
+from optical_lite import retrieval
+from optical_lite.encoder import TokenBatch
+from optical_lite.index import PassageIndex
+
+def status(name):
+    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith(name))
+    return int(line.split()[1]) // 1024
+
+q = torch.load(sys.argv[2])
+batch = TokenBatch(q, torch.ones(q.shape[:2], dtype=torch.bool), None, [])
+small = PassageIndex(["a"], torch.ones(4, q.shape[2]).half(), torch.tensor([4]))
+retrieval.score(small, batch)  # what is loaded and measured once
+limit = (status("VmData") + 96) << 20  # private memory of this process, maps that can be written to included
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+before = status("RssAnon")
+scores = retrieval.score(PassageIndex.load(sys.argv[1]), batch)
+torch.save(scores, sys.argv[3])
+print(status("RssAnon") - before)
+from safetensors.torch import load_file
+try:
+    load_file(sys.argv[1])
+except (RuntimeError, MemoryError, OSError):
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of private memory is Linux's")
+def test_an_index_larger_than_memory_is_searched(tmp_path):
+    draw = torch.Generator().manual_seed(0)
+    lengths = torch.full((6250,), 160)
+    queries = torch.nn.functional.normalize(torch.randn(1, 8, 128, generator=draw), dim=-1)
+    expected = []
+    with writing(tmp_path / "big", [str(i) for i in range(6250)], lengths, 128) as put:
+        for start in range(0, 6250, 250):
+            vectors = torch.nn.functional.normalize(torch.randn(40_000, 128, generator=draw), dim=-1).half()
+            put(160 * start, vectors)
+            expected.append((vectors.float() @ queries[0].T).view(250, 160, 8).amax(1).sum(1))
+    assert (tmp_path / "big").stat().st_size > 256_000_000
+    torch.save(queries, tmp_path / "q")
+    line = [sys.executable, "-c", SEARCH, *(str(tmp_path / name) for name in ("big", "q", "scores"))]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    growth, refused = done.stdout.split()
+    assert int(growth) < 64  # MiB, of a file of 256 MB
+    assert refused == "refused"  # the usual reader does not fit into the same limit
+    torch.testing.assert_close(torch.load(tmp_path / "scores")[0], torch.cat(expected), atol=5e-2, rtol=0)
