@@ -15,6 +15,7 @@ Notebook 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,10 +23,9 @@ from torch import Tensor
 
 from . import logdomain
 from .settings import InputError
+from .stabilized import stabilized
 
 METHODS = ("log", "scaling", "stabilized", "exact", "proximal", "unbalanced", "partial")
-LARGE = 1e12  # scalings beyond this are absorbed into the potentials
-PLAIN, OMEGA = 10, 1.5  # updates before over-relaxation starts, and how far it goes: below 2 it converges
 
 
 @dataclass(frozen=True)
@@ -53,33 +53,46 @@ class TransportPlan:
     marginal_error: Tensor
 
 
-def _check(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Raise on wrong shapes or masses, drop what lies on padding, stand in for empty problems."""
+def _check(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
+    """Raise on wrong shapes or masses; drop what lies on padding.
+
+    Returns
+    -------
+    cost, a and b; which problems have mass, shape (B,), or None where all have; the largest absolute cost
+    """
     if cost.ndim != 3 or a.shape != cost.shape[:2] or b.shape != (cost.shape[0], cost.shape[2]):
         raise InputError(
             f"transport: got cost {tuple(cost.shape)}, a {tuple(a.shape)}, b {tuple(b.shape)}, "
             "expected (B, n, m), (B, n), (B, m); add a batch dimension with [None] for one problem"
         )
-    if cost.numel() and min(a.min(), b.min()) < 0:
+    a, b = a.to(cost.dtype), b.to(cost.dtype)
+    if not cost.numel():
+        return cost, a, b, torch.zeros(len(cost), dtype=torch.bool, device=cost.device), 0.0
+    if min(a.min().item(), b.min().item()) < 0:
         raise InputError("transport: got negative mass, expected marginals >= 0; check the weights you gave")
-    gap = (a.sum(1) - b.sum(1)).abs().amax().item() if len(a) else 0.0
-    if gap > 1e-3:
+    left, right = a.sum(1), b.sum(1)  # (B,)
+    gap = torch.dist(left, right, math.inf).item()
+    if not gap <= 1e-3:
         raise InputError(
             f"transport: got marginals whose sums differ by {gap:.2g}, expected equal sums; normalise both"
         )
-    if not torch.isfinite(cost.sum()):  # one pass where all is well
+    least = torch.minimum(left, right)
+    full = None if least.min().item() > 0 else least > 0
+    low, high = (x.item() for x in cost.aminmax())  # NaN where there is one
+    if not (low > -math.inf and high < math.inf):
         live = (a > 0)[:, :, None] & (b > 0)[:, None, :]  # (B, n, m)
         cost = torch.where(live, cost, cost.new_zeros(()))  # an inf on padding must not become a NaN
-        if not torch.isfinite(cost).all():
+        low, high = (x.item() for x in cost.aminmax())
+        if not (low > -math.inf and high < math.inf):
             raise InputError(
                 "transport: got NaN or infinite costs between real tokens, expected finite numbers; check the vectors"
             )
-    return cost, a.to(cost.dtype), b.to(cost.dtype)
+    return cost, a, b, full, max(-low, high)
 
 
 def _finish(plan: Tensor, cost: Tensor, a: Tensor, b: Tensor, iterations: Tensor, tolerance: float) -> TransportPlan:
-    error = (plan.sum(2) - a).abs().sum(1) + (plan.sum(1) - b).abs().sum(1)  # (B,)
-    error = torch.where(torch.isfinite(error), error, torch.full_like(error, torch.inf))
+    error = plan.sum(2).sub_(a).abs_().sum(1) + plan.sum(1).sub_(b).abs_().sum(1)  # (B,)
+    error.nan_to_num_(math.inf, math.inf)
     return TransportPlan(plan, (plan * cost).sum((1, 2)), error <= tolerance, iterations, error)
 
 
@@ -123,69 +136,6 @@ def _sinkhorn(
             if not len(active):
                 break
     return assemble(kernel, final_u, final_v), iterations
-
-
-def _kernel(cost: Tensor, f: Tensor, g: Tensor, live: Tensor, epsilon: float) -> Tensor:
-    """The kernel with potentials drawn into it: exp((f + g - C) / epsilon), 0 on padding."""
-    kernel = f[:, :, None] + g[:, None, :]  # (B, n, m)
-    return kernel.sub_(cost).mul_(1 / epsilon).clamp_(max=80.0).exp_().mul_(live)
-
-
-def _stabilized(
-    cost: Tensor, mass: Tensor, masses: Tensor, epsilon: float, limit: int, tolerance: float, every: int
-) -> tuple[Tensor, Tensor]:
-    """Scaling updates with the accuracy of logarithms, over-relaxed, at few operations an iteration.
-
-    The potentials start at the row and column minima of the cost, so that every row and column of the kernel holds
-    a 1; they absorb the scalings before these leave the number range (Schmitzer, SIAM J. Sci. Comput. 41(3), 2019).
-    What has not converged after a few updates is over-relaxed: each scaling goes OMEGA times as far, on a logarithmic
-    scale, as the plain update (Thibault et al., Algorithms 14(5), 2021); the last update before a check is plain.
-    """
-    far = torch.finfo(cost.dtype).max
-    empty_rows, empty_columns = mass == 0, masses == 0
-    live = (~empty_rows[:, :, None] & ~empty_columns[:, None, :]).to(cost.dtype)
-    full = cost.masked_fill(live == 0, far)
-    f = full.amin(2).masked_fill_(empty_rows, 0.0)  # (B, n)
-    g = (full - f[:, :, None]).amin(1).masked_fill_(empty_columns, 0.0)  # (B, m)
-    k, a, b = _kernel(cost, f, g, live, epsilon), mass[..., None], masses[:, None, :]  # (B, n, m), (B, n, 1), (B, 1, m)
-    plan = torch.empty_like(cost)
-    iterations = torch.full((len(cost),), limit, device=cost.device)
-    active = torch.arange(len(cost), device=cost.device)
-    u, v = (a > 0).to(cost.dtype), (b > 0).to(cost.dtype)
-    rows, columns = torch.empty_like(u), torch.empty_like(v)
-    tiny = torch.finfo(cost.dtype).tiny
-    for i in range(1, limit + 2):
-        torch.bmm(k, v.mT, out=rows)  # (B, n, 1)
-        if i > 1 and ((i - 1) % every == 0 or i > limit):
-            error = torch.linalg.vector_norm(torch.mul(u, rows).sub_(a), 1, (1, 2))
-            done = (error <= tolerance * 0.5) | (i > limit) | ~torch.isfinite(error)
-            if done.any():
-                which, lost = active[done], active[done & ~torch.isfinite(error)]
-                plan[which] = u[done] * k[done] * v[done]
-                iterations[which] = min(i - 1, limit)
-                if len(lost):  # rare: those few are solved with logarithms
-                    problem = cost[lost], mass[lost], masses[lost]
-                    plan[lost], iterations[lost] = _sinkhorn("log", *problem, epsilon, limit, tolerance, every)
-                keep = ~done
-                active = active[keep]
-                if not len(active):
-                    break
-                k, a, b, u, v, f, g, rows, columns = (x[keep] for x in (k, a, b, u, v, f, g, rows, columns))
-            if max(u.amax(), v.amax()) > LARGE:
-                f = f + epsilon * torch.where(u > 0, u, 1.0).log()[..., 0]
-                g = g + epsilon * torch.where(v > 0, v, 1.0).log()[:, 0]
-                k = _kernel(cost[active], f, g, live[active], epsilon)
-                u, v = (a > 0).to(cost.dtype), (b > 0).to(cost.dtype)
-                torch.bmm(k, v.mT, out=rows)
-        if i <= PLAIN or i % every == 0 or i == limit:
-            torch.div(a, rows.clamp_(min=tiny), out=u)
-            torch.bmm(u.mT, k, out=columns)  # (B, 1, m)
-            torch.div(b, columns.clamp_(min=tiny), out=v)
-        else:
-            u.mul_(torch.div(a, rows.mul_(u).clamp_(min=tiny), out=rows).pow_(OMEGA))
-            torch.bmm(u.mT, k, out=columns)
-            v.mul_(torch.div(b, columns.mul_(v).clamp_(min=tiny), out=columns).pow_(OMEGA))
-    return plan, iterations
 
 
 def _exact(cost: Tensor, a: Tensor, b: Tensor):
@@ -271,27 +221,39 @@ def solve(
         raise InputError(f"transport: got reach {reach}, expected a number above 0; a large one is balanced transport")
     if not 0 < mass <= 1:
         raise InputError(f"transport: got mass {mass}, expected a share above 0 and at most 1")
-    cost, a, b = _check(cost.detach(), a.detach(), b.detach())
+    cost, a, b, full, largest = _check(cost.detach(), a.detach(), b.detach())
     limits = max_iterations, tolerance, check_every
     if method == "partial":
         named = {"max_iterations": max_iterations, "tolerance": tolerance, "check_every": check_every}
         wide = solve(*logdomain.with_waste(cost, a, b, mass), epsilon=epsilon, method="stabilized", **named)
         plan = wide.plan[:, :-1, :-1]
         return replace(wide, plan=plan, cost=(plan * cost).sum((1, 2)))
-    full = (a.sum(1) > 0) & (b.sum(1) > 0)  # (B,)
-    plan, iterations = torch.zeros_like(cost), torch.zeros(len(cost), dtype=torch.long, device=cost.device)
-    rest = torch.ones_like(full)
-    if full.any():
-        problem = (cost, a, b) if full.all() else (cost[full], a[full], b[full])
-        if method == "exact":
-            plan[full], iterations[full] = _exact(*problem)
-        elif method == "stabilized":
-            plan[full], iterations[full] = _stabilized(*problem, epsilon, *limits)
-        elif method == "proximal":
-            plan[full], iterations[full], rest[full] = logdomain.proximal(*problem, epsilon, *limits)
-        elif method == "unbalanced":
-            plan[full], iterations[full], rest[full] = logdomain.unbalanced(*problem, epsilon, *limits, reach)
-        else:
-            plan[full], iterations[full] = _sinkhorn(method, *problem, epsilon, *limits)
+    problem = (cost, a, b) if full is None else (cost[full], a[full], b[full])
+    rest = None
+    if method == "exact":
+        plan, iterations = _exact(*problem)
+    elif method == "stabilized":
+        plan, iterations = stabilized(*problem, epsilon, *limits, largest)
+    elif method == "proximal":
+        plan, iterations, rest = logdomain.proximal(*problem, epsilon, *limits)
+    elif method == "unbalanced":
+        plan, iterations, rest = logdomain.unbalanced(*problem, epsilon, *limits, reach)
+    else:
+        plan, iterations = _sinkhorn(method, *problem, epsilon, *limits)
+    if full is not None:  # problems without mass have the zero plan
+        plan, iterations = _spread(plan, full), _spread(iterations, full)
+        rest = None if rest is None else _spread(rest, full) | ~full
     found = _finish(plan, cost, a, b, iterations, tolerance)
-    return replace(found, converged=rest) if method in ("proximal", "unbalanced") else found
+    if method == "stabilized" and len(cost) and found.marginal_error.max().item() == math.inf:
+        lost = found.marginal_error == math.inf  # rare: those few are solved with logarithms
+        again = (x[lost] for x in (cost, a, b))
+        plan[lost], iterations[lost] = _sinkhorn("log", *again, epsilon, *limits)
+        found = _finish(plan, cost, a, b, iterations, tolerance)
+    return found if rest is None else replace(found, converged=rest)
+
+
+def _spread(values: Tensor, full: Tensor) -> Tensor:
+    """Values of the problems that have mass, among zeros for the others; shapes (k, ...), (B,) -> (B, ...)."""
+    everywhere = values.new_zeros(len(full), *values.shape[1:])
+    everywhere[full] = values
+    return everywhere

@@ -6,6 +6,7 @@ import ot
 import pytest
 import torch
 
+from optical_lite import stabilized
 from optical_lite.settings import InputError
 from optical_lite.transport import METHODS, solve
 
@@ -105,12 +106,17 @@ def test_an_empty_problem_is_the_zero_plan_and_does_not_disturb_the_others(metho
     assert torch.isfinite(found.plan).all()
 
 
-def test_each_problem_stops_on_its_own():
-    cost, a, b = problems()
-    both = solve(cost, a, b, epsilon=0.02, max_iterations=3000)
+@pytest.mark.parametrize("method", ["log", "stabilized"])
+@pytest.mark.parametrize("small", [0, 1 << 16])
+def test_each_problem_stops_on_its_own(method, small, monkeypatch):
+    monkeypatch.setattr(stabilized, "SMALL", small)  # with 0, those that are done leave at once
+    cost, a, b = problems(batch=40)
+    limits = {"epsilon": 0.02, "max_iterations": 20_000, "method": method}
+    both = solve(cost, a, b, **limits)
+    assert both.converged.all()
     assert len(set(both.iterations.tolist())) > 1
     for i in range(len(cost)):
-        one = solve(cost[i : i + 1], a[i : i + 1], b[i : i + 1], epsilon=0.02, max_iterations=3000)
+        one = solve(cost[i : i + 1], a[i : i + 1], b[i : i + 1], **limits)
         torch.testing.assert_close(one.plan[0], both.plan[i])
         assert one.iterations[0] == both.iterations[i]
 
@@ -144,6 +150,33 @@ def test_stabilized_in_float32_is_as_exact_as_logarithms_in_float64(epsilon):
     torch.testing.assert_close(fast.cost.double(), exact.cost, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("epsilon", [0.5, 0.05, 0.01])
+def test_stabilized_agrees_with_the_plain_lines(epsilon):
+    cost, a, b = problems(batch=6)
+    fast = solve(cost, a, b, epsilon=epsilon, method="stabilized", max_iterations=20_000, tolerance=1e-10)
+    assert fast.converged.all()
+    torch.testing.assert_close(fast.plan, stabilized.plain(cost, a, b, epsilon, 5000), atol=1e-8, rtol=0)
+
+
+def test_what_is_given_is_not_changed():
+    cost, a, b = problems(dtype=torch.float32)
+    copies = [x.clone() for x in (cost, a, b)]
+    for epsilon in (0.1, 0.005):
+        solve(cost, a, b, epsilon=epsilon, method="stabilized")
+    for given, copy in zip((cost, a, b), copies, strict=True):
+        assert torch.equal(given, copy)
+
+
+def test_over_relaxation_is_read_off_the_speed():
+    """A plain update that contracts by theta: the best factor is 2 / (1 + sqrt(1 - theta)), found from any other."""
+    theta, omega = 0.9, 1.3
+    root = omega * theta**0.5 / 2 + (omega**2 * theta / 4 - omega + 1) ** 0.5  # its square is the speed
+    before = torch.full((1, 1, 1), 0.1, dtype=torch.float64)
+    found = stabilized._retune(torch.full_like(before, omega), before * root**10, before, 5)
+    assert found.item() == pytest.approx(2 / (1 + (1 - theta) ** 0.5))
+    assert stabilized._retune(found, before * 2, before, 5).item() == pytest.approx(stabilized.RELAXED)  # went astray
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_stabilized_never_gives_nan(seed):
     """Whatever the mask, the masses, the costs and epsilon: finite plans, no mass on padding, an honest flag."""
@@ -164,11 +197,9 @@ def test_stabilized_never_gives_nan(seed):
 
 
 def test_what_stabilized_cannot_finish_is_solved_with_logarithms(monkeypatch):
-    from optical_lite import transport
-
     cost, a, b = problems(dtype=torch.float32)
     expected = solve(cost, a, b, epsilon=0.05, max_iterations=2000)
-    monkeypatch.setattr(transport, "_kernel", lambda cost, *rest: torch.full_like(cost, torch.nan))
+    monkeypatch.setattr(stabilized, "_start", lambda cost, a, b, *rest: (cost * torch.nan, a, b))
     found = solve(cost, a, b, epsilon=0.05, method="stabilized", max_iterations=2000)
     torch.testing.assert_close(found.plan, expected.plan)
 
@@ -189,6 +220,7 @@ def test_the_plan_is_a_constant_for_autograd():
         (lambda c, a, b: (c, b, a, {}), "expected"),
         (lambda c, a, b: (c, -a, b, {}), "negative mass"),
         (lambda c, a, b: (c, 2 * a, b, {}), "sums differ"),
+        (lambda c, a, b: (c, a * math.nan, b, {}), "differ by nan"),
         (lambda c, a, b: (c * math.nan, a, b, {}), "NaN"),
         (lambda c, a, b: (c, a, b, {"epsilon": 0.0}), "method='exact'"),
         (lambda c, a, b: (c, a, b, {"method": "magic"}), "log, scaling, stabilized, exact"),

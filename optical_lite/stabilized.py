@@ -1,0 +1,163 @@
+r"""Sinkhorn by scalings, with the accuracy of logarithms: the fast solver, and the same in a few plain lines.
+
+Both take problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B, n) and (B, m) with
+zero mass on padding, none empty. Notebook 02 derives the updates.
+
+The iteration is two products of a kernel with a vector, so what can be saved is passes over matrices and calls. The
+scalings are rows (B, 1, n), which multiply a kernel, transposed or not, about twice as fast as columns do. Nothing is
+masked on the way: padding has the mass NOTHING until the end. And a problem that is done leaves the batch.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+LARGE = 1e12  # scalings beyond this are absorbed into the potentials
+NARROW = 50.0  # where no cost is further from 0 than this many epsilon, no entry of exp(-C / epsilon) underflows
+NOTHING = 1e-30  # mass of padding on the way, so that its logarithm is a number
+RELAXED, MOST = 1.3, 1.9  # over-relaxation at first, and at most: below 2 it converges
+SMALL = 1 << 16  # entries of a batch below which calls cost more than the work in them
+
+
+def plain(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, updates: int = 1000) -> Tensor:
+    r"""The plan after a fixed number of updates on logarithms, one problem after the other: to read, and for tests.
+
+    Examples
+    --------
+    >>> plain(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), torch.full((1, 2), 0.5), torch.full((1, 2), 0.5), 1.0)
+    tensor([[[0.3655, 0.1345],
+             [0.1345, 0.3655]]])
+    """
+    plan = torch.zeros_like(cost)
+    for C, p, q, T in zip(cost, a, b, plan, strict=True):
+        rows, columns = p > 0, q > 0
+        k = -C[rows][:, columns] / epsilon  # logarithm of the kernel, real tokens only
+        g = torch.zeros_like(q[columns])
+        for _ in range(updates):
+            f = p[rows].log() - torch.logsumexp(k + g, 1)  # now the rows sum to a
+            g = q[columns].log() - torch.logsumexp(k + f[:, None], 0)  # now the columns sum to b
+        T[rows[:, None] & columns] = (f[:, None] + k + g).exp().flatten()
+    return plan
+
+
+def _kernel(cost: Tensor, f: Tensor, g: Tensor, live: Tensor, epsilon: float) -> Tensor:
+    """The kernel with potentials drawn into it, exp((f + g - C) / epsilon), never 0, and 1 on padding."""
+    low = math.log(torch.finfo(cost.dtype).tiny) + 7
+    return (f.mT + g).sub_(cost).mul_(live).mul_(1 / epsilon).clamp_(low, 20.0).exp_()
+
+
+def _start(cost: Tensor, real_u: Tensor, real_v: Tensor, epsilon: float, largest: float) -> tuple:
+    """A first kernel and its potentials: None, or row and column minima, so that every row and column holds a 1."""
+    if largest <= NARROW * epsilon:
+        return torch.mul(cost, -1 / epsilon).exp_(), None, None
+    live = real_u.mT * real_v  # (B, n, m)
+    full = cost + (1 - live) * (torch.finfo(cost.dtype).max / 4)
+    f = full.amin(2)[:, None] * real_u  # (B, 1, n)
+    g = full.sub_(f.mT).amin(1, keepdim=True) * real_v  # (B, 1, m)
+    return _kernel(cost, f, g, live, epsilon), f, g
+
+
+def _relax(scaling: Tensor, logarithm: Tensor, mass: Tensor, product: Tensor, omega: Tensor) -> None:
+    """Move a scaling, and its logarithm, omega times as far as the plain update would on the logarithmic scale."""
+    torch.div(mass, product, out=scaling)
+    torch.exp2(logarithm.lerp_(scaling.log2_(), omega), out=scaling)
+
+
+def _store(final: tuple | None, active: Tensor, *values: Tensor) -> tuple:
+    """Results by problem: those of the active ones take their places; the first time, all are active."""
+    if final is None:
+        return values
+    for everywhere, here in zip(final, values, strict=True):
+        everywhere[active] = here
+    return final
+
+
+def _retune(omega: Tensor, error: Tensor, before: Tensor, every: int) -> Tensor:
+    r"""The best over-relaxation, from how fast the error shrank with the one so far; shapes (B, 1, 1).
+
+    Near the solution an update is linear. Where the plain one contracts by :math:`\theta`, over-relaxation
+    :math:`\omega` contracts by the larger root :math:`\lambda` of
+    :math:`(\lambda + \omega - 1)^2 = \lambda \omega^2 \theta`, and :math:`2 / (1 + \sqrt{1 - \theta})` is best (Young,
+    "Iterative Solution of Large Linear Systems", 1971; for Sinkhorn: Lehmann et al., Optimization Letters 16, 2022).
+    """
+    speed = (error / before).pow_(1 / every)
+    theta = (speed + omega).sub_(1).square_().div_(speed * omega.square()).clamp_(max=1.0)
+    best = (2 / (1 + (1 - theta).sqrt_())).clamp_(max=MOST)
+    best = best.where(speed > omega - 1, omega)  # slower than this, the equation says nothing
+    return best.where(speed < 1, RELAXED)  # it went astray: start again
+
+
+def stabilized(
+    cost: Tensor, mass: Tensor, masses: Tensor, epsilon: float, limit: int, tolerance: float, every: int, largest: float
+) -> tuple[Tensor, Tensor]:
+    """Scaling updates, over-relaxed, whose potentials absorb the scalings before these leave the number range.
+
+    Absorption: Schmitzer, SIAM J. Sci. Comput. 41(3), 2019. Over-relaxation: Thibault et al., Algorithms 14(5), 2021,
+    here with a factor for each problem; the last update before a check is plain, so that the columns are exact.
+
+    Parameters
+    ----------
+    largest : float
+        no cost is further from 0 than this, padding included
+
+    Returns
+    -------
+    plan (B, n, m), not finite where a problem left the number range all the same; iterations (B,)
+    """
+    enough = tolerance * 0.5  # leaves room for rounding in the columns
+    a, b = mass[:, None, :], masses[:, None, :]  # (B, 1, n), (B, 1, m)
+    real_u, real_v = a.sign(), b.sign()
+    kernel, f, g = _start(cost, real_u, real_v, epsilon, largest)
+    a, b, k, v = a.clamp(min=NOTHING), b.clamp(min=NOTHING), kernel, real_v.clone()
+    u, rows, columns = a.clone(), torch.empty_like(a), torch.empty_like(b)
+    omega, before, final = u.new_full((len(cost), 1, 1), RELAXED), None, None
+    active, steps = torch.arange(len(cost), device=cost.device), torch.full((len(cost),), every, device=cost.device)
+    for i in range(1, limit + 2):
+        torch.bmm(v, k.mT, out=rows)  # (B, 1, n)
+        if i > limit or (i > 1 and (i - 1) % every == 0):
+            missing = torch.mul(u, rows).sub_(a)  # (B, 1, n)
+            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)  # (B, 1, 1); what is no number leaves, too
+            going = error > enough
+            left = going.sum().item()
+            if i > limit or not left:
+                break
+            if i > 3 * every:  # most are done before it pays
+                omega = _retune(omega, error, before, every)
+            before = error
+            if left == len(k):
+                steps += every
+            elif k.numel() > SMALL or 4 * left <= len(k):  # those that are done leave the batch
+                final, keep = _store(final, active, u, v, steps), going.flatten().nonzero().flatten()
+                moved = (active, steps, a, b, k, u, v, rows, omega, before)
+                active, steps, a, b, k, u, v, rows, omega, before = (x.index_select(0, keep) for x in moved)
+                columns = columns[:left]
+                steps += every
+            else:  # leaving costs more than it saves: the rows they have become their mass, so that nothing moves them
+                a = torch.addcmul(a + missing, missing, going.to(a.dtype), value=-1)
+                steps.add_(going.flatten(), alpha=every)
+        checked = i > 1 and (i - 1) % every == 0
+        if (checked or f is not None) and not (u.amax().item() <= LARGE and v.amax().item() <= LARGE):
+            if f is None:
+                f, g = torch.zeros_like(real_u), torch.zeros_like(real_v)
+            f[active] += u.clamp(min=NOTHING).log_().mul_(epsilon)
+            g[active] += v.clamp(min=NOTHING).log_().mul_(epsilon)
+            u, v = real_u[active], real_v[active]
+            kernel[active] = k = _kernel(cost[active], f[active], g[active], u.mT * v, epsilon)
+            u, v, log_u = u.clamp_(min=NOTHING), v.clamp_(min=NOTHING), None
+            torch.bmm(v, k.mT, out=rows)
+        if i == 1 or i % every == 0 or i == limit:
+            log_u = None
+            torch.div(a, rows, out=u)
+            torch.bmm(u, k, out=columns)  # (B, 1, m)
+            torch.div(b, columns, out=v)
+        else:
+            if log_u is None:
+                log_u, log_v = u.clamp(min=NOTHING).log2_(), v.clamp(min=NOTHING).log2_()
+            _relax(u, log_u, a, rows, omega)
+            torch.bmm(u, k, out=columns)
+            _relax(v, log_v, b, columns, omega)
+    final_u, final_v, iterations = _store(final, active, u, v, steps)
+    return kernel.mul_((final_u * real_u).mT).mul_(final_v * real_v), iterations.clamp_(max=limit)
