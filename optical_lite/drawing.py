@@ -74,15 +74,15 @@ class Picture:
             raise InputError(f"{path}: got the ending {kind!r}, expected .svg or .png; name the file so")
         return write_atomic(path, self.file if kind == ".svg" else self.png())
 
-    def _repr_png_(self) -> bytes:
-        """How a notebook shows it: as PNG, which every viewer trusts, in few colours to stay small."""
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """How a notebook shows it: as PNG, which every viewer trusts, in few colours to stay small, and its size."""
         from PIL import Image
 
         out = io.BytesIO()
         zoom = 1.5 if self.width < 900 else 1.0
         image = Image.open(io.BytesIO(self.png(zoom))).convert("RGB").quantize(32)
         image.save(out, "PNG", optimize=True)
-        return out.getvalue()
+        return out.getvalue(), {"width": math.ceil(self.width), "height": math.ceil(self.height)}
 
     def __repr__(self) -> str:
         return self.title or "picture"

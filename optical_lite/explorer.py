@@ -87,7 +87,14 @@ class View:
             a.source_words, a.target_words, a.links, sure=ask.sure, possible=ask.possible,
             unknown=(a.source_unknown, a.target_unknown), title=title,
         )  # fmt: skip
-        cost = pictures.heatmap(a.cost, a.source_tokens, a.target_tokens, title="cost C, dark is cheap", reverse=True)
+        cost = pictures.heatmap(
+            a.cost,
+            a.source_tokens,
+            a.target_tokens,
+            title="cost C, dark is cheap",
+            reverse=True,
+            limits=(0.0, max(1.0, float(a.cost.max())) if a.cost.numel() else 1.0),
+        )
         if ask.config.level == "token":
             owners = a.source_owner, a.target_owner
             masses = tuple(alignment.masses(owner, ask.config.marginals) for owner in owners)

@@ -66,7 +66,7 @@ def _face(letters: str) -> str:
 
     options = subset.Options(layout_features=["*"], hinting=False)
     font, cutter = ttLib.TTFont(found[0], recalcTimestamp=False), subset.Subsetter(options)
-    cutter.populate(text=letters)
+    cutter.populate(text=letters + "\u25cc")  # the dotted circle that carries a vowel sign without its letter
     cutter.subset(font)
     instancer.instantiateVariableFont(font, {"wdth": 100, "wght": 400}, inplace=True)
     font.flavor, out = "woff", io.BytesIO()

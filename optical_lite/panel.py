@@ -54,6 +54,7 @@ class Panel:
             self.say("nothing is shown, so there is nothing to export", problem=True)
         elif kind == "keep below":
             self.twin.update(self.shown)
+            self.say("kept below")
         else:
             number, ending = 1, KINDS[kind]
             while (path := self.folder / f"{self.name}_{number:03d}.{ending}").exists():
@@ -80,5 +81,7 @@ class Panel:
     def bring_letters(self, text: str) -> None:
         """Give the page a Devanagari font, once, when the first such letter is shown."""
         if not self.fonts.value and any(c in fonts.LETTERS for c in text):
-            inputs = f'.olx select,.olx textarea{{font-family:"DejaVu Sans Mono",monospace,"{fonts.DEVANAGARI}"}}'
-            self.fonts.value = f"<style>{fonts.face(fonts.LETTERS)}{inputs}</style>"
+            own = f'var(--jp-ui-font-family,sans-serif),"{fonts.DEVANAGARI}"'
+            self.fonts.value = (
+                f"<style>{fonts.face(fonts.LETTERS)}.olx select,.olx textarea{{font-family:{own}}}</style>"
+            )

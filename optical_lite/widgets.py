@@ -74,6 +74,8 @@ class AlignmentPanel(Panel):
         kept, found = self.set.value, (*offers.sets(code), OWN)
         self.set.options, self.student.options = found, self.names[code]
         self.set.value, self.student.value = kept if kept in found else found[0], self.names[code][-1]
+        if self.set.value == OWN != kept:  # nothing to pick here: leave no sentence of another language
+            self.source.value = self.target.value = ""
         self.quiet = False
         self.name = f"alignment_{code}"
         self.fill()
@@ -124,7 +126,10 @@ class AlignmentPanel(Panel):
     def draw(self) -> None:
         """Solve and draw what is asked."""
         if self.quiet:
-            return
+            return None
+        if self.set.value == OWN and not (self.source.value.strip() or self.target.value.strip()):
+            self.shown, self.picture.value = None, ""
+            return self.say("type a sentence and its English translation")
         self.epsilon.disabled = self.method.value in ("exact", alignment.SIMILARITY)
         self.reach.disabled, self.mass.disabled = self.method.value != "unbalanced", self.method.value != "partial"
 
@@ -132,7 +137,7 @@ class AlignmentPanel(Panel):
             self.view = self.explorer.view(self.ask())
             return self.view.picture
 
-        self.show(make)
+        return self.show(make)
 
     def export(self, kind: str) -> bytes:
         """Exactly what is shown."""
@@ -153,7 +158,7 @@ class ReasonsPanel(Panel):
         names = list(finder.explorer.students)
         self.before = control(w.Dropdown, "before", options=names, value=names[0])
         self.after = control(w.Dropdown, "after", options=names, value=names[-1])
-        titles = [("the right one, else the best", None)]
+        titles = [("the right one, else the best", "")]
         titles += [(f"{name}: {shorten(text, 56)}", name) for name, text in finder.collection.passages.items()]
         self.passage = control(w.Dropdown, "passage", options=titles, wide=True)
         choice = row(self.before, self.after)
@@ -165,7 +170,7 @@ class ReasonsPanel(Panel):
 
     def draw(self) -> None:
         """Search and explain."""
-        asked = self.question.value, self.before.value, self.after.value, self.passage.value
+        asked = self.question.value, self.before.value, self.after.value, self.passage.value or None
         self.show(lambda: self.finder.picture(*asked))
 
 

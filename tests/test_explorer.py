@@ -89,6 +89,8 @@ def test_hard_texts_are_drawn(lab, ask):
             assert "NaN" not in view.picture.svg
             assert view.export("csv")
     assert lab.view(dataclasses.replace(ask, source="maji", target="water", sure=None)).facts[1].startswith("1 link b")
+    cheap = lab.view(dataclasses.replace(ask, source="water", target="water", student="English encoder", sure=None))
+    assert "#00306f" in cheap.picture.svg.split("cost C, dark is cheap")[1].split("plan T")[0]  # one cell, and dark
 
 
 def test_flores_offers_what_fits(lab, mirror):
@@ -205,6 +207,8 @@ def test_another_language_has_its_own_sentences_students_and_letters(shown, tmp_
     assert movie.frames == []
     first.language.value = "fi"
     assert list(first.set.options) == [widgets.OWN]
+    assert first.source.value == ""
+    assert "type a sentence" in first.message.value
     first.language.value = "sw"
     assert list(first.set.options) == [*offers.SETS, widgets.OWN]
     assert first.view.ask.student == first.names["sw"][-1]
@@ -218,6 +222,7 @@ def test_search_and_training_tabs(shown, tmp_path):
     search.pick.value = list(search.finder.collection.queries.values())[3]
     assert search.question.value == search.pick.value
     before = search.picture.value
+    assert search.passage.label == "the right one, else the best"
     search.before.value = "extended"
     assert search.picture.value != before
     search.question.value = ""

@@ -119,6 +119,7 @@ def test_cells_that_are_not_numbers_are_refused():
 
 
 def test_it_shows_itself_without_a_kernel():
-    shown = drawing.caption(["x"])._repr_png_()
+    shown, size = drawing.caption(["x"])._repr_png_()
+    assert size == {"width": 25, "height": 24}
     assert shown.startswith(b"\x89PNG")
     assert len(shown) < len(drawing.caption(["x"]).png(1.5))
