@@ -149,5 +149,6 @@ def command(args) -> dict:
     if args.svg:
         from . import pictures
 
-        pictures.alignment(one.source_words, one.target_words, one.links).save(args.svg)
+        unknown = one.source_unknown, one.target_unknown
+        pictures.alignment(one.source_words, one.target_words, one.links, unknown=unknown).save(args.svg)
     return record(one)

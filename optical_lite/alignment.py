@@ -38,6 +38,7 @@ __all__ = [
     "total", "word_plan", "word_similarity",
 ]  # fmt: skip
 
+EXPONENT = 87  # exp(-87) is the last that float32 holds without loss
 LEVELS, MASSES, SIMILARITY = ("word", "token"), ("uniform", "words"), "similarity"
 
 
@@ -140,6 +141,11 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
     ----------
     pairs : of :func:`encode_pairs`, or alignments, of which everything after the cost is found anew
     config : see :class:`AlignConfig`
+
+    Raises
+    ------
+    InputError
+        method ``scaling`` with an epsilon so small that its kernel underflows
     """
     found: list[Alignment | None] = [None] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda k: tuple(pairs[k].cost.shape))
@@ -158,6 +164,8 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
             a, b = a * alive[:, None], b * alive[:, None]
             solved = transport.solve(C, a, b, **config.solver())
             T = solved.plan
+            if config.method == "scaling":
+                _underflow(some, T, solved.converged, config)
             facts = list(
                 zip(*(x.tolist() for x in (solved.cost, solved.converged, solved.iterations, solved.marginal_error)),
                     strict=True)
@@ -166,6 +174,18 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
             n, m = p.cost.shape
             found[rows[k]] = _link(p, T[k, :n, :m], a[k, :n], b[k, :m], facts[k], config)
     return found
+
+
+def _underflow(pairs: Sequence[Pair], plans: Tensor, converged: Tensor, config: AlignConfig) -> None:
+    """Raise where plain scaling lost its numbers: exp(-C / epsilon) is 0 in float32 once C / epsilon passes 87."""
+    highest = [float(p.cost.max()) + config.position if p.cost.numel() else 0.0 for p in pairs]
+    for pair, plan, well, most in zip(pairs, plans, converged.tolist(), highest, strict=True):
+        if not torch.isfinite(plan).all() or (not well and most / config.epsilon > EXPONENT):
+            raise InputError(
+                f"align: got epsilon {config.epsilon:.3g} for method scaling, whose kernel underflows in float32 on "
+                f"{' '.join(pair.source_words)[:40]!r}, expected {most / EXPONENT:.2g} or more; raise epsilon, or "
+                "choose method log or stabilized, which never underflow"
+            )
 
 
 def _link(pair: Pair, plan: Tensor, a: Tensor, b: Tensor, facts: tuple, config: AlignConfig) -> Alignment:

@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from . import aligners, comparison, gold, pocket, published, vocabulary
+from . import aligners, comparison, gold, literature, pocket, published, vocabulary
 from .alignment import AlignConfig, AlignmentScore, compare, encode_pairs, realign, score, total
 from .config import DistillConfig
 from .corpora import Bitext, words
@@ -33,6 +33,31 @@ POCKET = (6, AlignConfig(epsilon=0.1, position=0.1))
 PUBLISHED = (4, AlignConfig(epsilon=0.1, marginals="words", position=0.1, rule="grow-diag", threshold=0.15))
 SIMILARITY = {"greedy": "forward", "argmax": "intersection", "itermax": "itermax", "match": "match"}
 SYSTEMS = ("transport", "exact", "proximal", "unbalanced", "partial", *SIMILARITY, *aligners.ALIGNERS)
+
+
+COLUMNS = ("de", "fr", "hi", "ro", "cs", "ja", "zh")
+OURS = {
+    "transport": "transport, ours", "argmax": "mutual argmax, ours", "fast_align": "fast_align, ours",
+    "eflomal": "eflomal, ours",
+}  # fmt: skip
+PUBLISHED_COLUMNS = {
+    "simalign/aer": {"de": "deu", "fr": "fra", "hi": "hin", "ro": "ron", "cs": "ces"},
+    "xlm_align/aer": {"de": "de-en", "fr": "en-fr", "hi": "en-hi", "ro": "ro-en"},
+    "awesome_align/aer": {"de": "de-en", "fr": "fr-en", "ro": "ro-en", "ja": "ja-en", "zh": "zh-en"},
+}
+PUBLISHED_ROWS = (  # label, encoder or bitext, table of data/paper, row
+    ("fast_align, SimAlign's", "large bitext", "simalign/aer", "fast-align (word)"),
+    ("fast_align, awesome-align's", "large bitext", "awesome_align/aer", "fast_align"),
+    ("eflomal, SimAlign's", "large bitext", "simalign/aer", "eflomal (word)"),
+    ("eflomal, awesome-align's", "large bitext", "awesome_align/aer", "eflomal"),
+    ("SimAlign, argmax, sub-words", "mBERT", "simalign/aer", "mBERT[8] Argmax (subword)"),
+    ("SimAlign, argmax, sub-words", "XLM-R", "simalign/aer", "XLM-R[8] Argmax (subword)"),
+    ("transport aligner of XLM-Align", "XLM-R", "xlm_align/aer", "OT aligner, XLM-R"),
+    ("transport aligner of XLM-Align", "XLM-Align", "xlm_align/aer", "OT aligner, XLM-Align"),
+    ("awesome-align, not tuned", "mBERT", "awesome_align/aer", "no fine-tuning, softmax"),
+    ("awesome-align, tuned", "mBERT, large bitext", "awesome_align/aer",
+     "multilingual fine-tuning, consistency term"),
+)  # fmt: skip
 
 
 def bitext(lang: str) -> Bitext:
@@ -112,7 +137,34 @@ def page() -> str:
     records = [json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists()]
     missing = [name for name in gold.names(False) if not (FOLDER / f"{name}.json").exists()]
     left = f"\nNot measured yet: {', '.join(missing)}.\n" if missing else ""
-    return PAGE.format(table=table(records), left=left)
+    return PAGE.format(table=table(records), left=left, beside=beside(records))
+
+
+def beside(records: list[dict]) -> str:
+    """Our AER and published ones in one table, in per cent."""
+    sets = {column: f"{'awesome' if column in ('ja', 'zh') else 'xlmalign'}-{column}" for column in COLUMNS}
+    known = {record["set"]: record["systems"] for record in records}
+    rows = []
+    for system, label in OURS.items():
+        found = [known.get(name, {}).get(system) for name in sets.values()]
+        what = "`pairs`" if system in aligners.ALIGNERS else "ours"
+        rows.append([label, what, *(f"{100 * value['aer']:.1f}" if value else "missing" for value in found)])
+    for label, what, source, row in PUBLISHED_ROWS:
+        names = PUBLISHED_COLUMNS[source]
+        found = [literature.number(source, row, names[c]) if c in names else None for c in sets]
+        rows.append([label, what, *("-" if x is None else per_cent(x) for x in found)])
+    head = ["system", "encoder or bitext", *sets]
+    lines = (f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
+    return "\n".join(lines)
+
+
+def per_cent(number: literature.Number) -> str:
+    """A published rate in per cent, with the digits it was printed with.
+
+    >>> per_cent(literature.number("simalign/aer", "eflomal (word)", "deu"))
+    '23'
+    """
+    return f"{100 * number.value:.0f}" if number.unit == "fraction" else f"{number.value:.1f}"
 
 
 PAGE = """# Alignment error rate on gold sets
@@ -132,21 +184,15 @@ position cost, without a search of their own. IBM-1 combines its directions by g
 pocket-sw itself, which flatters it there; fast_align and eflomal by grow-diag-final, the usual choice.
 AER of sets with possible links is not comparable with that of sets without.
 
-Published AER on sets of the same names, for orientation. What differs: those encoders are multilingual, pre-trained on
-these languages (ours is an English model of 22.7 million parameters); statistical aligners had up to 1.9 million pairs.
+Ours beside published AER on sets of the same names. What differs: the published encoders are multilingual and
+pre-trained on these languages, ours is an English model of 22.7 million parameters whose student learned the words from
+`pairs` sentence pairs; the published statistical aligners had up to 1.9 million pairs, ours had `pairs`. Missing: no
+record yet; a dash: not published.
 
-| system | de | fr | hi | ro | ja | zh |
-|---|---|---|---|---|---|---|
-| fast_align, words (SimAlign, Table 2) | 29 | 15 | 66 | 33 | - | - |
-| eflomal, words (SimAlign, Table 2) | 23 | 8 | 49 | 29 | - | - |
-| SimAlign, mBERT, argmax, sub-words (Table 2) | 19 | 6 | 45 | 35 | - | - |
-| transport aligner on XLM-R (XLM-Align's repository) | 19.1 | 6.8 | 33.7 | 28.7 | - | - |
-| transport aligner on XLM-Align (the same) | 17.4 | 6.7 | 31.9 | 26.5 | - | - |
-| fast_align (awesome-align's repository) | 27.0 | 10.5 | - | 32.1 | 51.1 | 38.1 |
-| awesome-align, no fine-tuning, softmax (the same) | 17.4 | 5.6 | - | 27.9 | 45.6 | 18.1 |
+{beside}
 
-Sources: arXiv 2004.08728; CZWin32768/XLM-Align at 1c5c2b6, word_aligner/README.md; neulab/awesome-align at 5f150d4,
-README.md.
+Sources: SimAlign, arXiv 2004.08728, Table 2; CZWin32768/XLM-Align at 1c5c2b6, word_aligner/README.md;
+neulab/awesome-align at 5f150d4, README.md. The same numbers with their verdicts: [alignment.md](../alignment.md).
 
 Made by `python -m optical_lite.alignment_study`, one seed.
 """

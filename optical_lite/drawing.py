@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from . import fonts
 from .settings import InputError, write_atomic
 
@@ -42,12 +44,20 @@ class Picture:
 
     @property
     def svg(self) -> str:
-        """The whole document."""
+        """The whole document, for a place that has fonts."""
+        return self._document("")
+
+    @property
+    def file(self) -> str:
+        """The whole document for a file: with the Devanagari letters it shows, where it shows some."""
+        return self._document(fonts.face(self.body + self.title)) + "\n"
+
+    def _document(self, face: str) -> str:
         w, h = math.ceil(self.width), math.ceil(self.height)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="olp" role="img" aria-label="{escape(self.title)}" '
             f'viewBox="0 0 {w} {h}" width="{w}" height="{h}" style="max-width:100%;height:auto">'
-            f'<style>{STYLE}</style><rect width="{w}" height="{h}" fill="#fff"/>{self.body}</svg>'
+            f'<style>{face}{STYLE}</style><rect width="{w}" height="{h}" fill="#fff"/>{self.body}</svg>'
         )
 
     def png(self, zoom: float = 2) -> bytes:
@@ -62,20 +72,33 @@ class Picture:
         kind = Path(path).suffix
         if kind not in (".svg", ".png"):
             raise InputError(f"{path}: got the ending {kind!r}, expected .svg or .png; name the file so")
-        return write_atomic(path, self.svg + "\n" if kind == ".svg" else self.png())
+        return write_atomic(path, self.file if kind == ".svg" else self.png())
 
-    def _repr_png_(self) -> bytes:
-        """How a notebook shows it: as PNG, which every viewer trusts, in few colours to stay small."""
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """How a notebook shows it: as PNG, which every viewer trusts, in few colours to stay small, and its size."""
         from PIL import Image
 
         out = io.BytesIO()
         zoom = 1.5 if self.width < 900 else 1.0
         image = Image.open(io.BytesIO(self.png(zoom))).convert("RGB").quantize(32)
         image.save(out, "PNG", optimize=True)
-        return out.getvalue()
+        return out.getvalue(), {"width": math.ceil(self.width), "height": math.ceil(self.height)}
 
     def __repr__(self) -> str:
         return self.title or "picture"
+
+
+def finite(values: np.ndarray, name: str) -> None:
+    """Raise where a matrix holds NaN or infinity: a plan whose solver lost its numbers must not look like a pale one.
+
+    >>> finite(np.array([[0.5]]), "heatmap")
+    """
+    if not np.isfinite(values).all():
+        count = int((~np.isfinite(values)).sum())
+        raise InputError(
+            f"{name}: got {count} cells that are not numbers, expected finite values; a plan of method scaling "
+            "underflows where epsilon is too small: raise epsilon, or solve with log or stabilized"
+        )
 
 
 def escape(value: object) -> str:

@@ -1,7 +1,8 @@
 """Explorer: what its views show, as plain functions of what is asked; :mod:`optical_lite.widgets` adds the controls.
 
-The alignment of a sentence pair, and one plan over the steps of a training run (the third view is in
-:mod:`optical_lite.reasons`). Encoding is remembered, so that moving a slider costs one transport problem and a drawing.
+The alignment of a sentence pair, and one plan over the steps of a training run; the third view is in
+:mod:`optical_lite.reasons`, what there is to pick in :mod:`optical_lite.offers`. Encoding is remembered, so that
+moving a slider costs one transport problem and a drawing.
 """
 
 from __future__ import annotations
@@ -10,107 +11,21 @@ import csv
 import dataclasses
 import functools
 import io
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from . import alignment, linking, pictures, pocket, published, runs, vocabulary
+from . import alignment, linking, pictures, runs
 from .alignment import AlignConfig, Alignment
-from .corpora import language
 from .encoder import Encoder, teacher
+from .linking import Links
+from .offers import LONGEST, Students
 from .pictures import Picture
-from .settings import ROOT, InputError
+from .settings import InputError
 from .subwords import Pair, encode_pairs
-
-Links = linking.Links
-SETS = ("pocket, with gold", "pocket", "FLORES")
-LONGEST = 60  # tokens a side: more do not fit a heat map
-
-
-@dataclass(frozen=True)
-class Example:
-    """A sentence pair to pick, with its gold links where there are some."""
-
-    source: str
-    target: str
-    sure: Links | None = None
-    possible: Links | None = None
-
-
-@functools.cache
-def examples(lang: str, name: str) -> tuple[Example, ...]:
-    """The sentence pairs of a language in one of :data:`SETS`.
-
-    >>> examples("sw", "pocket, with gold")[0].target
-    'The doctor keeps the pills in a dark room.'
-    """
-    if name not in SETS:
-        raise InputError(f"explorer: got sentences {name!r}, expected one of {', '.join(SETS)}")
-    if name == "FLORES":
-        return tuple(Example(*pair) for pair in published.flores(lang, "dev").pairs)
-    if name == "pocket":
-        return tuple(Example(*pair) for pair in pocket.bitext(lang).pairs)
-    return tuple(Example(source, target, sure, possible) for source, target, sure, possible in pocket.gold(lang))
-
-
-class Students(Mapping):
-    """Encoders by name, each loaded when it is first used and then kept.
-
-    Parameters
-    ----------
-    loaders : for each name an encoder, a run folder, or a function that returns an encoder
-    """
-
-    def __init__(self, loaders: Mapping[str, Encoder | str | Path | Callable[[], Encoder]]) -> None:
-        self._loaders, self._loaded = dict(loaders), {}
-
-    def __getitem__(self, name: str) -> Encoder:
-        if name not in self._loaders:
-            raise InputError(f"explorer: got student {name!r}, expected one of {', '.join(self)}")
-        if name not in self._loaded:
-            what = self._loaders[name]
-            if isinstance(what, str | Path):
-                what = runs.load_student(what)
-            self._loaded[name] = what if isinstance(what, Encoder) else what()
-        return self._loaded[name]
-
-    def add(self, name: str, what: Encoder | str | Path | Callable[[], Encoder]) -> None:
-        """Add a student, unless the name is taken."""
-        self._loaders.setdefault(name, what)
-
-    def __iter__(self):
-        return iter(self._loaders)
-
-    def __len__(self) -> int:
-        return len(self._loaders)
-
-
-def known_runs(lang: str, folder: str | Path | None = None) -> list[Path]:
-    """Finished runs of a language below a folder, by default ``runs/``."""
-    found = []
-    for place in sorted((Path(folder) if folder else ROOT / "runs").glob("*/config.json")):
-        code = json.loads(place.read_text(encoding="utf-8")).get("bitext", {}).get("lang")
-        if code == language(lang) and runs.is_finished(place.parent):
-            found.append(place.parent)
-    return found
-
-
-def students(lang: str, folder: str | Path | None = None) -> Students:
-    """The students of a language: the teacher itself, the untrained extension, and the checkpoints of its runs."""
-    english = teacher()
-    found: dict = {"English encoder": english}
-    if language(lang) in pocket.LANGUAGES:
-        found["extended, untrained"] = lambda: vocabulary.extend(english, pocket.bitext(lang))
-    for run in known_runs(lang, folder):
-        steps = runs.checkpoint_steps(run) or [None]
-        for step in steps:
-            title = f"{run.name}, {'trained' if step is None else f'step {step}'}"
-            found[title] = functools.partial(runs.load_checkpoint, run, step) if step is not None else run
-    return Students(found)
 
 
 @dataclass(frozen=True)
@@ -153,9 +68,8 @@ class View:
             way = "exact" if config.method == "exact" else f"{config.method}, epsilon {config.epsilon:.3g}"
             end += f" after {a.iterations} updates" if a.iterations else ""
             lines = [f"transport cost {a.transport_cost:.4f}, mass moved {float(a.plan.sum()):.3f}; {way}: {end}"]
-        lines.append(
-            f"{len(a.links)} links between {len(a.source_words)} and {len(a.target_words)} words ({config.rule})"
-        )
+        number = f"{len(a.links)} link{'' if len(a.links) == 1 else 's'}"
+        lines.append(f"{number} between {len(a.source_words)} and {len(a.target_words)} words ({config.rule})")
         if self.score is not None:
             s = self.score
             lines.append(f"against gold: precision {s.precision:.2f}, recall {s.recall:.2f}, AER {s.aer:.3f}")
@@ -173,7 +87,14 @@ class View:
             a.source_words, a.target_words, a.links, sure=ask.sure, possible=ask.possible,
             unknown=(a.source_unknown, a.target_unknown), title=title,
         )  # fmt: skip
-        cost = pictures.heatmap(a.cost, a.source_tokens, a.target_tokens, title="cost C", reverse=True)
+        cost = pictures.heatmap(
+            a.cost,
+            a.source_tokens,
+            a.target_tokens,
+            title="cost C, dark is cheap",
+            reverse=True,
+            limits=(0.0, max(1.0, float(a.cost.max())) if a.cost.numel() else 1.0),
+        )
         if ask.config.level == "token":
             owners = a.source_owner, a.target_owner
             masses = tuple(alignment.masses(owner, ask.config.marginals) for owner in owners)
@@ -197,7 +118,7 @@ class View:
         """
         a = self.alignment
         if kind == "svg":
-            return (self.picture.svg + "\n").encode()
+            return self.picture.file.encode()
         if kind == "png":
             return self.picture.png()
         if kind == "pharaoh":
@@ -251,15 +172,7 @@ class Explorer:
         """Align what is asked."""
         pair = self.pair(ask.student, ask.source, ask.target)
         start = time.perf_counter()
-        try:
-            (found,) = alignment.realign([pair], ask.config)
-        except InputError as error:
-            if ask.config.method != "scaling":
-                raise
-            raise InputError(
-                f"scaling: got epsilon {ask.config.epsilon:.3g}, whose kernel underflows in float32, expected a larger "
-                "one; or choose the solver log, which never does"
-            ) from error
+        (found,) = alignment.realign([pair], ask.config)
         score = linking.score(found.links, ask.sure, ask.possible or ()) if ask.sure is not None else None
         return View(ask, found, score, time.perf_counter() - start)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import pictures, pocket
+from . import fonts, pictures, pocket
 from .alignment import AlignConfig, realign, score
 from .encoder import Encoder, teacher
 from .settings import DATA, InputError, write_atomic
@@ -49,7 +49,13 @@ def _student(pair: Pair, gold: tuple | None, epsilons: Sequence[float], options:
             found = score(one.links, *gold)
             frame["score"] = [found.precision, found.recall, found.aer]
         frames.append(frame)
-    return {"st": pair.source_tokens, "so": pair.source_owner, "cost": pack(pair.cost, 2.0), "frames": frames}
+    return {
+        "st": pair.source_tokens,
+        "su": pair.source_unknown,
+        "so": pair.source_owner,
+        "cost": pack(pair.cost, 2.0),
+        "frames": frames,
+    }
 
 
 def write(
@@ -85,17 +91,28 @@ def write(
         gold = (row[2], row[3] if len(row) > 3 else set()) if len(row) > 2 else None
         versions = [_student(found[k], gold, epsilons, options) for found in encoded.values()]
         p = first[k]
-        sides = {"s": p.source_words, "t": p.target_words, "tt": p.target_tokens, "to": p.target_owner}
+        sides = {
+            "s": p.source_words,
+            "t": p.target_words,
+            "tt": p.target_tokens,
+            "to": p.target_owner,
+            "tu": p.target_unknown,
+        }
         known.append({**sides, "students": versions})
     start = min(range(len(epsilons)), key=lambda k: abs(epsilons[k] - START))
     data = {
         "pairs": known, "names": list(students), "epsilons": list(epsilons), "start": start, "kinds": pictures.MEANING,
     }  # fmt: skip
     links = {(i, j) for i, j, kind in known[0]["students"][-1]["frames"][start]["links"] if kind != "miss"}
-    static = pictures.alignment(first[0].source_words, first[0].target_words, links, title=list(students)[-1])
+    shown = list(encoded.values())[-1][0]
+    unknown = shown.source_unknown, shown.target_unknown
+    title_static = list(students)[-1]
+    static = pictures.alignment(shown.source_words, shown.target_words, links, unknown=unknown, title=title_static)
     text = (DATA / "page.html").read_text(encoding="utf-8")
     inside = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    for mark, value in (("@TITLE@", html.escape(title)), ("@STATIC@", static.svg), ("@DATA@", inside)):
+    letters = fonts.face(inside + title)
+    marks = {"@FONT@": letters, "@TITLE@": html.escape(title), "@STATIC@": static.svg, "@DATA@": inside}
+    for mark, value in marks.items():
         text = text.replace(mark, value)
     if len(text.encode()) > LARGEST:
         raise InputError(

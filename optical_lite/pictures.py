@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .drawing import Picture, caption, escape, right_to_left, stack, width
+from .drawing import Picture, caption, escape, finite, right_to_left, stack, width
 from .settings import InputError
 
 __all__ = ["Picture", "alignment", "caption", "heatmap", "kinds", "matches", "stack"]
@@ -50,6 +50,7 @@ def heatmap(
             f"heatmap: got a matrix {values.shape} for {len(rows)} rows and {len(columns)} columns, "
             "expected one label each; leave out padding and special tokens in all three"
         )
+    finite(values, "heatmap")
     low, high = limits or (values.min(initial=0.0), values.max(initial=1e-12))
     left = max([width(r) for r in rows], default=0) + 14
     tall = max([width(c) for c in columns], default=0)

@@ -21,7 +21,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import fonts
+from . import drawing, fonts
 from .settings import FIGURES, InputError, write_atomic
 
 matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
@@ -111,6 +111,7 @@ def heatmap(
             f"heatmap: got a matrix {values.shape} for {len(source)} source and {len(target)} target tokens, "
             "expected one row and column each; leave out padding and special tokens in all three"
         )
+    drawing.finite(values, "heatmap")
     if ax is None:
         size = 0.42 * len(target) + 2.4, 0.42 * len(source) + 1.6
         _, ax = plt.subplots(figsize=size, layout="constrained")

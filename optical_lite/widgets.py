@@ -6,78 +6,25 @@ plain picture that a viewer without a kernel shows; "keep below" puts there what
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import ipywidgets as w
-from IPython.display import DisplayHandle, display
+from IPython.display import display
 
-from . import alignment, linking, pocket, transport
+from . import alignment, linking, offers, pocket, transport
 from .alignment import AlignConfig
 from .corpora import LANGUAGES, language
 from .encoder import Encoder
-from .explorer import SETS, Ask, Explorer, Students, examples, known_runs
-from .explorer import students as every_student
+from .explorer import Ask, Explorer
+from .offers import Students, examples, known_runs
+from .panel import KINDS, Panel, control, row
 from .pictures import Picture
 from .reasons import Finder, shorten
-from .settings import InputError, write_atomic
+from .settings import InputError
 
 OWN = "your own"
-WIDE = w.Layout(width="min(46em, 98%)")
-LABEL = {"description_width": "7.5em"}
-KINDS = {"svg": "svg", "png": "png", "csv": "csv", "pharaoh": "links"}  # what is exported, and the ending of its file
-
-
-def _control(kind: type, name: str, **options) -> w.Widget:
-    return kind(description=name, style=LABEL, **{"layout": w.Layout(width="22em"), **options})
-
-
-class Panel:
-    """What the three views share: a picture, a line for problems, buttons that export, and the twin below."""
-
-    def __init__(self, name: str, kinds: tuple[str, ...], folder: Path) -> None:
-        self.name, self.folder, self.twin = name, folder, DisplayHandle()
-        self.shown: Picture | None = None
-        self.picture, self.message = w.HTML(), w.HTML()
-        self.buttons = {}
-        for kind in (*kinds, "keep below"):
-            title = kind if kind == "keep below" else f"export {kind}"
-            self.buttons[kind] = w.Button(description=title, layout=w.Layout(width="9.5em"))
-            self.buttons[kind].on_click(lambda _, kind=kind: self.press(kind))
-        self.row = w.HBox(list(self.buttons.values()), layout=w.Layout(flex_flow="row wrap"))
-
-    def export(self, kind: str) -> bytes:
-        """What is shown, in one of the forms of the buttons."""
-        return (self.shown.svg + "\n").encode() if kind == "svg" else self.shown.png()
-
-    def press(self, kind: str) -> None:
-        """A button was pressed."""
-        if self.shown is None:
-            self.say("nothing is shown, so there is nothing to export", problem=True)
-        elif kind == "keep below":
-            self.twin.update(self.shown)
-        else:
-            number, ending = 1, KINDS[kind]
-            while (path := self.folder / f"{self.name}_{number:03d}.{ending}").exists():
-                number += 1
-            self.say(f"wrote {write_atomic(path, self.export(kind))}")
-
-    def say(self, text: str, problem: bool = False) -> None:
-        """Tell something below the picture."""
-        colour, role = ("#8a1538", "alert") if problem else ("#1b1b1b", "status")
-        self.message.value = f'<div role="{role}" style="color:{colour}">{html.escape(text)}</div>' if text else ""
-
-    def show(self, make: Callable[[], Picture]) -> None:
-        """Draw; wrong input becomes one line instead of a traceback, and nothing stale stays on the screen."""
-        try:
-            self.shown = make()
-        except InputError as error:
-            self.shown, self.picture.value = None, ""
-            self.say(str(error), problem=True)
-        else:
-            self.picture.value = f'<div style="overflow-x:auto;background:#fff">{self.shown.svg}</div>'
-            self.say("")
+NO_RUN = "no run with checkpoints here yet: run notebook 05 or `python -m optical_lite demo`, then again"
 
 
 class AlignmentPanel(Panel):
@@ -86,42 +33,60 @@ class AlignmentPanel(Panel):
     def __init__(self, explorer: Explorer, lang: str, folder: Path) -> None:
         super().__init__(f"alignment_{lang}", tuple(KINDS), folder)
         self.explorer, self.view, self.quiet = explorer, None, False
-        self.language = _control(w.Dropdown, "language", options=[(LANGUAGES[c], c) for c in LANGUAGES], value=lang)
-        self.set = _control(w.Dropdown, "sentences", options=(*SETS, OWN))
-        self.pair = _control(w.Dropdown, "pair", layout=WIDE)
-        self.source = _control(w.Textarea, "source", layout=WIDE, rows=2, continuous_update=False)
-        self.target = _control(w.Textarea, "English", layout=WIDE, rows=2, continuous_update=False)
-        names = list(explorer.students)
-        self.student = _control(w.Dropdown, "student", options=names, value=names[-1])
+        self.names = {lang: list(explorer.students)}  # by language
+        self.language = control(w.Dropdown, "language", options=[(LANGUAGES[c], c) for c in LANGUAGES], value=lang)
+        self.set = control(w.Dropdown, "sentences", options=(*offers.sets(lang), OWN))
+        self.pair = control(w.Dropdown, "pair", wide=True)
+        self.source = control(w.Textarea, "source", wide=True, rows=2, continuous_update=False)
+        self.target = control(w.Textarea, "English", wide=True, rows=2, continuous_update=False)
+        self.student = control(w.Dropdown, "student", options=self.names[lang], value=self.names[lang][-1])
         default = AlignConfig()
         methods = (*transport.METHODS, alignment.SIMILARITY)
-        self.method = _control(w.Dropdown, "solver", options=methods, value=default.method)
+        self.method = control(w.Dropdown, "solver", options=methods, value=default.method)
         log = {"base": 10, "readout_format": ".3f"}
-        self.epsilon = _control(w.FloatLogSlider, "epsilon", value=default.epsilon, min=-2.5, max=0.5, step=0.05, **log)
-        self.marginals = _control(w.Dropdown, "marginals", options=alignment.MASSES, value=default.marginals)
-        self.reach = _control(w.FloatLogSlider, "reach", value=0.5, min=-2, max=1, step=0.05, **log)
-        self.mass = _control(w.FloatSlider, "mass moved", value=0.8, min=0.05, max=1, step=0.05)
-        self.level = _control(w.Dropdown, "level", options=[("words", "word"), ("sub-words", "token")])
-        self.rule = _control(w.Dropdown, "rule", options=linking.RULES, value=default.rule)
-        self.threshold = _control(w.FloatSlider, "threshold", value=0.0, min=0, max=1, step=0.05)
-        self.null = _control(w.FloatSlider, "null below", value=0.0, min=0, max=0.95, step=0.05)
+        self.epsilon = control(w.FloatLogSlider, "epsilon", value=default.epsilon, min=-2.5, max=0.5, step=0.05, **log)
+        self.marginals = control(w.Dropdown, "marginals", options=alignment.MASSES, value=default.marginals)
+        self.reach = control(w.FloatLogSlider, "reach", value=0.5, min=-2, max=1, step=0.05, **log)
+        self.mass = control(w.FloatSlider, "mass moved", value=0.8, min=0.05, max=1, step=0.05)
+        self.level = control(w.Dropdown, "level", options=[("words", "word"), ("sub-words", "token")])
+        self.rule = control(w.Dropdown, "rule", options=linking.RULES, value=default.rule)
+        self.threshold = control(w.FloatSlider, "threshold", value=0.0, min=0, max=1, step=0.05)
+        self.null = control(w.FloatSlider, "null below", value=0.0, min=0, max=0.95, step=0.05)
         left = [self.language, self.set, self.student, self.level, self.marginals]
         right = [self.method, self.epsilon, self.reach, self.mass, self.rule, self.threshold, self.null]
-        columns = w.HBox([w.VBox(left), w.VBox(right)], layout=w.Layout(flex_flow="row wrap"))
-        self.box = w.VBox([self.pair, self.source, self.target, columns, self.picture, self.row, self.message])
-        for control in (self.language, self.set):
-            control.observe(lambda _: self.fill(), "value")
+        columns = row(w.VBox(left), w.VBox(right))
+        self.box = w.VBox([self.pair, self.source, self.target, columns, *self.below])
+        self.language.observe(lambda _: self.speak(), "value")
+        self.set.observe(lambda _: self.fill(), "value")
         self.pair.observe(lambda _: self.pick(), "value")
-        for control in (self.source, self.target, *left[2:], *right):
-            control.observe(lambda _: self.draw(), "value")
+        for part in (self.source, self.target, *left[2:], *right):
+            part.observe(lambda _: self.draw(), "value")
+        self.fill()
+
+    def speak(self) -> None:
+        """Another language: offer its sentences and its students."""
+        code = self.language.value
+        self.shown, self.picture.value = None, ""
+        self.say(f"loading what there is for {LANGUAGES[code]} ...")
+        if code not in self.names:
+            self.names[code] = offers.offer(self.explorer.students, code)
+        self.quiet = True
+        kept, found = self.set.value, (*offers.sets(code), OWN)
+        self.set.options, self.student.options = found, self.names[code]
+        self.set.value, self.student.value = kept if kept in found else found[0], self.names[code][-1]
+        if self.set.value == OWN != kept:  # nothing to pick here: leave no sentence of another language
+            self.source.value = self.target.value = ""
+        self.quiet = False
+        self.name = f"alignment_{code}"
         self.fill()
 
     def fill(self) -> None:
-        """Another language or set: offer its pairs."""
+        """Another set: offer its pairs."""
+        if self.quiet:
+            return None
+        self.pair.layout.display = "none" if self.set.value == OWN else None
         if self.set.value == OWN:
-            self.pair.layout.display = "none"
             return self.draw()
-        self.pair.layout.display = None
         try:
             found = examples(self.language.value, self.set.value)
         except InputError as error:
@@ -161,7 +126,10 @@ class AlignmentPanel(Panel):
     def draw(self) -> None:
         """Solve and draw what is asked."""
         if self.quiet:
-            return
+            return None
+        if self.set.value == OWN and not (self.source.value.strip() or self.target.value.strip()):
+            self.shown, self.picture.value = None, ""
+            return self.say("type a sentence and its English translation")
         self.epsilon.disabled = self.method.value in ("exact", alignment.SIMILARITY)
         self.reach.disabled, self.mass.disabled = self.method.value != "unbalanced", self.method.value != "partial"
 
@@ -169,7 +137,7 @@ class AlignmentPanel(Panel):
             self.view = self.explorer.view(self.ask())
             return self.view.picture
 
-        self.show(make)
+        return self.show(make)
 
     def export(self, kind: str) -> bytes:
         """Exactly what is shown."""
@@ -183,26 +151,26 @@ class ReasonsPanel(Panel):
         super().__init__(f"reasons_{finder.collection.lang}", ("svg", "png"), folder)
         self.finder = finder
         texts = [(shorten(text, 80), text) for text in finder.collection.queries.values()]
-        self.pick = _control(w.Dropdown, "pick", options=texts, layout=WIDE)
-        self.question = _control(
-            w.Textarea, "question", value=self.pick.value, layout=WIDE, rows=2, continuous_update=False
+        self.pick = control(w.Dropdown, "pick", options=texts, wide=True)
+        self.question = control(
+            w.Textarea, "question", value=self.pick.value, wide=True, rows=2, continuous_update=False
         )
         names = list(finder.explorer.students)
-        self.before = _control(w.Dropdown, "before", options=names, value=names[0])
-        self.after = _control(w.Dropdown, "after", options=names, value=names[-1])
-        titles = [("the right one, else the best", None)]
+        self.before = control(w.Dropdown, "before", options=names, value=names[0])
+        self.after = control(w.Dropdown, "after", options=names, value=names[-1])
+        titles = [("the right one, else the best", "")]
         titles += [(f"{name}: {shorten(text, 56)}", name) for name, text in finder.collection.passages.items()]
-        self.passage = _control(w.Dropdown, "passage", options=titles, layout=WIDE)
-        choice = w.HBox([self.before, self.after], layout=w.Layout(flex_flow="row wrap"))
-        self.box = w.VBox([self.pick, self.question, choice, self.passage, self.picture, self.row, self.message])
+        self.passage = control(w.Dropdown, "passage", options=titles, wide=True)
+        choice = row(self.before, self.after)
+        self.box = w.VBox([self.pick, self.question, choice, self.passage, *self.below])
         w.dlink((self.pick, "value"), (self.question, "value"))
-        for control in (self.question, self.before, self.after, self.passage):
-            control.observe(lambda _: self.draw(), "value")
+        for part in (self.question, self.before, self.after, self.passage):
+            part.observe(lambda _: self.draw(), "value")
         self.draw()
 
     def draw(self) -> None:
         """Search and explain."""
-        asked = self.question.value, self.before.value, self.after.value, self.passage.value
+        asked = self.question.value, self.before.value, self.after.value, self.passage.value or None
         self.show(lambda: self.finder.picture(*asked))
 
 
@@ -211,18 +179,29 @@ class MoviePanel(Panel):
 
     def __init__(self, main: AlignmentPanel, found: list[Path], folder: Path) -> None:
         super().__init__(f"movie_{main.language.value}", ("svg", "png"), folder)
-        self.main, self.frames = main, []
-        self.run = _control(w.Dropdown, "run", options=[(path.name, path) for path in found])
+        self.main, self.frames, self.found, self.code = main, [], found, main.language.value
+        self.quiet = False
+        self.run = control(w.Dropdown, "run", options=[(path.name, path) for path in found])
         self.load = w.Button(description="load the pair of tab 1", layout=w.Layout(width="14em"))
-        self.step = _control(w.SelectionSlider, "step", options=[("-", 0)], layout=WIDE)
+        self.step = control(w.SelectionSlider, "step", options=[("-", 0)], wide=True)
         self.play = w.Play(interval=900, min=0, max=0, description="play")
         self.load.on_click(lambda _: self.fill())
-        self.run.observe(lambda _: self.fill(), "value")
+        self.run.observe(lambda _: self.quiet or self.fill(), "value")
         self.play.observe(lambda change: self.seek(change.new), "value")
         self.step.observe(lambda _: self.draw(), "value")
-        row = w.HBox([self.run, self.load, self.play], layout=w.Layout(flex_flow="row wrap"))
-        self.box = w.VBox([row, self.step, self.picture, self.row, self.message])
+        self.box = w.VBox([row(self.run, self.load, self.play), self.step, *self.below])
+        main.language.observe(lambda change: self.speak(change.new), "value")
         self.fill()
+
+    def speak(self, code: str) -> None:
+        """The first view has another language: offer the runs of that one."""
+        self.frames, self.shown, self.picture.value, self.name = [], None, "", f"movie_{code}"
+        self.step.options, self.play.max = [("-", 0)], 0
+        self.quiet = True
+        self.run.options = [(path.name, path) for path in (self.found if code == self.code else known_runs(code))]
+        self.run.index = 0 if self.run.options else None
+        self.quiet = False
+        self.say(f"{LANGUAGES[code]}: press the button to load the pair of tab 1" if self.run.options else NO_RUN)
 
     def seek(self, frame: int) -> None:
         """The player moved on."""
@@ -232,11 +211,13 @@ class MoviePanel(Panel):
     def fill(self) -> None:
         """Ask every checkpoint of the run."""
         if self.run.value is None:
-            self.say("no run with checkpoints here yet: run notebook 05 or `python -m optical_lite demo`, then again")
+            self.say(NO_RUN)
             return
+        self.say("asking every checkpoint ...")
         try:
             self.frames = self.main.explorer.movie(self.run.value, self.main.ask())
         except InputError as error:
+            self.frames, self.shown, self.picture.value = [], None, ""
             self.say(str(error), problem=True)
             return
         self.play.max = len(self.frames) - 1
@@ -255,6 +236,7 @@ class Tabs(w.Tab):
 
     def __init__(self, panels: dict[str, Panel]) -> None:
         super().__init__([panel.box for panel in panels.values()], titles=list(panels))
+        self.add_class("olx")
         self.panels = panels
 
     def __repr__(self) -> str:
@@ -291,7 +273,7 @@ def explorer(
         unknown language or run
     """
     lang = language(lang)
-    known = Students(students) if students else every_student(lang)
+    known = Students(students) if students else offers.students(lang)
     shown = tabs(lang, known, [Path(run)] if run else known_runs(lang), folder)
     display(shown)
     for panel in shown.panels.values():

@@ -7,6 +7,8 @@ import pytest
 from optical_lite import __main__, pocket
 from optical_lite.linking import read_pharaoh
 
+LONG = ["Maji safi ni muhimu.", "Clean water is important."]
+
 
 def run(*arguments):
     return __main__.main(["align", *map(str, arguments)])
@@ -36,7 +38,8 @@ def test_a_file_of_pairs_becomes_a_file_of_links(tmp_path):
         (["maji", ""], "empty target side"),
         (["maji", "water", "--rule", "best"], "expected one of"),
         (["maji", "water", "--lang", "xx"], "got language 'xx'"),
-        (["maji " * 300, "water"], "expected at most 256"),
+        (["maji " * 600, "water"], "nothing is cut off silently"),
+        ([*LONG, "--method", "scaling", "--epsilon", "0.001"], "epsilon 0.001 for method scaling"),
         (["--tsv", "none.tsv", "--pharaoh", "x", "--quiet"], "got no such file"),
     ],
 )
@@ -46,6 +49,34 @@ def test_wrong_input_is_one_line(arguments, message, capsys, tmp_path, monkeypat
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+HARD = {
+    "unknown": ("ⵣⵣⵣ maji", "clean water", "source words unknown to the tokenizer [UNK]: ⵣⵣⵣ"),
+    "nothing known": ("ⵣⵣⵣ", "water", "English words without a link: water"),
+    "right to left": ("الماء النظيف", "clean water", "transport cost"),
+    "identical": ("Clean water is safe.", "Clean water is safe.", "safe             safe             100%"),
+    "one token": ("maji", "water", "maji             water            100%"),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_hard_text_is_linked_drawn_and_told(case, tmp_path, capsys):
+    source, target, told = HARD[case]
+    assert run(source, target, "--svg", tmp_path / "x.svg", "--json", tmp_path / "x.json") == 0
+    assert told in capsys.readouterr().out
+    drawn, found = (tmp_path / "x.svg").read_text(encoding="utf-8"), json.loads((tmp_path / "x.json").read_text())
+    assert all(f">{word}<title>" in drawn for word in found["source_words"])
+    assert drawn.count("the tokenizer knows nothing of it") == len(found["source_unknown"])
+
+
+def test_a_file_stops_where_scaling_underflows(tmp_path, capsys):
+    (tmp_path / "x.tsv").write_text("Maji safi ni muhimu.\tClean water is important.\n")
+    files = ("--tsv", tmp_path / "x.tsv", "--pharaoh", tmp_path / "x.links", "--quiet")
+    assert run(*files, "--method", "scaling", "--epsilon", "0.001") == 2
+    assert "choose method log or stabilized" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tsv"]
+    assert run(*files, "--method", "scaling", "--epsilon", "0.1") == 0
 
 
 def test_nothing_is_written_where_a_line_is_wrong(tmp_path, capsys):

@@ -77,6 +77,20 @@ def test_wrong_input_says_what_was_got(teacher):
             align(teacher, teacher, "water", "water", **wrong)
 
 
+def test_plain_scaling_that_underflows_is_an_error_and_not_a_guess(teacher):
+    pair = encode_pairs(teacher, teacher, [("the doctor keeps the pills", "clean water is important")])
+    with pytest.raises(
+        InputError, match=r"epsilon 0.001 for method scaling.*expected 0.01\d or more.*log or stabilized"
+    ):
+        realign(pair, AlignConfig(method="scaling", epsilon=0.001))
+    with pytest.raises(InputError, match="underflows in float32 on 'the doctor keeps the pills'"):
+        list(align_pairs(teacher, teacher, [("water", "water"), (pair[0].source_words, pair[0].target_words)],
+                         method="scaling", epsilon=0.001))  # fmt: skip
+    enough = realign(pair, AlignConfig(method="scaling", epsilon=0.05))[0]
+    assert np.allclose(enough.word_plan, realign(pair, AlignConfig(method="log"))[0].word_plan, atol=2e-3)
+    assert realign(pair, AlignConfig(epsilon=0.001))[0].plan.isfinite().all()
+
+
 def test_a_stream_equals_one_at_a_time(teacher, student):
     pairs = list(pocket.bitext("sw").pairs[:40])
     options = {"rule": "grow-diag", "epsilon": 0.1, "method": "log"}

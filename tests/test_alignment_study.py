@@ -33,6 +33,15 @@ def test_transport_beats_greedy_and_ibm1_on_the_four_pocket_languages():
         assert found["transport"]["aer"] < min(found["greedy"]["aer"], found["ibm1"]["aer"])
 
 
+def test_published_rates_stand_beside_ours_with_their_digits():
+    lines = alignment_study.beside([{"set": "awesome-ja", "systems": {"transport": {"aer": 0.5}}}]).splitlines()
+    cells = {line.split(" | ")[0][2:]: line.strip("| ").split(" | ")[2:] for line in lines[2:]}
+    assert cells["transport, ours"] == [*["missing"] * 5, "50.0", "missing"]
+    assert cells["awesome-align, tuned"] == ["15.1", "4.5", "-", "20.7", "-", "38.4", "14.5"]
+    assert cells["eflomal, SimAlign's"] == ["23", "8", "49", "29", "15", "-", "-"]
+    assert len({len(row) for row in cells.values()}) == 1
+
+
 def test_a_missing_score_is_missing():
     assert "missing" in alignment_study.table(
         [{"set": "x", "bitext": {"pairs": 1}, "systems": {}, "transport against": {}}]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from optical_lite import distill, explorer, linking, pocket, reasons, widgets
+from optical_lite import distill, explorer, linking, offers, pocket, reasons, widgets
 from optical_lite.alignment import AlignConfig
 from optical_lite.config import DistillConfig
 from optical_lite.settings import InputError
@@ -24,7 +24,7 @@ def run(teacher, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def known(teacher, student):
-    return explorer.Students({"English encoder": teacher, "extended": student})
+    return offers.Students({"English encoder": teacher, "extended": student})
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def lab(known):
 
 @pytest.fixture
 def ask():
-    pair = explorer.examples("sw", "pocket, with gold")[1]
+    pair = offers.examples("sw", "pocket, with gold")[1]
     return explorer.Ask(pair.source, pair.target, "extended", AlignConfig(), pair.sure, pair.possible)
 
 
@@ -48,7 +48,7 @@ def test_a_view_says_cost_convergence_and_scores_against_gold(lab, ask):
     assert lab.view(dataclasses.replace(ask, sure=None)).score is None
     broken = dataclasses.replace(view, alignment=dataclasses.replace(view.alignment, converged=False))
     assert "NOT CONVERGED" in "\n".join(broken.facts)
-    with pytest.raises(InputError, match="whose kernel underflows"):
+    with pytest.raises(InputError, match=r"got epsilon 0\.0005 for method scaling, whose kernel underflows"):
         lab.view(dataclasses.replace(ask, config=AlignConfig(method="scaling", epsilon=0.0005)))
 
 
@@ -78,7 +78,32 @@ def test_bad_text_is_told(lab, ask):
     with pytest.raises(InputError, match="got student 'x'"):
         lab.view(dataclasses.replace(ask, student="x"))
     with pytest.raises(InputError, match="got sentences 'x'"):
-        explorer.examples("sw", "x")
+        offers.examples("sw", "x")
+
+
+def test_hard_texts_are_drawn(lab, ask):
+    for source, target in (("ⵣⵣⵣ", "water"), ("Clean water.", "Clean water."), ("maji", "water"), ("ماء نظيف", "x")):
+        for level in ("word", "token"):
+            text = dataclasses.replace(ask, source=source, target=target, sure=None, config=AlignConfig(level=level))
+            view = lab.view(text)
+            assert "NaN" not in view.picture.svg
+            assert view.export("csv")
+    assert lab.view(dataclasses.replace(ask, source="maji", target="water", sure=None)).facts[1].startswith("1 link b")
+    cheap = lab.view(dataclasses.replace(ask, source="water", target="water", student="English encoder", sure=None))
+    assert "#00306f" in cheap.picture.svg.split("cost C, dark is cheap")[1].split("plan T")[0]  # one cell, and dark
+
+
+def test_flores_offers_what_fits(lab, mirror):
+    for lang in ("sw", "mr", "hi"):
+        found = offers.examples(lang, offers.FLORES)
+        assert len(found) > 100
+        english = "English encoder"  # cuts foreign words into the most pieces
+        for example in max(found, key=lambda e: len(e.source)), max(found, key=lambda e: len(e.target)), found[0]:
+            view = lab.view(explorer.Ask(example.source, example.target, english))
+            assert max(len(view.alignment.source_words), len(view.alignment.target_words)) <= offers.FITS
+            assert view.picture.svg
+    with pytest.raises(InputError, match="for Finnish, expected one of"):
+        offers.examples("fi", offers.FLORES)
 
 
 def test_a_change_takes_less_than_150_ms_after_the_first_encoding(lab, ask):
@@ -100,9 +125,9 @@ def test_a_movie_has_a_frame_for_each_checkpoint(lab, ask, run):
 
 
 def test_runs_of_a_language_are_found(run):
-    assert explorer.known_runs("swa", run.parent) == [run]
-    assert explorer.known_runs("so", run.parent) == []
-    names = list(explorer.students("sw", run.parent))
+    assert offers.known_runs("swa", run.parent) == [run]
+    assert offers.known_runs("so", run.parent) == []
+    names = list(offers.students("sw", run.parent))
     assert names[:2] == ["English encoder", "extended, untrained"]
     assert names[-1] == "run, step 2"
 
@@ -145,6 +170,10 @@ def test_controls_change_what_is_shown(shown, tmp_path):
     first.press("svg")
     assert "nothing to export" in first.message.value
     first.pair.value = 2
+    first.method.value, first.epsilon.value = "scaling", 10**-2.5
+    assert "for method scaling, whose kernel underflows" in first.message.value
+    assert first.picture.value == ""
+    first.method.value = "stabilized"
     for kind in ("svg", "png", "csv", "pharaoh"):
         first.press(kind)
     first.press("svg")
@@ -155,11 +184,45 @@ def test_controls_change_what_is_shown(shown, tmp_path):
     assert (tmp_path / "alignment_sw_001.svg").read_text() == first.view.picture.svg + "\n"
 
 
+def test_ones_own_sentences_have_boxes_to_type_into(shown):
+    first = shown.panels["alignment"]
+    first.set.value = widgets.OWN
+    assert first.pair.layout.display == "none"
+    assert first.source.layout.display is None
+    assert shown.panels["search"].question.layout.display is None
+    first.set.value = "pocket"
+    assert first.pair.layout.display is None
+
+
+def test_another_language_has_its_own_sentences_students_and_letters(shown, tmp_path, monkeypatch):
+    monkeypatch.setattr(offers, "ROOT", tmp_path)  # no runs
+    first, movie = shown.panels["alignment"], shown.panels["training"]
+    assert not first.fonts.value
+    first.language.value = "mr"
+    assert list(first.student.options) == ["English encoder", "extended, untrained (Marathi)"]
+    assert first.view.ask.student == "extended, untrained (Marathi)"
+    assert not first.view.alignment.source_unknown  # the Swahili student knows none of these letters
+    assert "@font-face" in first.fonts.value
+    assert "no run with checkpoints" in movie.message.value
+    assert movie.frames == []
+    first.language.value = "fi"
+    assert list(first.set.options) == [widgets.OWN]
+    assert first.source.value == ""
+    assert "type a sentence" in first.message.value
+    first.language.value = "sw"
+    assert list(first.set.options) == [*offers.SETS, widgets.OWN]
+    assert first.view.ask.student == first.names["sw"][-1]
+    assert "press the button" in movie.message.value
+    movie.load.click()
+    assert len(movie.frames) == 3
+
+
 def test_search_and_training_tabs(shown, tmp_path):
     search = shown.panels["search"]
     search.pick.value = list(search.finder.collection.queries.values())[3]
     assert search.question.value == search.pick.value
     before = search.picture.value
+    assert search.passage.label == "the right one, else the best"
     search.before.value = "extended"
     assert search.picture.value != before
     search.question.value = ""

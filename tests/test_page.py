@@ -43,6 +43,29 @@ def test_the_command_writes_it_and_text_cannot_break_out(tmp_path, capsys):
     assert __main__.main([*line, "--svg", "z.svg"]) == 2
 
 
+def test_hard_texts(teacher, tmp_path):
+    rows = [
+        ("ⵣⵣⵣ water", "clean water"), ("ⵣⵣⵣ", "water"), ("الماء النظيف", "clean water"), ("Safe.", "Safe."), ("w", "w"),
+    ]  # fmt: skip
+    text, found = data(page.write(tmp_path / "x.html", rows, {"English": teacher}))
+    assert [pair["students"][0]["su"] for pair in found["pairs"]] == [[0], [0], [], [], []]
+    assert [pair["s"] for pair in found["pairs"]][2] == ["الماء", "النظيف"]
+    assert "NaN" not in text.split('id="data"')[1].split("</script>")[0]
+    for wrong, message in ((("", "water"), "empty source side"), (("maji " * 600, "water"), "expected at most 256")):
+        with pytest.raises(InputError, match=message):
+            page.write(tmp_path / "y.html", [wrong], {"English": teacher})
+    with pytest.raises(InputError, match=r"epsilon 0\.005 for method scaling"):
+        page.write(tmp_path / "y.html", [("clean water", "a dark room")], {"English": teacher}, method="scaling")
+    assert not (tmp_path / "y.html").exists()
+
+
+def test_devanagari_comes_along(teacher, tmp_path):
+    text, _ = data(page.write(tmp_path / "x.html", pocket.gold("mr")[:1], {"English": teacher}))
+    assert text.count("@font-face") == 1
+    assert "url(data:font/woff;base64," in text
+    assert not re.search(r"url\((?!data:)", text)
+
+
 def test_too_much_is_refused(teacher, tmp_path):
     with pytest.raises(InputError, match="got 0 pairs"):
         page.write(tmp_path / "x.html", [], {"t": teacher})

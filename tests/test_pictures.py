@@ -7,7 +7,7 @@ import xml.etree.ElementTree as xml
 import numpy as np
 import pytest
 
-from optical_lite import drawing, fonts, pictures, pocket
+from optical_lite import drawing, fonts, pictures, plots, pocket
 from optical_lite.corpora import words
 from optical_lite.settings import InputError
 
@@ -102,12 +102,24 @@ def test_pictures_are_byte_stable_and_devanagari_is_drawn(gold, tmp_path):
     with_font = pictures.caption(["ताप असलेल्या"]).png()
     boxes = pictures.caption(["\U000e0f0f" * 4 + " " + "\U000e0f0f" * 8]).png()
     assert len(with_font) > 1.5 * len(boxes)  # real glyphs, not four times the same box
-    assert picture.save(tmp_path / "x.svg").read_text(encoding="utf-8") == picture.svg + "\n"
+    saved = picture.save(tmp_path / "x.svg").read_text(encoding="utf-8")
+    face = fonts.face(picture.body)  # a file brings its letters along
+    assert face.startswith("@font-face")
+    assert saved == picture.svg.replace("<style>", f"<style>{face}", 1) + "\n"
+    assert len(face) < 30_000
+    assert pictures.caption(["maji"]).file == pictures.caption(["maji"]).svg + "\n"
     with pytest.raises(InputError, match=r"expected \.svg or \.png"):
         picture.save(tmp_path / "x.gif")
 
 
+def test_cells_that_are_not_numbers_are_refused():
+    for draw in (pictures.heatmap, plots.heatmap):
+        with pytest.raises(InputError, match="got 1 cells that are not numbers"):
+            draw([[0.5, float("nan")]], ["a"], ["b", "c"])
+
+
 def test_it_shows_itself_without_a_kernel():
-    shown = drawing.caption(["x"])._repr_png_()
+    shown, size = drawing.caption(["x"])._repr_png_()
+    assert size == {"width": 25, "height": 24}
     assert shown.startswith(b"\x89PNG")
     assert len(shown) < len(drawing.caption(["x"]).png(1.5))
