@@ -21,6 +21,7 @@ from .distill import distill
 from .encoder import Encoder, teacher
 from .runs import data_hash, is_finished, load_student
 from .settings import DATA, ROOT, environment, write_atomic, write_json
+from .tables import markdown
 
 FOLDER = DATA / "expected" / "alignment"
 TRAINING = DistillConfig(steps=160)
@@ -120,15 +121,15 @@ def study(name: str) -> dict:
 
 def table(records: list[dict]) -> str:
     """AER of every system on every set, in per cent; an asterisk where transport's interval leaves 0 out."""
-    lines = ["| set | pairs | " + " | ".join(SYSTEMS) + " |", "|---|---|" + "---|" * len(SYSTEMS)]
+    rows = []
     for record in records:
         cells = []
         for system in SYSTEMS:
             value, test = record["systems"].get(system), record["transport against"].get(system)
             mark = "*" if test and test["low"] * test["high"] > 0 else ""
             cells.append(f"{100 * value['aer']:.1f}{mark}" if value else "missing")
-        lines.append(f"| {record['set']} | {record['bitext']['pairs']:,} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append((record["set"], f"{record['bitext']['pairs']:,}", *cells))
+    return markdown(("set", "pairs", *SYSTEMS), rows)
 
 
 def page() -> str:
@@ -137,7 +138,29 @@ def page() -> str:
     records = [json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists()]
     missing = [name for name in gold.names(False) if not (FOLDER / f"{name}.json").exists()]
     left = f"\nNot measured yet: {', '.join(missing)}.\n" if missing else ""
-    return PAGE.format(table=table(records), left=left, beside=beside(records))
+    return PAGE.format(table=table(records), left=left, verdicts=verdict_lines(records), beside=beside(records))
+
+
+def verdicts(records: list[dict]) -> dict[str, dict[str, int]]:
+    """On how many sets transport has fewer errors than each system, more, or no clear difference (interval holds 0).
+
+    >>> ends = [(-0.1, -0.05), (-0.1, 0.02), (0.01, 0.04), (-0.2, -0.1)]
+    >>> verdicts([{"transport against": {"greedy": {"low": low, "high": high}}} for low, high in ends])
+    {'greedy': {'fewer': 2, 'unclear': 1, 'more': 1}}
+    """
+    found: dict[str, dict[str, int]] = {}
+    for record in records:
+        for system, test in record["transport against"].items():
+            counts = found.setdefault(system, {"fewer": 0, "unclear": 0, "more": 0})
+            counts["fewer" if test["high"] < 0 else "more" if test["low"] > 0 else "unclear"] += 1
+    return found
+
+
+def verdict_lines(records: list[dict]) -> str:
+    """:func:`verdicts` as a table."""
+    rows = [(system, *map(str, counts.values())) for system, counts in verdicts(records).items()]
+    head = ("transport against", "fewer errors", "no clear difference", "more errors")
+    return markdown(head, rows)
 
 
 def beside(records: list[dict]) -> str:
@@ -153,9 +176,7 @@ def beside(records: list[dict]) -> str:
         names = PUBLISHED_COLUMNS[source]
         found = [literature.number(source, row, names[c]) if c in names else None for c in sets]
         rows.append([label, what, *("-" if x is None else per_cent(x) for x in found)])
-    head = ["system", "encoder or bitext", *sets]
-    lines = (f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
-    return "\n".join(lines)
+    return markdown(("system", "encoder or bitext", *sets), rows)
 
 
 def per_cent(number: literature.Number) -> str:
@@ -177,6 +198,10 @@ An asterisk: the 95 % paired bootstrap interval of the difference to `transport`
 
 {table}
 {left}
+On how many sets does `transport` err less? Counted by the same intervals:
+
+{verdicts}
+
 `transport` is entropic; `greedy` takes the nearest English word of each source word; `argmax`, `itermax` and `match`
 are SimAlign's rules. `unbalanced` and `partial` run with their default reach and mass. Settings of `transport` come
 from development sets (pocket-dev-sw; bicici-de and xlwa-dev-pt); the similarity rules use the same layer and
