@@ -104,35 +104,16 @@ def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
     -------
     Tensor of float32, shape (p, t)
     """
-    rows = cast(vectors, tokens.dtype).to(tokens.device)
-    if len(tokens) < MANY:
-        return maxima(tokens @ rows.T, lengths, 1).T.float()
-    return maxima(rows @ tokens.T, lengths, 0).float()
-
-
-def maxima(similarity: Tensor, lengths: Tensor, dim: int) -> Tensor:
-    """Maximum over the tokens of each passage, which lie one after the other in a dimension.
-
-    Parameters
-    ----------
-    similarity : Tensor, shape (sum of lengths or more, t) for ``dim`` 0 and (t, sum of lengths or more) for 1
-    lengths : Tensor of int, shape (p,), above 0, in ascending order
-
-    Returns
-    -------
-    Tensor, shape (p, t) or (t, p)
-
-    Examples
-    --------
-    >>> maxima(torch.tensor([[0.1, 0.5], [0.3, 0.2], [0.4, 0.0]]), torch.tensor([1, 2]), 0)
-    tensor([[0.1000, 0.5000],
-            [0.4000, 0.2000]])
-    """
     sizes, counts = lengths.unique_consecutive(return_counts=True)
+    pieces, few = (sizes * counts).tolist(), len(tokens) < MANY
     shapes = list(zip(counts.tolist(), sizes.tolist(), strict=True))
-    pieces = [count * size for count, size in shapes]
-    parts = similarity.narrow(dim, 0, sum(pieces)).split(pieces, dim)
-    return torch.cat([x.unflatten(dim, shape).amax(dim + 1) for x, shape in zip(parts, shapes, strict=True)], dim)
+    rows = cast(vectors, tokens.dtype).to(tokens.device)
+    if few:
+        similarity = (tokens @ rows.T)[:, : sum(pieces)].split(pieces, 1)  # each (t, count * size)
+        parts = (x.unflatten(1, shape).amax(2) for x, shape in zip(similarity, shapes, strict=True))
+        return torch.cat(list(parts), 1).T.float()
+    similarity = (rows @ tokens.T)[: sum(pieces)].split(pieces)  # each (count * size, t)
+    return torch.cat([x.unflatten(0, shape).amax(1) for x, shape in zip(similarity, shapes, strict=True)]).float()
 
 
 def cast(vectors: Tensor, kind: torch.dtype) -> Tensor:

@@ -97,15 +97,15 @@ def test_million_is_only_run_by_name_and_cleans_up(small, monkeypatch):
 def test_rows_of_search_without_peers(small, monkeypatch, tmp_path):
     for name in ("PEERS", "PLAID"):
         monkeypatch.setenv(f"OPTICAL_LITE_{name}", str(tmp_path / "none"))
-    monkeypatch.setattr(bench_pruned, "GRID", ((4, 300, 150),))
+    monkeypatch.setattr(bench_pruned, "GRID", ((32, 300),))
     monkeypatch.setattr(bench_pruned, "ROOT", tmp_path)
     monkeypatch.setattr(bench_pruned, "synthetic", lambda passages=600: bench_search.synthetic(passages))
     rows = bench_pruned.pruned_search(1)
     assert len(rows) == 2
-    assert rows[1]["name"] == "pruned, 600 passages, 4 probes, 300 candidates, 150 exact"
+    assert rows[1]["name"] == "pruned, 600 passages, 32 probes, 300 candidates"
     assert float(rows[1]["note"].split("recall@100 ")[1].split(";")[0]) > 0.7
     assert (tmp_path / "figures" / "pruned_tradeoff.svg").exists()
-    for found in bench_pruned.plaid(1, passages=600, setting=(4, 300, 150)):
+    for found in bench_pruned.plaid(1, passages=600, setting=(32, 300)):
         assert found["peer"] is None
         assert "the peer is not installed or failed" in found["note"]
 
