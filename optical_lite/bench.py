@@ -5,7 +5,8 @@ repetition by repetition, on the same work, and the medians are compared. Beside
 machine can do at most, measured in the same run.
 
 A row is ``{"name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share"}`` and, for the reader, ``ours_spread``,
-``peer_spread`` (lowest and highest repetition), ``memory_mib`` (growth of memory while ours ran) and ``note``.
+``peer_spread`` (lowest and highest repetition), ``memory_mib`` (growth of memory while ours ran), ``note`` and
+``bench``, the benchmark it belongs to.
 ``ratio`` is how many times ours is faster; a peer that is not installed leaves ``peer`` and ``ratio`` empty and says
 so in the note.
 """
@@ -25,12 +26,12 @@ from pathlib import Path
 
 import torch
 
-from .settings import ROOT, InputError, bf16_is_faster, device, environment, get, write_atomic, write_json
-from .tables import markdown, replace_block
+from .settings import ROOT, InputError, bf16_is_faster, device, environment, get, write_json
 
 TESTS = {}
 ONLY_BY_NAME = ("million",)  # too long, or too much disk, for a run of everything
 MIB = 1 << 20
+SLOW = 2.0, 20.0  # seconds a turn from which a peer takes fewer turns
 
 
 def bench(function: Callable) -> Callable:
@@ -45,17 +46,24 @@ def spread(times: list[float]) -> dict:
 
 
 def take_turns(ours: Callable, peer: Callable | None, repetitions: int) -> tuple[list[float], list[float]]:
-    """Seconds of both sides, one after the other in each repetition, after one that does not count."""
+    """Seconds of both sides, one after the other in each repetition, after one that does not count.
+
+    A slow peer takes fewer turns: three where one takes over SLOW[0] seconds; where it takes over SLOW[1], two, and the
+    first of them is the one that otherwise does not count.
+    """
     times: tuple[list[float], list[float]] = [], []
+    most = repetitions + 1  # of the peer
     for i in range(repetitions + 1):
         for side, work in zip(times, (ours, peer), strict=True):
-            if work is None:
+            if work is None or (side is times[1] and i >= most):
                 continue
             start = time.perf_counter()
             work()
-            if i:
-                side.append(time.perf_counter() - start)
-    return times
+            side.append(time.perf_counter() - start)
+        if not i and peer and times[1][0] > SLOW[0]:
+            most = min(most, 2 if times[1][0] > SLOW[1] else 4)
+    mine, theirs = times
+    return mine[1:], theirs if theirs and theirs[0] > SLOW[1] else theirs[1:]
 
 
 def row(
@@ -67,6 +75,9 @@ def row(
     value = (lambda s: work / s) if rate else (lambda s: s * 1000)
     mine, theirs = ([value(s) for s in side] for side in (ours, peer))
     a, b = spread(mine), spread(theirs) if theirs else None
+    if 0 < len(theirs) < len(mine):
+        few = f"peer repeated {len(theirs)} times, it is slow"
+        extra["note"] = "; ".join(filter(None, (extra.get("note"), few)))
     ratio = (a["median"] / b["median"] if rate else b["median"] / a["median"]) if b else None
     return {
         "name": name, "ours": round(a["median"], 4), "peer": b and round(b["median"], 4), "peer_name": peer_name,
@@ -110,15 +121,20 @@ class Peak:
 
 
 BEST: dict[str, float] = {}
+MEASURED: dict[str, float] = {}
+FRESH = 60.0  # seconds before the limits are measured again
 
 
 def limits() -> dict[str, float]:
     """What this machine can do at most: matrix products in GFLOP/s, copying in GB/s; the best seen in this process.
 
-    It is measured again whenever it is asked for, because a neighbour's load would make a single reading too low.
+    It is measured again when it is asked for and the last time is a minute ago, because a neighbour's load would make a
+    single reading too low.
     """
-    for name, value in _measure().items():
-        BEST[name] = max(value, BEST.get(name, 0.0))
+    if time.monotonic() - MEASURED.get("at", -FRESH) >= FRESH:
+        for name, value in _measure().items():
+            BEST[name] = max(value, BEST.get(name, 0.0))
+        MEASURED["at"] = time.monotonic()
     return BEST
 
 
@@ -183,8 +199,14 @@ def ask_peer(name: str, request: dict) -> dict | None:
 def command(
     names: list[str], repetitions: int = 5, out: str | Path | None = None, page: str | Path | None = None
 ) -> list[dict]:
-    """Run benchmarks, print each row as it comes, write the list, and put the table into a page."""
-    from . import bench_growth, bench_pruned, bench_search, bench_training, bench_transport  # noqa: F401  they register themselves
+    """Run benchmarks, print each row as it comes, write the list, and put the tables into a page.
+
+    With names and a page, the rows of the other benchmarks are those that ``out`` holds from an earlier run.
+    """
+    # they register themselves, and run in this order
+    from . import bench_growth, bench_training, bench_transport, bench_aligning, bench_search  # noqa: F401, I001
+    from . import bench_pruned, bench_first_use  # noqa: F401
+    from .bench_page import write
 
     unknown = sorted(set(names) - set(TESTS))
     if unknown or repetitions < 1:
@@ -195,14 +217,18 @@ def command(
     device()  # sets the threads
     print(json.dumps(environment()))
     rows = []
+    if names and page and out and Path(out).exists():
+        rows = [r for r in json.loads(Path(out).read_text(encoding="utf-8")) if r.get("bench") not in names]
     for name in names or [name for name in TESTS if name not in ONLY_BY_NAME]:
+        start = time.perf_counter()
         for found in TESTS[name](repetitions):
-            rows.append(found)
+            rows.append({**found, "bench": name})
             print(line(found), flush=True)
             if out:
                 write_json(out, rows)  # after every row: a long run that is stopped keeps what it measured
+        print(f"{name}: {time.perf_counter() - start:.0f} s in all", flush=True)
     if page:
-        write_table(rows, Path(page))
+        write(sorted(rows, key=lambda r: list(TESTS).index(r["bench"])), Path(page))
     return rows
 
 
@@ -215,20 +241,3 @@ def line(found: dict) -> str:
     memory = f" | +{found['memory_mib']} MiB" if found.get("memory_mib") is not None else ""
     note = f" | {found['note']}" if found.get("note") else ""
     return f"{found['name']}: {number(found['ours'])} {found['unit']}{against}{ratio}{share}{memory}{note}"
-
-
-def table(rows: list[dict]) -> str:
-    """Rows as a Markdown table, for ``docs/performance.md``."""
-    number = lambda x: "" if x is None else f"{x:,.4g}"  # noqa: E731
-    lines = []
-    for r in rows:
-        peer = f"{number(r['peer'])} ({r['peer_name']})" if r["peer_name"] else ""
-        share = f"{r['limit_share']:.0%}" if r["limit_share"] else ""
-        ratio = f"{r['ratio']:.2f}" if r["ratio"] else ""
-        lines.append((r["name"], number(r["ours"]), peer, r["unit"], ratio, share))
-    return markdown(("what", "ours", "peer", "unit", "times faster", "share of the limit"), lines) + "\n"
-
-
-def write_table(rows: list[dict], path: Path) -> None:
-    """Replace the part of a page between its ``bench`` marks."""
-    write_atomic(path, replace_block(path.read_text(encoding="utf-8"), "bench", table(rows), str(path)))

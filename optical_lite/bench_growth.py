@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import math
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import torch
 
 from . import pocket, vocabulary
 from .bench import Peak, bench, row, take_turns
+from .bench_page import slope
 from .corpora import Bitext
 from .cost import uniform_marginal
 from .encoder import Encoder, teacher
@@ -37,6 +37,7 @@ def startup(repetitions: int) -> list[dict]:
     rows = []
     for name, work in (
         ("import optical_lite", lambda: _python("-c", "import optical_lite")),
+        ("optical_lite align --help", lambda: _python("-m", "optical_lite", "align", "--help")),
         ("optical_lite --help", lambda: _python("-m", "optical_lite", "--help")),
     ):
         ours, theirs = take_turns(work, heavy, repetitions)
@@ -50,19 +51,6 @@ def _give_back() -> None:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def slope(sizes: list[float], values: list[float]) -> float:
-    """Exponent of growth: the least-squares slope of log value against log size.
-
-    Examples
-    --------
-    >>> round(slope([1, 2, 4], [3, 12, 48]), 3)
-    2.0
-    """
-    x, y = [math.log(s) for s in sizes], [math.log(max(v, 1e-9)) for v in values]
-    middle = sum(x) / len(x)
-    return sum((a - middle) * b for a, b in zip(x, y, strict=True)) / sum((a - middle) ** 2 for a in x)
 
 
 def _cases() -> dict[str, tuple[list[int], object]]:
@@ -122,7 +110,7 @@ def vocabulary_free(english: Encoder) -> Encoder:
 
 @bench
 def growth(repetitions: int) -> list[dict]:
-    """Cost against size: one row a size, the exponent in the note of the last; also a figure."""
+    """Cost against size: one row a size; also a figure. The exponents are in the page's table."""
     rows, series = [], {}
     for name, (sizes, prepare) in _cases().items():
         seconds, memory = [], []
@@ -138,8 +126,8 @@ def growth(repetitions: int) -> list[dict]:
                 times.append(time.perf_counter() - start)
             seconds.append(sorted(times)[len(times) // 2])
             memory.append(peak.mib)
-            note = f"time grows with exponent {slope(sizes, seconds):.2f}" if size == sizes[-1] else ""
-            rows.append(row(f"growth {name} {size:,}", "ms", times, [], "", memory_mib=peak.mib, note=note))
+            common = {"memory_mib": peak.mib, "quantity": name, "size": size}
+            rows.append(row(f"growth {name} {size:,}", "ms", times, [], "", **common))
         series[name] = sizes, seconds, memory
     draw(series, ROOT / "figures" / "growth")
     return rows
@@ -161,27 +149,3 @@ def draw(series: dict, path: Path) -> None:
     axes.flat[0].legend(fontsize=8)
     save_figure(figure, path.name, path.parent)
     plt.close(figure)
-
-
-@bench
-def notebooks(repetitions: int) -> list[dict]:
-    """Wall time of each lesson in the smoke and the pocket profile (once each: they take minutes)."""
-    import os
-
-    from nbclient import NotebookClient
-    from nbformat import read
-
-    rows = []
-    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        for profile in ("smoke", "pocket"):
-            before = os.environ.get("OPTICAL_LITE_PROFILE")
-            os.environ["OPTICAL_LITE_PROFILE"] = profile
-            try:
-                start = time.perf_counter()
-                NotebookClient(read(path, 4), timeout=900, resources={"metadata": {"path": str(path.parent)}}).execute()
-                rows.append(row(f"notebook {path.stem}, {profile}", "ms", [time.perf_counter() - start], [], ""))
-            finally:
-                os.environ.pop("OPTICAL_LITE_PROFILE")
-                if before:
-                    os.environ["OPTICAL_LITE_PROFILE"] = before
-    return rows

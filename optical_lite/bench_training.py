@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import json
 import shutil
+import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from . import distill, pocket, published, vocabulary
+from . import distill, losses, pocket, published, vocabulary
 from .bench import Peak, ask_peer, bench, limits, row, take_turns
 from .config import DistillConfig
 from .corpora import Bitext
@@ -57,6 +60,24 @@ def run_once(student: Encoder, bitext: Bitext, config: DistillConfig) -> float:
     return seconds
 
 
+@contextlib.contextmanager
+def timed(module, name: str) -> Iterator[list[float]]:
+    """Seconds of every call of a module's function, while this is open."""
+    seconds, function = [], getattr(module, name)
+
+    def watched(*args, **kwargs):
+        start = time.perf_counter()
+        found = function(*args, **kwargs)
+        seconds.append(time.perf_counter() - start)
+        return found
+
+    setattr(module, name, watched)
+    try:
+        yield seconds
+    finally:
+        setattr(module, name, function)
+
+
 def forget(bitext: Bitext, config: DistillConfig) -> None:
     """Empty the teacher's store, so that its work is part of the time."""
     target = distill.tokens(teacher(), teacher(), bitext, config.max_length)[1]
@@ -74,17 +95,18 @@ def distillation(repetitions: int) -> list[dict]:
         "all weights, teacher encoded": ("all", True),
     }  # fmt: skip
     plain = {trainable: [] for trainable in ("new", "all")}
-    memory = {}
+    memory, transport = {}, {}
     for i in range(repetitions + 1):
         for case, (trainable, cold) in cases.items():
             config = DistillConfig(steps=STEPS, trainable=trainable, rate=1e-4)
             if cold:
                 forget(bitext, config)
-            with Peak() as peak:
+            with Peak() as peak, timed(losses, "solve") as solved:
                 seconds = run_once(student, bitext, config)
             if i:
                 times.setdefault(case, []).append(seconds)
                 memory[case] = peak.mib
+                transport.setdefault(case, []).append(sum(solved))
         for trainable, side in plain.items():
             config = DistillConfig(steps=max(4, STEPS // 5), trainable=trainable, rate=1e-4)
             start = time.perf_counter()
@@ -118,6 +140,10 @@ def distillation(repetitions: int) -> list[dict]:
             theirs = [s * len(source) / answer["pairs"] for s in answer["seconds"]] if answer else []
             note = "" if answer else "peer not installed"
             found.append(row(f"distil {case}", "pairs/s", times[case], theirs, name, note=note, **common))
+        share = statistics.median(a / b for a, b in zip(transport[case], times[case], strict=True))
+        steps = [seconds / STEPS for seconds in transport[case]]
+        note = f"{share:.1%} of the step"
+        found.append(row(f"transport in a step, {case}", "ms", steps, [], "", note=note))
     return found
 
 

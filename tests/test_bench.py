@@ -1,8 +1,10 @@
 import json
+import time
 
 import pytest
+import torch
 
-from optical_lite import bench, bench_pruned, bench_search, pocket, settings
+from optical_lite import bench, bench_page, bench_pruned, bench_search, pocket, settings, tables
 from optical_lite.__main__ import main
 from optical_lite.settings import InputError
 
@@ -50,20 +52,86 @@ def test_an_unknown_name_is_refused(capsys):
     assert "expected names among" in capsys.readouterr().err
 
 
-def test_the_table_of_a_page_is_replaced_and_nothing_else(tmp_path):
+PAGE = "before\n{}after\n".format(
+    "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in (
+        "bench-bf16", "bench-float32", "growth", "lessons"))
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("bf16", [True, False])
+def test_the_table_of_this_kind_of_machine_is_replaced_and_nothing_else(tmp_path, monkeypatch, bf16):
+    monkeypatch.setattr(bench_page, "bf16_is_faster", lambda: bf16)
+    mine, other = ("bench-bf16", "bench-float32") if bf16 else ("bench-float32", "bench-bf16")
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- table:bench -->\nold\n<!-- /table:bench -->\nafter\n")
-    rows = [bench.row("x", "ms", [0.1], [0.5], "peer", limit_share=0.5), bench.row("y", "ms", [0.1], [], "")]
-    bench.write_table(rows, page)
+    page.write_text(PAGE)
+    rows = [
+        bench.row("x", "ms", [0.1], [0.5], "peer", limit_share=0.5, memory_mib=12.5, note="5 | 6"),
+        bench.row("y", "ms", [0.1], [], ""),
+    ]
+    bench_page.write(rows, page)
     text = page.read_text()
     assert text.startswith("before\n")
-    assert text.endswith("<!-- /table:bench -->\nafter\n")
-    assert "| x | 100 | 500 (peer) | ms | 5.00 | 50% |" in text
-    assert "old" not in text
+    assert text.endswith("after\n")
+    assert "| x | 100 | 500 (peer) | ms | 5.00 | 50% | 12.5 | 5 \\| 6 |" in tables.block(text, mine)
+    for name in (other, "growth", "lessons"):
+        assert tables.block(text, name) == f"old {name}\n"
     page.write_text("no mark")
     with pytest.raises(InputError, match="without"):
-        bench.write_table(rows, page)
+        bench_page.write(rows, page)
     assert page.read_text() == "no mark"
+
+
+def test_growth_and_lessons_have_tables_of_their_own(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    rows = [
+        bench.row(f"growth pairs {n}", "ms", [n**2 / 1e3], [], "", quantity="pairs", size=n, memory_mib=memory)
+        for n, memory in ((10, 0.0), (20, 2.0), (40, 8.0))
+    ]
+    rows += [
+        bench.row(f"notebook 00, {profile}", "ms", [seconds], [], "", lesson="00", profile=profile)
+        for profile, seconds in (("smoke", 3.0), ("pocket", 60.0))
+    ]
+    bench_page.write(rows, page)
+    text = page.read_text()
+    assert "| pairs | 10 to 40 | 100 to 1,600 | 2.00 | 0 to 8 | 2.00 |" in tables.block(text, "growth")
+    assert "| 00 | 3 | 60 |\n| all | 3 | 60 |" in tables.block(text, "lessons")
+    assert "growth" not in tables.block(text, bench_page.kind())
+    rows = [{**r, "memory_mib": 0.5} for r in rows if "size" in r]
+    assert "below 1 MiB" in bench_page.growth_table(rows)
+
+
+def test_a_slow_peer_takes_fewer_turns(monkeypatch):
+    for slow, expected, called in (((0.005, 1.0), 3, 4), ((0.0, 0.005), 2, 2)):
+        calls = []
+        monkeypatch.setattr(bench, "SLOW", slow)
+        ours, theirs = bench.take_turns(lambda: None, lambda calls=calls: calls.append(time.sleep(0.01)), 5)
+        assert (len(ours), len(theirs), len(calls)) == (5, expected, called)
+        found = bench.row("x", "ms", ours, theirs, "peer", note="two")
+        assert found["note"] == f"two; peer repeated {expected} times, it is slow"
+
+
+def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path, capsys):
+    out, page = tmp_path / "b.json", tmp_path / "page.md"
+    page.write_text(PAGE)
+    earlier = [{**bench.row(name, "ms", [1.0], [], ""), "bench": name} for name in ("transport", "machine")]
+    out.write_text(json.dumps(earlier))
+    bench.command(["machine"], 1, out, page)
+    assert json.loads(out.read_text())[0]["bench"] == "transport"
+    text = tables.block(page.read_text(), bench_page.kind())
+    assert "| transport | 1,000 |" in text
+    assert "| machine | 1,000 |" not in text
+    assert text.index("machine float32") < text.index("| transport")
+
+
+def test_calls_of_a_function_are_timed():
+    from optical_lite import bench_training, cost
+
+    with bench_training.timed(cost, "uniform_marginal") as seconds:
+        cost.uniform_marginal(torch.ones(1, 2))
+    assert len(seconds) == 1
+    cost.uniform_marginal(torch.ones(1, 2))
+    assert len(seconds) == 1
 
 
 def test_an_absent_peer_is_said(monkeypatch, tmp_path):
