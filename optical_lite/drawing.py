@@ -54,10 +54,13 @@ class Picture:
 
     def _document(self, face: str) -> str:
         w, h = math.ceil(self.width), math.ceil(self.height)
+        style = (
+            STYLE.replace("14px ", f'14px "{fonts.DEVANAGARI}",', 1) if face else STYLE
+        )  # asked first, or it comes late
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="olp" role="img" aria-label="{escape(self.title)}" '
             f'viewBox="0 0 {w} {h}" width="{w}" height="{h}" style="max-width:100%;height:auto">'
-            f'<style>{face}{STYLE}</style><rect width="{w}" height="{h}" fill="#fff"/>{self.body}</svg>'
+            f'<style>{face}{style}</style><rect width="{w}" height="{h}" fill="#fff"/>{self.body}</svg>'
         )
 
     def png(self, zoom: float = 2) -> bytes:
@@ -80,7 +83,8 @@ class Picture:
 
         out = io.BytesIO()
         zoom = 1.5 if self.width < 900 else 1.0
-        image = Image.open(io.BytesIO(self.png(zoom))).convert("RGB").quantize(32)
+        image = Image.open(io.BytesIO(self.png(zoom))).convert("RGB")
+        image = image.quantize(128, method=Image.Quantize.MAXCOVERAGE, kmeans=2)  # keeps a colour that few pixels have
         image.save(out, "PNG", optimize=True)
         return out.getvalue(), {"width": math.ceil(self.width), "height": math.ceil(self.height)}
 
@@ -104,6 +108,16 @@ def finite(values: np.ndarray, name: str) -> None:
 def escape(value: object) -> str:
     """Text that may stand in SVG."""
     return html.escape(str(value), quote=True)
+
+
+def piece(token: str) -> str:
+    r"""A token as a label: a vowel sign without its letter stands on a dotted circle, as fonts expect it.
+
+    >>> piece("##ा") == "##◌ा", piece("##gil")
+    (True, '##gil')
+    """
+    bare = token.removeprefix("##")
+    return token[: -len(bare)] + "\u25cc" + bare if bare and unicodedata.category(bare[0])[0] == "M" else token
 
 
 def width(text: str, size: float = SIZE) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .drawing import Picture, caption, escape, finite, right_to_left, stack, width
+from .drawing import Picture, caption, escape, finite, piece, right_to_left, stack, width
 from .settings import InputError
 
 __all__ = ["Picture", "alignment", "caption", "heatmap", "kinds", "matches", "stack"]
@@ -52,6 +52,7 @@ def heatmap(
         )
     finite(values, "heatmap")
     low, high = limits or (values.min(initial=0.0), values.max(initial=1e-12))
+    rows, columns = ([piece(name) for name in names] for names in (rows, columns))
     left = max([width(r) for r in rows], default=0) + 14
     tall = max([width(c) for c in columns], default=0)
     top = 30 + 0.77 * tall + 12

@@ -112,9 +112,11 @@ def gold_overlay(
         cells = [cell for cell, k in told.items() if k == kind]
         shape, size = MARKERS[kind]
         style = {"marker": shape, "s": size, "linewidths": 1.8, "zorder": 3}
-        colour = pictures.COLOUR["miss"] if kind in ("hit", "possible", "miss") else "#d1495b"
+        colour = pictures.COLOUR["miss"] if kind in ("hit", "possible", "miss") else pictures.COLOUR["false"]
         style |= {"facecolors": "none", "edgecolors": colour} if kind == "miss" else {"color": colour}
         y, x = np.array(cells, dtype=float).reshape(-1, 2).T + 0.5
+        if kind == "false":  # a white rim, to be seen on dark cells
+            ax.scatter(x, y, **{**style, "color": "white", "linewidths": 4.5, "s": size * 1.5})
         handles.append(ax.scatter(x, y, label=f"{meaning}: {len(cells)}", **style))
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
     return ax

@@ -73,7 +73,8 @@ class AlignmentPanel(Panel):
         self.quiet = True
         kept, found = self.set.value, (*offers.sets(code), OWN)
         self.set.options, self.student.options = found, self.names[code]
-        self.set.value, self.student.value = kept if kept in found else found[0], self.names[code][-1]
+        stay = kept in found and (kept != OWN or self.source.value.strip())  # own text stays, empty boxes do not
+        self.set.value, self.student.value = kept if stay else found[0], self.names[code][-1]
         if self.set.value == OWN != kept:  # nothing to pick here: leave no sentence of another language
             self.source.value = self.target.value = ""
         self.quiet = False

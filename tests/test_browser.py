@@ -83,10 +83,11 @@ def test_required_means_required(monkeypatch, request):
 
 
 def test_the_page_works_without_a_network(tab, teacher, student, tmp_path):
-    path = page.write(tmp_path / "x.html", pocket.gold("mr")[:3], {"English encoder": teacher, "extended": student})
+    rows = [*pocket.gold("mr")[:3], ("ⵣⵣⵣ", "water"), ("الماء النظيف", "clean water"), ("maji", "water")]
+    path = page.write(tmp_path / "x.html", rows, {"English encoder": teacher, "extended": student})
     tab.context.set_offline(True)
     tab.goto(path.as_uri())
-    words = [text.split("\n")[0] for text in tab.locator("#links text").all_text_contents()]
+    words = tab.locator("#links text").evaluate_all("all => all.map(e => e.firstChild.textContent)")  # without titles
     assert "डॉक्टर" in words
     assert "NaN" not in tab.locator("body").inner_text()
     plan, facts = tab.locator("#plan").inner_html(), tab.locator("#facts").inner_text()
@@ -107,6 +108,12 @@ def test_the_page_works_without_a_network(tab, teacher, student, tmp_path):
     tab.locator("#links text").first.hover()
     assert tab.locator("#links .dim").count() > 0
     picture(tab, "page_tokens")
+    for place, told in (("3", "unknown to the tokenizer, so never linked: ⵣⵣⵣ"), ("4", "link"), ("5", "1 link")):
+        tab.get_by_label("Sentence pair").select_option(place)  # hard texts
+        assert told in tab.locator("#facts").inner_text()
+        assert "NaN" not in tab.locator("body").inner_html()
+    letters = tab.evaluate("document.fonts.check('14px \"Noto Sans Devanagari\"', 'ड')")
+    assert letters  # brought along
     assert tab.problems == []
 
 
@@ -184,6 +191,13 @@ def test_notebook_03_in_jupyterlab(tab, tmp_path):
         exported = (work / "exports" / "alignment_sw_001.svg").read_text(encoding="utf-8")
         assert exported.startswith("<svg")
         assert scores[1].split(">")[1].split("<")[0] in exported
+        sentences = tab.locator(".widget-dropdown", has=tab.locator("label", has_text="sentences")).locator("select")
+        sentences.select_option("your own")
+        for name, text in (("source", "maji"), ("English", "water")):
+            box = tab.locator(".widget-textarea", has=tab.locator("label", has_text=name)).locator("textarea")
+            box.fill(text)
+            box.blur()
+        tab.get_by_text("1 link between 1 and 1 words").first.wait_for()
         tab.get_by_role("tab", name="search").click()
         tab.get_by_text("best passages").first.wait_for()
         picture(tab, "lab_search")

@@ -1,11 +1,13 @@
 """Pictures as text: well-formed, without scripts, the same every time, and readable in every script."""
 
 import hashlib
+import io
 import re
 import xml.etree.ElementTree as xml
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from optical_lite import drawing, fonts, pictures, plots, pocket
 from optical_lite.corpora import words
@@ -105,11 +107,18 @@ def test_pictures_are_byte_stable_and_devanagari_is_drawn(gold, tmp_path):
     saved = picture.save(tmp_path / "x.svg").read_text(encoding="utf-8")
     face = fonts.face(picture.body)  # a file brings its letters along
     assert face.startswith("@font-face")
-    assert saved == picture.svg.replace("<style>", f"<style>{face}", 1) + "\n"
+    assert f'<style>{face}.olp{{font:14px "Noto Sans Devanagari","DejaVu Sans"' in saved
+    assert saved.split("</style>", 1)[1] == picture.svg.split("</style>", 1)[1] + "\n"
     assert len(face) < 30_000
     assert pictures.caption(["maji"]).file == pictures.caption(["maji"]).svg + "\n"
     with pytest.raises(InputError, match=r"expected \.svg or \.png"):
         picture.save(tmp_path / "x.gif")
+
+
+def test_a_vowel_sign_without_its_letter_stands_on_a_circle():
+    drawn = pictures.heatmap([[0.1, 0.2]], ["##\u093e"], ["maji", "##gil"])
+    assert texts(drawn)[1:] == ["maji", "##gil", "##\u25cc\u093e"]
+    assert "\u25cc" not in pictures.heatmap([[0.1]], ["maji"], ["\u092a\u093e"]).svg
 
 
 def test_cells_that_are_not_numbers_are_refused():
@@ -122,4 +131,10 @@ def test_it_shows_itself_without_a_kernel():
     shown, size = drawing.caption(["x"])._repr_png_()
     assert size == {"width": 25, "height": 24}
     assert shown.startswith(b"\x89PNG")
-    assert len(shown) < len(drawing.caption(["x"]).png(1.5))
+    long = pictures.alignment(list("abcdefgh"), list("abcdefgh"), {(0, 3)}, sure={(7, 7)})
+    image = Image.open(io.BytesIO(long._repr_png_()[0])).convert("RGB")
+    found = np.array(image).reshape(-1, 3).astype(int)
+    for colour in (pictures.RED, pictures.OCHRE):  # few pixels have them, and they survive
+        wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+        assert np.abs(found - wanted).max(1).min() < 8
+    assert len(long._repr_png_()[0]) < len(long.png(1.5))
