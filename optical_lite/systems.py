@@ -97,24 +97,17 @@ WEIGHTS = {
     )
     for part, said in (("all", "all weights"), ("upper", "upper layers"), ("low-rank", "low-rank"))
 }
-BEST = {
-    "plus": _student(
-        "OPTICAL+", replace(ALL, loss="transport + 0.1 late", marginals="idf"),
-        tuned=True, lexicon="symmetric", recipe="plus",
-    ),
-    "plus_extended": _student("OPTICAL+ before training", tuned=True, lexicon="symmetric", recipe="plus"),
-    "plus_sentence": _student(
-        "OPTICAL+ with sentence-level distillation", replace(ALL, loss="sentence"),
-        tuned=True, lexicon="symmetric", recipe="plus",
-    ),
-    # OPTICAL+ taken apart: each row adds one thing to the row before, the first one to ``extended``
+ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
+TOGETHER = replace(ALL, loss="transport + 0.1 late", marginals="idf")
+BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, the first one to ``extended``
     "plus_bitext": _student("vocabulary filled from all bitext", recipe="plus"),
-    "plus_symmetric": _student(
-        "vocabulary filled from all bitext, symmetric lexicon", lexicon="symmetric", recipe="plus"
-    ),
-    "plus_untuned": _student(
-        "OPTICAL+ on the untouched teacher", replace(ALL, loss="transport + 0.1 late", marginals="idf"),
-        lexicon="symmetric", recipe="plus",
+    "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", **ALL_PAIRS),
+    "plus_untuned": _student("OPTICAL+, untouched teacher", TOGETHER, **ALL_PAIRS),
+    "plus_extended": _student("OPTICAL+ before training, tuned teacher", tuned=True, **ALL_PAIRS),
+    "plus": _student("OPTICAL+, tuned teacher", TOGETHER, tuned=True, **ALL_PAIRS),
+    "plus_sentence": _student(
+        "OPTICAL+ with sentence-level distillation, tuned teacher", replace(ALL, loss="sentence"),
+        tuned=True, **ALL_PAIRS,
     ),
 }  # fmt: skip
 TUNED = {
