@@ -26,6 +26,7 @@ from pathlib import Path
 
 import torch
 
+from .bench_page import number, write
 from .settings import ROOT, InputError, bf16_is_faster, device, environment, get, write_json
 
 TESTS = {}
@@ -206,7 +207,6 @@ def command(
     # they register themselves, and run in this order
     from . import bench_growth, bench_training, bench_transport, bench_aligning, bench_search  # noqa: F401, I001
     from . import bench_pruned, bench_first_use  # noqa: F401
-    from .bench_page import write
 
     unknown = sorted(set(names) - set(TESTS))
     if unknown or repetitions < 1:
@@ -234,7 +234,6 @@ def command(
 
 def line(found: dict) -> str:
     """A row for the reader."""
-    number = lambda x: "" if x is None else f"{x:,.4g}"  # noqa: E731
     against = f" | {found['peer_name']} {number(found['peer'])}" if found["peer_name"] else ""
     ratio = f" | {found['ratio']:.2f} times" if found["ratio"] else ""
     share = f" | {found['limit_share']:.0%} of the limit" if found["limit_share"] else ""

@@ -66,9 +66,8 @@ def transport(repetitions: int) -> list[dict]:
             name = f"transport {batch} x {C.shape[1]} x {C.shape[2]}, epsilon {epsilon}"
             moved = 2 * plan.iterations.sum().item() * C[0].numel() * C.element_size() / 1e9  # GB: two passes each
             scaling = _pot(C, a, b, epsilon, "sinkhorn")
-            logarithms = _pot(
-                C, a, b, epsilon, "log_sinkhorn", scaling[2] or 0
-            )  # the same updates: no fewer are enough
+            # the same updates on logarithms, so no fewer are enough
+            logarithms = _pot(C, a, b, epsilon, "log_sinkhorn", scaling[2] or 0)
             peers = {"POT sinkhorn batch": scaling, "POT log_sinkhorn batch": logarithms}
             peers["our log"] = functools.partial(solve, C, a, b, method="log", **limit), None, None
             if batch == 32:

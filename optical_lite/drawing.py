@@ -54,9 +54,8 @@ class Picture:
 
     def _document(self, face: str) -> str:
         w, h = math.ceil(self.width), math.ceil(self.height)
-        style = (
-            STYLE.replace("14px ", f'14px "{fonts.DEVANAGARI}",', 1) if face else STYLE
-        )  # asked first, or it comes late
+        # the font that comes along is named first, or a browser asks for it too late
+        style = STYLE.replace("14px ", f'14px "{fonts.DEVANAGARI}",', 1) if face else STYLE
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="olp" role="img" aria-label="{escape(self.title)}" '
             f'viewBox="0 0 {w} {h}" width="{w}" height="{h}" style="max-width:100%;height:auto">'

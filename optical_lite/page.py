@@ -106,8 +106,8 @@ def write(
     links = {(i, j) for i, j, kind in known[0]["students"][-1]["frames"][start]["links"] if kind != "miss"}
     shown = list(encoded.values())[-1][0]
     unknown = shown.source_unknown, shown.target_unknown
-    title_static = list(students)[-1]
-    static = pictures.alignment(shown.source_words, shown.target_words, links, unknown=unknown, title=title_static)
+    name = list(students)[-1]
+    static = pictures.alignment(shown.source_words, shown.target_words, links, unknown=unknown, title=name)
     text = (DATA / "page.html").read_text(encoding="utf-8")
     inside = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     letters = fonts.face(inside + title)
