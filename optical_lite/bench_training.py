@@ -21,7 +21,7 @@ from .encoder import Encoder, default_model_folder, teacher
 from .settings import InputError
 from .store import VectorStore
 
-STEPS = 40
+STEPS = 24
 LENGTH = 64
 
 
@@ -108,7 +108,7 @@ def distillation(repetitions: int) -> list[dict]:
                 memory[case] = peak.mib
                 transport.setdefault(case, []).append(sum(solved))
         for trainable, side in plain.items():
-            config = DistillConfig(steps=max(4, STEPS // 5), trainable=trainable, rate=1e-4)
+            config = DistillConfig(steps=STEPS // 3, trainable=trainable, rate=1e-4)
             start = time.perf_counter()
             distill.plain(copy.deepcopy(student), english, bitext, config)
             if i:
@@ -151,7 +151,7 @@ def distillation(repetitions: int) -> list[dict]:
 def encoding(repetitions: int) -> list[dict]:
     """Passages a second against sentence-transformers' encode and the plain forward pass, at equal length and batch."""
     try:
-        passages = list(published.afriqa("swa").passages.values())[:600]
+        passages = list(published.afriqa("swa").passages.values())[:300]
     except InputError:
         passages = list(pocket.passages().values())
     english = teacher()
