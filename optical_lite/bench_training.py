@@ -86,7 +86,7 @@ def forget(bitext: Bitext, config: DistillConfig) -> None:
 
 @bench
 def distillation(repetitions: int) -> list[dict]:
-    """Sentence pairs a second, teacher included, against the plain loop and sentence-transformers' trainer."""
+    """Sentence pairs a second, teacher included, against the plain loop and the trainers of two libraries."""
     bitext, english = swahili(), teacher()
     student = vocabulary.extend(english, bitext)
     found, times = [], {}
@@ -119,13 +119,14 @@ def distillation(repetitions: int) -> list[dict]:
         "pairs": bitext.pairs[: 32 * 12], "teacher": str(default_model_folder()), "batch": 32, "length": LENGTH,
         "repetitions": repetitions,
     }  # fmt: skip
+    own = {**request, "student": request["teacher"]}
+    few = {**own, "pairs": bitext.pairs[: 32 * 4], "repetitions": min(3, repetitions)}  # it is slow
     peers = {
         "sentence-transformers MSELoss, same student": ask_peer(
             "train", {**request, "student": str(folder / "student")}
         ),
-        "sentence-transformers MSELoss, its own vocabulary": ask_peer(
-            "train", {**request, "student": request["teacher"]}
-        ),
+        "sentence-transformers MSELoss, its own vocabulary": ask_peer("train", own),
+        "PyLate distillation of scores, its own vocabulary": ask_peer("distil", few),
     }
     shutil.rmtree(folder)
     for case, (trainable, cold) in cases.items():

@@ -139,6 +139,23 @@ def bare(text: str) -> str:
     return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LMN")
 
 
+def latin(text: str) -> bool:
+    """Whether at least half of a text's letters are Latin."""
+    letters = [unicodedata.name(char, "?").startswith("LATIN") for char in text if char.isalpha()]
+    return 2 * sum(letters) >= len(letters)
+
+
+def unmarked(text: str) -> str:
+    """Text in Latin letters without accents and tone marks, as an uncased BERT tokenizer reads it; other text as it is.
+
+    >>> unmarked("Ọmọ ọdún mélòó"), unmarked("पानी")
+    ('Omo odun meloo', 'पानी')
+    """
+    if not latin(text):
+        return text
+    return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char) != "Mn")
+
+
 def words(text: str) -> list[str]:
     r"""Split a sentence into words; punctuation at the edge of a word becomes a word of its own.
 

@@ -21,7 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import comparison, english, lexicon, metrics, published, retrieval, systems, testsets, tuning, vocabulary
-from .corpora import Bitext, Collection, language
+from .corpora import Bitext, Collection, language, unmarked
 from .distill import distill
 from .encoder import Encoder, model_record, teacher
 from .retrieval import PassageIndex
@@ -78,9 +78,9 @@ class Workplace:
         return testsets.leakage(self.collections[collection], self.bitext(recipe, pairs))
 
     @functools.cache  # noqa: B019
-    def lexicon(self, recipe: str, pairs: int) -> lexicon.Lexicon:
+    def lexicon(self, recipe: str, pairs: int, marks: bool = True) -> lexicon.Lexicon:
         """Word translation probabilities of a bitext."""
-        return lexicon.word_lexicon(self.bitext(recipe, pairs))
+        return lexicon.word_lexicon(self.bitext(recipe, pairs), marks=marks)
 
     @functools.cache  # noqa: B019
     def untrained(self, tuned: bool, fill: str, kind: str, recipe: str, pairs: int, seed: int) -> Encoder:
@@ -108,11 +108,13 @@ class Workplace:
     def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
         """Rank a collection's passages by a system."""
         table = (
-            self.lexicon(system.recipe, system.pairs)
+            self.lexicon(system.recipe, system.pairs, system.marks)
             if "lexicon" in system.reads or system.engine == "structured"
             else None
         )
         queries = data.translations if system.reads == "human" else data.queries
+        if not system.marks:
+            queries = {query: unmarked(text) for query, text in queries.items()}
         if system.reads == "lexicon":
             queries = {query: table.translate(text) for query, text in queries.items()}
         if system.engine == "bm25":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix, diags, vstack
 
-from .corpora import Bitext, fold, words
+from .corpora import Bitext, fold, unmarked, words
 
 NULL = "<null>"
 NULL_SHARE = 0.08  # of an English word's prior, as in fast_align
@@ -139,10 +139,11 @@ def _prior(n: int, m: int, diagonal: float) -> np.ndarray:
     return np.hstack([np.full((m, 1), NULL_SHARE), (1 - NULL_SHARE) * near / near.sum(1, keepdims=True)])
 
 
-def word_lexicon(bitext: Bitext, iterations: int = 8) -> Lexicon:
-    """IBM Model 1 over the lower-cased words of a bitext, punctuation left out."""
+def word_lexicon(bitext: Bitext, iterations: int = 8, marks: bool = True) -> Lexicon:
+    """IBM Model 1 over the lower-cased words of a bitext, punctuation left out; without ``marks``, accents as well."""
 
     def plain(text: str) -> list[str]:
+        text = text if marks else unmarked(text)
         return [word for word in words(fold(text)) if any(c.isalnum() for c in word)]
 
     return ibm1(((plain(source), plain(target)) for source, target in bitext.pairs), iterations)

@@ -45,6 +45,43 @@ def train(request: dict) -> dict:
     return {"seconds": seconds, "pairs": len(source)}
 
 
+def distil(request: dict) -> dict:
+    """PyLate's distillation from scores: each source sentence with its translation and another, the scores given.
+
+    It trains every weight and a projection to 128, and reads three sentences a pair.
+    """
+    from datasets import Dataset
+    from pylate import losses, models, utils
+    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+
+    length, pairs = request["length"], request["pairs"]
+    student = models.ColBERT(
+        request["student"], query_length=length, document_length=length, do_query_expansion=False, device="cpu"
+    )
+    others = pairs[1:] + pairs[:1]
+    columns = {
+        "query": [source for source, _ in pairs],
+        "documents": [[target, other] for (_, target), (_, other) in zip(pairs, others, strict=True)],
+        "scores": [[1.0, 0.0]] * len(pairs),
+    }
+    seconds = []
+    for i in range(request["repetitions"] + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            options = SentenceTransformerTrainingArguments(
+                folder, per_device_train_batch_size=request["batch"], num_train_epochs=1, save_strategy="no",
+                report_to="none", disable_tqdm=True, learning_rate=2e-5, use_cpu=True, logging_strategy="no",
+            )  # fmt: skip
+            trainer = SentenceTransformerTrainer(
+                student, options, train_dataset=Dataset.from_dict(columns), loss=losses.Distillation(student),
+                data_collator=utils.ColBERTCollator(student.tokenize),
+            )  # fmt: skip
+            start = time.perf_counter()
+            trainer.train()
+            if i:
+                seconds.append(time.perf_counter() - start)
+    return {"seconds": seconds, "pairs": len(pairs)}
+
+
 def encode(request: dict) -> dict:
     """sentence-transformers' encode with one vector a token."""
     encoder = model(request["model"], request["length"])
@@ -156,7 +193,10 @@ def plaid(request: dict) -> dict:
     return {"peer_name": name, "built": built, **found}
 
 
-PEERS = {"train": train, "encode": encode, "qdrant": qdrant, "lancedb": lancedb, "pylate": pylate, "plaid": plaid}
+PEERS = {
+    "train": train, "distil": distil, "encode": encode, "qdrant": qdrant, "lancedb": lancedb, "pylate": pylate,
+    "plaid": plaid,
+}  # fmt: skip
 
 if __name__ == "__main__":
     import torch

@@ -28,6 +28,7 @@ class System:
     tuned : whether the teacher is the one tuned for MaxSim
     recipe : of the bitext, empty for the language's own
     pairs : sentence pairs to learn from, 0 for all
+    marks : whether the lexicon's words keep accents and tone marks; students never see them in Latin letters
     """
 
     title: str
@@ -39,6 +40,7 @@ class System:
     tuned: bool = False
     recipe: str = ""
     pairs: int = 0
+    marks: bool = True
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -75,6 +77,10 @@ MAIN = {
     "optical_late": _student("OPTICAL + contrastive", replace(ROWS, loss="transport + 0.1 late")),
     "ceiling_bm25": System("human translation, BM25", reads="human", engine="bm25"),
     "ceiling": System("human translation, English encoder", reads="human"),
+}
+ACCENTS = {
+    f"{name}_unmarked": replace(MAIN[name], title=f"{MAIN[name].title}, without accents", marks=False)
+    for name in ("lexicon_bm25", "structured", "lexicon")
 }
 SOLVERS = {
     "proximal": _student("OPTICAL, proximal (IPOT)", replace(ROWS, solver="proximal", epsilon=0.5)),
@@ -127,8 +133,8 @@ DOMAIN = {
     for name in ("lexicon", "extended", "optical")
 }
 GROUPS = {
-    "main": MAIN, "weights": WEIGHTS, "best": BEST, "tuned": TUNED, "solvers": SOLVERS, "marginals": MARGINALS,
-    "epsilon": EPSILON, "bitext": BITEXT, "domain": DOMAIN,
+    "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "tuned": TUNED, "solvers": SOLVERS,
+    "marginals": MARGINALS, "epsilon": EPSILON, "bitext": BITEXT, "domain": DOMAIN,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 

@@ -12,7 +12,6 @@ import copy
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
 
 import torch
 from tokenizers import Tokenizer
@@ -20,7 +19,7 @@ from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 from torch import nn
 
-from .corpora import Bitext
+from .corpora import Bitext, latin
 from .cost import cosine_cost, uniform_marginal
 from .encoder import SPECIAL, Encoder
 from .lexicon import Lexicon, ibm1
@@ -92,16 +91,11 @@ def base_rows(encoder: Encoder) -> int:
     return getattr(encoder.model.config, "base_vocab_size", len(encoder.embedding))
 
 
-def _latin(sentences: Iterable[str]) -> bool:
-    letters = Counter(unicodedata.name(c, "?").startswith("LATIN") for s in sentences for c in s if c.isalpha())
-    return letters[True] >= letters[False]
-
-
 def _tokenizer(english: dict, original: Tokenizer, bitext: Bitext, size: int, base: int) -> tuple[Tokenizer, list[str]]:
     """The extended tokenizer and its new pieces; piece k has id ``base + k``."""
     source = [s for s, _ in bitext.pairs]
     settings = copy.deepcopy(english)
-    if not _latin(source[:500]) and "strip_accents" in (settings["normalizer"] or {}):
+    if not latin(" ".join(source[:500])) and "strip_accents" in (settings["normalizer"] or {}):
         settings["normalizer"]["strip_accents"] = False  # vowel signs of Devanagari would go with the accents
     learner = Tokenizer.from_str(json.dumps(settings))
     learner.model = WordPiece(unk_token="[UNK]", max_input_chars_per_word=100)

@@ -65,6 +65,17 @@ def test_a_queue_is_resumed_and_summarised(place):
     assert set(found["first_sw/optical"]["tests"]["mrr@10"]) == {"lexicon"}  # not against itself
 
 
+def test_without_accents_the_query_loses_them(place, monkeypatch):
+    seen = []
+    monkeypatch.setattr(grid.retrieval, "bm25", lambda passages, queries: seen.append(set(queries.values())))
+    work = grid.Workplace("sw")
+    data = work.collections["first"]
+    data = replace(data, queries=dict.fromkeys(data.queries, "Qódèr"))  # in no lexicon, so it is not translated
+    for name in ("lexicon_bm25", "lexicon_bm25_unmarked"):
+        work.search(systems.find(name), None, data)
+    assert seen == [{"Qódèr"}, {"Qoder"}]
+
+
 def test_a_cell_that_breaks_leaves_no_record(place, monkeypatch):
     def broken(*_):
         raise KeyboardInterrupt

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from optical_lite import pocket
+from optical_lite.corpora import Bitext, unmarked
 from optical_lite.lexicon import NULL, ibm1, word_lexicon
 
 PAIRS = [
@@ -67,3 +68,12 @@ def test_places_tell_apart_what_counting_cannot():
     assert both.translations("kubwa", 1) == [("big", pytest.approx(1, abs=0.05))]
     assert both.source[0] == plain.source[0] == NULL
     assert abs(both.table.sum(1) - 1).max() < 1e-2
+
+
+def test_words_without_tone_marks_are_found():
+    """Yoruba bitext has tone marks, questions often have none."""
+    bitext = Bitext("toy", "yo", "en", (("ọmọ ọdún", "year child"), ("ọmọ", "child"), ("ọdún", "year")))
+    question = "Omo odun"
+    assert word_lexicon(bitext).translate(question) == question
+    assert word_lexicon(bitext, marks=False).translate(unmarked(question)) == "child year"
+    assert unmarked("पानी") == "पानी"  # vowel signs are no accents
