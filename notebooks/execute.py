@@ -7,7 +7,6 @@ small, so that a rerun with the same results gives the same file.
 from __future__ import annotations
 
 import base64
-import io
 import os
 import sys
 import time
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from PIL import Image
+
+from optical_lite.drawing import few_colours
 
 FOLDER = Path(__file__).resolve().parent
 TIMEOUT = 600  # seconds a cell
@@ -46,10 +46,8 @@ def execute(path: Path) -> nbformat.NotebookNode:
 
 
 def small(png: str) -> str:
-    """A picture (base64) in 64 colours, which is what our figures need: a quarter of the size."""
-    picture, buffer = Image.open(io.BytesIO(base64.b64decode(png))), io.BytesIO()
-    picture.convert("RGB").quantize(64).save(buffer, format="png", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode() + "\n"
+    """A picture (base64) in few colours."""
+    return base64.b64encode(few_colours(base64.b64decode(png))).decode() + "\n"
 
 
 def _joined(outputs: list) -> list:

@@ -20,29 +20,34 @@ def model(folder: str, length: int):
     return SentenceTransformer(modules=[transformer, models.Pooling(transformer.get_word_embedding_dimension())])
 
 
-def train(request: dict) -> dict:
-    """sentence-transformers' trainer with MSELoss; the teacher's vectors are made beforehand and not counted."""
+def epochs(request: dict, student, columns: dict, loss, **more) -> dict:
+    """Seconds of one pass of sentence-transformers' trainer over the pairs, again and again, the first not counted."""
     from datasets import Dataset
     from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-    from sentence_transformers.losses import MSELoss
 
-    source, target = (list(side) for side in zip(*request["pairs"], strict=True))
-    labels = model(request["teacher"], request["length"]).encode(target, batch_size=32)
-    student = model(request["student"], request["length"])
-    data = Dataset.from_dict({"sentence": source, "label": labels.tolist()})
-    seconds = []
+    data, seconds = Dataset.from_dict(columns), []
     for i in range(request["repetitions"] + 1):
         with tempfile.TemporaryDirectory() as folder:
             options = SentenceTransformerTrainingArguments(
                 folder, per_device_train_batch_size=request["batch"], num_train_epochs=1, save_strategy="no",
                 report_to="none", disable_tqdm=True, learning_rate=2e-5, use_cpu=True, logging_strategy="no",
             )  # fmt: skip
-            trainer = SentenceTransformerTrainer(student, options, train_dataset=data, loss=MSELoss(student))
+            trainer = SentenceTransformerTrainer(student, options, train_dataset=data, loss=loss, **more)
             start = time.perf_counter()
             trainer.train()
             if i:
                 seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "pairs": len(source)}
+    return {"seconds": seconds, "pairs": len(data)}
+
+
+def train(request: dict) -> dict:
+    """sentence-transformers' trainer with MSELoss; the teacher's vectors are made beforehand and not counted."""
+    from sentence_transformers.losses import MSELoss
+
+    source, target = (list(side) for side in zip(*request["pairs"], strict=True))
+    labels = model(request["teacher"], request["length"]).encode(target, batch_size=32)
+    student = model(request["student"], request["length"])
+    return epochs(request, student, {"sentence": source, "label": labels.tolist()}, MSELoss(student))
 
 
 def distil(request: dict) -> dict:
@@ -50,9 +55,7 @@ def distil(request: dict) -> dict:
 
     It trains every weight and a projection to 128, and reads three sentences a pair.
     """
-    from datasets import Dataset
     from pylate import losses, models, utils
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 
     length, pairs = request["length"], request["pairs"]
     student = models.ColBERT(
@@ -64,22 +67,8 @@ def distil(request: dict) -> dict:
         "documents": [[target, other] for (_, target), (_, other) in zip(pairs, others, strict=True)],
         "scores": [[1.0, 0.0]] * len(pairs),
     }
-    seconds = []
-    for i in range(request["repetitions"] + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            options = SentenceTransformerTrainingArguments(
-                folder, per_device_train_batch_size=request["batch"], num_train_epochs=1, save_strategy="no",
-                report_to="none", disable_tqdm=True, learning_rate=2e-5, use_cpu=True, logging_strategy="no",
-            )  # fmt: skip
-            trainer = SentenceTransformerTrainer(
-                student, options, train_dataset=Dataset.from_dict(columns), loss=losses.Distillation(student),
-                data_collator=utils.ColBERTCollator(student.tokenize),
-            )  # fmt: skip
-            start = time.perf_counter()
-            trainer.train()
-            if i:
-                seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "pairs": len(pairs)}
+    collator = utils.ColBERTCollator(student.tokenize)
+    return epochs(request, student, columns, losses.Distillation(student), data_collator=collator)
 
 
 def encode(request: dict) -> dict:
