@@ -60,7 +60,7 @@ def train(args: argparse.Namespace) -> dict:
         )
     else:
         bitext = read_bitext(args.bitext, args.lang)
-    names = ("loss", "trainable", "solver", "marginals", "epsilon", "steps", "batch", "rate", "seed")
+    names = ("loss", "trainable", "solver", "marginals", "epsilon", "steps", "batch", "rate", "row_rate", "seed")
     config = DistillConfig(**{name: getattr(args, name) for name in names})
     english = Encoder.load(args.model).requires_grad_(False)
     student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill)
@@ -183,10 +183,11 @@ def parser() -> argparse.ArgumentParser:
         ("steps", "optimiser steps"),
         ("batch", "sentence pairs a step"),
         ("rate", "peak learning rate"),
+        ("row_rate", "peak learning rate of the embedding rows, 0 for the same"),
         ("seed", "order of the batches"),
     ):
         value = getattr(DistillConfig, name)
-        sub.add_argument(f"--{name}", type=type(value), default=value, help=f"{meaning} (default {value})")
+        sub.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"{meaning} (default {value})")
     sub.add_argument("--size", type=int, default=20_000, help="largest number of pieces learned from the source side")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(convert, "convert --collection pocket --lang sw --to trec --out pocket_trec")

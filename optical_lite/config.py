@@ -30,6 +30,7 @@ class DistillConfig:
     reach, mass : for the solvers ``unbalanced`` and ``partial``
     steps, batch : optimiser steps and sentence pairs a step
     rate, warmup : peak learning rate, and the share of steps that it takes to reach it (it then falls linearly to 0)
+    row_rate : peak learning rate of the embedding rows where other weights train beside them; 0 for ``rate``
     max_length : tokens a side; longer sentences are cut, and counted in ``metrics.json``
     seed : order of the batches
     save_every : steps between checkpoints to resume from
@@ -47,6 +48,7 @@ class DistillConfig:
     steps: int = 300
     batch: int = 32
     rate: float = 1e-3
+    row_rate: float = 0.0
     warmup: float = 0.1
     max_length: int = 64
     seed: int = 0
@@ -61,6 +63,8 @@ class DistillConfig:
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0")
+        if self.row_rate < 0:
+            raise InputError(f"row_rate: got {self.row_rate}, expected a number above 0, or 0 for the same as rate")
 
     def terms(self) -> list[tuple[float, str]]:
         """The parts of the loss with their weights.

@@ -90,7 +90,7 @@ def distill(
     runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
 
     trained = trainable.choose(student, config, set(itertools.chain.from_iterable(source)))
-    optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0, fused=True)
+    optimizer = torch.optim.AdamW(trainable.groups(trained, config), weight_decay=0.0, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
     teacher.eval()
     student.eval()  # no dropout: a random student would not match a fixed teacher token by token

@@ -76,6 +76,20 @@ def choose(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str,
     return {name: p for name, p in student.named_parameters() if p.requires_grad}
 
 
+def groups(trained: dict[str, nn.Parameter], config: DistillConfig) -> list[dict]:
+    """The weights as an optimiser takes them: the encoder's at ``rate``, embedding rows at their own where it is set.
+
+    A row is touched by few sentences of a run, a matrix by all of them: the rate that moves rows far enough ruins the
+    matrices. One rate for both compares how far the rows got, not what the freedom is worth.
+    """
+    rows = {name for name in trained if name.endswith("word_embeddings.new")}
+    made = [
+        {"params": [p for name, p in trained.items() if name not in rows], "lr": config.rate},
+        {"params": [trained[name] for name in rows], "lr": config.row_rate or config.rate},
+    ]
+    return [group for group in made if group["params"]]
+
+
 def whole(student: Encoder, trained: dict[str, nn.Parameter]) -> dict[str, Tensor]:
     """What a checkpoint keeps: the trained weights, low-rank changes added to the matrices that they change."""
     kept = {name: p for name, p in trained.items() if ".parametrizations." not in name}

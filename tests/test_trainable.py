@@ -62,3 +62,17 @@ def test_every_kind_of_loss_trains(teacher, tmp_path, change):
 def test_bad_settings_are_named(change, text):
     with pytest.raises(InputError, match=text):
         DistillConfig(**change)
+
+
+def test_embedding_rows_have_a_rate_of_their_own(teacher, tmp_path):
+    bitext = pocket.bitext("sw")
+    student = vocabulary.extend(teacher, bitext, size=500)
+    before = {name: p.clone() for name, p in student.named_parameters()}
+    config = DistillConfig(steps=3, batch=4, trainable="all", rate=1e-9, row_rate=1e-2)
+    distill.distill(student, teacher, bitext, config, tmp_path / "run", progress=False)
+    moved = {name: (p - before[name]).abs().max().item() for name, p in student.named_parameters()}
+    rows = next(name for name in moved if "word_embeddings" in name)
+    assert moved.pop(rows) > 1e-3
+    assert 0 < max(moved.values()) < 1e-6
+    with pytest.raises(InputError, match="row_rate: got -1"):
+        DistillConfig(row_rate=-1)
