@@ -186,8 +186,8 @@ def parser() -> argparse.ArgumentParser:
         ("row_rate", "peak learning rate of the embedding rows, 0 for the same"),
         ("seed", "order of the batches"),
     ):
-        value = getattr(DistillConfig, name)
-        sub.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"{meaning} (default {value})")
+        value, option = getattr(DistillConfig, name), name.replace("_", "-")
+        sub.add_argument(f"--{option}", type=type(value), default=value, help=f"{meaning} (default {value})")
     sub.add_argument("--size", type=int, default=20_000, help="largest number of pieces learned from the source side")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(convert, "convert --collection pocket --lang sw --to trec --out pocket_trec")
