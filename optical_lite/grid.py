@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import hashlib
 import json
 import random
 import shutil
@@ -78,9 +79,9 @@ class Workplace:
         return testsets.leakage(self.collections[collection], self.bitext(recipe, pairs))
 
     @functools.cache  # noqa: B019
-    def lexicon(self, recipe: str, pairs: int, marks: bool = True) -> lexicon.Lexicon:
+    def lexicon(self, kind: str, recipe: str, pairs: int, marks: bool) -> lexicon.Lexicon:
         """Word translation probabilities of a bitext."""
-        return lexicon.word_lexicon(self.bitext(recipe, pairs), marks=marks)
+        return lexicon.word_lexicon(self.bitext(recipe, pairs), marks=marks, **vocabulary.LEXICONS[kind])
 
     @functools.cache  # noqa: B019
     def untrained(self, tuned: bool, fill: str, kind: str, recipe: str, pairs: int, seed: int) -> Encoder:
@@ -88,27 +89,37 @@ class Workplace:
         of = tuned_teacher() if tuned else teacher()
         return vocabulary.extend(of, self.bitext(recipe, pairs), fill=fill, lexicon=kind, seed=seed)
 
-    def encoder(self, system: System, seed: int, folder: Path) -> tuple[Encoder, dict]:
+    def encoder(self, system: System, seed: int) -> tuple[Encoder, dict]:
         """The encoder that reads a system's queries, trained where the system says so, and the record of that."""
-        of = tuned_teacher() if system.tuned else teacher()
-        if not system.fill:
-            return of, {}
-        where = system.recipe, system.pairs
-        drawn = seed if system.fill == "random" else 0
-        student = self.untrained(system.tuned, system.fill, system.lexicon, *where, drawn)
-        if system.train is None:
-            return student, {}
-        student = copy.deepcopy(student)
-        config = replace(system.train, seed=seed)
-        run = distill(student, of, self.bitext(*where), config, folder, progress=False)
-        record = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-        shutil.rmtree(folder)  # the record stays, the weights (110 MB) can be made again
-        return student, {"config": asdict(config), "training": record}
+        return self._made(replace(system, title="", reads="question", engine="maxsim", marks=True), seed)
+
+    @functools.lru_cache(maxsize=3)  # noqa: B019 (systems that differ in how they search share their students)
+    def _made(self, source: System, seed: int) -> tuple[Encoder, dict]:
+        began, cpu, record = time.perf_counter(), time.process_time(), {}
+        of = made = tuned_teacher() if source.tuned else teacher()
+        where = source.recipe, source.pairs
+        if source.fill:
+            drawn = seed if source.fill == "random" else 0
+            made = self.untrained(source.tuned, source.fill, source.lexicon, *where, drawn)
+        if source.train:
+            made, config = copy.deepcopy(made), replace(source.train, seed=seed)
+            name = hashlib.sha256(repr((source, seed)).encode()).hexdigest()[:12]  # an interrupted training is resumed
+            folder = ROOT / "runs" / "grid" / f"{self.lang}_{name}"
+            distill(made, of, self.bitext(*where), config, folder, progress=False)
+            summary = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+            record = {"config": asdict(config), "training": summary}
+            shutil.rmtree(folder)  # the record stays, the weights (110 MB) can be made again
+        spent = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu}
+        return made, {name: round(value, 1) for name, value in spent.items()} | record
 
     def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
         """Rank a collection's passages by a system."""
+        if system.engine == "fused":
+            lexical = replace(system, engine="bm25", reads="lexicon", marks=False)
+            both = (self.search(each, encoder, data) for each in (replace(system, engine="maxsim"), lexical))
+            return retrieval.fuse(*both, systems.LEXICAL_SHARE)
         table = (
-            self.lexicon(system.recipe, system.pairs, system.marks)
+            self.lexicon(system.lexicon, system.recipe, system.pairs, system.marks)
             if "lexicon" in system.reads or system.engine == "structured"
             else None
         )
@@ -131,10 +142,8 @@ class Workplace:
 
     def run(self, name: str, seed: int, folder: Path) -> dict[str, dict]:
         """One cell: a record for each collection."""
-        system, began, cpu = systems.find(name), time.perf_counter(), time.process_time()
-        encoder, record = self.encoder(system, seed, ROOT / "runs" / "grid" / f"{self.lang}_{name}_{seed}")
-        trained = round(time.perf_counter() - began, 1)
-        spent = round(time.process_time() - cpu, 1)
+        system = systems.find(name)
+        encoder, record = self.encoder(system, seed)
         needs = system.fill or system.reads == "lexicon" or system.engine == "structured"
         bitext = self.bitext(system.recipe, system.pairs) if needs else None
         found = {}
@@ -144,10 +153,10 @@ class Workplace:
                 "system": name, "title": system.title, "collection": collection, "lang": self.lang, "seed": seed,
                 "metrics": {metric: metrics.mean(each) for metric, each in values.items()},
                 "mrr@10 by question": " ".join(f"{values['mrr@10'][query]:.4g}" for query in sorted(values["mrr@10"])),
-                "seconds": trained, "cpu_seconds": spent,
                 "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
                 "leakage": bitext and self.leakage(collection, system.recipe, system.pairs),
                 "teacher": model_record(tuned_teacher() if system.tuned else teacher())["sha256"],
+                **({"lexical_share": systems.LEXICAL_SHARE} if system.engine == "fused" else {}),
                 **record, "environment": environment(),
             }  # fmt: skip
         for collection, value in found.items():

@@ -139,11 +139,11 @@ def _prior(n: int, m: int, diagonal: float) -> np.ndarray:
     return np.hstack([np.full((m, 1), NULL_SHARE), (1 - NULL_SHARE) * near / near.sum(1, keepdims=True)])
 
 
-def word_lexicon(bitext: Bitext, iterations: int = 8, marks: bool = True) -> Lexicon:
-    """IBM Model 1 over the lower-cased words of a bitext, punctuation left out; without ``marks``, accents as well."""
+def word_lexicon(bitext: Bitext, *, marks: bool = True, **options) -> Lexicon:
+    """:func:`ibm1` of a bitext's lower-cased words, punctuation left out, and accents too without ``marks``."""
 
     def plain(text: str) -> list[str]:
         text = text if marks else unmarked(text)
         return [word for word in words(fold(text)) if any(c.isalnum() for c in word)]
 
-    return ibm1(((plain(source), plain(target)) for source, target in bitext.pairs), iterations)
+    return ibm1(((plain(source), plain(target)) for source, target in bitext.pairs), **options)

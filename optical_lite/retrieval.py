@@ -237,6 +237,47 @@ def structured(passages: Mapping[str, str], queries: Mapping[str, str], lexicon:
     return run
 
 
+def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
+    r"""Merge two runs by a convex combination of their scores, each list rescaled to reach from 0 to 1.
+
+    .. math:: s(q, p) = (1 - w)\, s'_1(q, p) + w\, s'_2(q, p), \qquad s' = \frac{s - \min s}{\max s - \min s}
+
+    A passage that a list lacks has 0 there, like that list's last; so has a list whose scores are all the same.
+
+    Parameters
+    ----------
+    first, second : runs of the same questions
+    share : w, the second run's weight, from 0 to 1; choose it on development questions
+    k : passages to keep
+
+    Raises
+    ------
+    InputError
+        a share outside 0 to 1, or runs of different questions
+
+    Examples
+    --------
+    >>> fuse({"q": [("a", 9.0), ("b", 8.0), ("c", 7.0)]}, {"q": [("c", 3.0), ("b", 2.0), ("d", 1.0)]})
+    {'q': [('a', 0.5), ('b', 0.5), ('c', 0.5), ('d', 0.0)]}
+
+    Source: Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", arXiv 2210.11934.
+    """
+    if not 0 <= share <= 1:
+        raise InputError(f"fuse: got share {share}, expected a number from 0 to 1")
+    if odd := sorted(first.keys() ^ second.keys()):
+        raise InputError(f"fuse: got question {odd[0]!r} in one run only, expected the same questions in both")
+    run = {}
+    for query in first:
+        scores: dict[str, float] = {}
+        for weight, ranking in ((1 - share, first[query]), (share, second[query])):
+            values = [value for _, value in ranking]
+            low, width = min(values, default=0.0), max(values, default=0.0) - min(values, default=0.0)
+            for passage, value in ranking:
+                scores[passage] = scores.get(passage, 0.0) + (weight * (value - low) / width if width else 0.0)
+        run[query] = cut(list(scores.items()), k)
+    return run
+
+
 def _terms(text: str) -> list[str]:
     cut = "".join(c if c.isalnum() or not c.isascii() else " " for c in fold(text))
     return [word for word in words(cut) if any(c.isalnum() for c in word)]

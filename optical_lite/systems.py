@@ -21,9 +21,9 @@ class System:
     ----------
     title : for tables
     reads : ``question``, ``lexicon`` (word-by-word translation) or ``human`` (human translation)
-    engine : ``maxsim``, ``bm25`` or ``structured``
+    engine : ``maxsim``, ``bm25``, ``structured``, or ``fused``: MaxSim and BM25 on the lexicon translation together
     fill : how new vocabulary rows start, empty for the teacher itself
-    lexicon : see :data:`optical_lite.vocabulary.LEXICONS`
+    lexicon : how word translations are estimated, see :data:`optical_lite.vocabulary.LEXICONS`
     train : training of the student, None for an untrained one
     tuned : whether the teacher is the one tuned for MaxSim
     recipe : of the bitext, empty for the language's own
@@ -103,6 +103,7 @@ WEIGHTS = {
     )
     for part, said in (("all", "all weights"), ("upper", "upper layers"), ("low-rank", "low-rank"))
 }
+LEXICAL_SHARE = 0.4  # of BM25 where it is fused with MaxSim; chosen on development questions
 ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
 TOGETHER = replace(ALL, loss="transport + 0.1 late", marginals="idf")
 BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, the first one to ``extended``
@@ -125,6 +126,16 @@ BITEXT = {
     for pairs in (500, 1_000, 3_000, 10_000, 30_000)
     for name in ("lexicon", "extended", "sentence", "match", "late", "optical")
 }
+LEXICAL = {  # what the bitext and the lexicon of OPTICAL+ give without a student
+    f"{name}_plus": replace(MAIN[name], title=f"{MAIN[name].title}, all bitext", marks=False, **ALL_PAIRS)
+    for name in ("lexicon_bm25", "structured", "lexicon")
+}
+FUSED = {
+    "lexicon_fused": replace(LEXICAL["lexicon_plus"], title="lexicon translation, encoder and BM25, all bitext",
+                             engine="fused"),
+    "extended_fused": replace(BEST["plus_symmetric"], title="OPTICAL+ before training, with BM25", engine="fused"),
+    "plus_fused": replace(BEST["plus_untuned"], title="OPTICAL+, untouched teacher, with BM25", engine="fused"),
+}  # fmt: skip
 DOMAIN = {
     f"{name}_{domain}": replace(
         MAIN[name], title=f"{MAIN[name].title}, 1,000 pairs of {domain}", recipe=recipe, pairs=1_000
@@ -133,8 +144,8 @@ DOMAIN = {
     for name in ("lexicon", "extended", "optical")
 }
 GROUPS = {
-    "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "tuned": TUNED, "solvers": SOLVERS,
-    "marginals": MARGINALS, "epsilon": EPSILON, "bitext": BITEXT, "domain": DOMAIN,
+    "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "lexical": LEXICAL, "fused": FUSED,
+    "tuned": TUNED, "solvers": SOLVERS, "marginals": MARGINALS, "epsilon": EPSILON, "bitext": BITEXT, "domain": DOMAIN,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 

@@ -76,6 +76,18 @@ def test_without_accents_the_query_loses_them(place, monkeypatch):
     assert seen == [{"Qódèr"}, {"Qoder"}]
 
 
+def test_fused_rows_share_a_student_and_rank_by_both_engines(place):
+    work = grid.Workplace("sw")
+    data, both = work.collections["first"], systems.find("extended_fused")
+    encoder, _ = work.encoder(both, 0)
+    assert encoder is work.encoder(systems.find("plus_symmetric"), 0)[0]
+    matched = work.search(systems.find("plus_symmetric"), encoder, data)
+    lexical = work.search(systems.find("lexicon_bm25_plus"), None, data)
+    expected = grid.retrieval.fuse(matched, lexical, systems.LEXICAL_SHARE)
+    assert work.search(both, encoder, data) == expected
+    assert expected not in (matched, lexical)
+
+
 def test_a_cell_that_breaks_leaves_no_record(place, monkeypatch):
     def broken(*_):
         raise KeyboardInterrupt

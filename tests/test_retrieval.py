@@ -4,6 +4,7 @@ import torch
 from optical_lite import pocket, retrieval
 from optical_lite.encoder import TokenBatch
 from optical_lite.retrieval import PassageIndex
+from optical_lite.settings import InputError
 
 
 def random_batch(count, width, d=8, seed=0):
@@ -92,3 +93,18 @@ def test_structured_queries_with_certain_translations_are_bm25():
         assert x == pytest.approx(y, rel=1e-5)
     unsure = Lexicon([NULL, "maji"], ["water", "maize"], csr_matrix([[0, 0], [0.6, 0.4]]))
     assert [p for p, _ in retrieval.structured(passages, {"q": "maji"}, unsure)["q"]] == ["c", "a", "b"]
+
+
+def test_fusion_lies_between_its_two_runs():
+    first = {"q": [("a", 9.0), ("b", 8.0), ("c", 5.0)], "r": [("a", 1.0), ("b", 1.0)], "s": []}
+    second = {"q": [("b", 2.0), ("d", 1.0)], "r": [("b", 4.0), ("a", 2.0)], "s": [("c", 3.0)]}
+    ranked = lambda share: {q: [p for p, _ in rows] for q, rows in retrieval.fuse(first, second, share).items()}  # noqa: E731
+    assert ranked(0.0)["q"][:2] == ["a", "b"]
+    assert ranked(1.0)["q"][0] == "b"
+    assert dict(retrieval.fuse(first, second, 0.25)["q"]) == {"a": 0.75, "b": 0.75 * 0.75 + 0.25, "c": 0.0, "d": 0.0}
+    assert ranked(0.5)["r"] == ["b", "a"]  # one list cannot tell its passages apart, the other can
+    assert ranked(0.5)["s"] == ["c"]
+    with pytest.raises(InputError, match=r"share 1\.5"):
+        retrieval.fuse(first, second, 1.5)
+    with pytest.raises(InputError, match="question 's' in one run only"):
+        retrieval.fuse(first, {"q": [], "r": []})
