@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.transforms import ScaledTranslation
 
 from .metrics import Comparison
 from .plots import BLUE, OCHRE
@@ -47,8 +48,10 @@ def forest(frame: pd.DataFrame, *, title: str = "", ends: tuple[str, str] = ("ze
             ax.axvline(frame["mean"][name], color="0.3", ls=dashes, lw=1, label=frame["title"][name])
     ax.set_yticks(place, rows["title"])
     ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="MRR@10, 95 % interval over questions", title=title)
-    ax.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.4, -0.16 - 1.2 / (len(rows) + 3)),
-              ncols=2)  # fmt: skip
+    below = ax.transAxes + ScaledTranslation(0, -0.5, ax.figure.dpi_scale_trans)  # half an inch under the axis
+    ax.legend(
+        frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.4, 0), bbox_transform=below, ncols=2
+    )
     return ax
 
 
