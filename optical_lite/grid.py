@@ -78,9 +78,14 @@ class Workplace:
         """What a bitext already says of a collection."""
         return testsets.leakage(self.collections[collection], self.bitext(recipe, pairs))
 
+    def lexicon(self, system: System) -> lexicon.Lexicon | None:
+        """Word translation probabilities of a system's bitext, None where it translates no word."""
+        if system.reads != "lexicon" and system.engine != "structured":
+            return None
+        return self._lexicon(system.lexicon, system.recipe, system.pairs, system.marks)
+
     @functools.cache  # noqa: B019
-    def lexicon(self, kind: str, recipe: str, pairs: int, marks: bool) -> lexicon.Lexicon:
-        """Word translation probabilities of a bitext."""
+    def _lexicon(self, kind: str, recipe: str, pairs: int, marks: bool) -> lexicon.Lexicon:
         return lexicon.word_lexicon(self.bitext(recipe, pairs), marks=marks, **vocabulary.LEXICONS[kind])
 
     @functools.cache  # noqa: B019
@@ -112,20 +117,18 @@ class Workplace:
         spent = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu}
         return made, {name: round(value, 1) for name, value in spent.items()} | record
 
+    def queries(self, system: System, data: Collection) -> dict[str, str]:
+        """What a system is asked, before any translation of its own."""
+        asked = data.translations if system.reads == "human" else data.queries
+        return dict(asked) if system.marks else {query: unmarked(text) for query, text in asked.items()}
+
     def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
         """Rank a collection's passages by a system."""
         if system.engine == "fused":
             lexical = replace(system, engine="bm25", reads="lexicon", marks=False)
             both = (self.search(each, encoder, data) for each in (replace(system, engine="maxsim"), lexical))
             return retrieval.fuse(*both, systems.LEXICAL_SHARE)
-        table = (
-            self.lexicon(system.lexicon, system.recipe, system.pairs, system.marks)
-            if "lexicon" in system.reads or system.engine == "structured"
-            else None
-        )
-        queries = data.translations if system.reads == "human" else data.queries
-        if not system.marks:
-            queries = {query: unmarked(text) for query, text in queries.items()}
+        queries, table = self.queries(system, data), self.lexicon(system)
         if system.reads == "lexicon":
             queries = {query: table.translate(text) for query, text in queries.items()}
         if system.engine == "bm25":
@@ -143,9 +146,8 @@ class Workplace:
     def run(self, name: str, seed: int, folder: Path) -> dict[str, dict]:
         """One cell: a record for each collection."""
         system = systems.find(name)
-        encoder, record = self.encoder(system, seed)
-        needs = system.fill or system.reads == "lexicon" or system.engine == "structured"
-        bitext = self.bitext(system.recipe, system.pairs) if needs else None
+        (encoder, record), table = self.encoder(system, seed), self.lexicon(system)
+        bitext = self.bitext(system.recipe, system.pairs) if system.fill or table else None
         found = {}
         for collection, data in self.collections.items():
             values = metrics.per_query(self.search(system, encoder, data), data.qrels)
@@ -156,6 +158,7 @@ class Workplace:
                 "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
                 "leakage": bitext and self.leakage(collection, system.recipe, system.pairs),
                 "teacher": model_record(tuned_teacher() if system.tuned else teacher())["sha256"],
+                **({"known_words": round(table.coverage(self.queries(system, data).values()), 4)} if table else {}),
                 **({"lexical_share": systems.LEXICAL_SHARE} if system.engine == "fused" else {}),
                 **record, "environment": environment(),
             }  # fmt: skip

@@ -54,6 +54,11 @@ class Lexicon:
             found.append(best[0][0] if best else word)
         return " ".join(found)
 
+    def coverage(self, texts: Iterable[str]) -> float:
+        """Share of the words of some texts, punctuation left out, that the table knows; 0 without words."""
+        asked = [fold(word) for text in texts for word in words(text) if any(c.isalnum() for c in word)]
+        return sum(word in self._rows for word in asked) / max(1, len(asked))
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "_rows", {word: i for i, word in enumerate(self.source) if i})
 

@@ -103,6 +103,11 @@ WEIGHTS = {
     )
     for part, said in (("all", "all weights"), ("upper", "upper layers"), ("low-rank", "low-rank"))
 }
+WEIGHTS |= {  # with one rate for all, rows that few sentences touch arrive late; the rate of ``ROWS`` for them alone
+    f"{name}_rows": replace(system, title=f"{system.title}, rows at their own rate",
+                            train=replace(system.train, row_rate=ROWS.rate))
+    for name, system in WEIGHTS.items()
+}  # fmt: skip
 LEXICAL_SHARE = 0.4  # of BM25 where it is fused with MaxSim; chosen on development questions
 ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
 TOGETHER = replace(ALL, loss="transport + 0.1 late", marginals="idf")

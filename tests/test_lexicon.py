@@ -76,4 +76,6 @@ def test_words_without_tone_marks_are_found():
     question = "Omo odun"
     assert word_lexicon(bitext).translate(question) == question
     assert word_lexicon(bitext, marks=False).translate(unmarked(question)) == "child year"
+    assert word_lexicon(bitext).coverage([question, "!"]) == 0
+    assert word_lexicon(bitext, marks=False).coverage([unmarked(question), "Google?"]) == pytest.approx(2 / 3)
     assert unmarked("पानी") == "पानी"  # vowel signs are no accents
