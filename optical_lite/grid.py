@@ -21,7 +21,19 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import comparison, english, lexicon, metrics, published, retrieval, systems, testsets, tuning, vocabulary
+from . import (
+    comparison,
+    english,
+    lexicon,
+    metrics,
+    published,
+    retrieval,
+    systems,
+    testsets,
+    translation,
+    tuning,
+    vocabulary,
+)
 from .corpora import Bitext, Collection, language, unmarked
 from .distill import distill
 from .encoder import Encoder, model_record, teacher
@@ -119,6 +131,8 @@ class Workplace:
 
     def queries(self, system: System, data: Collection) -> dict[str, str]:
         """What a system is asked, before any translation of its own."""
+        if system.reads == "machine":
+            return self.machine(data.name)
         asked = data.translations if system.reads == "human" else data.queries
         return dict(asked) if system.marks else {query: unmarked(text) for query, text in asked.items()}
 
@@ -136,6 +150,12 @@ class Workplace:
         if system.engine == "structured":
             return retrieval.structured(data.passages, queries, table)
         return retrieval.search(self.index(system.tuned, data.name), encoder, queries)
+
+    @functools.cache  # noqa: B019
+    def machine(self, name: str) -> dict[str, str]:
+        """A collection's questions as a neural translator has them in English."""
+        data = next(data for data in self.collections.values() if data.name == name)
+        return dict(zip(data.queries, translation.translate(list(data.queries.values()), self.lang), strict=True))
 
     @functools.cache  # noqa: B019
     def index(self, tuned: bool, name: str) -> PassageIndex:

@@ -20,7 +20,7 @@ class System:
     Attributes
     ----------
     title : for tables
-    reads : ``question``, ``lexicon`` (word-by-word translation) or ``human`` (human translation)
+    reads : ``question``, ``lexicon`` (word-by-word translation), ``machine`` (neural translation) or ``human``
     engine : ``maxsim``, ``bm25``, ``structured``, or ``fused``: MaxSim and BM25 on the lexicon translation together
     fill : how new vocabulary rows start, empty for the teacher itself
     lexicon : how word translations are estimated, see :data:`optical_lite.vocabulary.LEXICONS`
@@ -141,6 +141,10 @@ FUSED = {
     "extended_fused": replace(BEST["plus_symmetric"], title="OPTICAL+ before training, with BM25", engine="fused"),
     "plus_fused": replace(BEST["plus_untuned"], title="OPTICAL+, untouched teacher, with BM25", engine="fused"),
 }  # fmt: skip
+NETWORK = {  # asked for by name alone: the translator comes from a hub
+    "machine_bm25": System("neural translation (NLLB), BM25", reads="machine", engine="bm25"),
+    "machine": System("neural translation (NLLB), English encoder", reads="machine"),
+}
 DOMAIN = {
     f"{name}_{domain}": replace(
         MAIN[name], title=f"{MAIN[name].title}, 1,000 pairs of {domain}", recipe=recipe, pairs=1_000
@@ -151,6 +155,7 @@ DOMAIN = {
 GROUPS = {
     "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "lexical": LEXICAL, "fused": FUSED,
     "tuned": TUNED, "solvers": SOLVERS, "marginals": MARGINALS, "epsilon": EPSILON, "bitext": BITEXT, "domain": DOMAIN,
+    "network": NETWORK,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 
@@ -188,10 +193,11 @@ def find(name: str) -> System:
 
 
 def expand(names: list[str] | None) -> list[str]:
-    """Systems from names of systems and of groups, in the order of the table; all of them where nothing is named.
+    """Systems from names of systems and of groups, in the order of the table; without names all but ``network``.
 
     >>> expand(["solvers"])
     ['proximal', 'exact', 'unbalanced', 'partial']
     """
-    wanted = {s for name in names or GROUPS for s in (GROUPS[name] if name in GROUPS else {name: find(name)})}
+    names = names or [group for group in GROUPS if group != "network"]
+    wanted = {s for name in names for s in (GROUPS[name] if name in GROUPS else {name: find(name)})}
     return [name for name in SYSTEMS if name in wanted]

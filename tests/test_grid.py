@@ -76,6 +76,16 @@ def test_without_accents_the_query_loses_them(place, monkeypatch):
     assert seen == [{"Qódèr"}, {"Qoder"}]
 
 
+def test_neural_translation_is_read_where_it_is_asked_for(place, monkeypatch):
+    assert not {"machine", "machine_bm25"} & set(systems.expand(None))
+    work = grid.Workplace("sw")
+    data = work.collections["first"]
+    monkeypatch.setattr(grid.translation, "translate", lambda texts, lang: [data.translations[q] for q in data.queries])
+    for ours, human in (("machine_bm25", "ceiling_bm25"), ("machine", "ceiling")):
+        runs = [work.search(systems.find(name), work.encoder(systems.find(name), 0)[0], data) for name in (ours, human)]
+        assert runs[0] == runs[1]
+
+
 def test_fused_rows_share_a_student_and_rank_by_both_engines(place):
     work = grid.Workplace("sw")
     data, both = work.collections["first"], systems.find("extended_fused")
