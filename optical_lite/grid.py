@@ -139,7 +139,7 @@ class Workplace:
     def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
         """Rank a collection's passages by a system."""
         if system.engine == "fused":
-            lexical = replace(system, engine="bm25", reads="lexicon", marks=False)
+            lexical = replace(system, engine="structured", reads="question", marks=False)
             both = (self.search(each, encoder, data) for each in (replace(system, engine="maxsim"), lexical))
             return retrieval.fuse(*both, systems.LEXICAL_SHARE)
         queries, table = self.queries(system, data), self.lexicon(system)

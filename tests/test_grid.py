@@ -92,7 +92,7 @@ def test_fused_rows_share_a_student_and_rank_by_both_engines(place):
     encoder, _ = work.encoder(both, 0)
     assert encoder is work.encoder(systems.find("plus_symmetric"), 0)[0]
     matched = work.search(systems.find("plus_symmetric"), encoder, data)
-    lexical = work.search(systems.find("lexicon_bm25_plus"), None, data)
+    lexical = work.search(systems.find("structured_plus"), None, data)
     expected = grid.retrieval.fuse(matched, lexical, systems.LEXICAL_SHARE)
     assert work.search(both, encoder, data) == expected
     assert expected not in (matched, lexical)
