@@ -12,17 +12,20 @@ import pandas as pd
 
 from . import comparison, grid, metrics, tables
 from .settings import InputError
-from .systems import GROUPS, SYSTEMS
+from .systems import GROUPS, OPPONENTS, SYSTEMS
 
 CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
 HEADER = ("system", "MRR@10 ± sd (n)", "95 % interval", "gap closed", "against lexicon", "against OPTICAL", "CPU s",
           "made on")  # fmt: skip
+DUEL = ("collection", "opponent", "its MRR@10", "ours", "difference", "p")
 INTRODUCTION = (
     "Every system on every collection that has been run, MRR@10. *Interval*: bootstrap over questions. *Gap closed*: "
     "(system − raw question) / (human translation − raw question), both with the untuned English encoder. *Against*: "
     "difference, and p of a paired permutation test over questions after Holm's correction for all systems of that "
     "table. *CPU s*: making the student, training included, and the teacher's vectors where they were not stored yet. "
-    "Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` adds what is missing."
+    "The first tables choose, on each collection, the best of all systems without a student; their p is corrected "
+    "over the collections. Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` adds what "
+    "is missing."
 )
 
 
@@ -86,6 +89,36 @@ def two_by_two(place: str, folder: Path | None = None) -> dict[str, metrics.Comp
     }
 
 
+def against_best(name: str, among: Iterable[str] = OPPONENTS) -> pd.DataFrame:
+    """A system against the best of some others, chosen anew on every collection: the fairest and hardest opponent.
+
+    Parameters
+    ----------
+    name : the system
+    among : the others, by default all that search with a lexicon and no student; those with records count
+
+    Returns
+    -------
+    DataFrame
+        one row a collection with both: ``opponent``, ``theirs``, ``ours`` (MRR@10), ``difference`` with ``low`` and
+        ``high`` (95 % interval over questions), and ``p`` after Holm's correction over the collections
+    """
+    found, results = {}, {}
+    for place in sorted(path for path in grid.RECORDS.iterdir() if path.is_dir()):
+        values = {system: grid.by_question(place, system) for system in (name, *among)}
+        values = {system: row for system, row in values.items() if row is not None}
+        ours = values.pop(name, None)
+        if ours is None or not values:
+            continue
+        best = max(values, key=lambda system: values[system].mean())
+        result = results[place.name] = grid.compare(ours, values[best])
+        found[place.name] = {"opponent": best, "theirs": values[best].mean(), "ours": ours.mean(),
+                             "difference": result.difference, "low": result.low, "high": result.high}  # fmt: skip
+    corrected = metrics.holm({place: result.p for place, result in results.items()})
+    columns = ["opponent", "theirs", "ours", "difference", "low", "high"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns).assign(p=pd.Series(corrected, dtype=float))
+
+
 def curve(place: str, names: Iterable[str]) -> pd.DataFrame:
     """MRR@10 against the number of sentence pairs, of systems that were run with ``NAME_500``, ``NAME_1000``, ...
 
@@ -117,11 +150,21 @@ def _row(line: pd.Series) -> tuple[str, ...]:
             number(line["gap_closed"], ".2f"), *against, f"{line['cpu_seconds']:.0f}", line["made"])  # fmt: skip
 
 
+def _duel(place: str, line: pd.Series) -> tuple[str, ...]:
+    gain = f"{line['difference']:+.3f} ({line['low']:+.3f} to {line['high']:+.3f})".replace("-", "−")
+    return (place, SYSTEMS[line["opponent"]].title, f"{line['theirs']:.3f}", f"{line['ours']:.3f}", gain,
+            _p(line["p"]))  # fmt: skip
+
+
 def page() -> str:
-    """``data/expected/evidence.md``: every collection's systems with intervals, tests and cost."""
+    """``data/expected/evidence.md``: the hardest opponents, then all systems with intervals, tests and cost."""
     from .pages import MADE
 
     parts = ["# The evidence", MADE, INTRODUCTION]
+    for name in ("plus_untuned", "plus_fused"):
+        rows = [_duel(place, line) for place, line in against_best(name).iterrows()]
+        title = f"## {SYSTEMS[name].title}, against the best that a lexicon does without a student"
+        parts += [title, tables.markdown(DUEL, rows)] if rows else []
     for place in places():
         rows = [_row(line) for _, line in frame(place).iterrows()]
         parts += [f"## {place}", tables.markdown(HEADER, rows)]

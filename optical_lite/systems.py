@@ -141,6 +141,7 @@ FUSED = {  # with the structured query of the same bitext, which finds rare word
     "extended_fused": replace(BEST["plus_symmetric"], title="OPTICAL+ before training, fused", engine="fused"),
     "plus_fused": replace(BEST["plus_untuned"], title="OPTICAL+, untouched teacher, fused", engine="fused"),
 }  # fmt: skip
+OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *ACCENTS, *LEXICAL, "lexicon_fused")  # what needs no student
 NETWORK = {  # asked for by name alone: the translator comes from a hub
     "machine_bm25": System("neural translation (NLLB), BM25", reads="machine", engine="bm25"),
     "machine": System("neural translation (NLLB), English encoder", reads="machine"),

@@ -61,6 +61,15 @@ def test_two_by_two_takes_the_interaction_apart(records):
         evidence.two_by_two("toy_sw")
 
 
+def test_the_best_opponent_is_chosen_anew_on_every_collection(records):
+    found = evidence.against_best("optical", ["lexicon", "extended", "late_all"]).loc["toy_sw"]
+    assert found["opponent"] == "extended"
+    assert found["difference"] == pytest.approx(0.1, abs=0.015)
+    assert found["low"] <= found["difference"] <= found["high"]
+    assert found["p"] < 0.01
+    assert evidence.against_best("plus").empty
+
+
 def test_page_and_curve(records):
     page = evidence.page()
     assert "## toy_sw" in page
