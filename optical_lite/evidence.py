@@ -24,8 +24,8 @@ INTRODUCTION = (
     "difference, and p of a paired permutation test over questions after Holm's correction for all systems of that "
     "table. *CPU s*: making the student, training included, and the teacher's vectors where they were not stored yet. "
     "The first tables choose, on each collection, the best of all systems without a student; their p is corrected "
-    "over the collections. Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` adds what "
-    "is missing."
+    "over the collections. Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` "
+    "adds what is missing."
 )
 
 
