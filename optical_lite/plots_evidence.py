@@ -55,12 +55,14 @@ def forest(frame: pd.DataFrame, *, title: str = "", ends: tuple[str, str] = ("ze
     return ax
 
 
-def effects(found: Mapping[str, Mapping[str, Comparison]], *, ax: Axes | None = None) -> Axes:
-    """Effects of the two by two with their intervals, one group of marks a collection.
+def effects(found: Mapping[str, Mapping[str, Comparison]], *, ax: Axes | None = None,
+            xlabel: str = "change of MRR@10 from the untrained student, 95 % interval") -> Axes:  # fmt: skip
+    """Differences with their intervals, one group of marks a collection.
 
     Parameters
     ----------
-    found : {place: what :func:`optical_lite.evidence.two_by_two` returns}
+    found : {place: {name: difference}}, as :func:`optical_lite.evidence.two_by_two` returns for a place; rows of
+        :func:`optical_lite.evidence.against_best` serve as well
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 0.62 * len(found) + 1.2), layout="constrained")
@@ -73,7 +75,7 @@ def effects(found: Mapping[str, Mapping[str, Comparison]], *, ax: Axes | None = 
         ax.plot([e.difference for e in each], place, STYLES[k][0], color=colours[name], label=name)
     ax.axvline(0, color="0.3", lw=0.8)
     ax.set_yticks(range(len(found)), list(found))
-    ax.set(ylim=(len(found) - 0.5, -0.5), xlabel="change of MRR@10 from the untrained student, 95 % interval")
+    ax.set(ylim=(len(found) - 0.5, -0.5), xlabel=xlabel)
     ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 

@@ -108,6 +108,10 @@ WEIGHTS |= {  # with one rate for all, rows that few sentences touch arrive late
                             train=replace(system.train, row_rate=ROWS.rate))
     for name, system in WEIGHTS.items()
 }  # fmt: skip
+WEIGHTS["optical_all_sharp"] = replace(  # whether it is the blur of the plan that free weights follow
+    WEIGHTS["optical_all_rows"], title="OPTICAL, all weights, rows at their own rate, epsilon 0.01",
+    train=replace(ALL, row_rate=ROWS.rate, epsilon=0.01),
+)  # fmt: skip
 LEXICAL_SHARE = 0.5  # of the structured query where it is fused with MaxSim; chosen on development questions
 ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
 TOGETHER = replace(ALL, loss="transport + 0.1 late", marginals="idf")
