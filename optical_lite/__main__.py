@@ -133,12 +133,8 @@ def parser() -> argparse.ArgumentParser:
 
     def add(function, example: str) -> argparse.ArgumentParser:
         text = function.__doc__.strip()
-        sub = commands.add_parser(
-            function.__name__,
-            help=text.splitlines()[0],
-            description=text,
-            epilog=f"example: python -m optical_lite {example}",
-        )
+        sub = commands.add_parser(function.__name__, help=text.splitlines()[0], description=text,
+                                  epilog=f"example: python -m optical_lite {example}")  # fmt: skip
         sub.add_argument("--json", metavar="PATH", help="also write the result as JSON")
         sub.set_defaults(function=function, exit=0)
         return sub
