@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .commands import check, convert, evaluate, index, search, significance
+from .commands import check, convert, evaluate, index, search
 from .config import DistillConfig
+from .run_files import fuse, significance
 from .settings import InputError, write_json
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -38,9 +39,8 @@ def fetch(args: argparse.Namespace) -> dict:
     for name in args.dataset:
         files = sources.fetch(name)
         found[name] = [str(path) for path in files]
-        print(
-            f"{name}: {len(files)} files verified; licence {sources.registry()[name, sources.paths(name)[0]].licence}"
-        )
+        licence = sources.registry()[name, sources.paths(name)[0]].licence
+        print(f"{name}: {len(files)} files verified; licence {licence}")
     return found
 
 
@@ -63,7 +63,7 @@ def train(args: argparse.Namespace) -> dict:
     names = ("loss", "trainable", "solver", "marginals", "epsilon", "steps", "batch", "rate", "row_rate", "seed")
     config = DistillConfig(**{name: getattr(args, name) for name in names})
     english = Encoder.load(args.model).requires_grad_(False)
-    student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill)
+    student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill, lexicon=args.lexicon)
     run = distill.distill(student, english, bitext, config, args.out, progress=not args.quiet)
     found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     print(
@@ -142,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
     def reading(sub: argparse.ArgumentParser) -> None:
         """What to read; the options of a format that lacks them are refused."""
         sub.add_argument(
-            "--collection", metavar="PATH", help="pocket, afriqa, belebele, ...; a BEIR folder; see --format"
+            "--collection", metavar="PATH", help="pocket, afriqa, belebele, ...; or a folder, see --format"
         )
         sub.add_argument("--format", metavar="KIND", help="trec, msmarco, mmarco, wikiclir, clirmatrix, ir_datasets, "
                          "xor, wpr, qadsm, qam or beir: the form of --collection")  # fmt: skip
@@ -169,7 +169,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="collections whose questions to drop")
     sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
     sub.add_argument("--model", default=MODEL, help="teacher: folder or hub name")
-    sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, mean or random")
+    sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, transport, mean or random")
+    sub.add_argument("--lexicon", default="ibm1", help="ibm1, or symmetric: translations both directions agree on")
     for name, meaning in (
         ("loss", "transport, greedy, match, sentence, contrast, late, score, or a weighted sum"),
         ("trainable", "new (the added rows), upper, low-rank or all"),
@@ -199,7 +200,8 @@ def parser() -> argparse.ArgumentParser:
         search, "search --system runs/mine --format trec --collection pocket_trec --index pocket_index --out a.run"
     )
     reading(sub)
-    sub.add_argument("--system", required=True, help="a run's folder, encoder (the plain English one) or bm25")
+    sub.add_argument("--system", required=True, help="a run's folder, encoder (the English one), bm25 or structured")
+    sub.add_argument("--bitext", metavar="TSV", help="pocket, or pairs source<TAB>english: structured's lexicon")
     sub.add_argument("--index", metavar="DIR", help="made by index; else the cache folder's, built when missing")
     sub.add_argument("--both", action="store_true", help="the student reads the passages, too")
     sub.add_argument("--k", type=int, default=100, help="passages a question (100)")
@@ -214,6 +216,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--tune", metavar="FILE", help="pairs that set the threshold of qadsm and qam (the .dev beside)")
     sub.add_argument("--ties", default="expected", help="of a run file: expected, or trec for trec_eval's order")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
+    sub = add(fuse, "fuse student.run structured.run --out fused.run")
+    sub.add_argument("trec_run", nargs=2, metavar="RUN", help="two run files")
+    sub.add_argument("--share", type=float, default=0.5, help="of the second run's scores in the sum (0.5)")
+    sub.add_argument("--k", type=int, default=100, help="passages a question (100)")
+    sub.add_argument("--out", required=True, metavar="RUN", help="run file to write")
     sub = add(significance, "significance bm25.run student.run --qrels pocket_trec/qrels.txt")
     sub.add_argument("trec_run", nargs="+", metavar="RUN", help="run files, the baseline first")
     sub.add_argument("--qrels", required=True, metavar="FILE", help="judgements")
@@ -227,9 +234,7 @@ def parser() -> argparse.ArgumentParser:
     sub = add(tables, "tables --table demo --check")
     sub.add_argument("--table", metavar="NAME", help="one table (default all); WORK/TABLE prints a published one")
     sub.add_argument("--list", action="store_true", help="name the tables and stop")
-    sub.add_argument(
-        "--check", action="store_true", help="compare with the records, run cheap rows again; exit 1 if wrong"
-    )
+    sub.add_argument("--check", action="store_true", help="compare with the records, run cheap rows again; may fail")
     sub.add_argument("--dry-run", action="store_true", help="say what --check would run, and run nothing")
     sub.add_argument("--write", action="store_true", help="write the generated pages and README tables (make tables)")
     sub.add_argument("--run", action="store_true", help="run what is missing of the comparison, then its summary")
@@ -245,9 +250,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--pharaoh", metavar="LINKS", help="with --tsv: links to write, a line of i-j a pair")
     sub.add_argument("--lang", default="sw", help="language whose pocket bitext gives the words (sw)")
     sub.add_argument("--run", metavar="DIR", help="the student of this run instead")
-    sub.add_argument(
-        "--html", metavar="PATH", help="write the explorer as one HTML file, of the pair or of pocket gold"
-    )
+    sub.add_argument("--html", metavar="PATH", help="write the explorer as a page, of the pair or of pocket gold")
     sub.add_argument("--svg", metavar="PATH", help="also draw the links")
     sub.add_argument("--layer", type=int, help="stop the encoders after this layer (default: the last)")
     sub.add_argument("--method", default="stabilized", help="solver, or similarity for no transport (stabilized)")

@@ -1,7 +1,7 @@
-"""Commands: what ``python -m optical_lite`` does for check, convert, index, search, evaluate and significance.
+"""Commands: what ``python -m optical_lite`` does for check, convert, index, search and evaluate.
 
-The five last make one path: a collection in any form becomes a TREC folder, its passages an index, its questions a run
-file, runs become numbers and differences between runs p values.
+With those of :mod:`optical_lite.run_files` they make one path: a collection in any form becomes a TREC folder, its
+passages an index, its questions a run file, runs become numbers and differences between runs p values.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 from .settings import InputError, write_json
 
 READING = ("split", "documents", "topics", "qrels", "fields", "encoding", "lenient")  # options of formats.read
-REPORTED = ("map", "p@10", "ndcg@10", "r@100", "mrr@10")  # of a run file
 
 
 def check(args: argparse.Namespace) -> dict:
@@ -65,10 +64,7 @@ def check(args: argparse.Namespace) -> dict:
 
     row("python", python)
     row("packages", packages)
-    row(
-        "device",
-        device,
-    )
+    row("device", device)
     row("model", lambda: f"{default_model_folder().parent.name}, sha256 {DEFAULT_SHA256[:12]}... as expected")
     row("pocket data", bundled)
     row("real data", real)
@@ -137,6 +133,8 @@ def search(args: argparse.Namespace) -> dict:
     if args.system == "bm25":
         data = _read(args)
         run = retrieval.bm25(data.passages, data.queries, args.k)
+    elif args.system == "structured":
+        run = _structured(args)
     else:
         questions, passages, lang = _encoders(args.system, args.both)
         data = _read(args, lang)
@@ -149,6 +147,22 @@ def search(args: argparse.Namespace) -> dict:
     trec.write_run(args.out, run, tag)
     print(f"{args.out}: {len(run)} questions, {sum(map(len, run.values())):,} lines, tag {tag}")
     return {"run": args.out, "questions": len(run), "lines": sum(map(len, run.values()))}
+
+
+def _structured(args: argparse.Namespace):
+    """A run of structured queries: words and translations without accents, a lexicon that agrees in both directions."""
+    from . import corpora, lexicon, pocket, retrieval, vocabulary
+
+    if not args.bitext:
+        raise InputError(
+            "search: got structured without sentence pairs, expected --bitext FILE to learn a lexicon from"
+        )
+    data = _read(args)
+    lang = args.lang or "xx"
+    pairs = pocket.bitext(lang) if args.bitext == "pocket" else corpora.read_bitext(args.bitext, lang)
+    words = lexicon.word_lexicon(pairs, marks=False, **vocabulary.LEXICONS["symmetric"])
+    asked = {query: corpora.unmarked(text) for query, text in data.queries.items()}
+    return retrieval.structured(data.passages, asked, words, args.k)
 
 
 def _index(folder: str, data, encoder):
@@ -174,10 +188,10 @@ def _index(folder: str, data, encoder):
 
 def evaluate(args: argparse.Namespace) -> dict:
     """Evaluate a run's student on a collection, a TREC run file, or a file of predictions."""
-    from . import metrics, retrieval, xglue, xor
+    from . import metrics, retrieval, run_files, xglue, xor
 
     if args.trec_run:
-        return _evaluate_file(args)
+        return run_files.evaluate(args)
     if bool(args.run) == bool(args.predictions):
         raise InputError("evaluate: got neither or both of --run and --predictions, expected one, or --trec-run")
     student, english, lang = _encoders(args.run, args.both) if args.run else (None, None, None)
@@ -232,62 +246,3 @@ def _xglue(args: argparse.Namespace, task, student, english) -> dict[str, float]
             cut = xglue.threshold(xglue.rank(other, student, english), other.labels)
             values = [float(value > cut) for value in values]
     return {"ndcg" if task.name == "wpr" else "accuracy": xglue.score(task, values)}
-
-
-def _judged(path: str | None) -> dict[str, dict[str, int]]:
-    """Judgements of the topics that have a relevant document; a line says how many have none."""
-    from . import trec
-
-    if not path:
-        raise InputError("evaluate: got a run without judgements, expected --qrels FILE")
-    found = trec.read_qrels(path)
-    kept = {query: grades for query, grades in found.items() if any(grade > 0 for grade in grades.values())}
-    if not kept:
-        raise InputError(
-            f"{path}: got no relevant document, expected one at least; check that the last column is the grade"
-        )
-    if len(kept) < len(found):
-        print(f"{len(found) - len(kept)} topics have no relevant document and are left out", file=sys.stderr)
-    return kept
-
-
-def _evaluate_file(args: argparse.Namespace) -> dict:
-    from . import metrics, trec
-
-    qrels, run = _judged(args.qrels), trec.read_run(args.trec_run)
-    values = metrics.per_query(run, qrels, REPORTED, ties=args.ties)
-    found = {name: metrics.mean(value) for name, value in values.items()}
-    print(f"{args.trec_run} ({len(qrels)} topics): " + ", ".join(f"{key} {value:.3f}" for key, value in found.items()))
-    return {"metrics": found, "queries": len(qrels), "run": args.trec_run, "collection": args.qrels}
-
-
-def significance(args: argparse.Namespace) -> dict:
-    """Paired tests of run files against the first of them, corrected for their number."""
-    from . import metrics, trec
-
-    if len(set(args.trec_run)) < 2 or len(set(args.trec_run)) < len(args.trec_run):
-        raise InputError(f"significance: got {', '.join(args.trec_run)}, expected two different run files or more")
-    qrels = _judged(args.qrels)
-    values = {
-        path: metrics.per_query(trec.read_run(path), qrels, [args.metric], ties=args.ties)[args.metric]
-        for path in args.trec_run
-    }
-    baseline, *others = args.trec_run
-    found = {path: metrics.compare(values[path], values[baseline]) for path in others}
-    if args.test == "t":
-        p = {path: metrics.t_test(values[path], values[baseline]) for path in others}
-    else:
-        p = {path: result.p for path, result in found.items()}
-    corrected = {"holm": metrics.holm, "bonferroni": metrics.bonferroni, "none": dict}[args.correction](p)
-    print(f"{baseline}: {args.metric} {metrics.mean(values[baseline]):.3f} on {len(qrels)} topics")
-    for path, result in found.items():
-        print(
-            f"{path}: {metrics.mean(values[path]):.3f}, {result.difference:+.3f} "
-            f"(95 % interval {result.low:+.3f} to {result.high:+.3f}), {result.wins} better, {result.losses} worse, "
-            f"{args.test} test p = {p[path]:.4f}, {args.correction} {corrected[path]:.4f}"
-        )
-    return {
-        "metric": args.metric, "test": args.test, "correction": args.correction, "baseline": baseline,
-        "topics": len(qrels), "means": {path: metrics.mean(value) for path, value in values.items()},
-        "tests": {path: {**vars(found[path]), "p": p[path], "p_corrected": corrected[path]} for path in others},
-    }  # fmt: skip

@@ -63,6 +63,30 @@ def test_a_run_file_agrees_with_trec_eval(place):
         assert found["metrics"][name] == pytest.approx(theirs[measure], abs=1e-4)
 
 
+def test_structured_queries_and_a_student_are_fused(place):
+    pairs = place / "pairs.tsv"
+    pairs.write_text("".join(f"{ours}\t{english}\n" for ours, english in pocket.bitext("sw").pairs), encoding="utf-8")
+    search = f"search --collection pocket --lang sw --system structured --out {place}/structured.run --bitext"
+    run(place, f"{search} pocket")
+    text = (place / "structured.run").read_bytes()
+    run(place, f"{search} {pairs}")
+    assert (place / "structured.run").read_bytes() == text
+    found = run(place, f"fuse {place}/student.run {place}/structured.run --share 0.4 --out {place}/fused.run")
+    assert found["questions"] == len(pocket.collection("sw").queries)
+    first, second, both = (trec.read_run(place / f"{name}.run") for name in ("student", "structured", "fused"))
+    expected = retrieval.fuse(first, {query: second.get(query, []) for query in first}, 0.4)
+    assert {query: [passage for passage, _ in rows] for query, rows in both.items()} == {
+        query: [passage for passage, _ in rows] for query, rows in expected.items()
+    }
+
+
+def test_structured_queries_need_pairs(place, capsys):
+    line = f"search --collection pocket --lang sw --system structured --out {place}/none.run"
+    code, said = run(place, line, capsys)
+    assert code == 2
+    assert "expected --bitext FILE" in said
+
+
 def test_significance_corrects_for_many(place):
     run(place, f"search --collection pocket --lang sw --system bm25 --out {place}/bm25.run")
     files = f"{place}/bm25.run {place}/plain.run {place}/student.run --qrels {place}/pocket_trec/qrels.txt"

@@ -1,0 +1,82 @@
+"""Run files: commands that need no encoder, only what searches have written: measure one, fuse two, compare many."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .settings import InputError
+
+REPORTED = ("map", "p@10", "ndcg@10", "r@100", "mrr@10")
+
+
+def judged(path: str | None) -> dict[str, dict[str, int]]:
+    """Judgements of the topics that have a relevant document; a line says how many have none."""
+    from . import trec
+
+    if not path:
+        raise InputError("evaluate: got a run without judgements, expected --qrels FILE")
+    found = trec.read_qrels(path)
+    kept = {query: grades for query, grades in found.items() if any(grade > 0 for grade in grades.values())}
+    if not kept:
+        raise InputError(
+            f"{path}: got no relevant document, expected one at least; check that the last column is the grade"
+        )
+    if len(kept) < len(found):
+        print(f"{len(found) - len(kept)} topics have no relevant document and are left out", file=sys.stderr)
+    return kept
+
+
+def evaluate(args: argparse.Namespace) -> dict:
+    """Metrics of a run file."""
+    from . import metrics, trec
+
+    qrels, run = judged(args.qrels), trec.read_run(args.trec_run)
+    values = metrics.per_query(run, qrels, REPORTED, ties=args.ties)
+    found = {name: metrics.mean(value) for name, value in values.items()}
+    print(f"{args.trec_run} ({len(qrels)} topics): " + ", ".join(f"{key} {value:.3f}" for key, value in found.items()))
+    return {"metrics": found, "queries": len(qrels), "run": args.trec_run, "collection": args.qrels}
+
+
+def fuse(args: argparse.Namespace) -> dict:
+    """Merge two run files of the same questions into one, by a convex combination of their scores."""
+    from . import retrieval, trec
+
+    runs = [trec.read_run(path) for path in args.trec_run]
+    asked = runs[0].keys() | runs[1].keys()  # a question without an answer has no line in a run file
+    run = retrieval.fuse(*({query: run.get(query, []) for query in asked} for run in runs), args.share, args.k)
+    trec.write_run(args.out, run, "fused")
+    print(f"{args.out}: {len(run)} questions, {args.share:g} of the score from {args.trec_run[1]}")
+    return {"run": args.out, "questions": len(run), "share": args.share}
+
+
+def significance(args: argparse.Namespace) -> dict:
+    """Paired tests of run files against the first of them, corrected for their number."""
+    from . import metrics, trec
+
+    if len(set(args.trec_run)) < 2 or len(set(args.trec_run)) < len(args.trec_run):
+        raise InputError(f"significance: got {', '.join(args.trec_run)}, expected two different run files or more")
+    qrels = judged(args.qrels)
+    values = {
+        path: metrics.per_query(trec.read_run(path), qrels, [args.metric], ties=args.ties)[args.metric]
+        for path in args.trec_run
+    }
+    baseline, *others = args.trec_run
+    found = {path: metrics.compare(values[path], values[baseline]) for path in others}
+    if args.test == "t":
+        p = {path: metrics.t_test(values[path], values[baseline]) for path in others}
+    else:
+        p = {path: result.p for path, result in found.items()}
+    corrected = {"holm": metrics.holm, "bonferroni": metrics.bonferroni, "none": dict}[args.correction](p)
+    print(f"{baseline}: {args.metric} {metrics.mean(values[baseline]):.3f} on {len(qrels)} topics")
+    for path, result in found.items():
+        print(
+            f"{path}: {metrics.mean(values[path]):.3f}, {result.difference:+.3f} "
+            f"(95 % interval {result.low:+.3f} to {result.high:+.3f}), {result.wins} better, {result.losses} worse, "
+            f"{args.test} test p = {p[path]:.4f}, {args.correction} {corrected[path]:.4f}"
+        )
+    return {
+        "metric": args.metric, "test": args.test, "correction": args.correction, "baseline": baseline,
+        "topics": len(qrels), "means": {path: metrics.mean(value) for path, value in values.items()},
+        "tests": {path: {**vars(found[path]), "p": p[path], "p_corrected": corrected[path]} for path in others},
+    }  # fmt: skip
