@@ -145,7 +145,8 @@ FUSED = {  # with the structured query of the same bitext, which finds rare word
     "lexicon_fused": replace(LEXICAL["lexicon_plus"], title="lexicon translation, English encoder, all bitext, fused",
                              engine="fused"),
     "extended_fused": replace(BEST["plus_symmetric"], title="OPTICAL+ before training, fused", engine="fused"),
-    "plus_fused": replace(BEST["plus_sharp"], title="OPTICAL+, rows at their own rate, sharp plan, fused", engine="fused"),
+    "plus_fused": replace(BEST["plus_sharp"], title="OPTICAL+, rows at their own rate, sharp plan, fused",
+                          engine="fused"),
 }  # fmt: skip
 OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *ACCENTS, *LEXICAL)  # one engine, a lexicon, no student
 NETWORK = {  # asked for by name alone: the translator comes from a hub
