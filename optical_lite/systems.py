@@ -116,7 +116,7 @@ LEXICAL_SHARE = 0.5  # of the structured query where it is fused with MaxSim; ch
 ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
 TOGETHER = replace(ALL, loss="transport + 0.1 late", marginals="idf")
 SHARP = replace(TOGETHER, row_rate=ROWS.rate, epsilon=0.01)  # chosen on development questions (so, ig)
-BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, the first to ``extended``; ``plus_sharp`` two
+BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, the first to ``extended``
     "plus_bitext": _student("vocabulary filled from all bitext", recipe="plus"),
     "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", **ALL_PAIRS),
     "plus_untuned": _student("OPTICAL+, untouched teacher", TOGETHER, **ALL_PAIRS),
