@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .commands import check, convert, evaluate, index, search
+from .commands import check, convert, evaluate, index, read_pairs, search
 from .config import DistillConfig
 from .run_files import fuse, significance
 from .settings import InputError, write_json
@@ -48,18 +48,15 @@ def train(args: argparse.Namespace) -> dict:
     """Distil a student from sentence pairs."""
     import json
 
-    from . import distill, pocket, published, testsets, vocabulary
-    from .corpora import read_bitext
+    from . import distill, published, testsets, vocabulary
     from .encoder import Encoder
 
-    if args.bitext == "pocket":
-        bitext = pocket.bitext(args.lang)
-    elif args.bitext == "published":
+    if args.bitext == "published":
         bitext = published.training_bitext(
             args.lang, [testsets.load(name, args.lang) for name in args.hold_out], args.recipe
         )
     else:
-        bitext = read_bitext(args.bitext, args.lang)
+        bitext = read_pairs(args.bitext, args.lang)
     names = ("loss", "trainable", "solver", "marginals", "epsilon", "steps", "batch", "rate", "row_rate", "seed")
     config = DistillConfig(**{name: getattr(args, name) for name in names})
     english = Encoder.load(args.model).requires_grad_(False)
@@ -142,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     def reading(sub: argparse.ArgumentParser) -> None:
         """What to read; the options of a format that lacks them are refused."""
         sub.add_argument(
-            "--collection", metavar="PATH", help="pocket, afriqa, belebele, ...; or a folder, see --format"
+            "--collection", metavar="PATH", help="pocket, afriqa, belebele, ...; a BEIR folder; see --format"
         )
         sub.add_argument("--format", metavar="KIND", help="trec, msmarco, mmarco, wikiclir, clirmatrix, ir_datasets, "
                          "xor, wpr, qadsm, qam or beir: the form of --collection")  # fmt: skip
@@ -234,7 +231,7 @@ def parser() -> argparse.ArgumentParser:
     sub = add(tables, "tables --table demo --check")
     sub.add_argument("--table", metavar="NAME", help="one table (default all); WORK/TABLE prints a published one")
     sub.add_argument("--list", action="store_true", help="name the tables and stop")
-    sub.add_argument("--check", action="store_true", help="compare with the records, run cheap rows again; may fail")
+    sub.add_argument("--check", action="store_true", help="compare with records, run cheap rows again; exit 1 if wrong")
     sub.add_argument("--dry-run", action="store_true", help="say what --check would run, and run nothing")
     sub.add_argument("--write", action="store_true", help="write the generated pages and README tables (make tables)")
     sub.add_argument("--run", action="store_true", help="run what is missing of the comparison, then its summary")

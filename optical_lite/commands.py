@@ -83,6 +83,13 @@ def _read(args: argparse.Namespace, lang: str | None = None):
     return formats.read(args.format, args.collection, args.lang or lang or "xx", **given)
 
 
+def read_pairs(source: str, lang: str):
+    """Sentence pairs that the command line names: ``pocket``, or a file of one's own."""
+    from . import corpora, pocket
+
+    return pocket.bitext(lang) if source == "pocket" else corpora.read_bitext(source, lang)
+
+
 def _encoders(system: str, both: bool = False) -> tuple:
     """Encoder of questions, encoder of passages, and the language of a system: ``encoder`` or a run's folder."""
     from .encoder import Encoder, teacher
@@ -151,16 +158,16 @@ def search(args: argparse.Namespace) -> dict:
 
 def _structured(args: argparse.Namespace):
     """A run of structured queries: words and translations without accents, a lexicon that agrees in both directions."""
-    from . import corpora, lexicon, pocket, retrieval, vocabulary
+    from . import corpora, lexicon, retrieval, vocabulary
 
     if not args.bitext:
         raise InputError(
             "search: got structured without sentence pairs, expected --bitext FILE to learn a lexicon from"
         )
     data = _read(args)
-    lang = args.lang or "xx"
-    pairs = pocket.bitext(lang) if args.bitext == "pocket" else corpora.read_bitext(args.bitext, lang)
-    words = lexicon.word_lexicon(pairs, marks=False, **vocabulary.LEXICONS["symmetric"])
+    words = lexicon.word_lexicon(
+        read_pairs(args.bitext, args.lang or "xx"), marks=False, **vocabulary.LEXICONS["symmetric"]
+    )
     asked = {query: corpora.unmarked(text) for query, text in data.queries.items()}
     return retrieval.structured(data.passages, asked, words, args.k)
 

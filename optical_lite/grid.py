@@ -154,14 +154,16 @@ class Workplace:
     @functools.cache  # noqa: B019
     def machine(self, name: str) -> dict[str, str]:
         """A collection's questions as a neural translator has them in English."""
-        data = next(data for data in self.collections.values() if data.name == name)
-        return dict(zip(data.queries, translation.translate(list(data.queries.values()), self.lang), strict=True))
+        asked = self._named(name).queries
+        return dict(zip(asked, translation.translate(list(asked.values()), self.lang), strict=True))
 
     @functools.cache  # noqa: B019
     def index(self, tuned: bool, name: str) -> PassageIndex:
         """Passages as the system's teacher sees them."""
-        data = next(data for data in self.collections.values() if data.name == name)
-        return PassageIndex.cached(tuned_teacher() if tuned else teacher(), data.passages)
+        return PassageIndex.cached(tuned_teacher() if tuned else teacher(), self._named(name).passages)
+
+    def _named(self, name: str) -> Collection:
+        return next(data for data in self.collections.values() if data.name == name)
 
     def run(self, name: str, seed: int, folder: Path) -> dict[str, dict]:
         """One cell: a record for each collection."""
