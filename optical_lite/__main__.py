@@ -71,12 +71,13 @@ def train(args: argparse.Namespace) -> dict:
 
 
 def tune(args: argparse.Namespace) -> dict:
-    """Tune the English teacher for MaxSim, and compare it with the untouched one on English questions."""
-    from . import english, grid, tuning
-    from .encoder import teacher
+    """Tune a teacher for MaxSim, and compare it with the untouched one on English questions."""
+    from . import english, tuning
+    from .encoder import Encoder
 
-    tuned = tuning.tune(teacher(), english.teacher_pairs(), grid.TEACHER, args.out, progress=not args.quiet)
-    found = tuning.report(teacher(), tuned, english.teacher_dev())
+    start = Encoder.load(args.model).requires_grad_(False)
+    tuned = tuning.tune(start, english.teacher_pairs(), tuning.TEACHER, args.out, progress=not args.quiet)
+    found = tuning.report(start, tuned, english.teacher_dev())
     before, after, test = found["before"]["metrics"]["mrr@10"], found["after"]["metrics"]["mrr@10"], found["test"]
     print(f"{args.out}: MRR@10, {found['queries']} English questions: {before:.3f} -> {after:.3f}, p = {test['p']:.4f}")
     return found
@@ -227,6 +228,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--ties", default="expected", help="expected, or trec for trec_eval's order")
     sub = add(tune, "tune --out runs/teacher")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder of the tuned teacher; a finished one is kept")
+    sub.add_argument("--model", default=MODEL, help="folder or hub name to start from")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(tables, "tables --table demo --check")
     sub.add_argument("--table", metavar="NAME", help="one table (default all); WORK/TABLE prints a published one")

@@ -1,8 +1,9 @@
 """Published numbers beside ours: a table is a YAML file, and every cell of it gets a state.
 
-``data/tables/NAME.yaml`` says which systems (``rows``), collections (``columns``) and ``metrics`` a table has, where
-our numbers come from (``ours``: the stem of a file in ``data/expected/``), and which published numbers stand beside
-them (``paper``). A cell of the expected file lists the records of its runs, one a seed, and the mean expected of them:
+``data/tables/NAME.yaml`` says which systems (``rows``; or ``systems``, names and groups of :mod:`.systems`),
+collections (``columns``) and ``metrics`` a table has, where our numbers come from (``ours``: the stem of a file in
+``data/expected/``), and which published numbers stand beside them (``paper``). A cell of the expected file lists the
+records of its runs, one a seed, and the mean expected of them:
 
 .. code-block:: yaml
 
@@ -25,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import literature
+from . import literature, systems
 from .literature import Number, read_yaml
 from .settings import DATA, InputError, write_atomic
 
@@ -107,9 +108,11 @@ def spec(name: str) -> dict:
     if name not in names():
         raise InputError(f"table: got {name!r}, expected one of {', '.join(names())}; see tables --list")
     found = read_yaml(SPECS / f"{name}.yaml")
+    found = dict(found)
+    if "systems" in found:
+        found["rows"] = {system: systems.find(system).title for system in systems.expand(found.pop("systems"))}
     if missing := {"title", "question", "ours", "metrics", "rows", "columns", "command"} - found.keys():
         raise InputError(f"{name}.yaml: got no {', '.join(sorted(missing))}, expected it; see data/tables/demo.yaml")
-    found = dict(found)
     for part in ("rows", "columns"):
         found[part] = {key: v if isinstance(v, dict) else {"label": v} for key, v in found[part].items()}
     return found

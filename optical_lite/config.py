@@ -11,6 +11,7 @@ LOSSES = ("transport", "greedy", "match", "sentence", "contrast", "late", "score
 TRAINABLE = ("new", "upper", "low-rank", "all")
 SOLVERS = ("stabilized", "log", "exact", "proximal", "unbalanced", "partial")
 MARGINALS = ("uniform", "idf")
+MBERT, XLMR = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-base"  # names at the hub
 
 
 @dataclass(frozen=True)

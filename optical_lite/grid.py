@@ -23,7 +23,6 @@ from tqdm import tqdm
 
 from . import (
     comparison,
-    english,
     lexicon,
     metrics,
     published,
@@ -39,19 +38,19 @@ from .distill import distill
 from .encoder import Encoder, model_record, teacher
 from .retrieval import PassageIndex
 from .runs import data_hash
-from .settings import DATA, ROOT, InputError, environment, get, write_json
+from .settings import DATA, ROOT, InputError, environment, write_json
 from .systems import LANGUAGES, SYSTEMS, System
 
 RECORDS = DATA / "expected" / "clir"
-TEACHER = tuning.TuneConfig(rate=1e-4, steps=400)  # chosen on CLAP NQ's dev questions
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 COMMAND = "python -m optical_lite tables --table clir --run"
 
 
-@functools.cache
-def tuned_teacher() -> Encoder:
-    """The teacher tuned for MaxSim: made once (seven minutes on two cores), then read from the cache folder."""
-    return tuning.tune(teacher(), english.teacher_pairs(), TEACHER, get().cache / "tuned_teacher")
+def teacher_of(system: System) -> Encoder:
+    """The frozen encoder that sees a system's passages, and the English side where it trains."""
+    if not system.teacher:
+        return teacher()
+    return tuning.tuned_teacher("" if system.teacher == "tuned" else system.teacher)
 
 
 class Workplace:
@@ -101,9 +100,8 @@ class Workplace:
         return lexicon.word_lexicon(self.bitext(recipe, pairs), marks=marks, **vocabulary.LEXICONS[kind])
 
     @functools.cache  # noqa: B019
-    def untrained(self, tuned: bool, fill: str, kind: str, recipe: str, pairs: int, seed: int) -> Encoder:
+    def untrained(self, of: Encoder, fill: str, kind: str, recipe: str, pairs: int, seed: int) -> Encoder:
         """A student before training."""
-        of = tuned_teacher() if tuned else teacher()
         return vocabulary.extend(of, self.bitext(recipe, pairs), fill=fill, lexicon=kind, seed=seed)
 
     def encoder(self, system: System, seed: int) -> tuple[Encoder, dict]:
@@ -113,11 +111,11 @@ class Workplace:
     @functools.lru_cache(maxsize=3)  # noqa: B019 (systems that differ in how they search share their students)
     def _made(self, source: System, seed: int) -> tuple[Encoder, dict]:
         began, cpu, record = time.perf_counter(), time.process_time(), {}
-        of = made = tuned_teacher() if source.tuned else teacher()
+        of = made = teacher_of(source)
         where = source.recipe, source.pairs
         if source.fill:
             drawn = seed if source.fill == "random" else 0
-            made = self.untrained(source.tuned, source.fill, source.lexicon, *where, drawn)
+            made = self.untrained(of, source.fill, source.lexicon, *where, drawn)
         if source.train:
             made, config = copy.deepcopy(made), replace(source.train, seed=seed)
             name = hashlib.sha256(repr((source, seed)).encode()).hexdigest()[:12]  # an interrupted training is resumed
@@ -149,7 +147,7 @@ class Workplace:
             return retrieval.bm25(data.passages, queries)
         if system.engine == "structured":
             return retrieval.structured(data.passages, queries, table)
-        return retrieval.search(self.index(system.tuned, data.name), encoder, queries)
+        return retrieval.search(self.index(teacher_of(system), data.name), encoder, queries)
 
     @functools.cache  # noqa: B019
     def machine(self, name: str) -> dict[str, str]:
@@ -158,9 +156,9 @@ class Workplace:
         return dict(zip(asked, translation.translate(list(asked.values()), self.lang), strict=True))
 
     @functools.cache  # noqa: B019
-    def index(self, tuned: bool, name: str) -> PassageIndex:
-        """Passages as the system's teacher sees them."""
-        return PassageIndex.cached(tuned_teacher() if tuned else teacher(), self._named(name).passages)
+    def index(self, of: Encoder, name: str) -> PassageIndex:
+        """Passages as a teacher sees them."""
+        return PassageIndex.cached(of, self._named(name).passages)
 
     def _named(self, name: str) -> Collection:
         return next(data for data in self.collections.values() if data.name == name)
@@ -179,7 +177,7 @@ class Workplace:
                 "mrr@10 by question": " ".join(f"{values['mrr@10'][query]:.4g}" for query in sorted(values["mrr@10"])),
                 "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
                 "leakage": bitext and self.leakage(collection, system.recipe, system.pairs),
-                "teacher": model_record(tuned_teacher() if system.tuned else teacher())["sha256"],
+                "teacher": model_record(teacher_of(system))["sha256"],
                 **({"known_words": round(table.coverage(self.queries(system, data).values()), 4)} if table else {}),
                 **({"lexical_share": systems.LEXICAL_SHARE} if system.engine == "fused" else {}),
                 **record, "environment": environment(),

@@ -7,7 +7,7 @@ everything in ``data/paper/``, and the blocks between ``<!-- table:NAME -->`` ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from . import claims, comparison, evidence, literature, tables
 from .comparison import SMALL, Cell
@@ -121,11 +121,22 @@ def page(name: str) -> str:
     if "paper" in table:
         parts += ["## Beside the published ones", said, long(name)]
     else:
+        parts += _waiting(cells)
         parts += [f"Nothing is published to compare with: {said} Made by `{table['command']}`."]
     if sources:
         lines = [f"- {source}{''.join(f' *{doubt}*' for doubt in doubts)}" for source, *doubts in sources]
         parts += ["Published numbers from:", "\n".join(lines)]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _waiting(cells: Sequence[Cell]) -> list[str]:
+    """Rows without any number, and what they need; a sentence for each need."""
+    found: dict[str, list[str]] = {}
+    for row in dict.fromkeys(cell.row for cell in cells):
+        states = {cell.state for cell in cells if cell.row == row}
+        if len(states) == 1 and (state := states.pop()).startswith("not attempted"):
+            found.setdefault(state, []).append(row)
+    return [f"N{state[1:]}: {'; '.join(rows)}." for state, rows in found.items()]
 
 
 def published(name: str, kind: str = "md") -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 
-from .config import DistillConfig
+from .config import MBERT, XLMR, DistillConfig
 from .settings import InputError
 from .tuning import TuneConfig
 
@@ -79,7 +79,6 @@ OPTICAL_SOURCES = {
 OPTICAL_NOTE = "The paper's body could not be read: its encoder, rates, lengths, bitext and languages are not verified."
 TEACHER = TuneConfig(dimension=128, steps=500_000, batch=32, rate=3e-6, warmup=0.0)
 STUDENT = DistillConfig(trainable="all", steps=84_897, batch=32, rate=4.8e-5, max_length=32, save_every=1000)
-MBERT, XLMR = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-base"
 CONFIGS = {
     config.name: config
     for config in (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .config import DistillConfig
+from .config import MBERT, XLMR, DistillConfig
 from .settings import InputError
 
 
@@ -25,7 +25,8 @@ class System:
     fill : how new vocabulary rows start, empty for the teacher itself
     lexicon : how word translations are estimated, see :data:`optical_lite.vocabulary.LEXICONS`
     train : training of the student, None for an untrained one
-    tuned : whether the teacher is the one tuned for MaxSim
+    teacher : empty for the English encoder as it is, ``tuned`` for the same tuned for MaxSim, else a model by hub name
+        or folder, tuned in that way
     recipe : of the bitext, empty for the language's own
     pairs : sentence pairs to learn from, 0 for all
     marks : whether the lexicon's words keep accents and tone marks; students never see them in Latin letters
@@ -37,7 +38,7 @@ class System:
     fill: str = ""
     lexicon: str = "ibm1"
     train: DistillConfig | None = None
-    tuned: bool = False
+    teacher: str = ""
     recipe: str = ""
     pairs: int = 0
     marks: bool = True
@@ -121,15 +122,15 @@ BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, 
     "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", **ALL_PAIRS),
     "plus_untuned": _student("OPTICAL+, untouched teacher", TOGETHER, **ALL_PAIRS),
     "plus_sharp": _student("OPTICAL+, rows at their own rate, sharp plan", SHARP, **ALL_PAIRS),
-    "plus_extended": _student("OPTICAL+ before training, tuned teacher", tuned=True, **ALL_PAIRS),
-    "plus": _student("OPTICAL+, tuned teacher", TOGETHER, tuned=True, **ALL_PAIRS),
+    "plus_extended": _student("OPTICAL+ before training, tuned teacher", teacher="tuned", **ALL_PAIRS),
+    "plus": _student("OPTICAL+, tuned teacher", TOGETHER, teacher="tuned", **ALL_PAIRS),
     "plus_sentence": _student(
         "OPTICAL+ with sentence-level distillation, tuned teacher", replace(ALL, loss="sentence"),
-        tuned=True, **ALL_PAIRS,
+        teacher="tuned", **ALL_PAIRS,
     ),
 }  # fmt: skip
 TUNED = {
-    f"{name}_tuned": replace(MAIN[name], title=f"{MAIN[name].title}, tuned teacher", tuned=True)
+    f"{name}_tuned": replace(MAIN[name], title=f"{MAIN[name].title}, tuned teacher", teacher="tuned")
     for name in ("zero_shot", "lexicon", "extended", "sentence", "match", "late", "optical", "optical_late", "ceiling")
 }
 BITEXT = {
@@ -149,9 +150,20 @@ FUSED = {  # with the structured query of the same bitext, which finds rare word
                           engine="fused"),
 }  # fmt: skip
 OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *ACCENTS, *LEXICAL)  # one engine, a lexicon, no student
-NETWORK = {  # asked for by name alone: the translator comes from a hub
+NETWORK = {  # asked for by name alone: the models come from a hub
     "machine_bm25": System("neural translation (NLLB), BM25", reads="machine", engine="bm25"),
     "machine": System("neural translation (NLLB), English encoder", reads="machine"),
+}
+LARGE = {  # of a multilingual model, teacher and student; its rate is a habit of the field, measured by nobody here
+    "zero_shot": System("raw question"),
+    "sentence": System("sentence-level distillation", train=replace(ALL, loss="sentence", rate=3e-5)),
+    "optical": System("OPTICAL", train=replace(ALL, rate=3e-5)),
+    "ceiling": System("human translation", reads="human"),
+}
+NETWORK |= {
+    f"{short}_{name}": replace(system, title=f"{title}, {system.title}", teacher=model)
+    for short, title, model in (("mbert", "mBERT", MBERT), ("xlmr", "XLM-R", XLMR))
+    for name, system in LARGE.items()
 }
 DOMAIN = {
     f"{name}_{domain}": replace(

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from optical_lite import comparison, literature
+from optical_lite import comparison, literature, pages, systems
 from optical_lite.comparison import verdict
 from optical_lite.settings import InputError
 
@@ -60,6 +60,15 @@ def kit(tmp_path, monkeypatch):
     return kit
 
 
+def test_rows_may_be_systems_by_name(kit):
+    del kit.table["rows"]
+    kit.table["systems"] = ["marginals", "zero_shot"]
+    kit.save()
+    rows = comparison.spec("t")["rows"]
+    assert list(rows) == ["zero_shot", "idf", "special"]  # in the order of the systems
+    assert rows["idf"]["label"] == systems.SYSTEMS["idf"].title
+
+
 def test_mean_sd_and_count_come_from_the_records(kit):
     found = kit.cells()["best"]
     assert str(found.ours) == "0.500 ± 0.020 (n = 3)"
@@ -99,6 +108,13 @@ def test_a_deleted_run_is_missing_and_never_zero(kit):
     found = kit.cells()["best"]
     assert (found.state, found.ours, found.delta) == ("missing", None, None)
     assert found.record()["ours"] is None
+
+
+def test_a_page_names_the_rows_that_have_not_run(kit):
+    assert "Not attempted (needs a GPU): Not run." not in pages.page("t")  # the long table has a line for it
+    del kit.table["paper"]
+    kit.save()
+    assert "Not attempted (needs a GPU): Not run." in pages.page("t")
 
 
 def test_an_edited_mean_differs(kit):

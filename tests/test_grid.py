@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from optical_lite import comparison, grid, pocket, published, systems, testsets
+from optical_lite import comparison, grid, paper, pocket, published, settings, systems, testsets, tuning
 from optical_lite.settings import InputError
 
 NAMES = ["zero_shot", "lexicon", "optical", "structured", "ceiling"]
@@ -77,7 +78,7 @@ def test_without_accents_the_query_loses_them(place, monkeypatch):
 
 
 def test_neural_translation_is_read_where_it_is_asked_for(place, monkeypatch):
-    assert not {"machine", "machine_bm25"} & set(systems.expand(None))
+    assert not systems.NETWORK.keys() & set(systems.expand(None))
     work = grid.Workplace("sw")
     data = work.collections["first"]
     monkeypatch.setattr(grid.translation, "translate", lambda texts, lang: [data.translations[q] for q in data.queries])
@@ -96,6 +97,26 @@ def test_fused_rows_share_a_student_and_rank_by_both_engines(place):
     expected = grid.retrieval.fuse(matched, lexical, systems.LEXICAL_SHARE)
     assert work.search(both, encoder, data) == expected
     assert expected not in (matched, lexical)
+
+
+def test_a_multilingual_model_is_teacher_and_student(place, monkeypatch, tmp_path):
+    folder = paper.tiny().save(tmp_path / "model")
+    english = replace(pocket.bitext("sw"), pairs=tuple((e, e) for _, e in pocket.bitext("sw").pairs[:40]))
+    monkeypatch.setattr(tuning.english, "teacher_pairs", lambda: english)
+    monkeypatch.setattr(tuning, "TEACHER", tuning.TuneConfig(steps=2, batch=4))
+    monkeypatch.setattr(tuning, "get", lambda: replace(settings.get(), cache=tmp_path))
+    for name in ("mbert_zero_shot", "mbert_optical"):
+        config = systems.SYSTEMS[name].train and replace(systems.SYSTEMS[name].train, steps=2, batch=8)
+        small = replace(systems.SYSTEMS[name], teacher=str(folder), train=config)
+        monkeypatch.setitem(systems.SYSTEMS, name, small)
+    work = grid.Workplace("sw")
+    plain, trained = (work.run(name, 0, place)["first"] for name in ("mbert_zero_shot", "mbert_optical"))
+    (tuned,) = tmp_path.glob("tuned_teacher*/**/tune.json")
+    assert plain["teacher"] == trained["teacher"] == json.loads(tuned.read_text())["result"]["sha256"]
+    teacher, student = (work.encoder(systems.find(n), 0)[0] for n in ("mbert_zero_shot", "mbert_optical"))
+    assert teacher.dimension == student.dimension == 64  # not MiniLM
+    assert not torch.equal(teacher.embedding, student.embedding)
+    assert len(teacher.embedding) == len(student.embedding)  # its vocabulary is everyone's
 
 
 def test_a_cell_that_breaks_leaves_no_record(place, monkeypatch):

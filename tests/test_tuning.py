@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from optical_lite import pocket
+from optical_lite import english, paper, pocket, tuning
+from optical_lite.__main__ import main
 from optical_lite.corpora import Bitext
+from optical_lite.encoder import Encoder
 from optical_lite.losses import TEMPERATURE
 from optical_lite.settings import InputError
 from optical_lite.tuning import TuneConfig, loss_of, neighbours, report, tune
@@ -87,3 +89,14 @@ def test_bad_settings_are_named():
         TuneConfig(trainable="some")
     with pytest.raises(InputError, match="projection of dimension 0"):
         TuneConfig(trainable="projection")
+
+
+def test_the_command_starts_from_any_model(pairs, monkeypatch, tmp_path, capsys):
+    data = pocket.collection("sw", "dev")
+    monkeypatch.setattr(tuning, "TEACHER", TuneConfig(steps=2, batch=8))
+    monkeypatch.setattr(english, "teacher_pairs", lambda: pairs)
+    monkeypatch.setattr(english, "teacher_dev", lambda: replace(data, queries=data.translations))
+    folder = paper.tiny().save(tmp_path / "tiny")
+    assert main(["tune", "--model", str(folder), "--out", str(tmp_path / "tuned")]) == 0
+    assert f"{len(data.queries)} English questions" in capsys.readouterr().out
+    assert Encoder.load(tmp_path / "tuned").dimension == 64
