@@ -162,9 +162,10 @@ def write_expected(stem: str, cells: dict[str, dict], command: str) -> Path:
     """Write ``data/expected/STEM.yaml``."""
     import yaml
 
-    text = yaml.safe_dump(
-        {"command": command, "cells": cells}, default_flow_style=None, sort_keys=False, allow_unicode=True, width=120
-    )
+    text = yaml.dump(
+        {"command": command, "cells": cells}, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
+        default_flow_style=None, sort_keys=False, allow_unicode=True, width=120,
+    )  # fmt: skip
     return write_atomic(EXPECTED / f"{stem}.yaml", text)
 
 

@@ -21,18 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import (
-    comparison,
-    lexicon,
-    metrics,
-    published,
-    retrieval,
-    systems,
-    testsets,
-    translation,
-    tuning,
-    vocabulary,
-)
+from . import comparison, lexicon, metrics, published, retrieval, systems, testsets, translation, tuning, vocabulary
 from .corpora import Bitext, Collection, language, unmarked
 from .distill import distill
 from .encoder import Encoder, model_record, teacher
@@ -239,54 +228,60 @@ def records(folder: Path, system: str) -> dict[Path, dict]:
 
 def compare(ours: np.ndarray, baseline: np.ndarray) -> metrics.Comparison:
     """:func:`optical_lite.metrics.compare` of two rows of values, the same questions in both."""
-    as_map = lambda row: {str(i): float(x) for i, x in enumerate(row)}  # noqa: E731
-    return metrics.compare(as_map(ours), as_map(baseline))
+    return metrics.compare(_as_map(ours), _as_map(baseline))
+
+
+def _as_map(row: np.ndarray) -> dict[str, float]:
+    return {str(i): float(x) for i, x in enumerate(row)}
 
 
 def by_question(folder: Path, system: str) -> np.ndarray | None:
     """Reciprocal rank of each question, mean over seeds, shape (questions,); None without records."""
-    lines = [record["mrr@10 by question"] for record in records(folder, system).values()]
-    return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0) if lines else None
+    made = records(folder, system)
+    return _ranks(made) if made else None
+
+
+def _ranks(made: dict[Path, dict]) -> np.ndarray:
+    lines = [record["mrr@10 by question"] for record in made.values()]
+    return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0)
 
 
 def summarise(folder: Path = RECORDS) -> Path:
     """Write ``data/expected/ours.yaml``: means, spread, intervals, gap closed, tests against the baselines."""
     found = {}
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-        values = {name: by_question(place, name) for name in SYSTEMS}
-        values = {name: row for name, row in values.items() if row is not None}
-        tests = {name: _tests(values, values.get(name)) for name in BASELINES}
+        runs = {name: made for name in SYSTEMS if (made := records(place, name))}
+        values = {name: _ranks(made) for name, made in runs.items()}
+        tests = {name: _tests(values, name) for name in BASELINES}
         ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
-        for name, row in values.items():
-            made = records(place, name)
+        intervals = metrics.bootstrap(np.stack(list(values.values()))).T.tolist()
+        for (name, row), interval in zip(values.items(), intervals, strict=True):
+            made = runs[name]
             cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in made])
-            draws = np.random.default_rng(0).integers(0, len(row), (10_000, len(row)))
-            cell["metrics"]["mrr@10"]["interval"] = [
-                round(float(x), 4) for x in np.percentile(row[draws].mean(1), (2.5, 97.5))
-            ]
+            cell["metrics"]["mrr@10"]["interval"] = [round(end, 4) for end in interval]
             cell["made"] = sorted({_made(record) for record in made.values()})
             cell["cpu_seconds"] = round(float(np.mean([record["cpu_seconds"] for record in made.values()])), 1)
             if len(ends) == 2:
                 cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 4)
-            mine = {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}
-            if mine:
+            if mine := {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}:
                 cell["tests"] = {"mrr@10": mine}
             found[f"{place.name}/{name}"] = {**cell, "tolerance": 0.02}
     return comparison.write_expected("ours", found, COMMAND)
 
 
 def _made(record: dict) -> str:
-    """Device, number type and budget of a record, for the table."""
+    """Device, number type and budget of a record."""
     where, config = record["environment"], record.get("config")
     kind = "bfloat16" if where["bf16"] else "float32"
     return f"{where['device']} {kind}" + (f", {config['steps']} x {config['batch']} pairs" if config else "")
 
 
-def _tests(values: dict[str, np.ndarray], baseline: np.ndarray | None) -> dict[str, dict]:
+def _tests(values: dict[str, np.ndarray], baseline: str) -> dict[str, dict]:
     """Every system against one: difference, interval, p, and p after Holm's correction."""
-    if baseline is None:
+    if baseline not in values:
         return {}
-    found = {n: compare(row, baseline) for n, row in values.items() if row is not baseline}
+    others = {name: _as_map(row) for name, row in values.items() if name != baseline}
+    found = metrics.compare_all(others, _as_map(values[baseline]))
     corrected = metrics.holm({name: result.p for name, result in found.items()})
     return {
         name: {"difference": round(r.difference, 4), "low": round(r.low, 4), "high": round(r.high, 4),

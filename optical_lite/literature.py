@@ -70,7 +70,8 @@ def _read_yaml(path: Path, *version: int) -> dict:
     import yaml
 
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # four times as fast, where libyaml is there
+        found = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
     except yaml.YAMLError as error:
         raise InputError(f"{path.name}: got {str(error).splitlines()[0]}, expected YAML; mend the file") from error
     if not isinstance(found, dict):

@@ -162,18 +162,41 @@ def compare(ours: Mapping[str, float], baseline: Mapping[str, float], draws: int
     >>> better.difference, better.p < 0.01
     (0.5, True)
     """
-    if ours.keys() != baseline.keys():
-        raise InputError(f"compare: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
-    gaps = np.array([ours[q] - baseline[q] for q in sorted(ours)])
+    return compare_all({"": ours}, baseline, draws, seed)[""]
+
+
+def compare_all(
+    systems: Mapping[str, Mapping[str, float]], baseline: Mapping[str, float], draws: int = 10_000, seed: int = 0
+) -> dict[str, Comparison]:
+    """:func:`compare` of several systems with one baseline, all on the same draws.
+
+    Examples
+    --------
+    >>> compare_all({"a": {"q": 1.0}, "b": {"q": 0.0}}, {"q": 0.5})["b"].difference
+    -0.5
+    """
+    for ours in systems.values():
+        if ours.keys() != baseline.keys():
+            raise InputError(f"compare: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
+    if not systems:
+        return {}
+    gaps = np.array([[ours[q] - baseline[q] for q in sorted(baseline)] for ours in systems.values()])  # (k, queries)
     random = np.random.default_rng(seed)
-    flips = random.choice([-1.0, 1.0], size=(draws, len(gaps))) @ gaps
+    flips = random.choice([-1.0, 1.0], size=(draws, gaps.shape[1])) @ gaps.T  # (draws, k)
     # the identity counts as one of the permutations, so p is never 0
-    p = (1 + np.sum(np.abs(flips) >= abs(gaps.sum()) - 1e-12)) / (draws + 1)
-    means = gaps[random.integers(0, len(gaps), size=(draws, len(gaps)))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Comparison(
-        float(gaps.mean()), float(low), float(high), float(p), int((gaps > 0).sum()), int((gaps < 0).sum())
-    )
+    p = (1 + np.sum(np.abs(flips) >= np.abs(gaps.sum(1)) - 1e-12, axis=0)) / (draws + 1)
+    low, high = bootstrap(gaps, draws, random)
+    columns = gaps.mean(1), low, high, p, (gaps > 0).sum(1), (gaps < 0).sum(1)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return {name: Comparison(*row) for name, row in zip(systems, rows, strict=True)}
+
+
+def bootstrap(values: np.ndarray, draws: int = 10_000, random: np.random.Generator | int = 0) -> np.ndarray:
+    """95 % bootstrap intervals of means over queries: shape (k, queries) -> (2, k), lower and upper ends."""
+    n = values.shape[1]
+    picks = np.random.default_rng(random).integers(0, n, size=(draws, n)) + n * np.arange(draws)[:, None]
+    counts = np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
+    return np.percentile(counts @ values.T / n, [2.5, 97.5], axis=0)
 
 
 def holm(p: dict[str, float]) -> dict[str, float]:
