@@ -5,6 +5,7 @@ Everything here reads records and ``data/expected/ours.yaml``; :mod:`optical_lit
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,6 +32,17 @@ INTRODUCTION = (
     "The first tables choose, on each collection, the best of all systems without a student; their p is corrected "
     "over the collections. Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` "
     "adds what is missing."
+)
+
+BITEXT, COUNTS = (
+    ("lang", "bitext", "pairs", "sha256"),
+    ("queries", "translations", "passages", "of queries", "of passages"),
+)
+LEAKED = ("language", "bitext", "pairs", "sha256", "questions", "their translations", "passages")
+LEAKAGE = (
+    "How many questions, human translations and passages of the collections stand in the bitext of a language; a "
+    "passage counts when it holds a training sentence of eight words or more. Pairs that would give away a question "
+    "or its translation were dropped before training."
 )
 
 
@@ -124,6 +136,27 @@ def against_best(name: str, among: Iterable[str] = OPPONENTS) -> pd.DataFrame:
     return pd.DataFrame.from_dict(found, orient="index", columns=columns).assign(p=pd.Series(corrected, dtype=float))
 
 
+def leakage() -> pd.DataFrame:
+    """What each bitext of the records already says of the collections its students are tested on.
+
+    Returns
+    -------
+    DataFrame
+        one row a bitext and collection: ``lang``, ``bitext``, ``pairs``, ``sha256``, ``collection``, and the counts of
+        :func:`optical_lite.testsets.leakage`
+    """
+    found = {}
+    for path in sorted(grid.RECORDS.glob("*/*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if counts := record.get("leakage"):  # records without a bitext have none, and the oldest lack it
+            own = record["bitext"]
+            bitext = dict(zip(BITEXT, (record["lang"], own["name"], own["pairs"], own["sha256"][:12]), strict=True))
+            line = bitext | {"collection": record["collection"], **{name: counts[name] for name in COUNTS}}
+            found[path.parent, own["sha256"]] = line
+    rows = sorted(found.values(), key=lambda line: (line["lang"], line["pairs"], line["collection"]))
+    return pd.DataFrame(rows, columns=[*BITEXT, "collection", *COUNTS])
+
+
 def curve(place: str, names: Iterable[str]) -> pd.DataFrame:
     """MRR@10 against the number of sentence pairs, of systems that were run with ``NAME_500``, ``NAME_1000``, ...
 
@@ -161,14 +194,28 @@ def _duel(place: str, line: pd.Series) -> tuple[str, ...]:
             _p(line["p"]))  # fmt: skip
 
 
+def _leaked(rows: pd.DataFrame, what: str, of: str) -> str:
+    """How many of all; where there are any, in which collections."""
+    some = rows[rows[what] > 0]
+    if some.empty:
+        return f"0 of {rows[of].sum():,}"
+    return ", ".join(f"{line[what]} of {line[of]:,} ({line['collection']})" for _, line in some.iterrows())
+
+
 def page() -> str:
-    """``data/expected/evidence.md``: the hardest opponents, then all systems with intervals, tests and cost."""
+    """``data/expected/evidence.md``: the hardest opponents, leakage, then all systems, intervals, tests and cost."""
     from .pages import MADE
 
     parts = ["# The evidence", MADE, INTRODUCTION]
     for name, among, said in DUELS:
         rows = [_duel(place, line) for place, line in against_best(name, among).iterrows()]
         parts += [f"## {SYSTEMS[name].title}, against {said}", tables.markdown(DUEL, rows)] if rows else []
+    rows = [
+        (lang, name, f"{pairs:,}", key, _leaked(own, "queries", "of queries"),
+         _leaked(own, "translations", "of queries"), _leaked(own, "passages", "of passages"))
+        for (lang, name, pairs, key), own in leakage().groupby(list(BITEXT))
+    ]  # fmt: skip
+    parts += ["## What the sentence pairs give away", LEAKAGE, tables.markdown(LEAKED, rows)] if rows else []
     for place in places():
         rows = [_row(line) for _, line in frame(place).iterrows()]
         parts += [f"## {place}", tables.markdown(HEADER, rows)]

@@ -12,6 +12,11 @@ from optical_lite.settings import InputError
 LEVELS = {"zero_shot": 0.1, "lexicon": 0.4, "extended": 0.5, "optical": 0.6, "late": 0.55, "optical_late": 0.7,
           "ceiling": 0.9, "optical_500": 0.45, "optical_3000": 0.55}  # fmt: skip
 
+LEAKED = {
+    "lang": "sw", "collection": "toy", "bitext": {"name": "pairs", "pairs": 1200, "sha256": "0123456789abcdef"},
+    "leakage": {"queries": 0, "translations": 2, "passages": 0, "of queries": 60, "of passages": 90, "pairs": 1200},
+}  # fmt: skip
+
 
 @pytest.fixture
 def records(tmp_path, monkeypatch):
@@ -27,6 +32,7 @@ def records(tmp_path, monkeypatch):
                 "metrics": {"mrr@10": float(values.mean())}, "cpu_seconds": 3.0,
                 "mrr@10 by question": " ".join(map(str, values)), "environment": {"device": "cpu", "bf16": False},
                 **({"config": {"steps": 300, "batch": 32}} if grid.SYSTEMS[name].train else {}),
+                **(LEAKED if name in ("optical", "late") else {}),
             }  # fmt: skip
             path = tmp_path / "clir" / "toy_sw" / f"{name}_{seed}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +74,12 @@ def test_the_best_opponent_is_chosen_anew_on_every_collection(records):
     assert found["low"] <= found["difference"] <= found["high"]
     assert found["p"] < 0.01
     assert evidence.against_best("plus").empty
+
+
+def test_leakage_has_one_line_a_bitext_and_collection(records):
+    (line,) = evidence.leakage().to_dict("records")  # two systems and six records share it
+    assert (line["pairs"], line["translations"], line["of passages"]) == (1200, 2, 90)
+    assert "| sw | pairs | 1,200 | 0123456789ab | 0 of 60 | 2 of 60 (toy) | 0 of 90 |" in evidence.page()
 
 
 def test_page_and_curve(records):
