@@ -1,8 +1,9 @@
 """Reproduction: print the tables, write their pages, and check that a rerun still gives the expected numbers.
 
-:func:`check` fails on five things, and prints each: a cheap row that comes out *below or above* its expected value by
+:func:`check` fails on six things, and prints each: a cheap row that comes out *below or above* its expected value by
 more than the tolerance, a mean that its records do not give, a run that is gone, a published number that we miss
-without a reason, and a page that differs from its YAML.
+without a reason, a number in the README or a notebook that the records do not give, and a page that differs from its
+YAML.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import comparison, literature, pages
+from . import comparison, findings, literature, pages
 from .comparison import Cell
 from .settings import ROOT, InputError, get, write_atomic
 
@@ -79,7 +80,7 @@ def check(names: Sequence[str] | None = None) -> list[str]:
     for name in names:
         if "rerun" in comparison.spec(name):
             wrong += _check_rerun(name)
-    return wrong + [f"{path} differs from its YAML; run: make tables" for path in pages.stale()]
+    return wrong + findings.problems() + [f"{path} differs from its YAML; run: make tables" for path in pages.stale()]
 
 
 def _check_rerun(name: str) -> list[str]:

@@ -1,0 +1,139 @@
+"""Findings: the numbers that prose states about the comparison, held against the records.
+
+``data/findings.yaml`` lists, page by page, pieces of text and what the numbers in them are; :func:`problems` looks each
+up again, so that a new record and an old sentence cannot disagree for long. A measure is a few words:
+
+===============================  =====================================================================================
+``mean SYSTEM PLACE``            MRR@10; a place is ``COLLECTION_LANG``
+``gap SYSTEM PLACE``             gap closed, from the raw question (0) to the human translation (1)
+``gain SYSTEM BASE PLACE``       difference of two systems; ``loss`` is the same with the other sign
+``p SYSTEM BASE PLACE``          its paired permutation test, uncorrected
+``over SYSTEM OPPONENTS PLACE``  difference to the best of :data:`OPPONENTS`; ``behind`` with the other sign
+``p_over SYSTEM OPPONENTS PLACE``  its p after Holm's correction over the collections
+``wins SYSTEM OPPONENTS``        collections where ``over`` is above 0 with p below 0.05; ``losses`` below 0
+``duels SYSTEM OPPONENTS``       collections with both
+===============================  =====================================================================================
+
+``least`` or ``most`` before a measure takes the extreme of several places; a place may be a pattern, ``belebele_*``.
+``=0.05`` stands for a number of the text that is no result.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from . import evidence, grid, systems
+from .literature import read_yaml
+from .settings import DATA, ROOT, InputError
+
+LEDGER = DATA / "findings.yaml"
+OPPONENTS = {
+    "fair": ("lexicon_plus",), "single": systems.OPPONENTS, "any": (*systems.OPPONENTS, "lexicon_fused"),
+}  # fmt: skip
+NUMBER = re.compile(r"(?<![\w.@])\d+(?:\.\d+)?")  # not those of BM25 and MRR@10
+
+
+@functools.cache
+def _duels(system: str, among: str) -> pd.DataFrame:
+    if among not in OPPONENTS:
+        raise InputError(f"findings: got opponents {among!r}, expected one of {', '.join(OPPONENTS)}")
+    return evidence.against_best(system, OPPONENTS[among])
+
+
+@functools.cache
+def _ranks(system: str, place: str) -> np.ndarray:
+    found = grid.by_question(grid.RECORDS / place, systems.find(system) and system)
+    if found is None:
+        raise InputError(f"findings: got no record of {system} on {place}, expected one; run: tables --run")
+    return found
+
+
+def _mean(system: str, place: str) -> float:
+    return float(_ranks(system, place).mean())
+
+
+def _gain(system: str, base: str, place: str) -> float:
+    return _mean(system, place) - _mean(base, place)
+
+
+def _over(system: str, among: str, place: str) -> float:
+    return float(_duels(system, among)["difference"][place])
+
+
+def _count(system: str, among: str, sign: int) -> int:
+    found = _duels(system, among)
+    return int(((found["difference"] * sign > 0) & (found["p"] < 0.05)).sum())
+
+
+MEASURES = {
+    "mean": _mean,
+    "gap": lambda system, place: _gain(system, "zero_shot", place) / _gain("ceiling", "zero_shot", place),
+    "gain": _gain,
+    "loss": lambda *names: -_gain(*names),
+    "p": lambda system, base, place: grid.compare(_ranks(system, place), _ranks(base, place)).p,
+    "over": _over,
+    "behind": lambda *names: -_over(*names),
+    "p_over": lambda system, among, place: float(_duels(system, among)["p"][place]),
+}
+COUNTS = {
+    "wins": lambda system, among: _count(system, among, 1),
+    "losses": lambda system, among: _count(system, among, -1),
+    "duels": lambda system, among: len(_duels(system, among)),
+}
+
+
+def measure(text: str) -> float:
+    """The value of a measure.
+
+    Examples
+    --------
+    >>> round(measure("gap ceiling afriqa_sw"), 2), measure("least gap zero_shot afriqa_*")
+    (1.0, 0.0)
+    """
+    if text.startswith("="):
+        return float(text[1:])
+    extreme = {"least": min, "most": max}.get(text.split()[0])
+    name, *words = text.split()[extreme is not None :]
+    if name in COUNTS and len(words) == 2 and not extreme:
+        return COUNTS[name](*words)
+    width = 1 if name in ("mean", "gap") else 2  # names before the places
+    if name not in MEASURES or len(words) <= width or (len(words) > width + 1 and not extreme):
+        raise InputError(f"findings: got {text!r}, expected a measure such as 'gap plus_sharp afriqa_sw'")
+    have = [place for place in evidence.places() if any(fnmatch.fnmatch(place, word) for word in words[width:])]
+    if not have:
+        raise InputError(f"findings: got no place like {' '.join(words[width:])}, expected COLLECTION_LANG")
+    return (extreme or min)(MEASURES[name](*words[:width], place) for place in have)
+
+
+def _text(page: str) -> str:
+    """A page's words, one blank between them; of a notebook, its Markdown cells."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    if page.endswith(".ipynb"):
+        cells = json.loads(text)["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return " ".join(text.split())
+
+
+def problems(ledger: Path = LEDGER) -> list[str]:
+    """What prose says and the records do not: one line for each piece of text with what it should say."""
+    found = []
+    for page, entries in read_yaml(ledger).items():
+        text = _text(page)
+        for says, measures in entries.items():
+            numbers = NUMBER.findall(says)
+            if says not in text:
+                found.append(f"{page}: no longer says {says!r}")
+            if len(numbers) != len(measures):
+                raise InputError(f"{ledger.name}: {says!r} has {len(numbers)} numbers, expected {len(measures)}")
+            for number, wanted in zip(numbers, measures, strict=True):
+                digits = len(number.partition(".")[2])
+                if abs((got := measure(wanted)) - float(number)) > 0.5 * 10.0**-digits + 1e-9:
+                    found.append(f"{page}: {says!r} has {number}, the records give {got:.{digits + 1}f} ({wanted})")
+    return found
