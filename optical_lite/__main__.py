@@ -89,14 +89,11 @@ def tables(args: argparse.Namespace) -> dict:
 
     if args.run:
         return reproduce.run_grid(args.systems, args.langs, args.seeds, dev=args.dev)
+    chosen = {name: value for name in ("systems", "langs", "seeds") if (value := getattr(args, name))}
     found, args.exit = reproduce.command(
-        args.table,
-        list_all=args.list,
-        check_all=args.check,
-        dry_run=args.dry_run,
-        write_all=args.write,
-        kind=args.format,
-    )
+        args.table, list_all=args.list, check_all=args.check, dry_run=args.dry_run, write_all=args.write,
+        kind=args.format, chosen=chosen,
+    )  # fmt: skip
     return found
 
 
@@ -237,9 +234,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--dry-run", action="store_true", help="say what --check would run, and run nothing")
     sub.add_argument("--write", action="store_true", help="write the generated pages and README tables (make tables)")
     sub.add_argument("--run", action="store_true", help="run what is missing of the comparison, then its summary")
-    sub.add_argument("--systems", nargs="+", metavar="NAME", help="with --run: systems or groups, see systems.py (all)")
-    sub.add_argument("--langs", nargs="+", metavar="LANG", help="with --run: two-letter codes (all)")
-    sub.add_argument("--seeds", nargs="+", type=int, metavar="N", help="with --run: in place of 0 1 2")
+    sub.add_argument("--systems", nargs="+", metavar="NAME", help="systems or groups to --run (all) or --check again")
+    sub.add_argument("--langs", nargs="+", metavar="LANG", help="two-letter codes to --run (all) or --check again (tw)")
+    sub.add_argument("--seeds", nargs="+", type=int, metavar="N", help="to --run (0 1 2) or --check again (0)")
     sub.add_argument("--dev", action="store_true", help="with --run: on development questions, records in runs/")
     sub.add_argument("--format", choices=("md", "html", "latex"), default="md", help="of what is printed (default md)")
     sub = add(align, 'align "Maji safi ni muhimu." "Clean water is important." --lang sw --svg links.svg')

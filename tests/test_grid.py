@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from optical_lite import comparison, grid, paper, pocket, published, settings, systems, testsets, tuning
+from optical_lite import comparison, grid, paper, pocket, published, reproduce, settings, systems, testsets, tuning
 from optical_lite.settings import InputError
 
 NAMES = ["zero_shot", "lexicon", "optical", "structured", "ceiling"]
@@ -64,6 +64,33 @@ def test_a_queue_is_resumed_and_summarised(place):
     assert set(tests) == set(grid.BASELINES)
     assert tests["lexicon"]["p"] <= tests["lexicon"]["p_holm"]
     assert set(found["first_sw/optical"]["tests"]["mrr@10"]) == {"lexicon"}  # not against itself
+
+
+def test_any_cell_can_be_run_again_and_compared(place, capsys, monkeypatch):
+    monkeypatch.setattr(reproduce.findings, "problems", list)  # they are about the real records
+    chosen = {"systems": ["zero_shot", "optical"], "langs": ["sw"], "seeds": [0]}
+    grid.run(*chosen.values(), folder=place, progress=False)
+    path = grid.summarise(place)
+    assert all(cell.got == pytest.approx(cell.expected, abs=1e-3) for cell in reproduce.rerun("clir", chosen))
+    found = comparison.expected("ours")["cells"]
+    found["first_sw/optical"]["metrics"]["mrr@10"]["mean"] += 0.03
+    found["second_sw/zero_shot"]["metrics"]["mrr@10"]["mean"] += 0.03
+    comparison.write_expected("ours", found, "run")
+    assert path == place.parent / "ours.yaml"
+    wrong = [line for line in reproduce.check(["clir"], chosen) if " got " in line]
+    assert [line.split()[1] for line in wrong] == ["first_sw/optical", "second_sw/zero_shot"]
+    assert "ok   first_sw/zero_shot mrr@10" in capsys.readouterr().out
+
+
+def test_without_data_nothing_is_run_again_and_that_is_said(monkeypatch, capsys):
+    def far(**_):
+        raise InputError("afriqa: no network, or set OPTICAL_LITE_MIRROR")
+
+    monkeypatch.setitem(reproduce.RERUNS, "grid", replace(reproduce.RERUNS["grid"], run=far))
+    assert reproduce.check(["clir"]) == []
+    assert "clir: nothing run again" in capsys.readouterr().out
+    with pytest.raises(InputError):  # asked for by name, it must be there
+        reproduce.check(["clir"], {"langs": ["sw"]})
 
 
 def test_without_accents_the_query_loses_them(place, monkeypatch):
