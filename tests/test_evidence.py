@@ -74,6 +74,7 @@ def test_the_best_opponent_is_chosen_anew_on_every_collection(records):
     assert found["low"] <= found["difference"] <= found["high"]
     assert found["p"] < 0.01
     assert evidence.against_best("plus").empty
+    assert evidence.against_best("optical", ["lexicon"], reference=True).empty  # Swahili is none of these
 
 
 def test_leakage_has_one_line_a_bitext_and_collection(records):
