@@ -34,11 +34,8 @@ INTRODUCTION = (
     "over the collections. Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` "
     "adds what is missing."
 )
-
-BITEXT, COUNTS = (
-    ("lang", "bitext", "pairs", "sha256"),
-    ("queries", "translations", "passages", "of queries", "of passages"),
-)
+BITEXT = ("lang", "bitext", "pairs", "sha256")
+COUNTS = ("queries", "translations", "passages", "of queries", "of passages")
 LEAKED = ("language", "bitext", "pairs", "sha256", "questions", "their translations", "passages")
 LEAKAGE = (
     "How many questions, human translations and passages of the collections stand in the bitext of a language; a "

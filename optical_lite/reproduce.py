@@ -104,8 +104,10 @@ def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> Iterator[Agai
 
 def check(names: Sequence[str] | None = None, chosen: dict[str, Sequence] | None = None) -> list[str]:
     """Print what is checked and return what is wrong; for ``chosen`` see :func:`rerun`."""
-    names = list(names or comparison.names())
-    wrong = []
+    names, wrong = list(names or comparison.names()), []
+    kinds = {name: comparison.spec(name).get("rerun") for name in names}
+    if chosen and "grid" not in kinds.values():
+        raise InputError(f"check: got {' '.join(chosen)} for {', '.join(names)}, expected them with --table clir alone")
     for name in names:
         for cell in comparison.cells(name):
             if cell.state == comparison.MISSING:
@@ -116,8 +118,7 @@ def check(names: Sequence[str] | None = None, chosen: dict[str, Sequence] | None
                 wrong.append(
                     f"{name}: {cell.key} {cell.metric}: differs from the published number, and no reason is given"
                 )
-    for name in names:
-        kind = comparison.spec(name).get("rerun")
+    for name, kind in kinds.items():
         if kind == "grid" or (kind and not chosen):
             wrong += _check_rerun(name, chosen)
     return wrong + findings.problems() + [f"{path} differs from its YAML; run: make tables" for path in pages.stale()]

@@ -148,6 +148,7 @@ def test_published_tables_print_with_source_and_doubt(capsys):
         (["--table", "x"], "table: got 'x', expected one of"),
         (["--table", "x/y"], "got table 'x/y', expected WORK/TABLE"),
         (["--table", "simalign/aer", "--check"], "a published table, expected one of"),
+        (["--table", "demo", "--check", "--langs", "tw"], "got langs for demo, expected them with --table clir"),
     ],
 )
 def test_wrong_names_are_said_in_one_line(capsys, line, text):
