@@ -56,6 +56,8 @@ def _joined(outputs: list) -> list:
     for output in outputs:
         if "data" in output:  # a widget cannot be shown without its kernel: keep what stands in for it
             output.data.pop("application/vnd.jupyter.widget-view+json", None)
+            if "text/html" in output.data:  # a table's plain text says the same again
+                output.data.pop("text/plain", None)
             if "image/png" in output.data:
                 output.data["image/png"] = small(output.data["image/png"])
         if found and output.output_type == "stream" == found[-1].output_type and output.name == found[-1].name:

@@ -3,16 +3,13 @@
 ``data/findings.yaml`` lists, page by page, pieces of text and what the numbers in them are; :func:`problems` looks each
 up again, so that a new record and an old sentence cannot disagree for long. A measure is a few words:
 
-===============================  =====================================================================================
-``mean SYSTEM PLACE``            MRR@10; a place is ``COLLECTION_LANG``
-``gap SYSTEM PLACE``             gap closed, from the raw question (0) to the human translation (1)
-``gain SYSTEM BASE PLACE``       difference of two systems; ``loss`` is the same with the other sign
-``p SYSTEM BASE PLACE``          its paired permutation test, uncorrected
-``over SYSTEM OPPONENTS PLACE``  difference to the best of :data:`OPPONENTS`; ``behind`` with the other sign
-``p_over SYSTEM OPPONENTS PLACE``  its p after Holm's correction over the collections
-``wins SYSTEM OPPONENTS``        collections where ``over`` is above 0 with p below 0.05; ``losses`` below 0
-``duels SYSTEM OPPONENTS``       collections with both
-===============================  =====================================================================================
+- ``mean SYSTEM PLACE``: MRR@10; a place is ``COLLECTION_LANG``
+- ``gap SYSTEM PLACE``: gap closed, from the raw question (0) to the human translation (1)
+- ``gain SYSTEM BASE PLACE``: difference of two systems; ``loss`` with the other sign; ``p`` is its permutation test
+- ``over SYSTEM OPPONENTS PLACE``: difference to the best of :data:`OPPONENTS`; ``behind`` with the other sign;
+  ``p_over`` is its p after Holm's correction over the collections
+- ``duels SYSTEM OPPONENTS``: collections with both; ``wins``: where ``over`` is above 0 with p below 0.05, ``sure``: with
+  p below 0.01, ``losses``: below 0 with p below 0.05
 
 ``least`` or ``most`` before a measure takes the extreme of several places; a place may be a pattern, ``belebele_*``.
 ``=0.05`` stands for a number of the text that is no result.
@@ -67,9 +64,9 @@ def _over(system: str, among: str, place: str) -> float:
     return float(_duels(system, among)["difference"][place])
 
 
-def _count(system: str, among: str, sign: int) -> int:
+def _count(system: str, among: str, sign: int, below: float = 0.05) -> int:
     found = _duels(system, among)
-    return int(((found["difference"] * sign > 0) & (found["p"] < 0.05)).sum())
+    return int(((found["difference"] * sign > 0) & (found["p"] < below)).sum())
 
 
 MEASURES = {
@@ -84,6 +81,7 @@ MEASURES = {
 }
 COUNTS = {
     "wins": lambda system, among: _count(system, among, 1),
+    "sure": lambda system, among: _count(system, among, 1, 0.01),
     "losses": lambda system, among: _count(system, among, -1),
     "duels": lambda system, among: len(_duels(system, among)),
 }
