@@ -8,8 +8,8 @@ up again, so that a new record and an old sentence cannot disagree for long. A m
 - ``gain SYSTEM BASE PLACE``: difference of two systems; ``loss`` with the other sign; ``p`` is its permutation test
 - ``over SYSTEM OPPONENTS PLACE``: difference to the best of :data:`OPPONENTS`; ``behind`` with the other sign;
   ``p_over`` is its p after Holm's correction over the collections
-- ``duels SYSTEM OPPONENTS``: collections with both; ``wins``: where ``over`` is above 0 with p below 0.05, ``sure``: with
-  p below 0.01, ``losses``: below 0 with p below 0.05
+- ``duels SYSTEM OPPONENTS``: collections with both; ``wins``: where ``over`` is above 0 with p below 0.05, ``sure``:
+  with p below 0.01, ``losses``: below 0 with p below 0.05
 
 ``least`` or ``most`` before a measure takes the extreme of several places; a place may be a pattern, ``belebele_*``.
 ``=0.05`` stands for a number of the text that is no result.
