@@ -89,7 +89,7 @@ def row(
 
 
 class Peak:
-    """Growth of this process's own memory while something ran, in MiB, sampled every 5 ms.
+    """Growth of this process's own memory while something ran, in MiB, sampled every 5 ms and at the end.
 
     Pages of mapped files are left out: the system drops them when memory is short.
     """
@@ -114,6 +114,7 @@ class Peak:
     def __exit__(self, *error) -> None:
         self.running = False
         self.thread.join()
+        self.highest = max(self.highest, self._now())  # what came and stayed since the last sample
 
     @property
     def mib(self) -> float:
