@@ -250,7 +250,8 @@ def summarise(folder: Path = RECORDS) -> Path:
     """Write ``data/expected/ours.yaml``: means, spread, intervals, gap closed, tests against the baselines."""
     found = {}
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-        runs = {name: made for name in SYSTEMS if (made := records(place, name))}
+        if not (runs := {name: made for name in SYSTEMS if (made := records(place, name))}):
+            continue
         values = {name: _ranks(made) for name, made in runs.items()}
         tests = {name: _tests(values, name) for name in BASELINES}
         ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]

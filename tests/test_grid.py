@@ -161,6 +161,16 @@ def test_development_questions_have_records_of_their_own(place):
     assert [path.parent.name for path in (place / "dev").rglob("*.json")] == ["dev_sw"]
 
 
+def test_development_runs_leave_the_expected_numbers_alone(place, monkeypatch, capsys, tmp_path):
+    for module in (grid, reproduce):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    before = comparison.write_expected("ours", {}, "run").read_bytes()
+    found = reproduce.run_grid(["zero_shot"], ["sw"], None, dev=True)
+    assert list(found["mrr@10"]) == ["dev_sw/zero_shot"]
+    assert "dev_sw/zero_shot: MRR@10 0." in capsys.readouterr().out
+    assert (tmp_path / "ours.yaml").read_bytes() == before
+
+
 def test_budgets_are_equal_within_the_main_table():
     trained = [system.train for system in systems.MAIN.values() if system.train]
     assert len(trained) >= 8
