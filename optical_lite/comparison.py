@@ -107,8 +107,7 @@ def spec(name: str) -> dict:
     """A table's file, its rows and columns brought to one form (a map with at least ``label``)."""
     if name not in names():
         raise InputError(f"table: got {name!r}, expected one of {', '.join(names())}; see tables --list")
-    found = read_yaml(SPECS / f"{name}.yaml")
-    found = dict(found)
+    found = dict(read_yaml(SPECS / f"{name}.yaml"))
     if "systems" in found:
         found["rows"] = {system: systems.find(system).title for system in systems.expand(found.pop("systems"))}
     if missing := {"title", "question", "ours", "metrics", "rows", "columns", "command"} - found.keys():

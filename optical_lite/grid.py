@@ -246,6 +246,16 @@ def _ranks(made: dict[Path, dict]) -> np.ndarray:
     return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0)
 
 
+def means(folder: Path) -> dict[str, dict[str, float]]:
+    """Mean of each metric over the seeds, by ``COLLECTION_LANG/SYSTEM``."""
+    found = {}
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for name in SYSTEMS:
+            if made := [record["metrics"] for record in records(place, name).values()]:
+                found[f"{place.name}/{name}"] = {m: float(np.mean([each[m] for each in made])) for m in made[0]}
+    return found
+
+
 def summarise(folder: Path = RECORDS) -> Path:
     """Write ``data/expected/ours.yaml``: means, spread, intervals, gap closed, tests against the baselines."""
     found = {}
@@ -256,8 +266,7 @@ def summarise(folder: Path = RECORDS) -> Path:
         tests = {name: _tests(values, name) for name in BASELINES}
         ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
         intervals = metrics.bootstrap(np.stack(list(values.values()))).T.tolist()
-        for (name, row), interval in zip(values.items(), intervals, strict=True):
-            made = runs[name]
+        for (name, row), interval, made in zip(values.items(), intervals, runs.values(), strict=True):
             cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in made])
             cell["metrics"]["mrr@10"]["interval"] = [round(end, 4) for end in interval]
             cell["made"] = sorted({_made(record) for record in made.values()})

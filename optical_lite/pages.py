@@ -195,10 +195,10 @@ def generated() -> dict[str, str]:
     return found | {"README.md": readme}
 
 
-def stale() -> list[str]:
-    """Generated files that differ from their YAML."""
+def stale(files: dict[str, str] | None = None) -> list[str]:
+    """Generated files that differ from their YAML; ``files`` where they have been made already."""
     return [
         path
-        for path, text in generated().items()
+        for path, text in (files or generated()).items()
         if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text
     ]

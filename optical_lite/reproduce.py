@@ -55,14 +55,9 @@ def grid_cells(
     """Cells of the comparison, from nothing but the data: metrics by cell, means over the seeds."""
     from . import grid
 
-    with tempfile.TemporaryDirectory() as name:
-        folder, found = Path(name), {}
-        grid.run(list(systems), list(langs), list(seeds), folder=folder, progress=False)
-        for place in sorted(folder.iterdir()):
-            for system in dict.fromkeys(path.stem.rpartition("_")[0] for path in sorted(place.iterdir())):
-                made = [record["metrics"] for record in grid.records(place, system).values()]
-                found[f"{place.name}/{system}"] = {m: sum(each[m] for each in made) / len(made) for m in made[0]}
-    return found
+    with tempfile.TemporaryDirectory() as folder:
+        grid.run(list(systems), list(langs), list(seeds), folder=Path(folder), progress=False)
+        return grid.means(Path(folder))
 
 
 RERUNS = {
@@ -160,8 +155,8 @@ def plan(names: Sequence[str]) -> list[str]:
 
 def write() -> list[str]:
     """Write every generated file that differs; return their paths."""
-    changed = pages.stale()
     files = pages.generated()
+    changed = pages.stale(files)
     for path in changed:
         write_atomic(ROOT / path, files[path])
     return changed
@@ -182,11 +177,7 @@ def run_grid(systems: list[str] | None, langs: list[str] | None, seeds: list[int
 
     ran = grid.run(systems, langs, seeds, dev=dev)
     if dev:  # beside the expected numbers, which are of test questions
-        found = {}
-        for place in sorted((ROOT / "runs" / "grid_dev").iterdir()):
-            for system in grid.SYSTEMS:
-                if (ranks := grid.by_question(place, system)) is not None:
-                    found[f"{place.name}/{system}"] = float(ranks.mean())
+        found = {key: values["mrr@10"] for key, values in grid.means(ROOT / "runs" / "grid_dev").items()}
         print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
         return {"ran": ran, "mrr@10": found}
     path = grid.summarise()
