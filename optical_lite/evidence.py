@@ -13,11 +13,17 @@ import pandas as pd
 
 from . import comparison, grid, metrics, tables
 from .settings import InputError
-from .systems import GROUPS, OPPONENTS, REFERENCE, SYSTEMS
+from .systems import GROUPS, OPPONENTS, REFERENCE, SYSTEMS, expand
 
 CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
 HEADER = ("system", "MRR@10 ± sd (n)", "95 % interval", "gap closed", "against lexicon", "against OPTICAL", "CPU s",
           "made on")  # fmt: skip
+CHOICES = {"optical": ("epsilon", "marginals"), "plus_sharp": ("plus_symmetric", "plus_untuned")}  # in use: beside it
+CHOICE = ("language", "in use", "MRR@10", "instead", "its MRR@10", "difference", "p")
+CHOSEN = (
+    "The systems in use beside what they were compared with, on development questions alone (AfriQA's where a language "
+    "has them, else half of Belebele): difference with its interval over questions, and p of that one test."
+)
 DUEL = ("collection", "opponent", "its MRR@10", "ours", "difference", "p")
 DUELS = (
     ("plus_sharp", OPPONENTS, "the best single engine with a lexicon and no student", False),
@@ -137,6 +143,29 @@ def against_best(name: str, among: Iterable[str] = OPPONENTS, *, reference: bool
     return pd.DataFrame.from_dict(found, orient="index", columns=columns).assign(p=pd.Series(corrected, dtype=float))
 
 
+def choices(folder: Path | None = None) -> pd.DataFrame:
+    """The systems in use beside what :data:`CHOICES` says they were compared with, on development questions.
+
+    Returns
+    -------
+    DataFrame
+        one row a language and pair: ``lang``, ``used``, ``ours``, ``instead``, ``theirs`` (MRR@10), ``difference`` with
+        ``low`` and ``high`` (95 % interval over questions), ``p``
+    """
+    rows = []
+    for place in sorted((folder or grid.DEV_RECORDS).glob("dev_*")):
+        for used, others in CHOICES.items():
+            values = {name: grid.by_question(place, name) for name in (used, *expand([*others]))}
+            ours = values.pop(used)
+            for name, theirs in values.items():
+                if ours is not None and theirs is not None:
+                    found = grid.compare(ours, theirs)
+                    rows.append((place.name.removeprefix("dev_"), used, ours.mean(), name, theirs.mean(),
+                                 found.difference, found.low, found.high, found.p))  # fmt: skip
+    columns = ["lang", "used", "ours", "instead", "theirs", "difference", "low", "high", "p"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def leakage() -> pd.DataFrame:
     """What each bitext of the records already says of the collections its students are tested on.
 
@@ -189,9 +218,12 @@ def _row(line: pd.Series) -> tuple[str, ...]:
             number(line["gap_closed"], ".2f"), *against, f"{line['cpu_seconds']:.0f}", line["made"])  # fmt: skip
 
 
+def _gain(line: pd.Series) -> str:
+    return f"{line['difference']:+.3f} ({line['low']:+.3f} to {line['high']:+.3f})".replace("-", "−")
+
+
 def _duel(place: str, line: pd.Series) -> tuple[str, ...]:
-    gain = f"{line['difference']:+.3f} ({line['low']:+.3f} to {line['high']:+.3f})".replace("-", "−")
-    return (place, SYSTEMS[line["opponent"]].title, f"{line['theirs']:.3f}", f"{line['ours']:.3f}", gain,
+    return (place, SYSTEMS[line["opponent"]].title, f"{line['theirs']:.3f}", f"{line['ours']:.3f}", _gain(line),
             _p(line["p"]))  # fmt: skip
 
 
@@ -211,6 +243,12 @@ def page() -> str:
     for name, among, said, reference in DUELS:
         rows = [_duel(place, line) for place, line in against_best(name, among, reference=reference).iterrows()]
         parts += [f"## {SYSTEMS[name].title}, against {said}", tables.markdown(DUEL, rows)] if rows else []
+    rows = [
+        (line["lang"], SYSTEMS[line["used"]].title, f"{line['ours']:.3f}", SYSTEMS[line["instead"]].title,
+         f"{line['theirs']:.3f}", _gain(line), _p(line["p"]))
+        for _, line in choices().iterrows()
+    ]  # fmt: skip
+    parts += ["## What was chosen on development questions", CHOSEN, tables.markdown(CHOICE, rows)] if rows else []
     rows = [
         (lang, name, f"{pairs:,}", key, _leaked(own, "queries", "of queries"),
          _leaked(own, "translations", "of queries"), _leaked(own, "passages", "of passages"))

@@ -3,7 +3,7 @@
 ``data/findings.yaml`` lists, page by page, pieces of text and what the numbers in them are; :func:`problems` looks each
 up again, so that a new record and an old sentence cannot disagree for long. A measure is a few words:
 
-- ``mean SYSTEM PLACE``: MRR@10; a place is ``COLLECTION_LANG``
+- ``mean SYSTEM PLACE``: MRR@10; a place is ``COLLECTION_LANG``, of development questions ``dev_LANG``
 - ``gap SYSTEM PLACE``: gap closed, from the raw question (0) to the human translation (1)
 - ``gain SYSTEM BASE PLACE``: difference of two systems; ``loss`` with the other sign; ``p`` is its permutation test
 - ``over SYSTEM OPPONENTS PLACE``: difference to the best of :data:`OPPONENTS`; ``behind`` with the other sign;
@@ -46,7 +46,8 @@ def _duels(system: str, among: str) -> pd.DataFrame:
 
 @functools.cache
 def _ranks(system: str, place: str) -> np.ndarray:
-    found = grid.by_question(grid.RECORDS / place, systems.find(system) and system)
+    folder = grid.DEV_RECORDS if place.startswith("dev_") else grid.RECORDS
+    found = grid.by_question(folder / place, systems.find(system) and system)
     if found is None:
         raise InputError(f"findings: got no record of {system} on {place}, expected one; run: tables --run")
     return found
@@ -104,7 +105,8 @@ def measure(text: str) -> float:
     width = 1 if name in ("mean", "gap") else 2  # names before the places
     if name not in MEASURES or len(words) <= width or (len(words) > width + 1 and not extreme):
         raise InputError(f"findings: got {text!r}, expected a measure such as 'gap plus_sharp afriqa_sw'")
-    have = [place for place in evidence.places() if any(fnmatch.fnmatch(place, word) for word in words[width:])]
+    places = [*evidence.places(), *(path.name for path in grid.DEV_RECORDS.glob("dev_*"))]
+    have = [place for place in places if any(fnmatch.fnmatch(place, word) for word in words[width:])]
     if not have:
         raise InputError(f"findings: got no place like {' '.join(words[width:])}, expected COLLECTION_LANG")
     return (extreme or min)(MEASURES[name](*words[:width], place) for place in have)

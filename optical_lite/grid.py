@@ -30,7 +30,7 @@ from .runs import data_hash
 from .settings import DATA, ROOT, InputError, environment, write_json
 from .systems import LANGUAGES, SYSTEMS, System
 
-RECORDS = DATA / "expected" / "clir"
+RECORDS, DEV_RECORDS = DATA / "expected" / "clir", DATA / "expected" / "clir_dev"  # of test, of development questions
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 COMMAND = "python -m optical_lite tables --table clir --run"
 
@@ -196,14 +196,14 @@ def run(
     names : systems or groups of :mod:`optical_lite.systems`, all by default
     langs : two-letter codes, all by default
     seeds : in place of each system's own
-    dev : on development questions, with records below ``runs/``, for choosing settings
-    folder : of the records
+    dev : on development questions, for choosing settings
+    folder : of the records, :data:`RECORDS` or :data:`DEV_RECORDS` by default
 
     Returns
     -------
     int, how many cells were run
     """
-    folder = folder or (ROOT / "runs" / "grid_dev" if dev else RECORDS)
+    folder = folder or (DEV_RECORDS if dev else RECORDS)
     todo: dict[str, list[tuple[str, int]]] = {}
     for lang, name, seed in cells(names, langs, seeds):
         wanted = ["dev"] if dev else LANGUAGES[lang].collections

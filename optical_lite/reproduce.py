@@ -177,7 +177,7 @@ def run_grid(systems: list[str] | None, langs: list[str] | None, seeds: list[int
 
     ran = grid.run(systems, langs, seeds, dev=dev)
     if dev:  # beside the expected numbers, which are of test questions
-        found = {key: values["mrr@10"] for key, values in grid.means(ROOT / "runs" / "grid_dev").items()}
+        found = {key: values["mrr@10"] for key, values in grid.means(grid.DEV_RECORDS).items()}
         print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
         return {"ran": ran, "mrr@10": found}
     path = grid.summarise()

@@ -23,6 +23,7 @@ def records(tmp_path, monkeypatch):
     """Records of 60 questions whose means are known."""
     monkeypatch.setattr(comparison, "EXPECTED", tmp_path)
     monkeypatch.setattr(grid, "RECORDS", tmp_path / "clir")
+    monkeypatch.setattr(grid, "DEV_RECORDS", tmp_path / "clir_dev")
     draw = np.random.default_rng(0)
     noise = draw.normal(0, 0.02, 60)
     for name, level in LEVELS.items():
@@ -81,6 +82,20 @@ def test_leakage_has_one_line_a_bitext_and_collection(records):
     (line,) = evidence.leakage().to_dict("records")  # two systems and six records share it
     assert (line["pairs"], line["translations"], line["of passages"]) == (1200, 2, 90)
     assert "| sw | pairs | 1,200 | 0123456789ab | 0 of 60 | 2 of 60 (toy) | 0 of 90 |" in evidence.page()
+
+
+def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions(records):
+    assert evidence.choices().empty
+    assert "development" not in evidence.page()
+    for name, level in {"optical": 0.6, "epsilon_0.2": 0.5, "late": 0.9}.items():
+        record = {"mrr@10 by question": " ".join([str(level)] * 60)}
+        path = records / "clir_dev" / "dev_so" / f"{name}_0.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record), encoding="utf-8")
+    (line,) = evidence.choices().to_dict("records")  # ``late`` is not among them
+    assert (line["lang"], line["used"], line["instead"]) == ("so", "optical", "epsilon_0.2")
+    assert line["difference"] == pytest.approx(0.1)
+    assert "| so | OPTICAL: transport (Sinkhorn) | 0.600 | OPTICAL, epsilon 0.2 | 0.500 | +0.100" in evidence.page()
 
 
 def test_page_and_curve(records):

@@ -162,8 +162,7 @@ def test_development_questions_have_records_of_their_own(place):
 
 
 def test_development_runs_leave_the_expected_numbers_alone(place, monkeypatch, capsys, tmp_path):
-    for module in (grid, reproduce):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(grid, "DEV_RECORDS", tmp_path / "clir_dev")
     before = comparison.write_expected("ours", {}, "run").read_bytes()
     found = reproduce.run_grid(["zero_shot"], ["sw"], None, dev=True)
     assert list(found["mrr@10"]) == ["dev_sw/zero_shot"]
