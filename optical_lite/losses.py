@@ -137,13 +137,17 @@ def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) ->
 
 
 def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
-    """Score the batch's English sentences as the teacher does when it reads the translation (Kullback-Leibler).
+    """Score the batch's other English sentences as the teacher does when it reads the translation (Kullback-Leibler).
 
-    The teacher's soft labels are its MaxSim scores of the English side with every English sentence.
+    The teacher's soft labels are its MaxSim scores of the English side with every other English sentence. Its own is
+    left out: it scores 1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
-    soft = softmax(mean_maxsim(H, target_mask, H, target_mask) / TEMPERATURE, -1)  # (B, B)
-    ours = log_softmax(mean_maxsim(S, source_mask, H, target_mask) / TEMPERATURE, -1)
-    return kl_div(ours, soft, reduction="batchmean")
+    own = torch.eye(len(S), dtype=torch.bool, device=S.device)
+    soft, ours = (
+        (mean_maxsim(Q, mask, H, target_mask) / TEMPERATURE).masked_fill(own, -1e4)  # (B, B), no chance for the own
+        for Q, mask in ((H, target_mask), (S, source_mask))
+    )
+    return kl_div(log_softmax(ours, -1), softmax(soft, -1), reduction="batchmean")
 
 
 def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) -> Tensor:

@@ -110,5 +110,19 @@ def test_contrast_by_hand():
     expected = torch.log1p(torch.exp(torch.tensor(-1 / losses.TEMPERATURE)))
     for name in ("contrast", "late"):
         torch.testing.assert_close(losses.PLAIN[name](S, S, mask, mask), expected)
-    assert losses.score_loss(S, S, mask, mask).item() == pytest.approx(0, abs=1e-6)
-    assert losses.score_loss(S.flip(0), S, mask, mask) > 1
+
+
+def test_scores_of_the_other_sentences_by_hand():
+    """Three sentences of one token, 10 degrees apart; the first student token lies where the third sentence does."""
+    angles = torch.deg2rad(torch.tensor([0.0, 10.0, 20.0]))
+    H = torch.stack([angles.cos(), angles.sin()], 1)[:, None, :]  # (3, 1, 2)
+    mask = torch.ones(3, 1, dtype=torch.bool)
+    assert losses.score_loss(H, H, mask, mask).item() == pytest.approx(0, abs=1e-6)
+    near, far = angles[1].cos(), angles[2].cos()  # the first sentence's scores of the second and third
+    wanted = torch.softmax(torch.stack([near, far]) / losses.TEMPERATURE, 0)
+    got = torch.softmax(torch.stack([near, torch.tensor(1.0)]) / losses.TEMPERATURE, 0)
+    expected = (wanted * (wanted / got).log()).sum() / 3
+    assert expected > 0.01
+    moved = H[[2, 1, 2]]
+    torch.testing.assert_close(losses.score_loss(moved, H, mask, mask), expected)
+    assert losses.score_loss(H[:1], H[:1], mask[:1], mask[:1]).item() == 0  # alone there is nothing to score
