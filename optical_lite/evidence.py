@@ -18,7 +18,7 @@ from .systems import GROUPS, OPPONENTS, REFERENCE, SYSTEMS, expand
 CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
 HEADER = ("system", "MRR@10 ± sd (n)", "95 % interval", "gap closed", "against lexicon", "against OPTICAL", "CPU s",
           "made on")  # fmt: skip
-CHOICES = {"optical": ("epsilon", "marginals"), "plus_sharp": ("plus_symmetric", "plus_untuned")}  # in use: beside it
+CHOICES = {"optical": ["epsilon", "marginals"], "plus_sharp": ["plus_symmetric", "plus_untuned"]}  # in use: beside it
 CHOICE = ("language", "in use", "MRR@10", "instead", "its MRR@10", "difference", "p")
 CHOSEN = (
     "The systems in use beside what they were compared with, on development questions alone (AfriQA's where a language "
@@ -143,7 +143,7 @@ def against_best(name: str, among: Iterable[str] = OPPONENTS, *, reference: bool
     return pd.DataFrame.from_dict(found, orient="index", columns=columns).assign(p=pd.Series(corrected, dtype=float))
 
 
-def choices(folder: Path | None = None) -> pd.DataFrame:
+def choices() -> pd.DataFrame:
     """The systems in use beside what :data:`CHOICES` says they were compared with, on development questions.
 
     Returns
@@ -153,15 +153,14 @@ def choices(folder: Path | None = None) -> pd.DataFrame:
         ``low`` and ``high`` (95 % interval over questions), ``p``
     """
     rows = []
-    for place in sorted((folder or grid.DEV_RECORDS).glob("dev_*")):
-        for used, others in CHOICES.items():
-            values = {name: grid.by_question(place, name) for name in (used, *expand([*others]))}
-            ours = values.pop(used)
-            for name, theirs in values.items():
-                if ours is not None and theirs is not None:
-                    found = grid.compare(ours, theirs)
-                    rows.append((place.name.removeprefix("dev_"), used, ours.mean(), name, theirs.mean(),
-                                 found.difference, found.low, found.high, found.p))  # fmt: skip
+    pairs = [(used, other) for used, others in CHOICES.items() for other in expand(others)]
+    for place in sorted(grid.DEV_RECORDS.glob("dev_*")):
+        for used, other in pairs:
+            ours, theirs = grid.by_question(place, used), grid.by_question(place, other)
+            if ours is not None and theirs is not None:
+                found = grid.compare(ours, theirs)
+                rows.append((place.name.removeprefix("dev_"), used, ours.mean(), other, theirs.mean(),
+                             found.difference, found.low, found.high, found.p))  # fmt: skip
     columns = ["lang", "used", "ours", "instead", "theirs", "difference", "low", "high", "p"]
     return pd.DataFrame(rows, columns=columns)
 

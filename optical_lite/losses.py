@@ -143,11 +143,9 @@ def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -
     left out: it scores 1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
     own = torch.eye(len(S), dtype=torch.bool, device=S.device)
-    soft, ours = (
-        (mean_maxsim(Q, mask, H, target_mask) / TEMPERATURE).masked_fill(own, -1e4)  # (B, B), no chance for the own
-        for Q, mask in ((H, target_mask), (S, source_mask))
-    )
-    return kl_div(log_softmax(ours, -1), softmax(soft, -1), reduction="batchmean")
+    theirs = mean_maxsim(H, target_mask, H, target_mask).masked_fill(own, -1e3)  # (B, B), no chance for the own
+    ours = mean_maxsim(S, source_mask, H, target_mask).masked_fill(own, -1e3)
+    return kl_div(log_softmax(ours / TEMPERATURE, -1), softmax(theirs / TEMPERATURE, -1), reduction="batchmean")
 
 
 def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) -> Tensor:
