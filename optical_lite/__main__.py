@@ -22,6 +22,19 @@ EPILOG = """examples:
   python -m optical_lite search --system bm25 --collection pocket --lang sw --out bm25.run
   python -m optical_lite tables --check
 """
+SETTINGS = {  # of training, as options of ``train``
+    "loss": "transport, greedy, match, sentence, contrast, late, score, or a weighted sum",
+    "trainable": "new (the added rows), upper, low-rank or all",
+    "solver": "stabilized, log, exact, proximal, unbalanced or partial",
+    "marginals": "uniform or idf",
+    "epsilon": "entropic regularisation",
+    "epsilon_start": "where epsilon starts when it falls over the run, 0 for a constant one",
+    "steps": "optimiser steps",
+    "batch": "sentence pairs a step",
+    "rate": "peak learning rate",
+    "row_rate": "peak learning rate of the embedding rows, 0 for the same",
+    "seed": "order of the batches",
+}
 
 
 def demo(args: argparse.Namespace) -> dict:
@@ -57,8 +70,7 @@ def train(args: argparse.Namespace) -> dict:
         )
     else:
         bitext = read_pairs(args.bitext, args.lang)
-    names = ("loss", "trainable", "solver", "marginals", "epsilon", "steps", "batch", "rate", "row_rate", "seed")
-    config = DistillConfig(**{name: getattr(args, name) for name in names})
+    config = DistillConfig(**{name: getattr(args, name) for name in SETTINGS})
     english = Encoder.load(args.model).requires_grad_(False)
     student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill, lexicon=args.lexicon)
     run = distill.distill(student, english, bitext, config, args.out, progress=not args.quiet)
@@ -166,18 +178,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--model", default=MODEL, help="teacher: folder or hub name")
     sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, transport, mean or random")
     sub.add_argument("--lexicon", default="ibm1", help="ibm1, or symmetric: translations both directions agree on")
-    for name, meaning in (
-        ("loss", "transport, greedy, match, sentence, contrast, late, score, or a weighted sum"),
-        ("trainable", "new (the added rows), upper, low-rank or all"),
-        ("solver", "stabilized, log, exact, proximal, unbalanced or partial"),
-        ("marginals", "uniform or idf"),
-        ("epsilon", "entropic regularisation"),
-        ("steps", "optimiser steps"),
-        ("batch", "sentence pairs a step"),
-        ("rate", "peak learning rate"),
-        ("row_rate", "peak learning rate of the embedding rows, 0 for the same"),
-        ("seed", "order of the batches"),
-    ):
+    for name, meaning in SETTINGS.items():
         value, option = getattr(DistillConfig, name), name.replace("_", "-")
         sub.add_argument(f"--{option}", type=type(value), default=value, help=f"{meaning} (default {value})")
     sub.add_argument("--size", type=int, default=20_000, help="largest number of pieces learned from the source side")

@@ -28,6 +28,7 @@ class DistillConfig:
     marginals : ``uniform`` or ``idf`` (rare tokens weigh more)
     special : whether special tokens such as [CLS] take part in the plan
     epsilon : entropic regularisation of the plan, in units of cosine cost
+    epsilon_start : where epsilon starts when it falls geometrically to ``epsilon`` over the run; 0 for a constant one
     reach, mass : for the solvers ``unbalanced`` and ``partial``
     steps, batch : optimiser steps and sentence pairs a step
     rate, warmup : peak learning rate, and the share of steps that it takes to reach it (it then falls linearly to 0)
@@ -44,6 +45,7 @@ class DistillConfig:
     marginals: str = "uniform"
     special: bool = False
     epsilon: float = 0.05
+    epsilon_start: float = 0.0
     reach: float = 0.5
     mass: float = 0.8
     steps: int = 300
@@ -64,8 +66,9 @@ class DistillConfig:
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0")
-        if self.row_rate < 0:
-            raise InputError(f"row_rate: got {self.row_rate}, expected a number above 0, or 0 for the same as rate")
+        for name, instead in (("row_rate", "the same as rate"), ("epsilon_start", "a constant epsilon")):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0, or 0 for {instead}")
 
     def terms(self) -> list[tuple[float, str]]:
         """The parts of the loss with their weights.

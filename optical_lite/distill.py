@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -123,7 +123,8 @@ def distill(
             masks = (
                 (S_mask, H_mask) if config.special else (student.content(S_ids, S_mask), teacher.content(H_ids, H_mask))
             )
-            loss, plan = _loss(S.float(), H, S_ids, H_ids, masks, weights, config)
+            now = replace(config, epsilon=width(step, config))
+            loss, plan = _loss(S.float(), H, S_ids, H_ids, masks, weights, now)
             if beside:
                 with accelerator.autocast():
                     loss = loss + beside(pairs)
@@ -199,6 +200,19 @@ def slope(step: int, config: DistillConfig) -> float:
     """Share of the peak rate at a step: a linear rise, then a linear fall to 0."""
     warm = max(1, round(config.warmup * config.steps))
     return min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))
+
+
+def width(step: int, config: DistillConfig) -> float:
+    """Epsilon at a step: constant, or a geometric fall from ``epsilon_start`` to ``epsilon``.
+
+    >>> config = DistillConfig(epsilon_start=0.16, epsilon=0.01, steps=5)
+    >>> [round(width(step, config), 3) for step in range(5)]
+    [0.16, 0.08, 0.04, 0.02, 0.01]
+    """
+    if not config.epsilon_start:
+        return config.epsilon
+    done = step / max(1, config.steps - 1)
+    return config.epsilon_start ** (1 - done) * config.epsilon**done
 
 
 def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:

@@ -18,7 +18,10 @@ from .systems import GROUPS, OPPONENTS, REFERENCE, SYSTEMS, expand
 CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
 HEADER = ("system", "MRR@10 ± sd (n)", "95 % interval", "gap closed", "against lexicon", "against OPTICAL", "CPU s",
           "made on")  # fmt: skip
-CHOICES = {"optical": ["epsilon", "marginals"], "plus_sharp": ["plus_symmetric", "plus_untuned"]}  # in use: beside it
+CHOICES = {  # in use: what it was compared with
+    "optical": ["optical_late", "epsilon", "marginals"],
+    "plus_sharp": ["plus_symmetric", "plus_untuned", "plus_annealed", "plus_sharp_tuned"],
+}
 CHOICE = ("language", "in use", "MRR@10", "instead", "its MRR@10", "difference", "p")
 CHOSEN = (
     "The systems in use beside what they were compared with, on development questions alone (AfriQA's where a language "

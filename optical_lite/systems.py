@@ -122,6 +122,9 @@ BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, 
     "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", **ALL_PAIRS),
     "plus_untuned": _student("OPTICAL+, untouched teacher", TOGETHER, **ALL_PAIRS),
     "plus_sharp": _student("OPTICAL+, rows at their own rate, sharp plan", SHARP, **ALL_PAIRS),
+    "plus_annealed": _student(
+        "OPTICAL+, epsilon falling from 0.1 to 0.01", replace(SHARP, epsilon_start=0.1), **ALL_PAIRS
+    ),
     "plus_extended": _student("OPTICAL+ before training, tuned teacher", teacher="tuned", **ALL_PAIRS),
     "plus": _student("OPTICAL+, tuned teacher", TOGETHER, teacher="tuned", **ALL_PAIRS),
     "plus_sentence": _student(
@@ -130,9 +133,11 @@ BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, 
     ),
 }  # fmt: skip
 TUNED = {
-    f"{name}_tuned": replace(MAIN[name], title=f"{MAIN[name].title}, tuned teacher", teacher="tuned")
-    for name in ("zero_shot", "lexicon", "extended", "sentence", "match", "late", "optical", "optical_late", "ceiling")
-}
+    f"{name}_tuned": replace(system, title=f"{system.title}, tuned teacher", teacher="tuned")
+    for name in ("zero_shot", "lexicon", "extended", "sentence", "match", "late", "optical", "optical_late",
+                 "plus_sharp", "ceiling")
+    for system in [(MAIN | BEST)[name]]
+}  # fmt: skip
 BITEXT = {
     f"{name}_{pairs}": replace(MAIN[name], title=f"{MAIN[name].title}, {pairs:,} pairs", pairs=pairs)
     for pairs in (500, 1_000, 3_000, 10_000, 30_000)

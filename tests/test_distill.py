@@ -140,6 +140,17 @@ def test_the_fast_loop_does_what_the_plain_one_does(teacher, tmp_path, trainable
     assert torch.nn.functional.cosine_similarity(*moved, dim=0) > 0.9
 
 
+def test_epsilon_falls_over_a_run(teacher, tmp_path):
+    losses = {}
+    for name, change in {"falls": {"epsilon_start": 0.5}, "wide": {"epsilon": 0.5}, "sharp": {}}.items():
+        out, _ = run(teacher, tmp_path / name, steps=2, rate=1e-9, **{"epsilon": 0.02, **change})
+        losses[name] = [line["loss"] for line in runs.read_log(out)]
+    assert losses["falls"] == pytest.approx([losses["wide"][0], losses["sharp"][1]], abs=1e-6)
+    assert losses["wide"][0] - losses["sharp"][0] > 0.01
+    with pytest.raises(InputError, match="epsilon_start: got -1"):
+        DistillConfig(epsilon_start=-1)
+
+
 def test_training_lowers_the_loss(teacher, tmp_path):
     """Eight pairs, seen again and again, must get cheaper to transport."""
     few = Bitext("few", "sw", "en", pocket.bitext("sw").pairs[:8])
