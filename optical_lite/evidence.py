@@ -13,7 +13,7 @@ import pandas as pd
 
 from . import comparison, grid, metrics, tables
 from .settings import InputError
-from .systems import GROUPS, OPPONENTS, REFERENCE, SYSTEMS, expand
+from .systems import OPPONENTS, REFERENCE, SYSTEMS, expand
 
 CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
 HEADER = ("system", "MRR@10 ± sd (n)", "95 % interval", "gap closed", "against lexicon", "against OPTICAL", "CPU s",
@@ -74,10 +74,9 @@ def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
     place : ``COLLECTION_LANG``, such as ``afriqa_sw``
     names : systems or groups of :mod:`optical_lite.systems`; all that have records by default
     """
-    rows, wanted = _cells(place), names and {s for name in names for s in GROUPS.get(name, [name])}
-    found = []
-    for name in SYSTEMS:
-        if name not in rows or (wanted and name not in wanted):
+    rows, found = _cells(place), []
+    for name in expand(list(names)) if names else SYSTEMS:
+        if name not in rows:
             continue
         cell, value = rows[name], rows[name]["metrics"]["mrr@10"]
         line = {"system": name, "title": SYSTEMS[name].title, **{k: value[k] for k in ("mean", "sd", "n")}}

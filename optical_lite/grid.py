@@ -268,11 +268,11 @@ def summarise(folder: Path = RECORDS) -> Path:
         intervals = metrics.bootstrap(np.stack(list(values.values()))).T.tolist()
         for (name, row), interval, made in zip(values.items(), intervals, runs.values(), strict=True):
             cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in made])
-            cell["metrics"]["mrr@10"]["interval"] = [round(end, 4) for end in interval]
+            cell["metrics"]["mrr@10"]["interval"] = [round(end, 5) for end in interval]
             cell["made"] = sorted({_made(record) for record in made.values()})
             cell["cpu_seconds"] = round(float(np.mean([record["cpu_seconds"] for record in made.values()])), 1)
             if len(ends) == 2:
-                cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 4)
+                cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 5)
             if mine := {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}:
                 cell["tests"] = {"mrr@10": mine}
             found[f"{place.name}/{name}"] = {**cell, "tolerance": 0.02}
@@ -294,7 +294,7 @@ def _tests(values: dict[str, np.ndarray], baseline: str) -> dict[str, dict]:
     found = metrics.compare_all(others, _as_map(values[baseline]))
     corrected = metrics.holm({name: result.p for name, result in found.items()})
     return {
-        name: {"difference": round(r.difference, 4), "low": round(r.low, 4), "high": round(r.high, 4),
+        name: {"difference": round(r.difference, 5), "low": round(r.low, 5), "high": round(r.high, 5),
                "p": round(r.p, 5), "p_holm": round(corrected[name], 5)}
         for name, r in found.items()
     }  # fmt: skip
