@@ -19,7 +19,7 @@ CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): 
 HEADER = ("system", "MRR@10 ± sd (n)", "95 % interval", "gap closed", "against lexicon", "against OPTICAL", "CPU s",
           "made on")  # fmt: skip
 CHOICES = {  # in use: what it was compared with
-    "optical": ["optical_late", "epsilon", "marginals"],
+    "optical": ["optical_late", "balance", "epsilon", "marginals"],
     "plus_sharp": ["plus_symmetric", "plus_untuned", "plus_annealed", "plus_sharp_tuned"],
 }
 CHOICE = ("language", "in use", "MRR@10", "instead", "its MRR@10", "difference", "p")
