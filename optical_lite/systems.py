@@ -83,7 +83,7 @@ ACCENTS = {
     f"{name}_unmarked": replace(MAIN[name], title=f"{MAIN[name].title}, without accents", marks=False)
     for name in ("lexicon_bm25", "structured", "lexicon")
 }
-BALANCE = {  # 0.1 leaves transport in the lead; at 0.5 both losses pull an untrained student about equally (notebook 07)
+BALANCE = {  # 0.1 leaves transport in the lead; at 0.5 both pull an untrained student about equally (notebook 07)
     f"optical_late_{w}": _student(f"OPTICAL + contrastive, weight {w}", replace(ROWS, loss=f"transport + {w} late"))
     for w in (0.5, 1.0)
 }
@@ -183,8 +183,8 @@ DOMAIN = {
 }
 GROUPS = {
     "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "lexical": LEXICAL, "fused": FUSED,
-    "tuned": TUNED, "balance": BALANCE, "solvers": SOLVERS, "marginals": MARGINALS, "epsilon": EPSILON, "bitext": BITEXT,
-    "domain": DOMAIN, "network": NETWORK,
+    "tuned": TUNED, "balance": BALANCE, "solvers": SOLVERS, "marginals": MARGINALS, "epsilon": EPSILON,
+    "bitext": BITEXT, "domain": DOMAIN, "network": NETWORK,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 
