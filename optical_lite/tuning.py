@@ -162,7 +162,7 @@ def tune(encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *
 def tuned_teacher(model: str = "") -> Encoder:
     """The default teacher, or a model by hub name or folder, tuned: made once, then read from the cache folder.
 
-    The default one takes seven minutes on two cores.
+    The default one takes twenty minutes on two cores.
     """
     start = Encoder.load(model).requires_grad_(False) if model else teacher()
     folder = get().cache / "_".join(["tuned_teacher", *filter(None, model.split("/"))])
