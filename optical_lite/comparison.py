@@ -171,6 +171,8 @@ def write_expected(stem: str, cells: dict[str, dict], command: str) -> Path:
 def accept(stem: str) -> Path:
     """Take the means of the records as the expected ones; tolerances, commands and reasons stay."""
     found = expected(stem)
+    if any("tests" in cell for cell in found["cells"].values()):
+        raise InputError(f"accept: got {stem!r}, whose intervals and tests would go stale; use records.summarise()")
     cells = {key: {**cell, **summarise(cell["records"])} for key, cell in found["cells"].items()}
     return write_expected(stem, cells, found["command"])
 

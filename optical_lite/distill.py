@@ -130,10 +130,12 @@ def distill(
                     loss = loss + beside(pairs)
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(trained.values(), 1.0)
+            rates = schedule.get_last_lr()  # of this step: one, or the encoder's and the rows'
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
-            line = {"step": step + 1, "loss": loss.item(), "rate": schedule.get_last_lr()[0], "norm": float(norm)}
+            line = {"step": step + 1, "loss": loss.item(), "rate": rates[0], "norm": float(norm)}
+            line |= {"row_rate": rates[1]} if len(rates) > 1 else {}
             if plan is not None:
                 line |= {
                     "converged": plan.converged.float().mean().item(),

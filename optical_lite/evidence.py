@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import comparison, grid, metrics, tables
+from . import comparison, metrics, records, tables
 from .settings import InputError
 from .systems import OPPONENTS, REFERENCE, SYSTEMS, expand
 
@@ -81,7 +81,7 @@ def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
         cell, value = rows[name], rows[name]["metrics"]["mrr@10"]
         line = {"system": name, "title": SYSTEMS[name].title, **{k: value[k] for k in ("mean", "sd", "n")}}
         line |= {"low": value["interval"][0], "high": value["interval"][1], "gap_closed": cell.get("gap_closed")}
-        for baseline in grid.BASELINES:
+        for baseline in records.BASELINES:
             test = cell.get("tests", {}).get("mrr@10", {}).get(baseline, {})
             line |= {f"vs_{baseline}": test.get("difference"), f"p_{baseline}": test.get("p_holm")}
         found.append(line | {"cpu_seconds": cell["cpu_seconds"], "made": "; ".join(cell["made"])})
@@ -99,16 +99,16 @@ def two_by_two(place: str, folder: Path | None = None) -> dict[str, metrics.Comp
     dict
         ``transport``, ``contrast``, ``both``: against the untrained student; ``interaction``
     """
-    folder = (folder or grid.RECORDS) / place
-    values = {corner: grid.by_question(folder, name) for corner, name in CORNERS.items()}
+    folder = (folder or records.RECORDS) / place
+    values = {corner: records.by_question(folder, name) for corner, name in CORNERS.items()}
     if missing := [CORNERS[corner] for corner, row in values.items() if row is None]:
         raise InputError(f"{place}: got no record of {', '.join(missing)}, expected all four; run: tables --run")
     none, transport, contrast, both = (values[c] for c in CORNERS)
     return {
-        "transport": grid.compare(transport, none),
-        "contrast": grid.compare(contrast, none),
-        "both": grid.compare(both, none),
-        "interaction": grid.compare(both + none, transport + contrast),
+        "transport": records.compare(transport, none),
+        "contrast": records.compare(contrast, none),
+        "both": records.compare(both, none),
+        "interaction": records.compare(both + none, transport + contrast),
     }
 
 
@@ -128,16 +128,16 @@ def against_best(name: str, among: Iterable[str] = OPPONENTS, *, reference: bool
         ``high`` (95 % interval over questions), and ``p`` after Holm's correction over the collections
     """
     found, results = {}, {}
-    for place in sorted(path for path in grid.RECORDS.iterdir() if path.is_dir()):
+    for place in sorted(path for path in records.RECORDS.iterdir() if path.is_dir()):
         if (place.name.rpartition("_")[2] in REFERENCE) is not reference:
             continue
-        values = {system: grid.by_question(place, system) for system in (name, *among)}
+        values = {system: records.by_question(place, system) for system in (name, *among)}
         values = {system: row for system, row in values.items() if row is not None}
         ours = values.pop(name, None)
         if ours is None or not values:
             continue
         best = max(values, key=lambda system: values[system].mean())
-        result = results[place.name] = grid.compare(ours, values[best])
+        result = results[place.name] = records.compare(ours, values[best])
         found[place.name] = {"opponent": best, "theirs": values[best].mean(), "ours": ours.mean(),
                              "difference": result.difference, "low": result.low, "high": result.high}  # fmt: skip
     corrected = metrics.holm({place: result.p for place, result in results.items()})
@@ -156,11 +156,11 @@ def choices() -> pd.DataFrame:
     """
     rows = []
     pairs = [(used, other) for used, others in CHOICES.items() for other in expand(others)]
-    for place in sorted(grid.DEV_RECORDS.glob("dev_*")):
+    for place in sorted(records.DEV_RECORDS.glob("dev_*")):
         for used, other in pairs:
-            ours, theirs = grid.by_question(place, used), grid.by_question(place, other)
+            ours, theirs = records.by_question(place, used), records.by_question(place, other)
             if ours is not None and theirs is not None:
-                found = grid.compare(ours, theirs)
+                found = records.compare(ours, theirs)
                 rows.append((place.name.removeprefix("dev_"), used, ours.mean(), other, theirs.mean(),
                              found.difference, found.low, found.high, found.p))  # fmt: skip
     columns = ["lang", "used", "ours", "instead", "theirs", "difference", "low", "high", "p"]
@@ -177,7 +177,7 @@ def leakage() -> pd.DataFrame:
         :func:`optical_lite.testsets.leakage`
     """
     found = {}
-    for path in sorted(grid.RECORDS.glob("*/*.json")):
+    for path in sorted(records.RECORDS.glob("*/*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         if counts := record.get("leakage"):  # records without a bitext have none, and the oldest lack it
             own = record["bitext"]
@@ -213,7 +213,7 @@ def _row(line: pd.Series) -> tuple[str, ...]:
     spread = "" if pd.isna(line["sd"]) else f" ± {line['sd']:.3f}"
     against = [
         "" if pd.isna(line[f"vs_{b}"]) else f"{number(line[f'vs_{b}'], '+.3f')}, {_p(line[f'p_{b}'])}"
-        for b in grid.BASELINES
+        for b in records.BASELINES
     ]
     return (line["title"], f"{line['mean']:.3f}{spread} ({line['n']})", f"{line['low']:.3f} to {line['high']:.3f}",
             number(line["gap_closed"], ".2f"), *against, f"{line['cpu_seconds']:.0f}", line["made"])  # fmt: skip

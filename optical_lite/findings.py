@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import evidence, grid, systems
+from . import evidence, records, systems
 from .literature import read_yaml
 from .settings import DATA, ROOT, InputError
 
@@ -46,8 +46,8 @@ def _duels(system: str, among: str) -> pd.DataFrame:
 
 @functools.cache
 def _ranks(system: str, place: str) -> np.ndarray:
-    folder = grid.DEV_RECORDS if place.startswith("dev_") else grid.RECORDS
-    found = grid.by_question(folder / place, systems.find(system) and system)
+    folder = records.DEV_RECORDS if place.startswith("dev_") else records.RECORDS
+    found = records.by_question(folder / place, systems.find(system) and system)
     if found is None:
         raise InputError(f"findings: got no record of {system} on {place}, expected one; run: tables --run")
     return found
@@ -75,7 +75,7 @@ MEASURES = {
     "gap": lambda system, place: _gain(system, "zero_shot", place) / _gain("ceiling", "zero_shot", place),
     "gain": _gain,
     "loss": lambda *names: -_gain(*names),
-    "p": lambda system, base, place: grid.compare(_ranks(system, place), _ranks(base, place)).p,
+    "p": lambda system, base, place: records.compare(_ranks(system, place), _ranks(base, place)).p,
     "over": _over,
     "behind": lambda *names: -_over(*names),
     "p_over": lambda system, among, place: float(_duels(system, among)["p"][place]),
@@ -105,10 +105,11 @@ def measure(text: str) -> float:
     width = 1 if name in ("mean", "gap") else 2  # names before the places
     if name not in MEASURES or len(words) <= width or (len(words) > width + 1 and not extreme):
         raise InputError(f"findings: got {text!r}, expected a measure such as 'gap plus_sharp afriqa_sw'")
-    places = [*evidence.places(), *(path.name for path in grid.DEV_RECORDS.glob("dev_*"))]
+    places = [*evidence.places(), *(path.name for path in records.DEV_RECORDS.glob("dev_*"))]
     have = [place for place in places if any(fnmatch.fnmatch(place, word) for word in words[width:])]
-    if not have:
-        raise InputError(f"findings: got no place like {' '.join(words[width:])}, expected COLLECTION_LANG")
+    if not have or (len(have) > 1 and not extreme):
+        expected = "COLLECTION_LANG" if not have else "one; or least or most before the measure"
+        raise InputError(f"findings: got {len(have)} places like {' '.join(words[width:])}, expected {expected}")
     return (extreme or min)(MEASURES[name](*words[:width], place) for place in have)
 
 

@@ -53,11 +53,11 @@ def grid_cells(
     systems: Sequence[str] = CHEAP, langs: Sequence[str] = ("tw",), seeds: Sequence[int] = (0,)
 ) -> dict[str, dict[str, float]]:
     """Cells of the comparison, from nothing but the data: metrics by cell, means over the seeds."""
-    from . import grid
+    from . import grid, records
 
     with tempfile.TemporaryDirectory() as folder:
         grid.run(list(systems), list(langs), list(seeds), folder=Path(folder), progress=False)
-        return grid.means(Path(folder))
+        return records.means(Path(folder))
 
 
 RERUNS = {
@@ -173,14 +173,14 @@ def listing() -> list[str]:
 
 def run_grid(systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, *, dev: bool) -> dict:
     """What ``python -m optical_lite tables --run`` does: the cells that are missing, then the summary of all."""
-    from . import grid
+    from . import grid, records
 
     ran = grid.run(systems, langs, seeds, dev=dev)
     if dev:  # beside the expected numbers, which are of test questions
-        found = {key: values["mrr@10"] for key, values in grid.means(grid.DEV_RECORDS).items()}
+        found = {key: values["mrr@10"] for key, values in records.means(records.DEV_RECORDS).items()}
         print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
         return {"ran": ran, "mrr@10": found}
-    path = grid.summarise()
+    path = records.summarise()
     print(f"{ran} cells run; summary in {path.relative_to(ROOT)}; for the pages run: make tables")
     return {"ran": ran, "summary": str(path.relative_to(ROOT))}
 

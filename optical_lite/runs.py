@@ -110,6 +110,9 @@ def finish(out: Path, student: Encoder, cut: dict) -> None:
         "loss_last": sum(line["loss"] for line in log[-window:]) / window,
         "sentences_cut": cut,
     }
+    if plans := [line for line in log if "converged" in line]:
+        summary["plans_converged"] = sum(line["converged"] for line in plans) / len(plans)
+        summary["marginal_error"] = max(line["marginal_error"] for line in plans)
     write_json(out / "metrics.json", summary)
 
 

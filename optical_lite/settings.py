@@ -171,11 +171,21 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the working copy, with ``+changes`` where it differs, or ``unknown``."""
+    """The commit of the working copy, with ``+changes`` where its code differs, or ``unknown``."""
     try:
         where = ["git", "-C", str(ROOT)]
         head = subprocess.run([*where, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
-        changed = subprocess.run([*where, "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout
+        status = [
+            *where,
+            "status",
+            "--porcelain",
+            "-uno",
+            "--",
+            "optical_lite",
+            "pyproject.toml",
+            "requirements-lock.txt",
+        ]
+        changed = subprocess.run(status, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.strip()[:12] + ("+changes" if changed.strip() else "")

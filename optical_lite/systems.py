@@ -121,7 +121,7 @@ LEXICAL_SHARE = 0.5  # of the structured query where it is fused with MaxSim; ch
 ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
 TOGETHER = replace(ALL, loss="transport + 0.1 late", marginals="idf")
 SHARP = replace(TOGETHER, row_rate=ROWS.rate, epsilon=0.01)  # chosen on development questions (so, ig)
-BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, the first to ``extended``
+BEST = {  # more pairs, a better lexicon, training (idf marginals, both losses, every weight), then its rates and plan
     "plus_bitext": _student("vocabulary filled from all bitext", recipe="plus"),
     "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", **ALL_PAIRS),
     "plus_untuned": _student("OPTICAL+, untouched teacher", TOGETHER, **ALL_PAIRS),
@@ -131,10 +131,13 @@ BEST = {  # each row down to ``plus_untuned`` adds one thing to the row before, 
     ),
     "plus_extended": _student("OPTICAL+ before training, tuned teacher", teacher="tuned", **ALL_PAIRS),
     "plus": _student("OPTICAL+, tuned teacher", TOGETHER, teacher="tuned", **ALL_PAIRS),
-    "plus_sentence": _student(
-        "OPTICAL+ with sentence-level distillation, tuned teacher", replace(ALL, loss="sentence"),
-        teacher="tuned", **ALL_PAIRS,
-    ),
+}  # fmt: skip
+CONTROLS = {  # what the loss of OPTICAL+ is worth: ``plus_sharp`` with another one, all else the same
+    f"plus_{loss}": _student(f"as OPTICAL+, {said} alone", replace(SHARP, loss=loss), **ALL_PAIRS)
+    for loss, said in (
+        ("transport", "transport"), ("late", "contrast"), ("sentence", "sentence-level distillation"),
+        ("match", "one-to-one alignment"),
+    )
 }  # fmt: skip
 TUNED = {
     f"{name}_tuned": replace(system, title=f"{system.title}, tuned teacher", teacher="tuned")
@@ -183,8 +186,8 @@ DOMAIN = {
 }
 GROUPS = {
     "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "lexical": LEXICAL, "fused": FUSED,
-    "tuned": TUNED, "balance": BALANCE, "solvers": SOLVERS, "marginals": MARGINALS, "epsilon": EPSILON,
-    "bitext": BITEXT, "domain": DOMAIN, "network": NETWORK,
+    "controls": CONTROLS, "tuned": TUNED, "balance": BALANCE, "solvers": SOLVERS, "marginals": MARGINALS,
+    "epsilon": EPSILON, "bitext": BITEXT, "domain": DOMAIN, "network": NETWORK,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 
@@ -203,7 +206,7 @@ LANGUAGES = {
     "ig": Place(COMMON),
     "ha": Place(COMMON),
     "yo": Place(COMMON),
-    "tw": Place(("afriqa",), "afriqa"),  # 534 questions are all the bitext there is
+    "tw": Place(("afriqa",), "afriqa"),  # AfriQA's training and development questions are all the bitext there is
     "so": Place(COMMON[1:], "tico19+hornmt+ciral"),
     "tl": Place(COMMON[1:]),
     "mr": Place((*COMMON[1:], "indicquest"), "tico19+loresmt"),
@@ -213,6 +216,13 @@ LANGUAGES = {
     "de": Place(("belebele-questions", "xquad-r", "tatoeba-mates"), "ntrex"),
 }
 REFERENCE = ("hi", "es", "de")  # languages with more resources, kept apart from the question that is asked
+
+
+def place(lang: str) -> Place:
+    """Where a language is tested."""
+    if lang not in LANGUAGES:
+        raise InputError(f"language: got {lang!r}, expected one of {', '.join(LANGUAGES)}")
+    return LANGUAGES[lang]
 
 
 def find(name: str) -> System:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from optical_lite import comparison, evidence, grid, plots, plots_evidence
+from optical_lite import comparison, evidence, plots, plots_evidence, records, systems
 from optical_lite.settings import InputError
 
 LEVELS = {"zero_shot": 0.1, "lexicon": 0.4, "extended": 0.5, "optical": 0.6, "late": 0.55, "optical_late": 0.7,
@@ -19,30 +19,30 @@ LEAKED = {
 
 
 @pytest.fixture
-def records(tmp_path, monkeypatch):
+def toy(tmp_path, monkeypatch):
     """Records of 60 questions whose means are known."""
     monkeypatch.setattr(comparison, "EXPECTED", tmp_path)
-    monkeypatch.setattr(grid, "RECORDS", tmp_path / "clir")
-    monkeypatch.setattr(grid, "DEV_RECORDS", tmp_path / "clir_dev")
+    monkeypatch.setattr(records, "RECORDS", tmp_path / "clir")
+    monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev")
     draw = np.random.default_rng(0)
     noise = draw.normal(0, 0.02, 60)
     for name, level in LEVELS.items():
-        for seed in grid.SYSTEMS[name].seeds:
+        for seed in systems.SYSTEMS[name].seeds:
             values = level + noise - noise.mean() + 0.01 * (seed - 1)
             record = {
                 "metrics": {"mrr@10": float(values.mean())}, "cpu_seconds": 3.0,
                 "mrr@10 by question": " ".join(map(str, values)), "environment": {"device": "cpu", "bf16": False},
-                **({"config": {"steps": 300, "batch": 32}} if grid.SYSTEMS[name].train else {}),
+                **({"config": {"steps": 300, "batch": 32}} if systems.SYSTEMS[name].train else {}),
                 **(LEAKED if name in ("optical", "late") else {}),
             }  # fmt: skip
             path = tmp_path / "clir" / "toy_sw" / f"{name}_{seed}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(record), encoding="utf-8")
-    grid.summarise(tmp_path / "clir")
+    records.summarise(tmp_path / "clir")
     return tmp_path
 
 
-def test_frame_has_gap_tests_cost_and_budget(records):
+def test_frame_has_gap_tests_cost_and_budget(toy):
     frame = evidence.frame("toy_sw")
     assert list(frame.index[:2]) == ["zero_shot", "lexicon"]  # the order of systems.py
     row = frame.loc["optical"]
@@ -54,21 +54,21 @@ def test_frame_has_gap_tests_cost_and_budget(records):
     assert list(evidence.frame("toy_sw", ["lexicon", "optical"]).index) == ["lexicon", "optical"]
 
 
-def test_two_by_two_takes_the_interaction_apart(records):
+def test_two_by_two_takes_the_interaction_apart(toy):
     found = evidence.two_by_two("toy_sw")
     assert found["transport"].difference == pytest.approx(0.1, abs=0.015)
     assert found["contrast"].difference == pytest.approx(0.05, abs=0.015)
     assert found["both"].difference == pytest.approx(0.2, abs=0.015)
     assert found["interaction"].difference == pytest.approx(0.7 + 0.5 - 0.6 - 0.55, abs=0.015)
-    (records / "clir" / "toy_sw" / "late_0.json").unlink()
+    (toy / "clir" / "toy_sw" / "late_0.json").unlink()
     assert evidence.two_by_two("toy_sw")["contrast"].difference > 0.04  # the other seeds serve
     for seed in (1, 2):
-        (records / "clir" / "toy_sw" / f"late_{seed}.json").unlink()
+        (toy / "clir" / "toy_sw" / f"late_{seed}.json").unlink()
     with pytest.raises(InputError, match="got no record of late"):
         evidence.two_by_two("toy_sw")
 
 
-def test_the_best_opponent_is_chosen_anew_on_every_collection(records):
+def test_the_best_opponent_is_chosen_anew_on_every_collection(toy):
     found = evidence.against_best("optical", ["lexicon", "extended", "late_all"]).loc["toy_sw"]
     assert found["opponent"] == "extended"
     assert found["difference"] == pytest.approx(0.1, abs=0.015)
@@ -78,18 +78,18 @@ def test_the_best_opponent_is_chosen_anew_on_every_collection(records):
     assert evidence.against_best("optical", ["lexicon"], reference=True).empty  # Swahili is none of these
 
 
-def test_leakage_has_one_line_a_bitext_and_collection(records):
+def test_leakage_has_one_line_a_bitext_and_collection(toy):
     (line,) = evidence.leakage().to_dict("records")  # two systems and six records share it
     assert (line["pairs"], line["translations"], line["of passages"]) == (1200, 2, 90)
     assert "| sw | pairs | 1,200 | 0123456789ab | 0 of 60 | 2 of 60 (toy) | 0 of 90 |" in evidence.page()
 
 
-def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions(records):
+def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions(toy):
     assert evidence.choices().empty
     assert "development" not in evidence.page()
     for name, level in {"optical": 0.6, "epsilon_0.2": 0.5, "late": 0.9}.items():
         record = {"mrr@10 by question": " ".join([str(level)] * 60)}
-        path = records / "clir_dev" / "dev_so" / f"{name}_0.json"
+        path = toy / "clir_dev" / "dev_so" / f"{name}_0.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record), encoding="utf-8")
     (line,) = evidence.choices().to_dict("records")  # ``late`` is not among them
@@ -98,7 +98,7 @@ def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions
     assert "| so | OPTICAL: transport (Sinkhorn) | 0.600 | OPTICAL, epsilon 0.2 | 0.500 | +0.100" in evidence.page()
 
 
-def test_page_and_curve(records):
+def test_page_and_curve(toy):
     page = evidence.page()
     assert "## toy_sw" in page
     assert "| OPTICAL: transport (Sinkhorn) | 0.600 ± 0.010 (3) |" in page
@@ -108,7 +108,7 @@ def test_page_and_curve(records):
         evidence.frame("toy_so")
 
 
-def test_figures_show_every_system_and_are_repeatable(records, tmp_path):
+def test_figures_show_every_system_and_are_repeatable(toy, tmp_path):
     frame = evidence.frame("toy_sw")
     ax = plots_evidence.forest(frame, title="toy")
     assert len(ax.get_yticks()) == len(frame) - 2

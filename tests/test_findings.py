@@ -69,9 +69,10 @@ def test_measures():
         ("median optical afriqa_sw", "expected a measure such as"),
         ("mean optical", "expected a measure such as"),
         ("mean optical afriqa_sw afriqa_ig", "expected a measure such as"),
-        ("mean optical afriqa_fi", "no place like afriqa_fi"),
+        ("mean optical afriqa_fi", "got 0 places like afriqa_fi"),
         ("mean opticle afriqa_sw", "got 'opticle'"),
-        ("mean plus_sentence afriqa_sw", "no record of plus_sentence"),
+        ("mean mbert_optical afriqa_sw", "no record of mbert_optical"),
+        ("mean optical afriqa_*", "expected one; or least or most"),
         ("over plus_sharp all afriqa_sw", "got opponents 'all'"),
     ],
 )

@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from optical_lite import comparison, grid, paper, pocket, published, reproduce, settings, systems, testsets, tuning
+from optical_lite import (
+    comparison,
+    grid,
+    paper,
+    pocket,
+    published,
+    records,
+    reproduce,
+    settings,
+    systems,
+    testsets,
+    tuning,
+)
 from optical_lite.settings import InputError
 
 NAMES = ["zero_shot", "lexicon", "optical", "structured", "ceiling"]
@@ -37,11 +49,11 @@ def place(monkeypatch, tmp_path):
 def test_a_queue_is_resumed_and_summarised(place):
     run = lambda: grid.run(NAMES, ["sw"], [0, 1], folder=place, progress=False)  # noqa: E731
     assert run() == 6  # one seed of what draws nothing, two of what trains
-    records = sorted(place.glob("first_sw/*.json"))
-    assert [path.stem for path in records] == [
+    paths = sorted(place.glob("first_sw/*.json"))
+    assert [path.stem for path in paths] == [
         "ceiling_0", "lexicon_0", "optical_0", "optical_1", "structured_0", "zero_shot_0"
     ]  # fmt: skip
-    before = {path: path.read_bytes() for path in records}
+    before = {path: path.read_bytes() for path in paths}
     (place / "second_sw" / "optical_1.json").unlink()
     assert run() == 1  # the seed whose second collection is missing, and nothing else
     assert all(path.read_bytes() == text for path, text in before.items() if path.stem != "optical_1")
@@ -53,7 +65,7 @@ def test_a_queue_is_resumed_and_summarised(place):
     assert len(ranks) == 20
     assert record["metrics"]["mrr@10"] == pytest.approx(ranks.mean(), abs=1e-3)
 
-    grid.summarise(place)
+    records.summarise(place)
     found = comparison.expected("ours")["cells"]
     assert found["first_sw/optical"]["metrics"]["mrr@10"]["n"] == 2
     assert found["first_sw/ceiling"]["gap_closed"] == 1
@@ -61,7 +73,7 @@ def test_a_queue_is_resumed_and_summarised(place):
     low, high = found["first_sw/lexicon"]["metrics"]["mrr@10"]["interval"]
     assert low < found["first_sw/lexicon"]["metrics"]["mrr@10"]["mean"] < high
     tests = found["first_sw/ceiling"]["tests"]["mrr@10"]
-    assert set(tests) == set(grid.BASELINES)
+    assert set(tests) == set(records.BASELINES)
     assert tests["lexicon"]["p"] <= tests["lexicon"]["p_holm"]
     assert set(found["first_sw/optical"]["tests"]["mrr@10"]) == {"lexicon"}  # not against itself
 
@@ -70,7 +82,7 @@ def test_any_cell_can_be_run_again_and_compared(place, capsys, monkeypatch):
     monkeypatch.setattr(reproduce.findings, "problems", list)  # they are about the real records
     chosen = {"systems": ["zero_shot", "optical"], "langs": ["sw"], "seeds": [0]}
     grid.run(*chosen.values(), folder=place, progress=False)
-    path = grid.summarise(place)
+    path = records.summarise(place)
     assert all(cell.got == pytest.approx(cell.expected, abs=1e-3) for cell in reproduce.rerun("clir", chosen))
     found = comparison.expected("ours")["cells"]
     found["first_sw/optical"]["metrics"]["mrr@10"]["mean"] += 0.03
@@ -162,7 +174,7 @@ def test_development_questions_have_records_of_their_own(place):
 
 
 def test_development_runs_leave_the_expected_numbers_alone(place, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(grid, "DEV_RECORDS", tmp_path / "clir_dev")
+    monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev")
     before = comparison.write_expected("ours", {}, "run").read_bytes()
     found = reproduce.run_grid(["zero_shot"], ["sw"], None, dev=True)
     assert list(found["mrr@10"]) == ["dev_sw/zero_shot"]
@@ -181,8 +193,41 @@ def test_unknown_names_and_too_many_pairs_are_said(place):
         grid.run(["opticle"], ["sw"], folder=place, progress=False)
     with pytest.raises(InputError, match="language: got 'fi'"):
         grid.Workplace("fi")
+    with pytest.raises(InputError, match="language: got 'fr'"):
+        grid.run(["zero_shot"], ["fr"], folder=place, progress=False)
     with pytest.raises(InputError, match="got 10000 pairs wanted of"):
-        grid.run(["optical_10000"], ["sw"], [0], folder=place, progress=False)
+        grid.run(["lexicon_10000"], ["sw"], [0], folder=place, progress=False)
+
+
+def test_what_a_language_lacks_is_left_out_of_a_group(place, monkeypatch, capsys):
+    some = {name: systems.SYSTEMS[name] for name in ("lexicon_bm25", "lexicon_10000")}  # pocket has 512 pairs
+    monkeypatch.setitem(systems.GROUPS, "bitext", some)
+    assert grid.run(["bitext"], ["sw"], folder=place) == 1
+    assert "left out: sw lexicon_10000; bitext: got 10000 pairs wanted of 512" in capsys.readouterr().out
+    assert {path.stem for path in place.rglob("*.json")} == {"lexicon_bm25_0"}
+
+
+def test_a_teacher_is_not_chosen_by_questions_that_it_was_tuned_on(place, monkeypatch):
+    monkeypatch.setitem(systems.LANGUAGES, "sw", systems.Place(("afriqa",)))
+    with pytest.raises(InputError, match="teacher: got a tuned one for development questions in sw"):
+        grid.run(["zero_shot_tuned"], ["sw"], dev=True, folder=place, progress=False)
+
+
+def test_records_of_different_collections_are_refused(place):
+    grid.run(["zero_shot", "ceiling"], ["sw"], folder=place, progress=False)
+    path = place / "first_sw" / "zero_shot_0.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record["data"] == json.loads((place / "first_sw" / "ceiling_0.json").read_text(encoding="utf-8"))["data"]
+    path.write_text(json.dumps({**record, "data": "another"}), encoding="utf-8")
+    with pytest.raises(InputError, match="records: got first_sw of 2 different collections"):
+        records.summarise(place)
+
+
+def test_a_lexicon_costs_every_system_that_uses_it(place, monkeypatch):
+    monkeypatch.setattr(grid, "_timed", lambda make: (make(), np.array([7.0, 5.0])))
+    grid.run(["lexicon", "lexicon_bm25", "bm25"], ["sw"], folder=place, progress=False)
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((place / "first_sw").glob("*.json"))]
+    assert {record["system"]: record["cpu_seconds"] for record in found} == {"bm25": 0, "lexicon": 5, "lexicon_bm25": 5}
 
 
 def test_a_group_never_has_the_name_of_a_system():

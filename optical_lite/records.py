@@ -1,0 +1,111 @@
+"""Records: what the grid has run, read and summed up.
+
+One record a cell, ``data/expected/clir/COLLECTION_LANG/SYSTEM_SEED.json``, made by :mod:`optical_lite.grid`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from . import comparison, metrics
+from .settings import DATA, InputError
+from .systems import SYSTEMS
+
+RECORDS, DEV_RECORDS = DATA / "expected" / "clir", DATA / "expected" / "clir_dev"  # of test, of development questions
+BASELINES = ("lexicon", "optical")  # what every system is tested against
+COMMAND = "python -m optical_lite tables --table clir --run"
+
+
+def read(folder: Path, system: str) -> dict[Path, dict]:
+    """A system's records in the folder of a collection, one a seed."""
+    paths = [path for path in sorted(folder.glob("*.json")) if path.stem.rsplit("_", 1)[0] == system]
+    return {path: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def _same_data(place: str, found: list[dict]) -> None:
+    """Raise where records of one place were measured on different questions or passages."""
+    hashes = {record["data"] for record in found if "data" in record}  # the oldest have none
+    lengths = {len(record["mrr@10 by question"].split()) for record in found}
+    if len(hashes) > 1 or len(lengths) > 1:
+        raise InputError(
+            f"records: got {place} of {max(len(hashes), len(lengths))} different collections, expected one; delete the "
+            "records of the collection as it was, then tables --run"
+        )
+
+
+def compare(ours: np.ndarray, baseline: np.ndarray) -> metrics.Comparison:
+    """:func:`optical_lite.metrics.compare` of two rows of values, the same questions in both."""
+    return metrics.compare(_as_map(ours), _as_map(baseline))
+
+
+def _as_map(row: np.ndarray) -> dict[str, float]:
+    return {str(i): float(x) for i, x in enumerate(row)}
+
+
+def by_question(folder: Path, system: str) -> np.ndarray | None:
+    """Reciprocal rank of each question, mean over seeds, shape (questions,); None without records."""
+    made = read(folder, system)
+    return _ranks(made) if made else None
+
+
+def _ranks(made: dict[Path, dict]) -> np.ndarray:
+    lines = [record["mrr@10 by question"] for record in made.values()]
+    return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0)
+
+
+def means(folder: Path) -> dict[str, dict[str, float]]:
+    """Mean of each metric over the seeds, by ``COLLECTION_LANG/SYSTEM``."""
+    found = {}
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for name in SYSTEMS:
+            if made := [record["metrics"] for record in read(place, name).values()]:
+                found[f"{place.name}/{name}"] = {m: float(np.mean([each[m] for each in made])) for m in made[0]}
+    return found
+
+
+def summarise(folder: Path = RECORDS) -> Path:
+    """Write ``data/expected/ours.yaml``: means, spread, intervals, gap closed, tests against the baselines."""
+    found = {}
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if not (runs := {name: made for name in SYSTEMS if (made := read(place, name))}):
+            continue
+        _same_data(place.name, [record for made in runs.values() for record in made.values()])
+        values = {name: _ranks(made) for name, made in runs.items()}
+        tests = {name: _tests(values, name) for name in BASELINES}
+        ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
+        intervals = metrics.bootstrap(np.stack(list(values.values()))).T.tolist()
+        for (name, row), interval, made in zip(values.items(), intervals, runs.values(), strict=True):
+            cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in made])
+            cell["metrics"]["mrr@10"]["interval"] = [round(end, 5) for end in interval]
+            cell["made"] = sorted({_made(record) for record in made.values()})
+            cell["cpu_seconds"] = round(float(np.mean([record["cpu_seconds"] for record in made.values()])), 1)
+            if len(ends) == 2:
+                cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 5)
+            if mine := {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}:
+                cell["tests"] = {"mrr@10": mine}
+            found[f"{place.name}/{name}"] = {**cell, "tolerance": 0.02}
+    return comparison.write_expected("ours", found, COMMAND)
+
+
+def _made(record: dict) -> str:
+    """Device, number type and budget of a record."""
+    where, config = record["environment"], record.get("config")
+    kind = "bfloat16" if where["bf16"] else "float32"
+    return f"{where['device']} {kind}" + (f", {config['steps']} x {config['batch']} pairs" if config else "")
+
+
+def _tests(values: dict[str, np.ndarray], baseline: str) -> dict[str, dict]:
+    """Every system against one: difference, interval, p, and p after Holm's correction."""
+    if baseline not in values:
+        return {}
+    others = {name: _as_map(row) for name, row in values.items() if name != baseline}
+    found = metrics.compare_all(others, _as_map(values[baseline]))
+    corrected = metrics.holm({name: result.p for name, result in found.items()})
+    return {
+        name: {"difference": round(r.difference, 5), "low": round(r.low, 5), "high": round(r.high, 5),
+               "p": round(r.p, 5), "p_holm": round(corrected[name], 5)}
+        for name, r in found.items()
+    }  # fmt: skip
