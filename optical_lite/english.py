@@ -1,7 +1,8 @@
 """English questions with the passages that answer them: what a teacher is tuned on, and what it is chosen by.
 
-No test passage of AfriQA and no article of XQuAD is among them. The default encoder's own training already held SQuAD
-and Natural Questions (its model card), so a gain measured on CLAP NQ says less than one on AfriQA.
+No test passage of AfriQA and no article of XQuAD is among them. AfriQA's development questions are, so no
+tuned teacher is to be judged by those. The default encoder's own training already held SQuAD and Natural Questions (its
+model card), so a gain measured on CLAP NQ says less than one on AfriQA.
 """
 
 from __future__ import annotations

@@ -124,7 +124,8 @@ def sentence_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
 def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
     r"""Find the sentence's own translation among the batch's, by the cosine of mean vectors over a temperature.
 
-    After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the batch as negatives.
+    After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the batch as negatives,
+    an equal one included where the bitext repeats it.
     """
     s, h = normalize(_sum(S, source_mask), dim=-1), normalize(_sum(H, target_mask), dim=-1)
     return cross_entropy(s @ h.T / TEMPERATURE, torch.arange(len(S), device=S.device))
