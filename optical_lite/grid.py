@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
 import json
 import random
 import shutil
@@ -28,6 +27,7 @@ from .encoder import Encoder, model_record, teacher
 from .retrieval import PassageIndex
 from .runs import data_hash
 from .settings import ROOT, InputError, environment, write_json
+from .sources import sha256
 from .systems import LANGUAGES, SYSTEMS, System
 
 
@@ -47,7 +47,7 @@ def _timed(make: Callable) -> tuple[object, np.ndarray]:
 def _hash(data: Collection) -> str:
     """sha256 of all that decides a value: passages, questions, translations, judgements."""
     parts = data.passages, data.queries, data.translations, data.qrels
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode())
 
 
 class Workplace:
@@ -123,7 +123,7 @@ class Workplace:
             made, spent = self.untrained(of, source.fill, source.lexicon, *where, drawn)
         if source.train:
             made, config = copy.deepcopy(made), replace(source.train, seed=seed)
-            name = hashlib.sha256(repr((source, seed)).encode()).hexdigest()[:12]  # an interrupted training is resumed
+            name = sha256(repr((source, seed)).encode())[:12]  # an interrupted training is resumed
             folder = ROOT / "runs" / "grid" / f"{self.lang}_{name}"
             _, training = _timed(lambda: distill(made, of, self.bitext(*where), config, folder, progress=False))
             summary = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

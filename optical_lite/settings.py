@@ -31,6 +31,7 @@ DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 PROFILES = ("smoke", "pocket", "real", "paper")
 PRECISIONS = ("auto", "float32", "bf16")
+CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # what decides a result, besides the data
 PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
 
 
@@ -175,16 +176,7 @@ def commit() -> str:
     try:
         where = ["git", "-C", str(ROOT)]
         head = subprocess.run([*where, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
-        status = [
-            *where,
-            "status",
-            "--porcelain",
-            "-uno",
-            "--",
-            "optical_lite",
-            "pyproject.toml",
-            "requirements-lock.txt",
-        ]
+        status = [*where, "status", "--porcelain", "-uno", "--", *CODE]
         changed = subprocess.run(status, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

