@@ -237,7 +237,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--run", action="store_true", help="run what is missing of the comparison, then its summary")
     sub.add_argument("--systems", nargs="+", metavar="NAME", help="systems or groups to --run (all) or --check again")
     sub.add_argument("--langs", nargs="+", metavar="LANG", help="two-letter codes to --run (all) or --check again (tw)")
-    sub.add_argument("--seeds", nargs="+", type=int, metavar="N", help="to --run (0 1 2) or --check again (0)")
+    sub.add_argument("--seeds", nargs="+", type=int, metavar="N", help="to --run (0 to 4) or --check again (0)")
     sub.add_argument("--dev", action="store_true", help="with --run: on development questions, to choose settings")
     sub.add_argument("--format", choices=("md", "html", "latex"), default="md", help="of what is printed (default md)")
     sub = add(align, 'align "Maji safi ni muhimu." "Clean water is important." --lang sw --svg links.svg')

@@ -239,6 +239,8 @@ def _loss(S, H, S_ids, H_ids, masks, weights, config):
     for weight, name in config.terms():
         if name == "transport":
             value, plan = _transport(S, H, S_ids, H_ids, masks, weights, config)
+        elif name in losses.AMONG:
+            value = losses.AMONG[name](S, H, *masks, losses.repeated(H_ids))
         else:
             value = losses.PLAIN[name](S, H, *masks)
         total = total + weight * value

@@ -121,32 +121,49 @@ def sentence_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
     return (1 - cosine_similarity(_sum(S, source_mask), _sum(H, target_mask), dim=-1)).mean()
 
 
-def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
+def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
     r"""Find the sentence's own translation among the batch's, by the cosine of mean vectors over a temperature.
 
-    After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the batch as negatives,
-    an equal one included where the bitext repeats it.
+    After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the batch as negatives.
+    Bitext repeats some sentences; what says the same is no negative (``same``, of :func:`repeated`).
     """
     s, h = normalize(_sum(S, source_mask), dim=-1), normalize(_sum(H, target_mask), dim=-1)
-    return cross_entropy(s @ h.T / TEMPERATURE, torch.arange(len(S), device=S.device))
+    return _find_own(s @ h.T, same)
 
 
-def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
+def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
     """The same by late interaction: each student token finds its best English token in every sentence (MaxSim)."""
-    scores = mean_maxsim(S, source_mask, H, target_mask)
-    return cross_entropy(scores / TEMPERATURE, torch.arange(len(S), device=S.device))
+    return _find_own(mean_maxsim(S, source_mask, H, target_mask), same)
 
 
-def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
+def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
     """Score the batch's other English sentences as the teacher does when it reads the translation (Kullback-Leibler).
 
     The teacher's soft labels are its MaxSim scores of the English side with every other English sentence. Its own is
     left out: it scores 1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
     own = torch.eye(len(S), dtype=torch.bool, device=S.device)
+    own = own if same is None else own | same
     theirs = mean_maxsim(H, target_mask, H, target_mask).masked_fill(own, -1e3)  # (B, B), no chance for the own
     ours = mean_maxsim(S, source_mask, H, target_mask).masked_fill(own, -1e3)
     return kl_div(log_softmax(ours / TEMPERATURE, -1), softmax(theirs / TEMPERATURE, -1), reduction="batchmean")
+
+
+def repeated(ids: Tensor) -> Tensor:
+    """Which other sentences of a batch are word for word the same: token ids (B, m) -> bool (B, B).
+
+    >>> repeated(torch.tensor([[5, 6], [7, 0], [5, 6]])).int().tolist()
+    [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
+    """
+    own = torch.eye(len(ids), dtype=torch.bool, device=ids.device)
+    return (ids[:, None] == ids[None]).all(2) & ~own
+
+
+def _find_own(scores: Tensor, same: Tensor | None) -> Tensor:
+    """Cross entropy of each sentence's own translation among all of the batch that differ from it; scores (B, B)."""
+    scores = scores / TEMPERATURE
+    scores = scores if same is None else scores.masked_fill(same, -torch.inf)
+    return cross_entropy(scores, torch.arange(len(scores), device=scores.device))
 
 
 def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) -> Tensor:
@@ -160,7 +177,5 @@ def _sum(vectors: Tensor, mask: Tensor) -> Tensor:
     return (vectors * mask[..., None]).sum(1)
 
 
-PLAIN = {
-    "greedy": greedy_loss, "match": match_loss, "sentence": sentence_loss, "contrast": contrast_loss,
-    "late": late_loss, "score": score_loss,
-}  # fmt: skip
+PLAIN = {"greedy": greedy_loss, "match": match_loss, "sentence": sentence_loss}  # each pair by itself
+AMONG = {"contrast": contrast_loss, "late": late_loss, "score": score_loss}  # a pair among the others of its batch

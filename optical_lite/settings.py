@@ -185,9 +185,12 @@ def commit() -> str:
 
 def environment() -> dict:
     """What a run records about where it ran: versions, device, threads, commit."""
+    import torch
+
     return {
         "versions": versions(),
         "device": device(),
+        **({"accelerator": torch.cuda.get_device_name()} if device() == "cuda" else {}),
         "threads": get().threads,
         "bf16": bf16_is_faster(),
         "machine": platform.machine(),

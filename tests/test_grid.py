@@ -195,6 +195,9 @@ def test_unknown_names_and_too_many_pairs_are_said(place):
         grid.Workplace("fi")
     with pytest.raises(InputError, match="language: got 'fr'"):
         grid.run(["zero_shot"], ["fr"], folder=place, progress=False)
+    few, more = (set(grid.Workplace("sw").bitext("", pairs).pairs) for pairs in (40, 90))
+    assert (len(few), len(more)) == (40, 90)
+    assert few < more  # a curve over the number of pairs adds pairs, and changes none
     with pytest.raises(InputError, match="got 10000 pairs wanted of"):
         grid.run(["lexicon_10000"], ["sw"], [0], folder=place, progress=False)
 

@@ -5,6 +5,8 @@ from optical_lite import losses
 from optical_lite.cost import cosine_cost
 from optical_lite.transport import solve
 
+ALL = losses.PLAIN | losses.AMONG
+
 
 def batch(dtype=torch.float64, seed=0):
     torch.manual_seed(seed)
@@ -90,17 +92,17 @@ def test_one_to_one_is_greedy_and_one_to_one():
     assert pairs[1, cheapest // 2, cheapest % 2]
 
 
-@pytest.mark.parametrize("name", sorted(losses.PLAIN))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_every_loss_ignores_padding_and_has_a_gradient(name):
     S, H, source, target = batch(torch.float32)
-    loss = losses.PLAIN[name](S, H, source, target)
+    loss = ALL[name](S, H, source, target)
     loss.backward()
     assert torch.isfinite(S.grad).all()
     assert S.grad.abs().sum() > 0
     assert (S.grad[~source] == 0).all()
     noisy = torch.where(target[..., None], H, torch.full_like(H, 0.4))
     masked = torch.where(source[..., None], S.detach(), torch.full_like(S, 0.4))
-    torch.testing.assert_close(losses.PLAIN[name](masked, noisy, source, target), loss.detach())
+    torch.testing.assert_close(ALL[name](masked, noisy, source, target), loss.detach())
 
 
 def test_contrast_by_hand():
@@ -109,7 +111,20 @@ def test_contrast_by_hand():
     mask = torch.ones(2, 1, dtype=torch.bool)
     expected = torch.log1p(torch.exp(torch.tensor(-1 / losses.TEMPERATURE)))
     for name in ("contrast", "late"):
-        torch.testing.assert_close(losses.PLAIN[name](S, S, mask, mask), expected)
+        torch.testing.assert_close(losses.AMONG[name](S, S, mask, mask), expected)
+
+
+@pytest.mark.parametrize("name", sorted(losses.AMONG))
+def test_a_sentence_said_twice_is_no_negative_of_itself(name):
+    """The fourth pair repeats the third's English: each of the two then counts as if the other were not there."""
+    S, H, source, target = (torch.cat([x, x[2:]]) for x in batch())
+    same = losses.repeated(torch.tensor([[1, 2], [1, 3], [4, 0], [4, 0]]))
+    assert same.nonzero().tolist() == [[2, 3], [3, 2]]
+    ignored, counted = losses.AMONG[name](S, H, source, target, same), losses.AMONG[name](S, H, source, target)
+    alone = losses.AMONG[name](S[2:], H[2:], source[2:], target[2:], same[2:, 2:])
+    assert alone.item() == pytest.approx(0)
+    assert ignored.item() != pytest.approx(counted.item(), abs=1e-3)
+    torch.autograd.grad(ignored, S)
 
 
 def test_scores_of_the_other_sentences_by_hand():
