@@ -39,13 +39,19 @@ INTRODUCTION = (
     "(system − raw question) / (human translation − raw question), both with the untuned English encoder. *Against*: "
     "difference, and p of a paired permutation test over questions after Holm's correction for all systems of that "
     "table; from 10,000 draws no p is below 0.0001, so with k systems none is below k / 10,001 there. *CPU s*: making "
-    "the student, training included, and the teacher's vectors where they were not stored yet; of the older records, "
-    "only the first on a lexicon or filling counts the time to make it. "
+    "the student on a processor, training included, and the teacher's vectors where they were not stored yet, where "
+    "that was measured; of the older records, only the first on a lexicon or filling counts the time to make it. "
     "The first tables choose, on each collection, the best of all systems without a student; their p is corrected "
     "over the collections. Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` "
     "adds what is missing."
 )
 BITEXT = ("lang", "bitext", "pairs", "sha256")
+DEVICES = ("system", "cells", "mean difference", "largest", "questions with another rank")
+SAME = (
+    "Trained systems whose seed 0 was also run on a processor with one thread, in float32 like the others: MRR@10 on "
+    "the accelerator minus that on the processor, over collections, and the share of questions whose rank changed. "
+    "What differs is the order of additions."
+)
 COUNTS = ("queries", "translations", "passages", "of queries", "of passages")
 LEAKED = ("language", "bitext", "pairs", "sha256", "questions", "their translations", "passages")
 LEAKAGE = (
@@ -224,7 +230,7 @@ def _row(line: pd.Series) -> tuple[str, ...]:
         for b in records.BASELINES
     ]
     return (line["title"], f"{line['mean']:.3f}{spread} ({line['n']})", f"{line['low']:.3f} to {line['high']:.3f}",
-            number(line["gap_closed"], ".2f"), *against, f"{line['cpu_seconds']:.0f}", line["made"])  # fmt: skip
+            number(line["gap_closed"], ".2f"), *against, number(line["cpu_seconds"], ".0f"), line["made"])  # fmt: skip
 
 
 def _gain(line: pd.Series) -> str:
@@ -264,6 +270,12 @@ def page() -> str:
         for (lang, name, pairs, key), own in leakage().groupby(list(BITEXT))
     ]  # fmt: skip
     parts += ["## What the sentence pairs give away", LEAKAGE, tables.markdown(LEAKED, rows)] if rows else []
+    rows = [
+        (SYSTEMS[name].title, str(int(line["cells"])), f"{line['mean']:+.4f}".replace("-", "−"),
+         f"{line['largest']:.4f}", f"{line['changed']:.1%}")
+        for name, line in records.devices().iterrows()
+    ]  # fmt: skip
+    parts += ["## The same cells on a processor", SAME, tables.markdown(DEVICES, rows)] if rows else []
     for place in places():
         rows = [_row(line) for _, line in frame(place).iterrows()]
         parts += [f"## {place}", tables.markdown(HEADER, rows)]

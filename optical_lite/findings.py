@@ -5,7 +5,8 @@ up again, so that a new record and an old sentence cannot disagree for long. A m
 
 - ``mean SYSTEM PLACE``: MRR@10; a place is ``COLLECTION_LANG``, of development questions ``dev_LANG``
 - ``gap SYSTEM PLACE``: gap closed, from the raw question (0) to the human translation (1)
-- ``gain SYSTEM BASE PLACE``: difference of two systems; ``loss`` with the other sign; ``p`` is its permutation test
+- ``gain SYSTEM BASE PLACE``: difference of two systems; ``loss`` with the other sign, ``apart`` without a sign; ``p``
+  is its permutation test
 - ``over SYSTEM OPPONENTS PLACE``: difference to the best of :data:`OPPONENTS`; ``behind`` with the other sign;
   ``p_over`` is its p after Holm's correction over the collections
 - ``duels SYSTEM OPPONENTS``: collections with both; ``wins``: where ``over`` is above 0 with p below 0.05, ``sure``:
@@ -75,6 +76,7 @@ MEASURES = {
     "gap": lambda system, place: _gain(system, "zero_shot", place) / _gain("ceiling", "zero_shot", place),
     "gain": _gain,
     "loss": lambda *names: -_gain(*names),
+    "apart": lambda *names: abs(_gain(*names)),
     "p": lambda system, base, place: records.compare(_ranks(system, place), _ranks(base, place)).p,
     "over": _over,
     "behind": lambda *names: -_over(*names),

@@ -1,6 +1,8 @@
 """Records: what the grid has run, read and summed up.
 
-One record a cell, ``data/expected/clir/COLLECTION_LANG/SYSTEM_SEED.json``, made by :mod:`optical_lite.grid`.
+One record a cell, ``data/expected/clir/COLLECTION_LANG/SYSTEM_SEED.json``, made by :mod:`optical_lite.grid`. Trained
+systems ran on an accelerator; ``clir_cpu`` holds some of the same cells made on a processor: what they cost there, and
+whether the numbers are the same.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from . import comparison, metrics
 from .settings import DATA, InputError
 from .systems import SYSTEMS
 
 RECORDS, DEV_RECORDS = DATA / "expected" / "clir", DATA / "expected" / "clir_dev"  # of test, of development questions
+CPU_RECORDS = DATA / "expected" / "clir_cpu"
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 COMMAND = "python -m optical_lite tables --table clir --run"
 
@@ -66,6 +70,28 @@ def means(folder: Path) -> dict[str, dict[str, float]]:
     return found
 
 
+def devices() -> pd.DataFrame:
+    """Cells that were run on an accelerator and on a processor, the same seed on both.
+
+    Returns
+    -------
+    DataFrame
+        one row a system: ``cells``, ``mean`` difference of MRR@10, the ``largest`` one, and ``changed``, the share of
+        questions whose reciprocal rank is not the same
+    """
+    rows = []
+    for path in sorted(CPU_RECORDS.glob("*/*.json")):
+        twin = RECORDS / path.relative_to(CPU_RECORDS)
+        if twin.exists():
+            here, there = (json.loads(each.read_text(encoding="utf-8")) for each in (path, twin))
+            ours, theirs = (np.array(record["mrr@10 by question"].split(), float) for record in (here, there))
+            rows.append((path.stem.rpartition("_")[0], theirs.mean() - ours.mean(), (ours != theirs).mean()))
+    found = pd.DataFrame(rows, columns=["system", "difference", "changed"]).groupby("system")
+    sizes = {"cells": found.size(), "mean": found["difference"].mean(), "changed": found["changed"].mean()}
+    table = pd.DataFrame({**sizes, "largest": found["difference"].agg(lambda values: values.abs().max())})
+    return table.reindex([name for name in SYSTEMS if name in table.index])
+
+
 def summarise(folder: Path = RECORDS) -> Path:
     """Write ``data/expected/ours.yaml``: means, spread, intervals, gap closed, tests against the baselines."""
     found = {}
@@ -81,7 +107,7 @@ def summarise(folder: Path = RECORDS) -> Path:
             cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in made])
             cell["metrics"]["mrr@10"]["interval"] = [round(end, 5) for end in interval]
             cell["made"] = sorted({_made(record) for record in made.values()})
-            cell["cpu_seconds"] = round(float(np.mean([record["cpu_seconds"] for record in made.values()])), 1)
+            cell["cpu_seconds"] = _cpu_seconds([*made.values(), *read(CPU_RECORDS / place.name, name).values()])
             if len(ends) == 2:
                 cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 5)
             if mine := {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}:
@@ -90,11 +116,19 @@ def summarise(folder: Path = RECORDS) -> Path:
     return comparison.write_expected("ours", found, COMMAND)
 
 
+def _cpu_seconds(found: list[dict]) -> float | None:
+    """Mean of the records that were made on a processor; those of an accelerator say nothing of it."""
+    spent = [record["cpu_seconds"] for record in found if record["environment"]["device"] == "cpu"]
+    return round(float(np.mean(spent)), 1) if spent else None
+
+
 def _made(record: dict) -> str:
     """Device, number type and budget of a record."""
     where, config = record["environment"], record.get("config")
     kind = "bfloat16" if where["bf16"] else "float32"
-    return f"{where['device']} {kind}" + (f", {config['steps']} x {config['batch']} pairs" if config else "")
+    return f"{where.get('accelerator', where['device'])} {kind}" + (
+        f", {config['steps']} x {config['batch']} pairs" if config else ""
+    )
 
 
 def _tests(values: dict[str, np.ndarray], baseline: str) -> dict[str, dict]:

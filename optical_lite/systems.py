@@ -129,8 +129,6 @@ BEST = {  # more pairs, a better lexicon, training (idf marginals, both losses, 
     "plus_annealed": _student(
         "OPTICAL+, epsilon falling from 0.1 to 0.01", replace(SHARP, epsilon_start=0.1), **ALL_PAIRS
     ),
-    "plus_extended": _student("OPTICAL+ before training, tuned teacher", teacher="tuned", **ALL_PAIRS),
-    "plus": _student("OPTICAL+, tuned teacher", TOGETHER, teacher="tuned", **ALL_PAIRS),
 }  # fmt: skip
 CONTROLS = {  # what the loss of OPTICAL+ is worth: ``plus_sharp`` with another one, all else the same
     f"plus_{loss}": _student(f"as OPTICAL+, {said} alone", replace(SHARP, loss=loss), **ALL_PAIRS)
