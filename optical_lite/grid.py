@@ -69,25 +69,25 @@ class Workplace:
         self.collections: dict[str, Collection] = dict(zip(names, [held] if dev else tests, strict=True))
 
     @functools.cache  # noqa: B019 (a workplace lives as long as its queue)
-    def bitext(self, recipe: str, pairs: int) -> Bitext:
-        """The pairs of a recipe without anything that is asked; some of them, drawn once, where a number is given."""
+    def bitext(self, recipe: str = "", pairs: int = 0, draw: int = 0) -> Bitext:
+        """The pairs of a recipe without anything that is asked; where a number is given, a draw of so many."""
         found = published.training_bitext(self.lang, self.held_out, recipe or self.place.recipe)
         if not pairs:
             return found
         if pairs > len(found):
             raise InputError(f"bitext: got {pairs} pairs wanted of {len(found)} in {self.lang}, expected at most all")
         order = list(range(len(found)))
-        random.Random(0).shuffle(order)  # a prefix of one order: what 500 pairs hold, 1,000 hold too
+        random.Random(draw).shuffle(order)  # a prefix of one order: what 500 pairs hold, 1,000 hold too
         return replace(found, pairs=tuple(found.pairs[i] for i in sorted(order[:pairs])))
 
     @functools.cache  # noqa: B019
-    def leakage(self, collection: str, recipe: str, pairs: int) -> dict[str, int]:
+    def leakage(self, collection: str, *source) -> dict[str, int]:
         """What a bitext already says of a collection."""
-        return testsets.leakage(self.collections[collection], self.bitext(recipe, pairs))
+        return testsets.leakage(self.collections[collection], self.bitext(*source))
 
     def check(self, system: System) -> None:
         """Raise where the language lacks what a system needs."""
-        self.bitext(system.recipe, system.pairs)
+        self.bitext(*system.source)
         if self.dev and system.teacher and "afriqa" in self.place.collections:
             raise InputError(
                 f"teacher: got a tuned one for development questions in {self.lang}, expected the untouched "
@@ -98,17 +98,17 @@ class Workplace:
         """Word translation probabilities of a system's bitext, None where it translates none; seconds to make them."""
         if system.reads != "lexicon" and system.engine != "structured":
             return None, np.zeros(2)
-        return self._lexicon(system.lexicon, system.recipe, system.pairs, system.marks)
+        return self._lexicon(system.lexicon, system.marks, *system.source)
 
     @functools.cache  # noqa: B019
-    def _lexicon(self, kind: str, recipe: str, pairs: int, marks: bool) -> tuple[lexicon.Lexicon, np.ndarray]:
-        bitext = self.bitext(recipe, pairs)
+    def _lexicon(self, kind: str, marks: bool, *source) -> tuple[lexicon.Lexicon, np.ndarray]:
+        bitext = self.bitext(*source)
         return _timed(lambda: lexicon.word_lexicon(bitext, marks=marks, **vocabulary.LEXICONS[kind]))
 
     @functools.cache  # noqa: B019
-    def untrained(self, of: Encoder, fill: str, kind: str, recipe: str, pairs: int, seed: int):
+    def untrained(self, of: Encoder, fill: str, kind: str, seed: int, *source):
         """A student before training, and the seconds to make it."""
-        bitext = self.bitext(recipe, pairs)
+        bitext = self.bitext(*source)
         return _timed(lambda: vocabulary.extend(of, bitext, fill=fill, lexicon=kind, seed=seed))
 
     def encoder(self, system: System, seed: int) -> tuple[Encoder, dict]:
@@ -116,17 +116,17 @@ class Workplace:
         return self._made(replace(system, title="", reads="question", engine="maxsim", marks=True), seed)
 
     @functools.lru_cache(maxsize=3)  # noqa: B019 (systems that differ in how they search share their students)
-    def _made(self, source: System, seed: int) -> tuple[Encoder, dict]:
-        of = made = teacher_of(source)
-        where, spent, record = (source.recipe, source.pairs), np.zeros(2), {}
-        if source.fill:
-            drawn = seed if source.fill == "random" else 0
-            made, spent = self.untrained(of, source.fill, source.lexicon, *where, drawn)
-        if source.train:
-            made, config = copy.deepcopy(made), replace(source.train, seed=seed)
-            name = sha256(repr((source, seed)).encode())[:12]  # an interrupted training is resumed
+    def _made(self, system: System, seed: int) -> tuple[Encoder, dict]:
+        of = made = teacher_of(system)
+        spent, record = np.zeros(2), {}
+        if system.fill:
+            drawn = seed if system.fill == "random" else 0
+            made, spent = self.untrained(of, system.fill, system.lexicon, drawn, *system.source)
+        if system.train:
+            made, config = copy.deepcopy(made), replace(system.train, seed=seed)
+            name = sha256(repr((system, seed)).encode())[:12]  # an interrupted training is resumed
             folder = ROOT / "runs" / "grid" / f"{self.lang}_{name}"
-            _, training = _timed(lambda: distill(made, of, self.bitext(*where), config, folder, progress=False))
+            _, training = _timed(lambda: distill(made, of, self.bitext(*system.source), config, folder, progress=False))
             summary = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
             spent, record = spent + training, {"config": asdict(config), "training": summary}
             shutil.rmtree(folder)  # the record stays, the weights (110 MB) can be made again
@@ -174,7 +174,7 @@ class Workplace:
         (encoder, record), (table, extra) = self.encoder(system, seed), self.lexicon(system)
         spent = zip(("seconds", "cpu_seconds"), extra.tolist(), strict=True)
         record = record | {key: round(record[key] + more, 1) for key, more in spent}
-        bitext = self.bitext(system.recipe, system.pairs) if system.fill or table else None
+        bitext = self.bitext(*system.source) if system.fill or table else None
         found = {}
         for collection, data in self.collections.items():
             values = metrics.per_query(self.search(system, encoder, data), data.qrels)
@@ -184,7 +184,7 @@ class Workplace:
                 "mrr@10 by question": " ".join(f"{values['mrr@10'][query]:.4g}" for query in sorted(values["mrr@10"])),
                 "data": _hash(data),
                 "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
-                "leakage": bitext and self.leakage(collection, system.recipe, system.pairs),
+                "leakage": bitext and self.leakage(collection, *system.source),
                 "teacher": model_record(teacher_of(system))["sha256"],
                 **({"known_words": round(table.coverage(self.queries(system, data).values()), 4)} if table else {}),
                 **({"lexical_share": systems.LEXICAL_SHARE} if system.engine == "fused" else {}),

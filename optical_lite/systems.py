@@ -29,6 +29,7 @@ class System:
         or folder, tuned in that way
     recipe : of the bitext, empty for the language's own
     pairs : sentence pairs to learn from, 0 for all
+    draw : which draw of that number
     marks : whether the lexicon's words keep accents and tone marks; students never see them in Latin letters
     """
 
@@ -41,7 +42,13 @@ class System:
     teacher: str = ""
     recipe: str = ""
     pairs: int = 0
+    draw: int = 0
     marks: bool = True
+
+    @property
+    def source(self) -> tuple[str, int, int]:
+        """What it learns from: recipe, number of pairs, draw."""
+        return self.recipe, self.pairs, self.draw
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -148,6 +155,11 @@ BITEXT = {
     for pairs in (500, 1_000, 3_000, 10_000, 30_000)
     for name in ("lexicon", "extended", "sentence", "match", "late", "optical")
 }
+DRAWS = {  # seeds shuffle the pairs; another draw has others
+    f"{name}_draw{draw}": replace(BITEXT[name], title=f"{BITEXT[name].title}, draw {draw}", draw=draw)
+    for draw in (1, 2, 3, 4)
+    for name in ("extended_500", "sentence_500", "match_500", "late_500", "optical_500")
+}
 LEXICAL = {  # what the bitext and the lexicon of OPTICAL+ give without a student
     f"{name}_plus": replace(MAIN[name], title=f"{MAIN[name].title}, all bitext", marks=False, **ALL_PAIRS)
     for name in ("lexicon_bm25", "structured", "lexicon")
@@ -185,7 +197,7 @@ DOMAIN = {
 GROUPS = {
     "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "lexical": LEXICAL, "fused": FUSED,
     "controls": CONTROLS, "tuned": TUNED, "balance": BALANCE, "solvers": SOLVERS, "marginals": MARGINALS,
-    "epsilon": EPSILON, "bitext": BITEXT, "domain": DOMAIN, "network": NETWORK,
+    "epsilon": EPSILON, "bitext": BITEXT, "draws": DRAWS, "domain": DOMAIN, "network": NETWORK,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 
