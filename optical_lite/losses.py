@@ -128,12 +128,12 @@ def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
     Bitext repeats some sentences; what says the same is no negative (``same``, of :func:`repeated`).
     """
     s, h = normalize(_sum(S, source_mask), dim=-1), normalize(_sum(H, target_mask), dim=-1)
-    return _find_own(s @ h.T, same)
+    return find_own(s @ h.T, same)
 
 
 def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
     """The same by late interaction: each student token finds its best English token in every sentence (MaxSim)."""
-    return _find_own(mean_maxsim(S, source_mask, H, target_mask), same)
+    return find_own(mean_maxsim(S, source_mask, H, target_mask), same)
 
 
 def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
@@ -159,8 +159,14 @@ def repeated(ids: Tensor) -> Tensor:
     return (ids[:, None] == ids[None]).all(2) & ~own
 
 
-def _find_own(scores: Tensor, same: Tensor | None) -> Tensor:
-    """Cross entropy of each sentence's own translation among all of the batch that differ from it; scores (B, B)."""
+def find_own(scores: Tensor, same: Tensor | None) -> Tensor:
+    """Cross entropy of the right column of each row, its own number, without the columns that hold the same.
+
+    Parameters
+    ----------
+    scores : Tensor, shape (B, K), K at least B
+    same : Tensor of bool, shape (B, K), True where another column holds the right one's text; or None
+    """
     scores = scores / TEMPERATURE
     scores = scores if same is None else scores.masked_fill(same, -torch.inf)
     return cross_entropy(scores, torch.arange(len(scores), device=scores.device))

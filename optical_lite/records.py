@@ -83,8 +83,7 @@ def devices() -> pd.DataFrame:
     for path in sorted(CPU_RECORDS.glob("*/*.json")):
         twin = RECORDS / path.relative_to(CPU_RECORDS)
         if twin.exists():
-            here, there = (json.loads(each.read_text(encoding="utf-8")) for each in (path, twin))
-            ours, theirs = (np.array(record["mrr@10 by question"].split(), float) for record in (here, there))
+            ours, theirs = (_ranks({p: json.loads(p.read_text(encoding="utf-8"))}) for p in (path, twin))
             rows.append((path.stem.rpartition("_")[0], theirs.mean() - ours.mean(), (ours != theirs).mean()))
     found = pd.DataFrame(rows, columns=["system", "difference", "changed"]).groupby("system")
     sizes = {"cells": found.size(), "mean": found["difference"].mean(), "changed": found["changed"].mean()}

@@ -22,12 +22,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from . import english
 from .corpora import Bitext, Collection
 from .encoder import Encoder, model_record, teacher
-from .losses import TEMPERATURE, mean_maxsim
+from .losses import find_own, mean_maxsim
 from .settings import InputError, bf16_is_faster, environment, get, seed_everything, write_json
 
 PARTS = ("projection", "all")
@@ -96,8 +95,7 @@ def loss_of(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor, same: Tensor) 
     P, p_mask : passages, shapes (K, m, d) and (K, m); question i is answered by passage i
     same : Tensor of bool, shape (B, K), True where another column holds the right passage's text
     """
-    scores = mean_maxsim(Q, q_mask, P, p_mask) / TEMPERATURE  # (B, K)
-    return cross_entropy(scores.masked_fill(same, -torch.inf), torch.arange(len(Q), device=Q.device))
+    return find_own(mean_maxsim(Q, q_mask, P, p_mask), same)
 
 
 def tune(encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *, progress: bool = True) -> Encoder:
