@@ -150,10 +150,11 @@ TUNED = {
                  "plus_sharp", "ceiling")
     for system in [(MAIN | BEST)[name]]
 }  # fmt: skip
-BITEXT = {
-    f"{name}_{pairs}": replace(MAIN[name], title=f"{MAIN[name].title}, {pairs:,} pairs", pairs=pairs)
+BITEXT = {  # every main system that learns anything from pairs
+    f"{name}_{pairs}": replace(system, title=f"{system.title}, {pairs:,} pairs", pairs=pairs)
     for pairs in (500, 1_000, 3_000, 10_000, 30_000)
-    for name in ("lexicon", "extended", "sentence", "match", "late", "optical")
+    for name, system in MAIN.items()
+    if system.fill or system.reads == "lexicon" or system.engine == "structured"
 }
 DRAWS = {  # seeds shuffle the pairs; another draw has others
     f"{name}_draw{draw}": replace(BITEXT[name], title=f"{BITEXT[name].title}, draw {draw}", draw=draw)
