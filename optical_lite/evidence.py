@@ -24,8 +24,8 @@ CHOICES = {  # in use: what it was compared with
 CHOICE = ("language", "in use", "MRR@10", "instead", "its MRR@10", "difference", "p")
 CHOSEN = (
     "The systems in use beside what they were compared with, on development questions alone (AfriQA's where a language "
-    "has them, else half of Belebele): difference with its interval over questions, and p of that one test. Questions "
-    "that share a passage count as independent; Somali's 678 sentences come from 187, and its intervals are too narrow."
+    "has them, else half of Belebele): difference with its interval over questions, those of one passage drawn "
+    "together (Belebele's 678 sentences come from 187), and p of that one test."
 )
 DUEL = ("collection", "opponent", "its MRR@10", "ours", "difference", "p")
 DUELS = (
@@ -35,15 +35,15 @@ DUELS = (
     ("plus_sharp", OPPONENTS, "the best single engine, in languages with more resources", True),
 )
 INTRODUCTION = (
-    "Every system on every collection that has been run, MRR@10. *Interval*: bootstrap over questions. *Gap closed*: "
-    "(system − raw question) / (human translation − raw question), both with the untuned English encoder. *Against*: "
-    "difference, and p of a paired permutation test over questions after Holm's correction for all systems of that "
-    "table; from 10,000 draws no p is below 0.0001, so with k systems none is below k / 10,001 there. *CPU s*: making "
-    "the student on a processor, training included, and the teacher's vectors where they were not stored yet, where "
-    "that was measured; of the older records, only the first on a lexicon or filling counts the time to make it. "
-    "The first tables choose, on each collection, the best of all systems without a student; their p is corrected "
-    "over the collections. Systems are defined in `optical_lite/systems.py`; `python -m optical_lite tables --run` "
-    "adds what is missing."
+    "Every system on every collection that has been run, MRR@10. *Interval*: bootstrap over questions, those of one "
+    "passage drawn together. *Gap closed*: (system − raw question) / (human translation − raw question), both with "
+    "the untuned English encoder. *Against*: difference, and p of a paired permutation test over the same groups "
+    "after Holm's correction for all systems of that table; from 10,000 draws no p is below 0.0001, so with k systems"
+    " none is below k / 10,001 there. *CPU s*: making the student on a processor, training included, and the "
+    "teacher's vectors where they were not stored yet, where that was measured; of the older records, only the first "
+    "on a lexicon or filling counts the time to make it. The first tables choose, on each collection, the best of all"
+    " systems without a student; their p is corrected over the collections. Systems are defined in "
+    "`optical_lite/systems.py`; `python -m optical_lite tables --run` adds what is missing."
 )
 BITEXT = ("lang", "bitext", "pairs", "sha256")
 DEVICES = ("system", "cells", "mean difference", "largest", "questions with another rank")
@@ -119,10 +119,10 @@ def two_by_two(place: str, both: str = "optical_late") -> dict[str, metrics.Comp
         raise InputError(f"{place}: got no record of {', '.join(missing)}, expected all four; run: tables --run")
     none, transport, contrast, together = values.values()
     return {
-        "transport": records.compare(transport, none),
-        "contrast": records.compare(contrast, none),
-        "both": records.compare(together, none),
-        "interaction": records.compare(together + none, transport + contrast),
+        "transport": records.compare(transport, none, folder),
+        "contrast": records.compare(contrast, none, folder),
+        "both": records.compare(together, none, folder),
+        "interaction": records.compare(together + none, transport + contrast, folder),
     }
 
 
@@ -151,7 +151,7 @@ def against_best(name: str, among: Iterable[str] = OPPONENTS, *, reference: bool
         if ours is None or not values:
             continue
         best = max(values, key=lambda system: values[system].mean())
-        result = results[place.name] = records.compare(ours, values[best])
+        result = results[place.name] = records.compare(ours, values[best], place)
         found[place.name] = {"opponent": best, "theirs": values[best].mean(), "ours": ours.mean(),
                              "difference": result.difference, "low": result.low, "high": result.high}  # fmt: skip
     corrected = metrics.holm({place: result.p for place, result in results.items()})
@@ -174,7 +174,7 @@ def choices() -> pd.DataFrame:
         for used, other in pairs:
             ours, theirs = records.by_question(place, used), records.by_question(place, other)
             if ours is not None and theirs is not None:
-                found = records.compare(ours, theirs)
+                found = records.compare(ours, theirs, place)
                 rows.append((place.name.removeprefix("dev_"), used, ours.mean(), other, theirs.mean(),
                              found.difference, found.low, found.high, found.p))  # fmt: skip
     columns = ["lang", "used", "ours", "instead", "theirs", "difference", "low", "high", "p"]

@@ -45,10 +45,13 @@ def _duels(system: str, among: str) -> pd.DataFrame:
     return evidence.against_best(system, OPPONENTS[among])
 
 
+def _folder(place: str) -> Path:
+    return (records.DEV_RECORDS if place.startswith("dev_") else records.RECORDS) / place
+
+
 @functools.cache
 def _ranks(system: str, place: str) -> np.ndarray:
-    folder = records.DEV_RECORDS if place.startswith("dev_") else records.RECORDS
-    found = records.by_question(folder / place, systems.find(system) and system)
+    found = records.by_question(_folder(place), systems.find(system) and system)
     if found is None:
         raise InputError(f"findings: got no record of {system} on {place}, expected one; run: tables --run")
     return found
@@ -77,7 +80,7 @@ MEASURES = {
     "gain": _gain,
     "loss": lambda *names: -_gain(*names),
     "apart": lambda *names: abs(_gain(*names)),
-    "p": lambda system, base, place: records.compare(_ranks(system, place), _ranks(base, place)).p,
+    "p": lambda system, base, place: records.compare(_ranks(system, place), _ranks(base, place), _folder(place)).p,
     "over": _over,
     "behind": lambda *names: -_over(*names),
     "p_over": lambda system, among, place: float(_duels(system, among)["p"][place]),

@@ -191,7 +191,9 @@ class Workplace:
                 **record, "environment": environment(),
             }  # fmt: skip
         for collection, value in found.items():
-            write_json(folder / f"{collection}_{self.lang}" / f"{name}_{seed}.json", value)
+            place = folder / f"{collection}_{self.lang}"
+            records.write_groups(place, self.collections[collection].qrels)
+            write_json(place / f"{name}_{seed}.json", value)
         return found
 
 

@@ -153,8 +153,34 @@ class Comparison:
         )
 
 
-def compare(ours: Mapping[str, float], baseline: Mapping[str, float], draws: int = 10_000, seed: int = 0) -> Comparison:
+def same_passages(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Queries by what answers them: a number a query, the same for queries with the same relevant passages.
+
+    Examples
+    --------
+    >>> same_passages({"when": {"moon": 1}, "where": {"river": 1}, "why": {"moon": 1}})
+    {'when': 0, 'where': 1, 'why': 0}
+    """
+    seen: dict[frozenset, int] = {}
+    right = {query: frozenset(p for p, grade in qrels[query].items() if grade > 0) for query in sorted(qrels)}
+    return {query: seen.setdefault(passages, len(seen)) for query, passages in right.items()}
+
+
+def compare(
+    ours: Mapping[str, float], baseline: Mapping[str, float], groups: Mapping[str, int] | None = None,
+    draws: int = 10_000, seed: int = 0,
+) -> Comparison:  # fmt: skip
     """Paired test of one metric's values per query, with bootstrap interval.
+
+    Queries that share a passage are not independent: who finds it for one finds it more easily for the next. With
+    ``groups`` the test flips the sign of a group as a whole, and the interval draws groups.
+
+    Parameters
+    ----------
+    ours, baseline : values by query
+    groups : the group of each query, as :func:`same_passages` gives them; without them each query is one
+    draws : permutations, and bootstrap samples
+    seed : of both
 
     Examples
     --------
@@ -162,12 +188,13 @@ def compare(ours: Mapping[str, float], baseline: Mapping[str, float], draws: int
     >>> better.difference, better.p < 0.01
     (0.5, True)
     """
-    return compare_all({"": ours}, baseline, draws, seed)[""]
+    return compare_all({"": ours}, baseline, groups, draws, seed)[""]
 
 
 def compare_all(
-    systems: Mapping[str, Mapping[str, float]], baseline: Mapping[str, float], draws: int = 10_000, seed: int = 0
-) -> dict[str, Comparison]:
+    systems: Mapping[str, Mapping[str, float]], baseline: Mapping[str, float],
+    groups: Mapping[str, int] | None = None, draws: int = 10_000, seed: int = 0,
+) -> dict[str, Comparison]:  # fmt: skip
     """:func:`compare` of several systems with one baseline, all on the same draws.
 
     Examples
@@ -178,25 +205,49 @@ def compare_all(
     for ours in systems.values():
         if ours.keys() != baseline.keys():
             raise InputError(f"compare: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
+    if groups is not None and (missing := sorted(baseline.keys() - groups.keys())):
+        raise InputError(f"compare: got no group of query {missing[0]!r}, expected one for each query")
     if not systems:
         return {}
-    gaps = np.array([[ours[q] - baseline[q] for q in sorted(baseline)] for ours in systems.values()])  # (k, queries)
+    queries = sorted(baseline)
+    gaps = np.array([[ours[q] - baseline[q] for q in queries] for ours in systems.values()])  # (k, queries)
+    member = membership(queries if groups is None else [groups[q] for q in queries])
     random = np.random.default_rng(seed)
-    flips = random.choice([-1.0, 1.0], size=(draws, gaps.shape[1])) @ gaps.T  # (draws, k)
+    flips = random.choice([-1.0, 1.0], size=(draws, member.shape[1])) @ (gaps @ member).T  # (draws, k)
     # the identity counts as one of the permutations, so p is never 0
     p = (1 + np.sum(np.abs(flips) >= np.abs(gaps.sum(1)) - 1e-12, axis=0)) / (draws + 1)
-    low, high = bootstrap(gaps, draws, random)
+    low, high = bootstrap(gaps, member, draws, random)
     columns = gaps.mean(1), low, high, p, (gaps > 0).sum(1), (gaps < 0).sum(1)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return {name: Comparison(*row) for name, row in zip(systems, rows, strict=True)}
 
 
-def bootstrap(values: np.ndarray, draws: int = 10_000, random: np.random.Generator | int = 0) -> np.ndarray:
-    """95 % bootstrap intervals of means over queries: shape (k, queries) -> (2, k), lower and upper ends."""
-    n = values.shape[1]
+def membership(labels: Sequence) -> np.ndarray:
+    """Which query is in which group: 0 or 1, shape (queries, groups), groups in the order of their first query."""
+    number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.eye(len(number))[[number[label] for label in labels]]
+
+
+def bootstrap(
+    values: np.ndarray, member: np.ndarray | None = None, draws: int = 10_000, random: np.random.Generator | int = 0
+) -> np.ndarray:
+    """95 % bootstrap intervals of means over queries.
+
+    Parameters
+    ----------
+    values : shape (k, queries)
+    member : which query is in which group, shape (queries, groups); groups are drawn, by default single queries
+
+    Returns
+    -------
+    array, shape (2, k), lower and upper ends
+    """
+    member = np.eye(values.shape[1]) if member is None else member
+    n = member.shape[1]
     picks = np.random.default_rng(random).integers(0, n, size=(draws, n)) + n * np.arange(draws)[:, None]
     counts = np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
-    return np.percentile(counts @ values.T / n, [2.5, 97.5], axis=0)
+    means = counts @ (values @ member).T / (counts @ member.sum(0))[:, None]  # a draw of large groups has more queries
+    return np.percentile(means, [2.5, 97.5], axis=0)
 
 
 def holm(p: dict[str, float]) -> dict[str, float]:

@@ -8,17 +8,19 @@ whether the numbers are the same.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from . import comparison, metrics
-from .settings import DATA, InputError
+from .settings import DATA, InputError, write_atomic
 from .systems import SYSTEMS
 
 RECORDS, DEV_RECORDS = DATA / "expected" / "clir", DATA / "expected" / "clir_dev"  # of test, of development questions
 CPU_RECORDS = DATA / "expected" / "clir_cpu"
+GROUPS = "questions_by_passage.txt"  # in each folder: a number a question, the same where the right passage is
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 COMMAND = "python -m optical_lite tables --table clir --run"
 
@@ -40,12 +42,30 @@ def _same_data(place: str, found: list[dict]) -> None:
         )
 
 
-def compare(ours: np.ndarray, baseline: np.ndarray) -> metrics.Comparison:
-    """:func:`optical_lite.metrics.compare` of two rows of values, the same questions in both."""
-    return metrics.compare(_as_map(ours), _as_map(baseline))
+def write_groups(place: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
+    """Write which questions of a collection share their passages, beside its records and in their order."""
+    groups = metrics.same_passages(qrels)
+    write_atomic(place / GROUPS, " ".join(str(groups[query]) for query in sorted(groups)) + "\n")
 
 
-def _as_map(row: np.ndarray) -> dict[str, float]:
+def _groups(place: Path) -> list[int]:
+    if not (path := place / GROUPS).exists():
+        raise InputError(f"records: got no {path}, expected it; delete a record of that folder, then: {COMMAND}")
+    return [int(group) for group in path.read_text(encoding="ascii").split()]
+
+
+def compare(ours: np.ndarray, baseline: np.ndarray, place: Path) -> metrics.Comparison:
+    """:func:`optical_lite.metrics.compare` of two rows of :func:`by_question`; questions of one passage are a group.
+
+    Parameters
+    ----------
+    ours, baseline : shape (questions,)
+    place : the folder of records that both are from
+    """
+    return metrics.compare(_as_map(ours), _as_map(baseline), _as_map(_groups(place)))
+
+
+def _as_map(row: Sequence) -> dict[str, float]:
     return {str(i): float(x) for i, x in enumerate(row)}
 
 
@@ -99,9 +119,10 @@ def summarise(folder: Path = RECORDS) -> Path:
             continue
         _same_data(place.name, [record for made in runs.values() for record in made.values()])
         values = {name: _ranks(made) for name, made in runs.items()}
-        tests = {name: _tests(values, name) for name in BASELINES}
+        groups = _groups(place)
+        tests = {name: _tests(values, name, groups) for name in BASELINES}
         ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
-        intervals = metrics.bootstrap(np.stack(list(values.values()))).T.tolist()
+        intervals = metrics.bootstrap(np.stack(list(values.values())), metrics.membership(groups)).T.tolist()
         for (name, row), interval, made in zip(values.items(), intervals, runs.values(), strict=True):
             cell = comparison.summarise([str(path.relative_to(folder.parent)) for path in made])
             cell["metrics"]["mrr@10"]["interval"] = [round(end, 5) for end in interval]
@@ -130,12 +151,12 @@ def _made(record: dict) -> str:
     )
 
 
-def _tests(values: dict[str, np.ndarray], baseline: str) -> dict[str, dict]:
+def _tests(values: dict[str, np.ndarray], baseline: str, groups: list[int]) -> dict[str, dict]:
     """Every system against one: difference, interval, p, and p after Holm's correction."""
     if baseline not in values:
         return {}
     others = {name: _as_map(row) for name, row in values.items() if name != baseline}
-    found = metrics.compare_all(others, _as_map(values[baseline]))
+    found = metrics.compare_all(others, _as_map(values[baseline]), _as_map(groups))
     corrected = metrics.holm({name: result.p for name, result in found.items()})
     return {
         name: {"difference": round(r.difference, 5), "low": round(r.low, 5), "high": round(r.high, 5),

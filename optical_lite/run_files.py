@@ -62,7 +62,8 @@ def significance(args: argparse.Namespace) -> dict:
         for path in args.trec_run
     }
     baseline, *others = args.trec_run
-    found = {path: metrics.compare(values[path], values[baseline]) for path in others}
+    groups = metrics.same_passages(qrels)
+    found = {path: metrics.compare(values[path], values[baseline], groups) for path in others}
     if args.test == "t":
         p = {path: metrics.t_test(values[path], values[baseline]) for path in others}
     else:

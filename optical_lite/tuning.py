@@ -181,4 +181,4 @@ def report(before: Encoder, after: Encoder, data: Collection) -> dict:
         run = retrieval.search(retrieval.PassageIndex.cached(encoder, data.passages), encoder, data.queries)
         found[name] = {"model": model_record(encoder)["sha256"], "metrics": metrics.summary(run, data.qrels)}
         ranks.append(metrics.per_query(run, data.qrels)["mrr@10"])
-    return {**found, "test": asdict(metrics.compare(ranks[1], ranks[0]))}
+    return {**found, "test": asdict(metrics.compare(ranks[1], ranks[0], metrics.same_passages(data.qrels)))}

@@ -48,6 +48,7 @@ def toy(tmp_path, monkeypatch):
             path = tmp_path / "clir" / "toy_sw" / f"{name}_{seed}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(record), encoding="utf-8")
+    records.write_groups(tmp_path / "clir" / "toy_sw", {f"{i:02}": {str(i): 1} for i in range(60)})
     records.summarise(tmp_path / "clir")
     return tmp_path
 
@@ -127,6 +128,9 @@ def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions
         path = toy / "clir_dev" / "dev_so" / f"{name}_0.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(InputError, match="expected it; delete a record"):
+        evidence.choices()
+    records.write_groups(path.parent, {f"{i:02}": {str(i): 1} for i in range(60)})
     (line,) = evidence.choices().to_dict("records")  # ``late`` is not among them
     assert (line["lang"], line["used"], line["instead"]) == ("so", "optical", "epsilon_0.2")
     assert line["difference"] == pytest.approx(0.1)

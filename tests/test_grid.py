@@ -64,6 +64,7 @@ def test_a_queue_is_resumed_and_summarised(place):
     ranks = np.array(record["mrr@10 by question"].split(), dtype=float)
     assert len(ranks) == 20
     assert record["metrics"]["mrr@10"] == pytest.approx(ranks.mean(), abs=1e-3)
+    assert (place / "first_sw" / records.GROUPS).read_text() == " ".join(map(str, range(20))) + "\n"  # a passage each
 
     records.summarise(place)
     found = comparison.expected("ours")["cells"]

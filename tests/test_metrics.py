@@ -2,6 +2,7 @@ import itertools
 import random
 
 import ir_measures
+import numpy as np
 import pytest
 
 from optical_lite import metrics
@@ -91,6 +92,28 @@ def test_comparison_tells_noise_from_a_difference():
     assert (same.difference, same.p, same.wins, same.losses) == (0, 1, 0, 0)
     with pytest.raises(InputError, match="200 and 1 queries"):
         metrics.compare(base, {"0": 1.0})
+
+
+def test_questions_of_one_passage_are_no_more_evidence_than_one():
+    draw = random.Random(0)
+    single = {f"{i:02}": draw.gauss(0.2, 0.4) for i in range(30)}
+    copies = {f"{q}{copy}": value for q, value in single.items() for copy in "abcd"}
+    groups = metrics.same_passages({q: {f"passage of {q[:2]}": 1, "another": 0} for q in copies})
+    zero, zeros = dict.fromkeys(single, 0.0), dict.fromkeys(copies, 0.0)
+    alone, grouped, believed = (
+        metrics.compare(single, zero), metrics.compare(copies, zeros, groups), metrics.compare(copies, zeros)
+    )  # fmt: skip
+    assert (grouped.p, grouped.low, grouped.high) == pytest.approx((alone.p, alone.low, alone.high))
+    assert believed.p < grouped.p / 10  # four times the same is taken for four witnesses
+    assert believed.high - believed.low < 0.6 * (grouped.high - grouped.low)
+    with pytest.raises(InputError, match="no group of query '29d'"):
+        metrics.compare(copies, zeros, {q: g for q, g in groups.items() if q != "29d"})
+
+
+def test_a_drawn_interval_of_unequal_groups_is_of_the_mean_over_queries():
+    values = np.array([[1.0] * 9 + [0.0]])
+    low, high = metrics.bootstrap(values, metrics.membership(["large"] * 9 + ["small"]))
+    assert (low[0], high[0]) == (0.0, 1.0)  # only one of both groups, in a quarter of the draws each
 
 
 def test_p_values_are_uniform_without_a_difference():
