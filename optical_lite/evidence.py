@@ -202,8 +202,14 @@ def leakage() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*BITEXT, "collection", *COUNTS])
 
 
-def curve(place: str, names: Iterable[str]) -> pd.DataFrame:
+def curve(place: str, names: Iterable[str], *, over: str = "") -> pd.DataFrame:
     """MRR@10 against the number of sentence pairs, of systems that were run with ``NAME_500``, ``NAME_1000``, ...
+
+    Parameters
+    ----------
+    place : ``COLLECTION_LANG``
+    names : of systems, without the number
+    over : a system whose mean, from as many pairs, is taken from each; sizes that it was not run with are left out
 
     Returns
     -------
@@ -212,9 +218,11 @@ def curve(place: str, names: Iterable[str]) -> pd.DataFrame:
     rows, found = _cells(place), []
     for name, cell in rows.items():
         base, _, pairs = name.rpartition("_")
-        if base in names and pairs.isdigit():
+        if base in names and pairs.isdigit() and (not over or f"{over}_{pairs}" in rows):
             value = cell["metrics"]["mrr@10"]
-            found.append({"system": base, "pairs": int(pairs), **{k: value[k] for k in ("mean", "sd", "n")}})
+            less = rows[f"{over}_{pairs}"]["metrics"]["mrr@10"]["mean"] if over else 0.0
+            found.append({"system": base, "pairs": int(pairs), "mean": value["mean"] - less,
+                          "sd": value["sd"], "n": value["n"]})  # fmt: skip
     return pd.DataFrame(found, columns=["system", "pairs", "mean", "sd", "n"]).sort_values(["system", "pairs"])
 
 

@@ -11,7 +11,7 @@ from optical_lite import comparison, evidence, plots, plots_evidence, records, s
 from optical_lite.settings import InputError
 
 LEVELS = {"zero_shot": 0.1, "lexicon": 0.4, "extended": 0.5, "optical": 0.6, "late": 0.55, "optical_late": 0.7,
-          "ceiling": 0.9, "optical_500": 0.45, "optical_3000": 0.55}  # fmt: skip
+          "ceiling": 0.9, "optical_500": 0.45, "optical_3000": 0.55, "extended_500": 0.3}  # fmt: skip
 
 LEAKED = {
     "lang": "sw", "collection": "toy", "bitext": {"name": "pairs", "pairs": 1200, "sha256": "0123456789abcdef"},
@@ -143,6 +143,11 @@ def test_page_and_curve(toy):
     assert "| OPTICAL: transport (Sinkhorn) | 0.600 ± 0.016 (5) |" in page
     curve = evidence.curve("toy_sw", ["optical"])
     assert curve["pairs"].tolist() == [500, 3000]
+    assert evidence.curve("toy_sw", ["optical"], over="lexicon").empty
+    gains = evidence.curve("toy_sw", ["optical", "extended"], over="extended")
+    assert gains.set_index(["system", "pairs"])["mean"].to_dict() == pytest.approx(
+        {("optical", 500): 0.15, ("extended", 500): 0.0}, abs=2e-5
+    )
     with pytest.raises(InputError, match="got 'toy_so'"):
         evidence.frame("toy_so")
 
@@ -158,4 +163,7 @@ def test_figures_show_every_system_and_are_repeatable(toy, tmp_path):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["transport", "contrast", "both", "interaction"]
     ax = plots_evidence.curves(evidence.curve("toy_sw", ["optical"]), {"optical": "OPTICAL"})
     assert ax.get_xscale() == "log"
+    titles = dict.fromkeys(map(str, range(9)), "a curve")  # more than there are shapes
+    ax = plots_evidence.curves(evidence.curve("toy_sw", []), titles)
+    assert len(ax.get_legend().get_texts()) == 9
     plt.close("all")
