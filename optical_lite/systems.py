@@ -159,16 +159,9 @@ BITEXT = {  # every main system that learns anything from pairs
 DRAWS = {  # seeds shuffle the pairs; another draw has others
     f"{name}_draw{draw}": replace(BITEXT[name], title=f"{BITEXT[name].title}, draw {draw}", draw=draw)
     for draw in (1, 2, 3, 4)
-    for name in (
-        "lexicon_bm25_500",
-        "structured_500",
-        "extended_500",
-        "sentence_500",
-        "match_500",
-        "late_500",
-        "optical_500",
-    )
-}
+    for name in ("lexicon_bm25_500", "structured_500", "extended_500", "sentence_500", "match_500", "greedy_500",
+                 "late_500", "optical_500")
+}  # fmt: skip
 LEXICAL = {  # what the bitext and the lexicon of OPTICAL+ give without a student
     f"{name}_plus": replace(MAIN[name], title=f"{MAIN[name].title}, all bitext", marks=False, **ALL_PAIRS)
     for name in ("lexicon_bm25", "structured", "lexicon")
