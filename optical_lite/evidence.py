@@ -38,11 +38,11 @@ INTRODUCTION = (
     "Every system on every collection that has been run, MRR@10. *Interval*: bootstrap over questions, those of one "
     "passage drawn together. *Gap closed*: (system − raw question) / (human translation − raw question), both with "
     "the untuned English encoder. *Against*: difference, and p of a paired permutation test over the same groups "
-    "after Holm's correction for all systems of that table; from 10,000 draws no p is below 0.0001, so with k systems"
-    " none is below k / 10,001 there. *CPU s*: making the student on a processor, training included, and the "
+    "after Holm's correction for all systems of that table; from 10,000 draws no p is below 0.0001, so with k systems "
+    "none is below k / 10,001 there. *CPU s*: making the student on a processor, training included, and the "
     "teacher's vectors where they were not stored yet, where that was measured; of the older records, only the first "
-    "on a lexicon or filling counts the time to make it. The first tables choose, on each collection, the best of all"
-    " systems without a student; their p is corrected over the collections. Systems are defined in "
+    "on a lexicon or filling counts the time to make it. The first tables choose, on each collection, the best of all "
+    "systems without a student; their p is corrected over the collections. Systems are defined in "
     "`optical_lite/systems.py`; `python -m optical_lite tables --run` adds what is missing."
 )
 BITEXT = ("lang", "bitext", "pairs", "sha256")

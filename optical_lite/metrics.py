@@ -211,42 +211,46 @@ def compare_all(
         return {}
     queries = sorted(baseline)
     gaps = np.array([[ours[q] - baseline[q] for q in queries] for ours in systems.values()])  # (k, queries)
-    member = membership(queries if groups is None else [groups[q] for q in queries])
+    labels = queries if groups is None else [groups[q] for q in queries]
+    sums, _ = _by_group(gaps, labels)
     random = np.random.default_rng(seed)
-    flips = random.choice([-1.0, 1.0], size=(draws, member.shape[1])) @ (gaps @ member).T  # (draws, k)
+    flips = random.choice([-1.0, 1.0], size=(draws, sums.shape[1])) @ sums.T  # (draws, k)
     # the identity counts as one of the permutations, so p is never 0
     p = (1 + np.sum(np.abs(flips) >= np.abs(gaps.sum(1)) - 1e-12, axis=0)) / (draws + 1)
-    low, high = bootstrap(gaps, member, draws, random)
+    low, high = bootstrap(gaps, labels, draws, random)
     columns = gaps.mean(1), low, high, p, (gaps > 0).sum(1), (gaps < 0).sum(1)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return {name: Comparison(*row) for name, row in zip(systems, rows, strict=True)}
 
 
-def membership(labels: Sequence) -> np.ndarray:
-    """Which query is in which group: 0 or 1, shape (queries, groups), groups in the order of their first query."""
+def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over the queries of each group, (k, groups), and its size, groups in the order of their first query."""
     number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-    return np.eye(len(number))[[number[label] for label in labels]]
+    places = np.array([number[label] for label in labels])
+    sums = np.zeros((len(number), len(values)))
+    np.add.at(sums, places, values.T)
+    return sums.T, np.bincount(places)
 
 
 def bootstrap(
-    values: np.ndarray, member: np.ndarray | None = None, draws: int = 10_000, random: np.random.Generator | int = 0
+    values: np.ndarray, labels: Sequence | None = None, draws: int = 10_000, random: np.random.Generator | int = 0
 ) -> np.ndarray:
     """95 % bootstrap intervals of means over queries.
 
     Parameters
     ----------
     values : shape (k, queries)
-    member : which query is in which group, shape (queries, groups); groups are drawn, by default single queries
+    labels : of the group of each query, length queries; groups are drawn, by default single queries
 
     Returns
     -------
     array, shape (2, k), lower and upper ends
     """
-    member = np.eye(values.shape[1]) if member is None else member
-    n = member.shape[1]
+    sums, sizes = _by_group(values, range(values.shape[1]) if labels is None else labels)
+    n = len(sizes)
     picks = np.random.default_rng(random).integers(0, n, size=(draws, n)) + n * np.arange(draws)[:, None]
     counts = np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
-    means = counts @ (values @ member).T / (counts @ member.sum(0))[:, None]  # a draw of large groups has more queries
+    means = counts @ sums.T / (counts @ sizes)[:, None]  # a draw of large groups has more queries
     return np.percentile(means, [2.5, 97.5], axis=0)
 
 

@@ -112,7 +112,7 @@ def test_questions_of_one_passage_are_no_more_evidence_than_one():
 
 def test_a_drawn_interval_of_unequal_groups_is_of_the_mean_over_queries():
     values = np.array([[1.0] * 9 + [0.0]])
-    low, high = metrics.bootstrap(values, metrics.membership(["large"] * 9 + ["small"]))
+    low, high = metrics.bootstrap(values, ["large"] * 9 + ["small"])
     assert (low[0], high[0]) == (0.0, 1.0)  # only one of both groups, in a quarter of the draws each
 
 
