@@ -51,7 +51,10 @@ def fuse(args: argparse.Namespace) -> dict:
 
 
 def significance(args: argparse.Namespace) -> dict:
-    """Paired tests of run files against the first of them, corrected for their number."""
+    """Paired tests of run files against the first of them, corrected for their number.
+
+    Questions with the same relevant passages count as one group in the interval and the permutation test, not in t.
+    """
     from . import metrics, trec
 
     if len(set(args.trec_run)) < 2 or len(set(args.trec_run)) < len(args.trec_run):
