@@ -97,12 +97,12 @@ def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, x: str = "pairs", 
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
-    looks = zip(cycle(STYLES), sns.color_palette("colorblind", len(titles)), strict=False)
-    for place, ((name, title), ((marker, dashes), shade)) in enumerate(zip(titles.items(), looks, strict=False)):
+    shades = sns.color_palette("colorblind", len(titles))
+    for k, (name, (marker, dashes), shade) in enumerate(zip(titles, cycle(STYLES), shades, strict=False)):
         own = frame[frame["system"] == name]
-        beside = own[x] * 1.03 ** (place - len(titles) / 2)
-        ax.errorbar(beside, own["mean"], yerr=own["sd"].fillna(0), marker=marker, ls=dashes, color=shade, label=title,
-                    capsize=2)  # fmt: skip
+        beside = own[x] * 1.03 ** (k - len(titles) / 2)
+        ax.errorbar(beside, own["mean"], yerr=own["sd"].fillna(0), marker=marker, ls=dashes, color=shade,
+                    label=titles[name], capsize=2)  # fmt: skip
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
     ax.legend(frameon=False, fontsize="small")
     return ax
