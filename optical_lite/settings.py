@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import platform
 import random
@@ -32,6 +33,7 @@ FIGURES = ROOT / "figures"
 PROFILES = ("smoke", "pocket", "real", "paper")
 PRECISIONS = ("auto", "float32", "bf16")
 CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # what decides a result, besides the data
+RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
 
 
@@ -220,3 +222,54 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
 def write_json(path: str | Path, value: object) -> Path:
     """Write JSON with :func:`write_atomic`, for people to read (indented, UTF-8)."""
     return write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def parse_json(text: str | bytes, place: object) -> object:
+    """The value of a JSON text in UTF-8; whatever is wrong with it is one line that names the place."""
+    try:
+        return json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
+    except (ValueError, RecursionError) as error:  # among them what is no UTF-8, and numbers of thousands of digits
+        raise InputError(
+            f"{place}: got no JSON ({type(error).__name__}), expected a whole record; "
+            "copy it again, or make it anew with the command that wrote it"
+        ) from None
+
+
+def _named(shape: object) -> str:
+    kinds = shape if isinstance(shape, tuple) else (dict,) if isinstance(shape, dict) else (shape,)
+    return " or ".join("a record" if kind is dict else kind.__name__ for kind in kinds)
+
+
+def fits(value: object, shape: object, place: object, name: str = "the record") -> None:
+    """Raise unless a JSON value has what a shape asks for: types, or a dictionary of the shapes of some keys.
+
+    >>> fits({"lang": "sw", "pairs": 512}, {"lang": str, "pairs": int}, "run/config.json")
+    """
+    mend = "copy it again, or make it anew with the command that wrote it"
+    kind = dict if isinstance(shape, dict) else shape
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool) or not finite:
+        raise InputError(f"{place}: got {str(value)[:40]!r} as {name}, expected {_named(shape)}; {mend}")
+    for key, inner in shape.items() if isinstance(shape, dict) else ():
+        if key not in value:
+            raise InputError(f"{place}: got no {key} in {name}, expected {_named(inner)}; {mend}")
+        fits(value[key], inner, place, key)
+
+
+def read_json(path: str | Path, shape: object = dict) -> dict:
+    """The record of a JSON file, as :func:`write_json` writes it, after a look whether it has what a shape asks for.
+
+    Raises
+    ------
+    InputError
+        no such file, a folder or a pipe in its place, no UTF-8, no JSON, a missing key, a value of another type
+    """
+    path = Path(path)
+    if not path.is_file():
+        said = "something that is no file" if path.exists() else "no such file"
+        raise InputError(f"{path}: got {said}, expected a record in JSON; check the path")
+    if (size := path.stat().st_size) > RECORD:
+        raise InputError(f"{path}: got {size:,} bytes, expected a record below {RECORD:,}; check the path")
+    found = parse_json(path.read_bytes(), path)
+    fits(found, shape, path)
+    return found

@@ -67,3 +67,45 @@ def test_banner_names_profile_and_versions(capsys):
     out = capsys.readouterr().out
     assert "profile smoke" in out
     assert "torch" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "got no JSON"),
+        (b"\xff", "got no JSON"),
+        (b"", "got no JSON"),
+        (b"[" * 99_999, "got no JSON"),
+        (b'{"n": ' + b"7" * 9_999 + b"}", "got no JSON"),
+        (b"[]", "got '[]' as the record, expected a record"),
+        (b"null", "got 'None' as the record, expected a record"),
+        (b"{}", "got no n in the record, expected int or float"),
+        (b'{"n": true}', "got 'True' as n, expected int or float"),
+        (b'{"n": NaN}', "got 'nan' as n, expected int or float"),
+        (b'{"n": 1}', "got no of in the record, expected a record"),
+        (b'{"n": 1, "of": {"lang": 3}}', "got '3' as lang, expected str"),
+    ],
+)
+def test_a_damaged_record_is_one_line(tmp_path, content, said):
+    place = tmp_path / "record.json"
+    place.write_bytes(content)
+    with pytest.raises(settings.InputError) as error:
+        settings.read_json(place, {"n": (int, float), "of": {"lang": str}})
+    assert said in str(error.value)
+    assert str(place) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_record_is_read_and_what_is_no_file_is_named(tmp_path, monkeypatch):
+    value = {"n": 1.5, "of": {"lang": "sw", "more": [None]}}
+    place = settings.write_json(tmp_path / "record.json", value)
+    assert settings.read_json(place, {"n": float, "of": {"lang": str}}) == value
+    place.write_bytes(b"\xef\xbb\xbf" + place.read_bytes())
+    assert settings.read_json(place) == value
+    with pytest.raises(settings.InputError, match="something that is no file"):
+        settings.read_json(tmp_path)
+    with pytest.raises(settings.InputError, match="no such file"):
+        settings.read_json(tmp_path / "none")
+    monkeypatch.setattr(settings, "RECORD", 9)
+    with pytest.raises(settings.InputError, match="expected a record below 9"):
+        settings.read_json(place)
