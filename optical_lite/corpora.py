@@ -93,7 +93,8 @@ class Collection:
     name, lang : name of the collection, language of the questions
     passages, queries : text by id
     qrels : grade by passage id, by query id; every query has at least one
-    translations : the human English translation of each question, where there is one
+    translations : the reference English of each question, where there is one: a translation by people (AfriQA), the
+        sentence that was translated (Belebele), or a machine-written one (pocket)
     flags : leakage and other marks by query id (see the reader)
     """
 
@@ -247,7 +248,7 @@ def read_opus(stem: str | Path, lang: str, target: str = "en") -> Bitext:
 def read_beir(folder: str | Path, lang: str = "xx") -> Collection:
     """Read a BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/test.tsv``.
 
-    A query's optional field ``"translation"`` is its human English translation.
+    A query's optional field ``"translation"`` is its reference English.
     """
     folder = Path(folder)
 

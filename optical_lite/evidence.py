@@ -36,7 +36,7 @@ DUELS = (
 )
 INTRODUCTION = (
     "Every system on every collection that has been run, MRR@10. *Interval*: bootstrap over questions, those of one "
-    "passage drawn together. *Gap closed*: (system − raw question) / (human translation − raw question), both with "
+    "passage drawn together. *Gap closed*: (system − raw question) / (reference English − raw question), both with "
     "the untuned English encoder. *Against*: difference, and p of a paired permutation test over the same groups "
     "after Holm's correction for all systems of that table; from 10,000 draws no p is below 0.0001, so with k systems "
     "none is below k / 10,001 there. *CPU s*: making the student on a processor, training included, and the "
@@ -55,7 +55,7 @@ SAME = (
 COUNTS = ("queries", "translations", "passages", "of queries", "of passages")
 LEAKED = ("language", "bitext", "pairs", "sha256", "questions", "their translations", "passages")
 LEAKAGE = (
-    "How many questions, human translations and passages of the collections stand in the bitext of a language; a "
+    "How many questions, reference English and passages of the collections stand in the bitext of a language; a "
     "passage counts when it holds a training sentence of eight words or more. Pairs that would give away a question "
     "or its translation were dropped before training."
 )

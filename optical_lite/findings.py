@@ -4,7 +4,7 @@
 up again, so that a new record and an old sentence cannot disagree for long. A measure is a few words:
 
 - ``mean SYSTEM PLACE``: MRR@10; a place is ``COLLECTION_LANG``, of development questions ``dev_LANG``
-- ``gap SYSTEM PLACE``: gap closed, from the raw question (0) to the human translation (1)
+- ``gap SYSTEM PLACE``: gap closed, from the raw question (0) to the reference English (1)
 - ``gain SYSTEM BASE PLACE``: difference of two systems; ``loss`` with the other sign, ``apart`` without a sign; ``p``
   is its permutation test
 - ``over SYSTEM OPPONENTS PLACE``: difference to the best of :data:`OPPONENTS`; ``behind`` with the other sign;

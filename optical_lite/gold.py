@@ -1,4 +1,4 @@
-"""Gold: sentence pairs whose words people have aligned, from seven published collections and the pocket data.
+"""Gold: pairs whose words are aligned, by people in seven published collections, by a machine in the pocket data.
 
 Every set is turned the same way round: the source is the other language, the target is English, and words count from 0.
 What each file gets wrong, and what is done about it, is said where it is read.

@@ -136,7 +136,7 @@ class Workplace:
         """What a system is asked, before any translation of its own."""
         if system.reads == "machine":
             return self.machine(data.name)
-        asked = data.translations if system.reads == "human" else data.queries
+        asked = data.translations if system.reads == "reference" else data.queries
         return dict(asked) if system.marks else {query: unmarked(text) for query, text in asked.items()}
 
     def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:

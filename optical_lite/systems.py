@@ -1,8 +1,8 @@
 """Systems: all that the grid compares, each a named configuration; and where each language is trained and tested.
 
-A system says what is read (the question, its word-by-word or its human translation), what ranks (MaxSim, BM25,
-structured queries), and, for students, how the vocabulary starts and how they train. ``_tuned`` at the end of a name
-is the same with the teacher that was tuned for MaxSim. Names are stable: records and tables rely on them.
+A system says what is read (the question, its word-by-word translation, its reference English), what ranks (MaxSim,
+BM25, structured queries), and, for students, how the vocabulary starts and how they train. ``_tuned`` at the end of a
+name is the same with the teacher that was tuned for MaxSim. Names are stable: records and tables rely on them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class System:
     Attributes
     ----------
     title : for tables
-    reads : ``question``, ``lexicon`` (word-by-word translation), ``machine`` (neural translation) or ``human``
+    reads : ``question``, ``lexicon`` (word-by-word translation), ``machine`` (neural translation) or
+        ``reference`` (English)
     engine : ``maxsim``, ``bm25``, ``structured``, or ``fused``: MaxSim and a structured query
     fill : how new vocabulary rows start, empty for the teacher itself
     lexicon : how word translations are estimated, see :data:`optical_lite.vocabulary.LEXICONS`
@@ -83,8 +84,8 @@ MAIN = {
     "score": _student("score-level distillation", replace(ROWS, loss="score")),
     "optical": _student("OPTICAL: transport (Sinkhorn)", ROWS),
     "optical_late": _student("OPTICAL + contrastive", replace(ROWS, loss="transport + 0.1 late")),
-    "ceiling_bm25": System("human translation, BM25", reads="human", engine="bm25"),
-    "ceiling": System("human translation, English encoder", reads="human"),
+    "ceiling_bm25": System("reference English, BM25", reads="reference", engine="bm25"),
+    "ceiling": System("reference English, English encoder", reads="reference"),
 }
 ACCENTS = {
     f"{name}_unmarked": replace(MAIN[name], title=f"{MAIN[name].title}, without accents", marks=False)
@@ -182,7 +183,7 @@ LARGE = {  # of a multilingual model, teacher and student; its rate is a habit o
     "zero_shot": System("raw question"),
     "sentence": System("sentence-level distillation", train=replace(ALL, loss="sentence", rate=3e-5)),
     "optical": System("OPTICAL", train=replace(ALL, rate=3e-5)),
-    "ceiling": System("human translation", reads="human"),
+    "ceiling": System("reference English", reads="reference"),
 }
 NETWORK |= {
     f"{short}_{name}": replace(system, title=f"{title}, {system.title}", teacher=model)

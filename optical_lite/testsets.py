@@ -2,7 +2,7 @@
 
 AfriQA has questions that people asked; it is read by :func:`optical_lite.published.afriqa`. Most languages have
 nothing like it, so here a sentence, a headline or a translated question takes the question's place. Passages are
-English; ``translations`` are the human English form of each query: what an English system could do at best.
+English; ``translations`` are the reference English of each query: what an English system could do at best.
 """
 
 from __future__ import annotations

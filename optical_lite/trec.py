@@ -169,7 +169,7 @@ def read(
     """Read a folder in TREC form.
 
     Topics ``C041`` and judgements of topic ``41`` belong together; the question then has the name that judgements use.
-    English topics beside those of another language are the questions' human translations.
+    English topics beside those of another language are the questions' reference English.
 
     Parameters
     ----------

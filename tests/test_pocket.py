@@ -1,9 +1,11 @@
+import re
 import shutil
 
+import nbformat
 import pytest
 
 from optical_lite import pocket
-from optical_lite.settings import InputError
+from optical_lite.settings import ROOT, InputError
 
 
 def test_the_bundled_collection_has_no_problem():
@@ -79,3 +81,21 @@ def test_unknown_language_and_split():
         pocket.gold("de")
     with pytest.raises(InputError, match="got split 'train'"):
         pocket.collection("sw", "train")
+
+
+def human(text):
+    """Sentences that call something human; what people published about people's translations is not about pocket."""
+    return re.findall(r"[^.\n]*\b(?:human|people have|annotators?)\b[^.\n]*", text, re.IGNORECASE)
+
+
+def test_nobody_calls_the_machine_written_collection_human():
+    assert human("Then we search with their human English translations.")
+    assert human("A pair whose words people have linked.")
+    for path in sorted((ROOT / "notebooks").glob("0[0-6]_*.ipynb")):
+        nb = nbformat.read(path, 4)
+        for cell in nb.cells:
+            assert not human(cell.source), (path.name, cell.source)
+    card = (ROOT / "data" / "pocket" / "README.md").read_text(encoding="utf-8")
+    first = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", 4).cells[2].source
+    for said in (card, first):
+        assert "machine-written" in said
