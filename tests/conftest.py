@@ -19,9 +19,14 @@ if Path(guard.__file__).parent != OFFLINE:  # another sitecustomize came first: 
 
 sys.path.insert(0, str(Path(__file__).parent))  # the folder `answers`
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from optical_lite import settings  # noqa: E402
+
+# the same inputs on every machine, however slow it is
+hypothesis.settings.register_profile("kit", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("kit")
 
 
 @pytest.fixture(scope="session")
