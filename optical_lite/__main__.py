@@ -8,7 +8,8 @@ import sys
 from .commands import check, convert, evaluate, index, read_pairs, search
 from .config import DistillConfig
 from .run_files import fuse, significance
-from .settings import InputError, write_json
+from .safe_files import write_json
+from .settings import InputError
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 EPILOG = """examples:

@@ -20,7 +20,8 @@ from .corpora import Bitext, words
 from .distill import distill
 from .encoder import Encoder, teacher
 from .runs import data_hash, is_finished, load_student
-from .settings import DATA, ROOT, environment, write_atomic, write_json
+from .safe_files import write_atomic, write_json
+from .settings import DATA, ROOT, environment
 from .tables import markdown
 
 FOLDER = DATA / "expected" / "alignment"

@@ -27,7 +27,8 @@ from pathlib import Path
 import torch
 
 from .bench_page import number, write
-from .settings import ROOT, InputError, bf16_is_faster, device, environment, get, write_json
+from .safe_files import write_json
+from .settings import ROOT, InputError, bf16_is_faster, device, environment, get
 
 TESTS = {}
 ONLY_BY_NAME = ("million",)  # too long, or too much disk, for a run of everything

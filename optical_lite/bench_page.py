@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from .settings import bf16_is_faster, write_atomic
+from .safe_files import write_atomic
+from .settings import bf16_is_faster
 from .tables import markdown, replace_block
 
 

@@ -25,7 +25,8 @@ from torch.nn.functional import cross_entropy
 from . import msmarco, retrieval, runs
 from .encoder import Encoder, model_record
 from .retrieval import PassageIndex, Run
-from .settings import InputError, bf16_is_faster, environment, seed_everything, write_json
+from .safe_files import write_json
+from .settings import InputError, bf16_is_faster, environment, seed_everything
 from .tuning import TuneConfig
 
 LENGTHS = (32, 180)  # tokens of a question and of a passage

@@ -11,7 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from .settings import InputError, write_json
+from .safe_files import write_json
+from .settings import InputError
 
 READING = ("split", "documents", "topics", "qrels", "fields", "encoding", "lenient")  # options of formats.read
 
@@ -121,8 +122,8 @@ def convert(args: argparse.Namespace) -> dict:
 def index(args: argparse.Namespace) -> dict:
     """Encode the passages of a collection once, batch by batch, into a folder that search reads."""
     from .encoder import Encoder, model_record
-    from .files import new_folder
     from .index import PassageIndex
+    from .safe_files import new_folder
 
     data, encoder = _read(args), Encoder.load(args.model)
     with new_folder(args.out) as folder:

@@ -28,7 +28,8 @@ from pathlib import Path
 
 from . import literature, systems
 from .literature import Number, read_yaml
-from .settings import DATA, InputError, write_atomic
+from .safe_files import write_atomic
+from .settings import DATA, InputError
 
 SPECS, EXPECTED = DATA / "tables", DATA / "expected"
 REPRODUCED, DIRECTION, DIFFERS, MISSING, NO_VERDICT = "reproduced", "direction only", "differs", "missing", "no verdict"

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from . import fonts
-from .settings import InputError, write_atomic
+from .safe_files import write_atomic
+from .settings import InputError
 
 SIZE = 14  # pixels
 STYLE = (

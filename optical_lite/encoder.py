@@ -22,7 +22,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from . import packed
-from .settings import InputError, bf16_is_faster, device, write_json
+from .safe_files import write_json
+from .settings import InputError, bf16_is_faster, device
 from .sources import sha256
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

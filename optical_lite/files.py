@@ -7,10 +7,7 @@ way, and whatever is wrong is named with its file and line.
 from __future__ import annotations
 
 import gzip
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from .corpora import Collection
@@ -104,21 +101,6 @@ def find(folder: str | Path, *patterns: str) -> Path:
         if found:
             return found[0]
     raise InputError(f"{folder}: got no file {' or '.join(patterns)}, expected one; check the folder and the language")
-
-
-@contextmanager
-def new_folder(path: str | Path) -> Iterator[Path]:
-    """A folder to write into, which gets its name when the block ends well and is gone when it does not."""
-    path = Path(path)
-    if path.exists():
-        raise InputError(f"{path}: got a path that exists, expected a new folder; choose another --out or delete it")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.mkdir(parents=True)
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def collect(

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from .corpora import Collection
-from .files import new_folder
-from .settings import InputError, write_atomic
+from .safe_files import new_folder, write_atomic
+from .settings import InputError
 
 READERS = {  # kind: module and function, imported when needed
     "beir": ("corpora", "read_beir"),

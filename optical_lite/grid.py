@@ -26,7 +26,8 @@ from .distill import distill
 from .encoder import Encoder, model_record, teacher
 from .retrieval import PassageIndex
 from .runs import data_hash
-from .settings import ROOT, InputError, environment, write_json
+from .safe_files import write_json
+from .settings import ROOT, InputError, environment
 from .sources import sha256
 from .systems import LANGUAGES, SYSTEMS, System
 

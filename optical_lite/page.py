@@ -16,7 +16,8 @@ import numpy as np
 from . import fonts, pictures, pocket
 from .alignment import AlignConfig, realign, score
 from .encoder import Encoder, teacher
-from .settings import DATA, InputError, write_atomic
+from .safe_files import write_atomic
+from .settings import DATA, InputError
 from .subwords import Pair, encode_pairs
 
 EPSILONS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)

@@ -11,7 +11,8 @@ from IPython.display import DisplayHandle
 
 from . import fonts
 from .pictures import Picture
-from .settings import InputError, write_atomic
+from .safe_files import write_atomic
+from .settings import InputError
 
 LABEL = {"description_width": "7.5em"}
 KINDS = {"svg": "svg", "png": "png", "csv": "csv", "pharaoh": "links"}  # what is exported, and the ending of its file

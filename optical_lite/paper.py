@@ -32,7 +32,8 @@ from .encoder import Encoder, model_record
 from .paper_configs import CONFIGS, TINY, PaperConfig
 from .retrieval import PassageIndex, Run
 from .runs import data_hash
-from .settings import DATA, InputError, device, seed_everything, write_json
+from .safe_files import write_json
+from .settings import DATA, InputError, device, seed_everything
 from .store import VectorStore
 
 METRICS = ("map", "p@10", "ndcg@10", "r@100")

@@ -22,7 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from . import drawing, fonts
-from .settings import FIGURES, InputError, write_atomic
+from .safe_files import write_atomic
+from .settings import FIGURES, InputError
 
 matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
 matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from . import comparison, metrics
-from .settings import DATA, InputError, write_atomic
+from .safe_files import write_atomic
+from .settings import DATA, InputError
 from .systems import SYSTEMS
 
 RECORDS, DEV_RECORDS = DATA / "expected" / "clir", DATA / "expected" / "clir_dev"  # of test, of development questions

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import comparison, findings, literature, pages
-from .settings import ROOT, InputError, get, write_atomic
+from .safe_files import write_atomic
+from .settings import ROOT, InputError, get
 
 Rerun = Callable[..., dict[str, dict[str, float]]]  # -> metrics by cell
 CHEAP = ("zero_shot", "bm25", "lexicon", "extended")  # in Twi, which has one collection and 481 sentence pairs

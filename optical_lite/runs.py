@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from .corpora import Bitext
 from .encoder import Encoder, model_record
-from .settings import InputError, device, environment, write_atomic, write_json
+from .safe_files import write_atomic, write_json
+from .settings import InputError, device, environment
 from .sources import sha256
 
 

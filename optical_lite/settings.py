@@ -75,6 +75,14 @@ def _integer(name: str, default: int) -> int:
     return int(text)
 
 
+def _folder(name: str, default: str) -> Path | None:
+    text = os.environ.get(name, default)
+    try:
+        return Path(text).expanduser() if text else None
+    except RuntimeError as error:
+        raise InputError(f"{name}: got {text!r} ({error}), expected a folder; set {name} to one") from None
+
+
 @functools.cache
 def get() -> Settings:
     """Read the settings from the environment, once per process."""
@@ -85,16 +93,16 @@ def get() -> Settings:
     if precision not in PRECISIONS:
         raise InputError(f"OPTICAL_LITE_PRECISION: got {precision!r}, expected one of {', '.join(PRECISIONS)}")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    mirror = os.environ.get("OPTICAL_LITE_MIRROR")
-    cache = os.environ.get("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
+    mirror = _folder("OPTICAL_LITE_MIRROR", "")
+    cache = _folder("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
     return Settings(
         profile=profile,
         seed=_integer("OPTICAL_LITE_SEED", 0),
         threads=max(1, _integer("OPTICAL_LITE_THREADS", _integer("OMP_NUM_THREADS", available))),
         device=os.environ.get("OPTICAL_LITE_DEVICE", "auto"),
         precision=precision,
-        cache=Path(cache).expanduser(),
-        mirror=Path(mirror).expanduser().resolve() if mirror else None,
+        cache=cache,
+        mirror=mirror.resolve() if mirror else None,
     )
 
 
@@ -209,21 +217,6 @@ def banner() -> None:
     print(" | ".join(f"{name} {version}" for name, version in versions().items()))
 
 
-def write_atomic(path: str | Path, content: str | bytes) -> Path:
-    """Write a file so that a reader sees the old content or the new, never half of it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(part, path)
-    return path
-
-
-def write_json(path: str | Path, value: object) -> Path:
-    """Write JSON with :func:`write_atomic`, for people to read (indented, UTF-8)."""
-    return write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
 def parse_json(text: str | bytes, place: object) -> object:
     """The value of a JSON text in UTF-8; whatever is wrong with it is one line that names the place."""
     try:
@@ -257,7 +250,7 @@ def fits(value: object, shape: object, place: object, name: str = "the record") 
 
 
 def read_json(path: str | Path, shape: object = dict) -> dict:
-    """The record of a JSON file, as :func:`write_json` writes it, after a look whether it has what a shape asks for.
+    """The record of a JSON file, after a look whether it has what a shape asks for.
 
     Raises
     ------

@@ -16,7 +16,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from .settings import DATA, InputError, get, write_atomic
+from .safe_files import write_atomic
+from .settings import DATA, InputError, get
 
 ADDRESS = "https://raw.githubusercontent.com/{repo}/{commit}/{path}"
 TIMEOUT = 60  # seconds without a byte

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from .corpora import Collection
 from .files import Qrels, collect, find, grade, lines, rows, unique
-from .settings import InputError, write_atomic
+from .safe_files import write_atomic
+from .settings import InputError
 
 Run = dict[str, list[tuple[str, float]]]
 NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "TITLE", "TI")

@@ -27,7 +27,8 @@ from . import english
 from .corpora import Bitext, Collection
 from .encoder import Encoder, model_record, teacher
 from .losses import find_own, mean_maxsim
-from .settings import InputError, bf16_is_faster, environment, get, seed_everything, write_json
+from .safe_files import write_json
+from .settings import InputError, bf16_is_faster, environment, get, seed_everything
 
 PARTS = ("projection", "all")
 

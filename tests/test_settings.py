@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from optical_lite import settings
+from optical_lite import safe_files, settings
 
 
 def test_sockets_are_blocked_here_and_in_children():
@@ -39,12 +39,14 @@ def test_unusable_device_is_named(monkeypatch):
     settings.device.cache_clear()
 
 
-def test_write_atomic_keeps_the_old_file_when_writing_fails(tmp_path, monkeypatch):
-    path = settings.write_atomic(tmp_path / "deep" / "x.txt", "old")
-    monkeypatch.setattr(settings.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        settings.write_atomic(path, "new")
-    assert path.read_text() == "old"
+@pytest.mark.parametrize("name", ["OPTICAL_LITE_CACHE", "OPTICAL_LITE_MIRROR"])
+def test_a_folder_below_no_home_is_named(monkeypatch, name):
+    monkeypatch.setenv(name, "~nobody-of-this-name/data")
+    settings.get.cache_clear()
+    with pytest.raises(settings.InputError, match=f"{name}: got '~nobody-of-this-name/data'.*expected a folder; set"):
+        settings.get()
+    monkeypatch.undo()
+    settings.get.cache_clear()
 
 
 def test_import_is_light():
@@ -98,7 +100,7 @@ def test_a_damaged_record_is_one_line(tmp_path, content, said):
 
 def test_a_record_is_read_and_what_is_no_file_is_named(tmp_path, monkeypatch):
     value = {"n": 1.5, "of": {"lang": "sw", "more": [None]}}
-    place = settings.write_json(tmp_path / "record.json", value)
+    place = safe_files.write_json(tmp_path / "record.json", value)
     assert settings.read_json(place, {"n": float, "of": {"lang": str}}) == value
     place.write_bytes(b"\xef\xbb\xbf" + place.read_bytes())
     assert settings.read_json(place) == value

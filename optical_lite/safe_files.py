@@ -1,0 +1,262 @@
+"""Safe files: what is written appears whole or not at all, and what a killed process left behind is cleared away.
+
+A file or folder is made beside its place under a hidden name, ``.NAME.RANDOM.part``, and takes its place when it is
+whole and on the disk. Its maker holds a lock on it (``flock``) that ends with the process, however that ends: the next
+writer of the same name clears away what nobody holds. A system without such locks clears nothing away and refuses
+nobody; the rest is the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .settings import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, of a person's share of it, of a file
+
+
+def _take(opened: int, wait: bool = False) -> bool | None:
+    """Lock an open file or folder: False where another process has it, None where there are no locks."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _refused(path: Path, error: OSError) -> InputError:
+    if error.errno in FULL:
+        return InputError(
+            f"{path}: got no room ({error.strerror}), expected enough on the disk; make room or choose another place"
+        )
+    said = error.strerror or str(error) or type(error).__name__
+    return InputError(
+        f"{path}: got {said!r} from the system, expected a place to write to; check its kind and permissions, "
+        "or choose another"
+    )
+
+
+def _full(error: BaseException | None) -> OSError | None:
+    """What a disk without room said, whatever a library made of it: safetensors a text, torch an error after it."""
+    while error is not None:
+        for code in FULL:
+            if getattr(error, "errno", None) == code or f"(os error {code})" in str(error):
+                return OSError(code, os.strerror(code))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def clear(path: Path) -> bool:
+    """Remove what dead processes left of a file or folder; whether a living process is making it."""
+    living = False
+    for part in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.part"):
+        try:
+            opened = os.open(part, os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            taken = _take(opened)
+            living |= taken is False
+            if taken:
+                _remove(part)
+        finally:
+            os.close(opened)
+    return living
+
+
+def _begin(path: Path, folder: bool) -> tuple[Path, int | None]:
+    """A new hidden file or folder beside a path, locked."""
+    while True:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        if folder:
+            part.mkdir()
+            if fcntl is None:
+                return part, None
+        try:
+            opened = os.open(part, os.O_RDONLY if folder else os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileNotFoundError:
+            if not folder:
+                raise
+            continue
+        if fcntl is None:
+            os.close(opened)  # there, nobody can rename or remove what is open
+            return part, None
+        if _take(opened) is not False and part.exists():
+            return part, opened
+        os.close(opened)  # cleared away by another process before it was locked
+
+
+def _settle(part: Path) -> None:
+    """Bring what was made to the disk, with the permissions that new files have here."""
+    mode = part.stat().st_mode & 0o666
+    for place in [part] if part.is_file() else [place for place in sorted(part.rglob("*")) if place.is_file()]:
+        if place is not part:
+            os.chmod(place, mode)  # safetensors writes files that nobody else may read
+        with open(place, "r+b") as file:
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that cannot
+                    raise
+
+
+@contextmanager
+def _part(path: Path, given: Path, folder: bool) -> Iterator[Path]:
+    """A hidden file or folder beside a path, gone when the block ends, with one line for a disk without room."""
+    part = opened = None
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            clear(path)
+            part, opened = _begin(path, folder)
+        except OSError as error:
+            raise _refused(given, error) from error
+        yield part
+    except InputError:
+        raise
+    except Exception as error:
+        if (full := _full(error)) is None:
+            raise
+        raise _refused(given, full) from error
+    finally:
+        if part is not None:
+            _remove(part)
+        if opened is not None:
+            os.close(opened)
+
+
+@contextmanager
+def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
+    """A hidden name to write a file or folder under; it takes its place when the block ends well, else it is removed.
+
+    A device or pipe is written to as it is; through a link, what it points to is replaced. A folder that is there
+    and not empty is never replaced.
+
+    Raises
+    ------
+    InputError
+        no room, no permission, a folder in place of a file; what was there before is as it was
+    """
+    given = Path(path)
+    if given.parts[:2] == ("/", "dev") or (given.exists() and not given.is_file() and not given.is_dir()):
+        yield given
+        return
+    place = Path(os.path.realpath(given))
+    if place.is_dir() and not folder:
+        raise _refused(given, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    with _part(place, given, folder) as part:
+        yield part
+        try:
+            _settle(part)
+            os.replace(part, place)
+        except OSError as error:
+            raise _refused(given, error) from error
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A folder to write into, which gets its name when the block ends well and is gone when it does not."""
+    path = Path(path)
+    if path.exists():
+        raise InputError(f"{path}: got a path that exists, expected a new folder; choose another --out or delete it")
+    if clear(path):
+        raise InputError(
+            f"{path}: got a folder that another process is making, expected a new one; wait for it, or choose another"
+        )
+    with making(path, folder=True) as part:
+        yield part
+
+
+@contextmanager
+def into(folder: str | Path) -> Iterator[Path]:
+    """A hidden folder inside another: when the block ends well, its files take their places there one by one."""
+    folder = Path(folder)
+    with _part(folder / "files", folder, folder=True) as part:
+        yield part
+        try:
+            _settle(part)
+            for place in sorted(part.iterdir()):
+                os.replace(place, folder / place.name)
+        except OSError as error:
+            raise _refused(folder, error) from error
+
+
+@contextmanager
+def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
+    """Keep a folder to oneself, until the block or the process ends; it is made where it is missing.
+
+    Parameters
+    ----------
+    wait : until another process is done with it; without it, that is an error
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = None if fcntl is None else os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _refused(folder, error) from error
+    try:
+        if opened is not None and _take(opened, wait) is False:
+            raise InputError(
+                f"{folder}: got a folder that another process is writing to, expected one of its own; wait until that "
+                "is done, or choose another --out"
+            )
+        yield folder
+    finally:
+        if opened is not None:
+            os.close(opened)
+
+
+def sweep(folder: str | Path) -> None:
+    """Remove all that dead processes left directly in a folder."""
+    for part in Path(folder).glob(f".*.{'[0-9a-f]' * 8}.part"):
+        clear(part.with_name(part.name[1:-14]))
+
+
+def room(path: str | Path, size: int, what: str) -> None:
+    """Raise where a disk has less room than something needs, before hours are spent on it."""
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    with suppress(OSError):
+        if (free := shutil.disk_usage(place).free) < size:
+            raise InputError(
+                f"{path}: got {free / 1e6:,.1f} MB free on the disk, expected {size / 1e6:,.1f} MB for {what}; "
+                "make room or choose another folder"
+            )
+
+
+def write_atomic(path: str | Path, content: str | bytes) -> Path:
+    """Write a file so that a reader sees the old content or the new, never half of it."""
+    with making(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+    return Path(path)
+
+
+def write_json(path: str | Path, value: object) -> Path:
+    """Write JSON with :func:`write_atomic`, for people to read (indented, UTF-8)."""
+    return write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
