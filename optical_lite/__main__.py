@@ -11,7 +11,7 @@ from .run_files import fuse, significance
 from .safe_files import write_json
 from .settings import InputError
 
-MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+MODEL = "minilm"
 EPILOG = """examples:
   python -m optical_lite check
   python -m optical_lite demo --lang so
@@ -46,11 +46,16 @@ def demo(args: argparse.Namespace) -> dict:
 
 
 def fetch(args: argparse.Namespace) -> dict:
-    """Download and verify real data."""
-    from . import sources
+    """Download and verify real data, or an encoder that the kit knows by name."""
+    from . import model_files, sources
 
     found = {}
     for name in args.dataset:
+        if name in model_files.KNOWN:
+            folder, form = model_files.folder(name)
+            found[name] = [str(folder)]
+            print(f"{name}: {form} in {folder}, verified")
+            continue
         files = sources.fetch(name)
         found[name] = [str(path) for path in files]
         licence = sources.registry()[name, sources.paths(name)[0]].licence
@@ -169,14 +174,14 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", metavar="DIR", help="run folder (default runs/demo_COLLECTION_LANG)")
     sub.add_argument("--quiet", action="store_true", help="no progress bars")
     sub = add(fetch, "fetch afriqa mafand tico19")
-    sub.add_argument("dataset", nargs="+", help="a data set of data/sources.tsv")
+    sub.add_argument("dataset", nargs="+", help="a data set of data/sources.tsv, or multilingual")
     sub = add(train, "train --bitext pairs.tsv --lang sw --out runs/mine")
     sub.add_argument("--bitext", required=True, help="a UTF-8 TSV source<TAB>english; or pocket; or published")
     sub.add_argument("--lang", default="xx", help="language code of the source side; need not be in any list")
     sub.add_argument("--recipe", default="default", help="published bitext: default, plus, or parts joined by +")
     sub.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="collections whose questions to drop")
     sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
-    sub.add_argument("--model", default=MODEL, help="teacher: folder or hub name")
+    sub.add_argument("--model", default=MODEL, help="teacher: minilm (default), multilingual, a folder or hub name")
     sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, transport, mean or random")
     sub.add_argument("--lexicon", default="ibm1", help="ibm1, or symmetric: translations both directions agree on")
     for name, meaning in SETTINGS.items():
@@ -190,7 +195,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     sub = add(index, "index --format trec --collection pocket_trec --lang sw --out pocket_index")
     reading(sub)
-    sub.add_argument("--model", default=MODEL, help="encoder of the passages: folder or hub name")
+    sub.add_argument(
+        "--model", default=MODEL, help="encoder of the passages: minilm (default), multilingual, a folder or hub name"
+    )
     sub.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(
@@ -227,7 +234,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--ties", default="expected", help="expected, or trec for trec_eval's order")
     sub = add(tune, "tune --out runs/teacher")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder of the tuned teacher; a finished one is kept")
-    sub.add_argument("--model", default=MODEL, help="folder or hub name to start from")
+    sub.add_argument(
+        "--model", default=MODEL, help="what to start from: minilm (default), multilingual, a folder or hub name"
+    )
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(tables, "tables --table demo --check")
     sub.add_argument("--table", metavar="NAME", help="one table (default all); WORK/TABLE prints a published one")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import pocket, vocabulary
 from .alignment import Alignment, align, align_pairs, to_pharaoh
-from .encoder import DEFAULT_SHA256, Encoder, teacher
+from .encoder import Encoder, model_record, teacher
 from .runs import data_hash, load_student
 from .settings import InputError, get
 from .sources import sha256
@@ -21,7 +21,7 @@ def student(lang: str, run: str | Path | None = None) -> Encoder:
         return load_student(run)
     bitext = pocket.bitext(lang)
     code = sha256(Path(vocabulary.__file__).read_bytes())
-    key = sha256("".join([data_hash(bitext), DEFAULT_SHA256, code]).encode())[:16]
+    key = sha256("".join([data_hash(bitext), model_record(teacher())["sha256"], code]).encode())[:16]
     folder = get().cache / "students" / f"pocket-{bitext.source}-{key}"
     if not (folder / "tokenizer_config.json").exists():
         part = folder.with_name(f".{folder.name}.{os.getpid()}.part")

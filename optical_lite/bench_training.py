@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import distill, losses, pocket, published, vocabulary
+from . import distill, losses, model_files, pocket, published, vocabulary
 from .bench import Peak, ask_peer, bench, limits, row, take_turns
 from .config import DistillConfig
 from .corpora import Bitext
-from .encoder import Encoder, default_model_folder, teacher
+from .encoder import DEFAULT, Encoder, teacher
 from .settings import InputError
 from .store import VectorStore
 
@@ -116,7 +116,7 @@ def distillation(repetitions: int) -> list[dict]:
     folder = Path(tempfile.mkdtemp())
     student.save(folder / "student")
     request = {
-        "pairs": bitext.pairs[: 32 * 12], "teacher": str(default_model_folder()), "batch": 32, "length": LENGTH,
+        "pairs": bitext.pairs[: 32 * 12], "teacher": str(model_files.folder(DEFAULT)[0]), "batch": 32, "length": LENGTH,
         "repetitions": repetitions,
     }  # fmt: skip
     own = {**request, "student": request["teacher"]}
@@ -166,7 +166,12 @@ def encoding(repetitions: int) -> list[dict]:
         mine, theirs = take_turns(ours, lambda: plain_encode(english, passages), repetitions)
     share = forward_flops(english, lengths) / 1e9 / sorted(mine)[len(mine) // 2] / limits()["matrix"]
     common = {"work": len(passages), "limit_share": share, "memory_mib": peak.mib}
-    request = {"texts": passages, "model": str(default_model_folder()), "batch": 32, "length": english.max_length}
+    request = {
+        "texts": passages,
+        "model": str(model_files.folder(DEFAULT)[0]),
+        "batch": 32,
+        "length": english.max_length,
+    }
     answer = ask_peer("encode", {**request, "repetitions": repetitions})
     note = "" if answer else "peer not installed"
     return [

