@@ -92,6 +92,15 @@ def _read(args: argparse.Namespace, lang: str | None = None):
     return formats.read(args.format, args.collection, args.lang or lang or "xx", **given)
 
 
+def need_collection(data, command: str):
+    """What was read, which must have judged passages to rank: not XOR's questions or XGLUE's pairs."""
+    from .corpora import Collection
+
+    if not isinstance(data, Collection):
+        raise InputError(f"{command}: got {type(data).__name__.lower()} without judged passages, expected a collection")
+    return data
+
+
 def read_pairs(source: str, lang: str):
     """Sentence pairs that the command line names: ``pocket``, or a file of one's own."""
     from . import corpora, pocket
@@ -133,7 +142,7 @@ def index(args: argparse.Namespace) -> dict:
     from .index import PassageIndex
     from .safe_files import new_folder
 
-    data, encoder = _read(args), Encoder.load(args.model)
+    data, encoder = need_collection(_read(args), args.command), Encoder.load(args.model)
     with new_folder(args.out) as folder:
         built = PassageIndex.build(encoder, data.passages, not args.quiet, folder / "index.safetensors")
         record = {"collection": data.name, "passages": len(built.ids), "vectors": len(built.vectors)}
@@ -144,28 +153,28 @@ def index(args: argparse.Namespace) -> dict:
 
 def search(args: argparse.Namespace) -> dict:
     """Rank the passages of a collection for its questions; write a TREC run file."""
-    from . import retrieval, trec
+    from . import retrieval, run_files, trec
 
+    encoders = () if args.system in ("bm25", "structured") else _encoders(args.system, args.both)
+    data = need_collection(_read(args, *encoders[2:]), args.command)
+    tag = "-".join(Path(args.system).absolute().name.split()) or "run"
+    trec.need_columns(tag, *data.queries, *data.passages, of=args.out)  # before the hours that a search may take
     if args.system == "bm25":
-        data = _read(args)
         run = retrieval.bm25(data.passages, data.queries, args.k)
     elif args.system == "structured":
-        run = _structured(args)
+        run = _structured(args, data)
     else:
-        questions, passages, lang = _encoders(args.system, args.both)
-        data = _read(args, lang)
+        questions, passages, _ = encoders
         if args.index:
             found = _index(args.index, data, passages)
         else:
             found = retrieval.PassageIndex.cached(passages, data.passages, not args.quiet)
         run = retrieval.search(found, questions, data.queries, args.k)
-    tag = "-".join(Path(args.system).name.split())
     trec.write_run(args.out, run, tag)
-    print(f"{args.out}: {len(run)} questions, {sum(map(len, run.values())):,} lines, tag {tag}")
-    return {"run": args.out, "questions": len(run), "lines": sum(map(len, run.values()))}
+    return run_files.report(args.out, run, f"tag {tag}")
 
 
-def _structured(args: argparse.Namespace):
+def _structured(args: argparse.Namespace, data):
     """A run of structured queries: words and translations without accents, a lexicon that agrees in both directions."""
     from . import corpora, lexicon, retrieval, vocabulary
 
@@ -173,7 +182,6 @@ def _structured(args: argparse.Namespace):
         raise InputError(
             "search: got structured without sentence pairs, expected --bitext FILE to learn a lexicon from"
         )
-    data = _read(args)
     words = lexicon.word_lexicon(
         read_pairs(args.bitext, args.lang or "xx"), marks=False, **vocabulary.LEXICONS["symmetric"]
     )

@@ -7,6 +7,8 @@ way, and whatever is wrong is named with its file and line.
 from __future__ import annotations
 
 import gzip
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from .corpora import Collection
 from .settings import InputError
 
 Qrels = dict[str, dict[str, int]]
+REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # float() also takes nan, 1_0 and other digits
 
 
 def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
@@ -46,7 +49,14 @@ def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
 def rows(
     path: str | Path, columns: int, shape: str, *, sep: str | None = "\t", encoding: str = "utf-8"
 ) -> Iterator[list[str]]:
-    """Cells of each line that is not blank.
+    """Cells of each line that is not blank, see :func:`numbered`."""
+    return (cells for _, cells in numbered(path, columns, shape, sep=sep, encoding=encoding))
+
+
+def numbered(
+    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t", encoding: str = "utf-8"
+) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line that is not blank.
 
     Parameters
     ----------
@@ -62,7 +72,7 @@ def rows(
             raise InputError(
                 f"{path}, line {number}: got {len(cells)} columns, expected {columns} ({shape}); mend the line"
             )
-        yield cells
+        yield number, cells
 
 
 def unique(path: str | Path, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -86,6 +96,18 @@ def grade(path: str | Path, text: str) -> int:
         return int(text)
     except ValueError:
         raise InputError(f"{path}: got grade {text!r}, expected a whole number such as 0 or 1; mend the line") from None
+
+
+def real(place: str, text: str) -> float:
+    """A score as a finite number; ``place`` is the file and line, for the error message.
+
+    >>> real("a.run, line 1", "-1.5e3")
+    -1500.0
+    """
+    value = float(text) if REAL.fullmatch(text) else math.inf
+    if not math.isfinite(value):
+        raise InputError(f"{place}: got score {text[:40]!r}, expected a finite number such as 0.5; mend the line")
+    return value
 
 
 def find(folder: str | Path, *patterns: str) -> Path:

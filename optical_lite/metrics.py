@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
+from math import isfinite, log2
 
 import numpy as np
 
@@ -114,11 +114,20 @@ def per_query(
     bare = [query for query, grades in qrels.items() if not any(grade > 0 for grade in grades.values())]
     if bare:
         raise InputError(f"metrics: got query {bare[0]!r} without a relevant passage, expected at least one; drop it")
+    for query in qrels:
+        scores = dict(run.get(query, ()))
+        if len(scores) < len(run.get(query, ())) or not all(map(isfinite, scores.values())):
+            raise InputError(
+                f"metrics: got a passage twice, or a score that is no finite number, for query {query!r}, expected "
+                "each passage once with a number; search again"
+            )
     return {name: {q: _one(name, run.get(q, []), qrels[q], ties) for q in qrels} for name in metrics}
 
 
 def mean(values: Mapping[str, float]) -> float:
-    """Mean over queries."""
+    """Mean over queries, at least one."""
+    if not values:
+        raise InputError("mean: got no query, expected at least one; check that the collection has judgements")
     return float(np.mean(list(values.values())))
 
 
@@ -207,6 +216,8 @@ def compare_all(
             raise InputError(f"compare: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
     if groups is not None and (missing := sorted(baseline.keys() - groups.keys())):
         raise InputError(f"compare: got no group of query {missing[0]!r}, expected one for each query")
+    if not baseline:
+        raise InputError("compare: got no query, expected at least one; check that the collection has judgements")
     if not systems:
         return {}
     queries = sorted(baseline)
@@ -279,10 +290,27 @@ def bonferroni(p: dict[str, float]) -> dict[str, float]:
 def t_test(ours: Mapping[str, float], baseline: Mapping[str, float]) -> float:
     """Two-sided p value of the paired t-test; 1 where the systems do not differ on any query.
 
+    Raises
+    ------
+    InputError
+        a test that is not defined: one query, or the same difference on every query
+
+    Examples
+    --------
     >>> round(t_test({"a": 1.0, "b": 0.5, "c": 0.9}, {"a": 0.5, "b": 0.2, "c": 0.5}), 4)
     0.0202
     """
     from scipy.stats import ttest_rel
 
-    pairs = [(ours[query], baseline[query]) for query in ours]
-    return float(ttest_rel(*zip(*pairs, strict=True)).pvalue) if any(x != y for x, y in pairs) else 1.0
+    if ours.keys() != baseline.keys() or not ours:
+        raise InputError(f"t test: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
+    pairs = np.array([(ours[query], baseline[query]) for query in ours])  # (queries, 2)
+    gaps = pairs[:, 0] - pairs[:, 1]
+    if not gaps.any():
+        return 1.0
+    if np.ptp(gaps) <= 1e-12 * np.abs(pairs).max():  # a spread of rounding alone
+        raise InputError(
+            f"t test: not computable, got the difference {gaps[0]:+.3f} on {len(gaps)} of {len(gaps)} queries, "
+            "expected one that varies; use the permutation test"
+        )
+    return float(ttest_rel(*pairs.T).pvalue)

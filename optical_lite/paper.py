@@ -16,6 +16,7 @@ import copy
 import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,12 +26,13 @@ from torch import Tensor
 
 from . import formats, metrics, pocket, retrieval, trec
 from .colbert import ColBERT, fit, rerank, split
-from .commands import READING
+from .commands import READING, need_collection
 from .corpora import Bitext, Collection, read_bitext, read_opus
 from .distill import distill
 from .encoder import Encoder, model_record
 from .paper_configs import CONFIGS, TINY, PaperConfig
 from .retrieval import PassageIndex, Run
+from .run_files import meet
 from .runs import data_hash
 from .safe_files import write_json
 from .settings import DATA, InputError, device, seed_everything
@@ -118,16 +120,22 @@ def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
 
     Returns
     -------
-    dict with ``systems`` (metric by name, by system) and ``tests`` (difference, p, p_bonferroni by system, by metric)
+    dict with ``systems`` (metric by name, by system) and ``tests`` (difference, p, p_bonferroni by system, by metric);
+    p is None where the test is not computable, and does not count in the correction
     """
     values = {name: metrics.per_query(run, qrels, METRICS) for name, run in runs.items()}
-    tests = {}
+    others, tests = [name for name in values if name != ours], {}
     for metric in METRICS:
-        p = {name: metrics.t_test(values[ours][metric], v[metric]) for name, v in values.items() if name != ours}
+        p = {}
+        for name in others:
+            with suppress(InputError):  # one question, or the same difference on all: no reason to lose the experiment
+                p[name] = metrics.t_test(values[ours][metric], values[name][metric])
         corrected = metrics.bonferroni(p)
         mean = {name: metrics.mean(v[metric]) for name, v in values.items()}
-        tests[metric] = {name: {"difference": mean[ours] - mean[name], "p": p[name], "p_bonferroni": corrected[name]}
-                         for name in p}  # fmt: skip
+        tests[metric] = {
+            name: {"difference": mean[ours] - mean[name], "p": p.get(name), "p_bonferroni": corrected.get(name)}
+            for name in others
+        }
     means = {name: {metric: metrics.mean(v[metric]) for metric in METRICS} for name, v in values.items()}
     return {"systems": means, "tests": tests}
 
@@ -212,8 +220,13 @@ def command(args: argparse.Namespace) -> dict:
     if missing:
         raise InputError(f"paper: got no {', '.join(missing)}, expected them for {args.config}; or give --dry-run")
     options = {name: value for name in READING if (value := getattr(args, name))}
-    data = formats.read(args.format, given["collection"], given["lang"], **options)
+    data = need_collection(formats.read(args.format, given["collection"], given["lang"], **options), "paper")
+    trec.need_columns(*data.queries, *data.passages, of=Path(args.out) / "rankings")  # before the days of training
     first = trec.read_run(args.first_stage) if args.first_stage else None
+    if first is not None:
+        meet({args.first_stage: first}, data.queries, data.name)
+        if odd := {name for query in data.queries for name, _ in first.get(query, ())} - data.passages.keys():
+            raise InputError(f"{args.first_stage}: got {min(odd)!r}, expected documents of {data.name}")
     pairs = read_pairs(given["bitext"], given["lang"])
     found = run(config, given["triples"], pairs, data, args.out, first=first, progress=not args.quiet)
     print(
@@ -222,6 +235,7 @@ def command(args: argparse.Namespace) -> dict:
     for name, values in found["systems"].items():
         print(f"  {name:<12}" + ", ".join(f"{metric} {value:.3f}" for metric, value in values.items()))
     for metric, tests in found["tests"].items():
-        said = "; ".join(f"{n} {t['difference']:+.3f} (p = {t['p_bonferroni']:.4f})" for n, t in tests.items())
+        p = {n: "not computable" if (x := t["p_bonferroni"]) is None else f"= {x:.4f}" for n, t in tests.items()}
+        said = "; ".join(f"{n} {t['difference']:+.3f} (p {p[n]})" for n, t in tests.items())
         print(f"  student against, {metric}: {said}")
     return found

@@ -6,6 +6,7 @@ A *run* is what every search returns: ``{query id: [(passage id, score), ...]}``
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 
 import numpy as np
 import torch
@@ -160,6 +161,7 @@ def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k:
     Every query token counts once; equal scores are ordered by passage id, and the metrics treat them as ties. The
     scores of one shard of the index are in memory at a time, and the best passages of those before it.
     """
+    check_depth(k)
     names, run = list(queries), {}
     for start in range(0, len(names), 256):
         part = names[start : start + 256]
@@ -170,6 +172,12 @@ def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k:
                 found[query] = cut(found[query] + best, k)
         run.update(found)
     return run
+
+
+def check_depth(k: int) -> None:
+    """Refuse a ranking of no passage."""
+    if k < 1:
+        raise InputError(f"k: got {k}, expected a whole number above 0: passages a question")
 
 
 def cut(ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
@@ -190,8 +198,11 @@ def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) 
     """
     import bm25s
 
+    check_depth(k)
     names = sorted(passages)
     corpus = [_terms(passages[name]) for name in names]
+    if not any(corpus):  # an empty vocabulary is more than the engine can take
+        return {query: [] for query in queries}
     engine = bm25s.BM25()
     engine.index(corpus, show_progress=False)
     run = {}
@@ -212,8 +223,11 @@ def structured(passages: Mapping[str, str], queries: Mapping[str, str], lexicon:
     The ten best translations of a word, rescaled to sum to 1; an unknown word stands for itself (names).
     Source: Darwish and Oard, SIGIR 2003; k1 = 1.5, b = 0.75.
     """
+    check_depth(k)
     names = sorted(passages)
     corpus = [_terms(passages[name]) for name in names]
+    if not any(corpus):
+        return {query: [] for query in queries}
     numbers: dict[str, int] = {}
     cells = [(i, numbers.setdefault(term, len(numbers))) for i, terms in enumerate(corpus) for term in terms]
     tf = csr_matrix((np.ones(len(cells)), tuple(zip(*cells, strict=True))), (len(names), len(numbers)))  # (D, V)
@@ -253,7 +267,7 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
     Raises
     ------
     InputError
-        a share outside 0 to 1, or runs of different questions
+        a share outside 0 to 1, runs of different questions, a passage twice, a score that is no finite number
 
     Examples
     --------
@@ -266,12 +280,16 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
         raise InputError(f"fuse: got share {share}, expected a number from 0 to 1")
     if odd := sorted(first.keys() ^ second.keys()):
         raise InputError(f"fuse: got question {odd[0]!r} in one run only, expected the same questions in both")
+    check_depth(k)
     run = {}
     for query in first:
         scores: dict[str, float] = {}
         for weight, ranking in ((1 - share, first[query]), (share, second[query])):
-            values = [value for _, value in ranking]
+            values = dict(ranking).values()
             low, width = min(values, default=0.0), max(values, default=0.0) - min(values, default=0.0)
+            if len(values) < len(ranking) or not all(map(isfinite, (width, *values))):
+                said = "a passage twice" if len(values) < len(ranking) else f"scores from {low} to {low + width}"
+                raise InputError(f"fuse: got {said} for question {query!r}, expected finite scores, a passage once")
             for passage, value in ranking:
                 scores[passage] = scores.get(passage, 0.0) + (weight * (value - low) / width if width else 0.0)
         run[query] = cut(list(scores.items()), k)

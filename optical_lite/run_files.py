@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 from .settings import InputError
 
@@ -27,27 +28,68 @@ def judged(path: str | None) -> dict[str, dict[str, int]]:
     return kept
 
 
+def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> None:
+    """Refuse a run that answers none of some topics; a line says how many of them it does not answer, or knows alone.
+
+    Topics without an answer count 0 in every mean, as with ``trec_eval -c``.
+    """
+    topics = set(topics)
+    for name, run in runs.items():
+        missing = topics - run.keys()
+        if missing == topics:
+            raise InputError(
+                f"{name}: got answers to none of the {len(topics)} topics of {of}, such as {min(topics)!r}, expected "
+                f"the same topics in both; its own are {', '.join(map(repr, sorted(run)[:3])) or 'none'}"
+            )
+        if missing:
+            print(f"{name}: {len(missing)} of {len(topics)} topics have no answer and count 0", file=sys.stderr)
+        if extra := len(run.keys() - topics):
+            print(f"{name}: {extra} topics are not in {of} and are left out", file=sys.stderr)
+
+
 def evaluate(args: argparse.Namespace) -> dict:
     """Metrics of a run file."""
     from . import metrics, trec
 
     qrels, run = judged(args.qrels), trec.read_run(args.trec_run)
+    meet({args.trec_run: run}, qrels, args.qrels)
     values = metrics.per_query(run, qrels, REPORTED, ties=args.ties)
     found = {name: metrics.mean(value) for name, value in values.items()}
     print(f"{args.trec_run} ({len(qrels)} topics): " + ", ".join(f"{key} {value:.3f}" for key, value in found.items()))
-    return {"metrics": found, "queries": len(qrels), "run": args.trec_run, "collection": args.qrels}
+    return {
+        "metrics": found, "queries": len(qrels), "unanswered": len(qrels.keys() - run.keys()), "run": args.trec_run,
+        "collection": args.qrels,
+    }  # fmt: skip
+
+
+def report(path: str, run: dict[str, list], said: str) -> dict:
+    """Say what a run file holds: questions, how many of them have no answer, lines."""
+    found = {
+        "run": path, "questions": len(run), "unanswered": sum(not ranking for ranking in run.values()),
+        "lines": sum(map(len, run.values())),
+    }  # fmt: skip
+    without = f", {found['unanswered']} of them without an answer" if found["unanswered"] else ""
+    print(f"{path}: {found['questions']} questions{without}, {found['lines']:,} lines, {said}")
+    return found
 
 
 def fuse(args: argparse.Namespace) -> dict:
-    """Merge two run files of the same questions into one, by a convex combination of their scores."""
+    """Merge two run files of the same questions into one, by a convex combination of their scores.
+
+    A question that one run does not answer has the other's ranking.
+    """
     from . import retrieval, trec
 
     runs = [trec.read_run(path) for path in args.trec_run]
-    asked = runs[0].keys() | runs[1].keys()  # a question without an answer has no line in a run file
+    asked = [*runs[0], *(query for query in runs[1] if query not in runs[0])]
+    if not runs[0].keys() & runs[1].keys():
+        raise InputError(f"fuse: got no question that both {' and '.join(args.trec_run)} answer, expected some")
     run = retrieval.fuse(*({query: run.get(query, []) for query in asked} for run in runs), args.share, args.k)
     trec.write_run(args.out, run, "fused")
-    print(f"{args.out}: {len(run)} questions, {args.share:g} of the score from {args.trec_run[1]}")
-    return {"run": args.out, "questions": len(run), "share": args.share}
+    for path, one in zip(args.trec_run, runs, strict=True):
+        if missing := len(asked) - len(one):
+            print(f"{path}: {missing} of {len(asked)} questions have no answer", file=sys.stderr)
+    return {**report(args.out, run, f"{args.share:g} of the score from {args.trec_run[1]}"), "share": args.share}
 
 
 def significance(args: argparse.Namespace) -> dict:
@@ -60,9 +102,10 @@ def significance(args: argparse.Namespace) -> dict:
     if len(set(args.trec_run)) < 2 or len(set(args.trec_run)) < len(args.trec_run):
         raise InputError(f"significance: got {', '.join(args.trec_run)}, expected two different run files or more")
     qrels = judged(args.qrels)
+    runs = {path: trec.read_run(path) for path in args.trec_run}
+    meet(runs, qrels, args.qrels)
     values = {
-        path: metrics.per_query(trec.read_run(path), qrels, [args.metric], ties=args.ties)[args.metric]
-        for path in args.trec_run
+        path: metrics.per_query(run, qrels, [args.metric], ties=args.ties)[args.metric] for path, run in runs.items()
     }
     baseline, *others = args.trec_run
     groups = metrics.same_passages(qrels)

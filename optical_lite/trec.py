@@ -10,12 +10,13 @@ CLEF 2000-2003 (``query_id:``, ``title:``, ``description:``, a blank line betwee
 from __future__ import annotations
 
 import html
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .corpora import Collection
-from .files import Qrels, collect, find, grade, lines, rows, unique
+from .files import Qrels, collect, find, grade, lines, numbered, real, rows, unique
 from .safe_files import write_atomic
 from .settings import InputError
 
@@ -26,6 +27,7 @@ FIELDS = {
     "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc", "narr": "narr",
     "narrative": "narr",
 }  # fmt: skip
+SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 does not hold
 LABEL = re.compile(r"^(?:number|topic|description|narrative)\s*:\s*", re.IGNORECASE)
 
 
@@ -135,31 +137,58 @@ def read_qrels(path: str | Path) -> Qrels:
 
 
 def read_run(path: str | Path) -> Run:
-    """A run: lines ``topic Q0 document rank score tag``. The score orders, as in trec_eval; the rank is not read."""
-    found: Run = {}
-    seen: set[tuple[str, str]] = set()
-    for query, _, passage, _, score, _ in rows(path, 6, "topic Q0 document rank score tag", sep=None):
-        try:
-            value = float(score)
-        except ValueError:
-            value = float("nan")
-        if value != value or (query, passage) in seen:
-            said = f"document {passage!r} twice" if value == value else f"score {score!r}"
-            raise InputError(f"{path}: got {said} for topic {query!r}, expected each document once, with a number")
-        seen.add((query, passage))
-        found.setdefault(query, []).append((passage, value))
-    if not found:
-        raise InputError(f"{path}: got an empty run, expected lines: topic Q0 document rank score tag")
-    return {query: sorted(ranking, key=lambda pair: (-pair[1], pair[0])) for query, ranking in found.items()}
+    """A run: lines ``topic Q0 document rank score tag``. The score orders, as in trec_eval; the rank is not read.
+
+    A file without lines is the run of a search that found nothing.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for number, (query, _, passage, _, score, _) in numbered(path, 6, "topic Q0 document rank score tag", sep=None):
+        place = f"{path}, line {number}, topic {query!r}"
+        if passage in found.setdefault(query, {}):
+            raise InputError(f"{place}: got document {passage!r} twice, expected each document once; mend the line")
+        found[query][passage] = real(place, score)
+    return {query: ranked(scores.items()) for query, scores in found.items()}
+
+
+def ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Scored documents, best first, equal scores by name.
+
+    >>> ranked([("b", 1.0), ("c", 2.0), ("a", 1.0)])
+    [('c', 2.0), ('a', 1.0), ('b', 1.0)]
+    """
+    return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
+
+
+def need_columns(*names: str, of: str | Path) -> None:
+    """Refuse names that a file with columns between blanks cannot hold.
+
+    >>> need_columns("water report 1", of="a.run")
+    Traceback (most recent call last):
+    optical_lite.settings.InputError: a.run: got name 'water report 1', expected one without blanks; rename it
+    """
+    for name in names:
+        if name.split() != [name] or name.startswith("\ufeff") or SURROGATE.search(name):
+            raise InputError(f"{of}: got name {name!r}, expected one without blanks; rename it")
 
 
 def write_run(path: str | Path, run: Run, tag: str) -> Path:
-    """Write a run; nine digits keep every score of single precision apart, so it reads back as it was."""
-    text = [
-        f"{query} Q0 {passage} {rank} {score:.9g} {tag}\n"
-        for query, ranking in run.items()
-        for rank, (passage, score) in enumerate(ranking, 1)
-    ]
+    """Write a run, each question's documents by score; :func:`read_run` gives it back, but for questions without any.
+
+    Raises
+    ------
+    InputError
+        what would not be read back: a name with blanks, a document twice, a score that is no finite number
+    """
+    text = []
+    for query, ranking in run.items():
+        need_columns(query, tag, *(document for document, _ in ranking), of=path)
+        if len(dict(ranking)) < len(ranking):
+            raise InputError(f"{path}: got a document twice for topic {query!r}, expected each once; not written")
+        for rank, (document, score) in enumerate(ranked(ranking), 1):
+            if not math.isfinite(score):
+                said = f"got score {score} of document {document!r} for topic {query!r}"
+                raise InputError(f"{path}: {said}, expected a finite number; not written")
+            text.append(f"{query} Q0 {document} {rank} {float(score)!r} {tag}\n")
     return write_atomic(path, "".join(text))
 
 

@@ -202,7 +202,6 @@ def test_encodings_and_files_that_are_not_there(copy, tmp_path):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        ("", "an empty run"),
         ("q Q0 d 1 0.5\n", "got 5 columns, expected 6"),
         ("q Q0 d 1 high x\n", "got score 'high'"),
         ("q Q0 d 1 nan x\n", "got score 'nan'"),

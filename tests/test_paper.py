@@ -322,3 +322,10 @@ def test_the_command_runs_the_whole(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "retrieve, 112 questions (sw), 160 documents" in said
     assert "student against, ndcg@10" in said
+
+
+def test_a_t_test_that_is_not_defined_does_not_lose_the_experiment():
+    runs = {"student": {"q": [("a", 1.0)]}, "bm25": {"q": [("b", 1.0)]}, "same": {"q": [("a", 2.0)]}}
+    tests = paper.compare(runs, {"q": {"a": 1}})["tests"]["map"]
+    assert tests["bm25"] == {"difference": 1.0, "p": None, "p_bonferroni": None}
+    assert tests["same"] == {"difference": 0.0, "p": 1.0, "p_bonferroni": 1.0}

@@ -1,0 +1,271 @@
+"""Run files: what is written is read back, what cannot be is refused, and what is printed is the whole truth."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optical_lite import __main__, metrics, retrieval, trec
+from optical_lite.settings import InputError
+
+NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=1, max_size=6)
+SCORES = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def runs(names, scores, least=0):
+    ranking = st.dictionaries(names, scores, min_size=least, max_size=4).map(lambda found: list(found.items()))
+    return st.dictionaries(names, ranking, max_size=4)
+
+
+def expected(run):
+    return {query: trec.ranked(ranking) for query, ranking in run.items() if ranking}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs") / "any.run"
+
+
+@given(runs(PLAIN, SCORES))
+def test_a_run_of_plain_names_is_read_back_to_the_last_digit(path, run):
+    assert trec.read_run(trec.write_run(path, run, "tag")) == expected(run)
+
+
+@given(runs(st.text(max_size=6), st.floats()), st.text(max_size=4))
+def test_any_run_is_read_back_or_not_written(path, run, tag):
+    path.unlink(missing_ok=True)
+    try:
+        trec.write_run(path, run, tag)
+    except InputError:
+        assert not path.exists()
+    else:
+        assert trec.read_run(path) == expected(run)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\tb", " a", "a\n", "a\u00a0b", "\u2003", "\ufeffa", "a\ud800"])
+@pytest.mark.parametrize("place", ["topic", "document", "tag"])
+def test_names_that_columns_cannot_hold(tmp_path, name, place):
+    names = {"topic": "t", "document": "d", "tag": "x"} | {place: name}
+    with pytest.raises(InputError, match="expected one without blanks"):
+        trec.write_run(tmp_path / "a.run", {names["topic"]: [(names["document"], 1.0)]}, names["tag"])
+    assert not (tmp_path / "a.run").exists()
+
+
+@pytest.mark.parametrize("score", ["nan", "inf", "-inf", "1e999", "1_0", "٣", "0x1", "", "1,5"])
+def test_scores_that_are_no_finite_numbers_are_named_with_line_and_topic(path, score):
+    path.write_text(f"t1 Q0 d 1 2 x\n\nt2 Q0 d 1 {score} x\n", encoding="utf-8")
+    place = "got 5 columns" if not score else f"line 3, topic 't2': got score '{score}'"
+    with pytest.raises(InputError, match=place):
+        trec.read_run(path)
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_no_function_lets_such_a_score_pass(tmp_path, score):
+    bad, good = {"t": [("d", score), ("e", 1.0)]}, {"t": [("d", 1.0)]}
+    with pytest.raises(InputError, match="topic 't', expected a finite number"):
+        trec.write_run(tmp_path / "a.run", bad, "x")
+    for pair in ((bad, good), (good, bad)):
+        with pytest.raises(InputError, match="question 't', expected finite scores"):
+            retrieval.fuse(*pair)
+    with pytest.raises(InputError, match="no finite number, for query 't'"):
+        metrics.summary(bad, {"t": {"d": 1}})
+
+
+def test_a_document_twice(tmp_path):
+    twice = {"t": [("d", 2.0), ("d", 1.0)]}
+    for call in (
+        lambda: trec.write_run(tmp_path / "a.run", twice, "x"),
+        lambda: retrieval.fuse(twice, twice),
+        lambda: metrics.summary(twice, {"t": {"d": 1}}),
+    ):
+        with pytest.raises(InputError, match="twice"):
+            call()
+
+
+def test_ranks_follow_scores_whatever_the_order_given(path):
+    trec.write_run(path, {"t": [("low", 1.0), ("z", 2.0), ("a", 2.0)]}, "x")
+    assert [line.split()[2:4] for line in path.read_text().splitlines()] == [["a", "1"], ["z", "2"], ["low", "3"]]
+
+
+def test_a_byte_order_mark_and_windows_lines(path):
+    path.write_bytes(b"\xef\xbb\xbft1\tQ0\td\t1\t1.5e+01\tx \r\n\r\nt2 Q0 d 9 -3E-2 x\r\n")
+    assert trec.read_run(path) == {"t1": [("d", 15.0)], "t2": [("d", -0.03)]}
+
+
+NORMAL = st.integers(-999, 999).map(float)
+
+
+@given(runs(PLAIN, NORMAL), runs(PLAIN, NORMAL), st.floats(0, 1), st.integers(1, 5))
+def test_a_fusion_keeps_every_question_and_stays_between_0_and_1(first, second, share, k):
+    asked = first.keys() | second.keys()
+    pair = [{query: run.get(query, []) for query in asked} for run in (first, second)]
+    found = retrieval.fuse(*pair, share, k)
+    assert found.keys() == asked
+    for query, ranking in found.items():
+        named = {name for run in pair for name, _ in run[query]}
+        assert {name for name, _ in ranking} <= named
+        assert len(ranking) >= min(k, len(named))
+        assert all(-1e-9 <= score <= 1 + 1e-9 for _, score in ranking)
+        assert ranking == trec.ranked(ranking)
+
+
+@pytest.mark.parametrize("k", [0, -3])
+def test_a_ranking_of_no_passage_is_refused(k):
+    for call in (
+        lambda: retrieval.fuse({}, {}, 0.5, k),
+        lambda: retrieval.bm25({"p": "maji"}, {"q": "maji"}, k),
+        lambda: retrieval.structured({"p": "maji"}, {"q": "maji"}, None, k),
+        lambda: retrieval.search(None, None, {}, k),
+    ):
+        with pytest.raises(InputError, match=f"k: got {k}, expected a whole number above 0"):
+            call()
+
+
+# The command line
+
+
+def write(folder, **files):
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    judged = "".join(f"t{i} 0 d{i} 1\n" for i in range(1, 5))
+    right = "".join(f"t{i} Q0 d{i} 1 {i} good\n" for i in range(1, 5))
+    half = "t1 Q0 d1 1 2 half\nt1 Q0 d2 2 1 half\nt2 Q0 d4 1 1 half\nt9 Q0 d1 1 1 half\n"
+    return write(tmp_path, judged=judged, right=right, half=half, other="T-1 Q0 d1 1 1 other\n", empty="")
+
+
+def run(line, capsys):
+    """Exit code, standard output and standard error; an error is one line, and no number that is none is printed."""
+    code = __main__.main([*line.split(), "--json", "out.json"])
+    out, err = capsys.readouterr()
+    assert "nan" not in (out + err).lower().replace("finance", "")
+    if code:
+        assert (code, err.count("\n"), out) == (2, 1, "")
+        assert err.startswith("error: ")
+    return code, out, err
+
+
+@pytest.mark.parametrize("line", ["evaluate --trec-run {} --qrels judged", "significance right {} --qrels judged"])
+@pytest.mark.parametrize("name", ["other", "empty"])
+def test_runs_and_judgements_that_do_not_meet(place, capsys, line, name):
+    code, _, err = run(line.format(name), capsys)
+    assert code == 2
+    assert f"{name}: got answers to none of the 4 topics of judged" in err
+    assert not (place / "out.json").exists()
+
+
+@pytest.mark.parametrize("name", ["other", "empty"])
+def test_runs_of_other_questions_are_not_fused(place, capsys, name):
+    code, _, err = run(f"fuse right {name} --out f.run", capsys)
+    assert code == 2
+    assert "no question that both right and" in err
+    assert not (place / "f.run").exists()
+
+
+def test_topics_without_an_answer_count_0_and_are_counted(place, capsys):
+    code, out, err = run("evaluate --trec-run half --qrels judged", capsys)
+    assert code == 0
+    assert "2 of 4 topics have no answer and count 0" in err
+    assert "1 topics are not in judged and are left out" in err
+    found = json.loads((place / "out.json").read_text())
+    assert (found["queries"], found["unanswered"]) == (4, 2)
+    assert found["metrics"]["mrr@10"] == 0.25
+    assert "(4 topics)" in out
+
+
+def test_a_fusion_says_what_each_run_lacks(place, capsys):
+    code, out, err = run("fuse right half --out f.run --k 1", capsys)
+    assert code == 0
+    assert "right: 1 of 5 questions have no answer" in err
+    assert "half: 2 of 5 questions have no answer" in err
+    assert out.startswith("f.run: 5 questions, 6 lines")
+    assert len(trec.read_run("f.run")) == 5
+
+
+@pytest.mark.parametrize(("topics", "text"), [(1, "on 1 of 1 queries"), (3, "on 3 of 3 queries")])
+def test_a_t_test_that_is_not_defined(place, capsys, topics, text):
+    judged, ours, base = (
+        "".join(line.format(i) for i in range(topics))
+        for line in ("t{} 0 d 1\n", "t{} Q0 d 1 2 a\n", "t{} Q0 y 1 1 b\n")
+    )
+    write(place, judged=judged, ours=ours, base=base)
+    code, _, err = run("significance base ours --qrels judged --test t --metric mrr@10", capsys)
+    assert code == 2
+    assert "t test: not computable, got the difference +1.000 " + text in err
+    code, out, _ = run("significance base ours --qrels judged --metric mrr@10", capsys)
+    assert code == 0
+    assert "permutation test p = " in out
+
+
+def test_a_t_test_of_equal_systems_and_of_too_few():
+    same = {"a": 0.5, "b": 0.25}
+    assert metrics.t_test(same, dict(same)) == 1.0
+    with pytest.raises(InputError, match="not computable"):  # equal but for rounding
+        metrics.t_test({"a": 0.1 + 0.2, "b": 0.4}, {"a": 0.2, "b": 0.3})
+    for ours, base in (({}, {}), ({"a": 1.0}, {"b": 1.0})):
+        with pytest.raises(InputError, match="expected the same queries"):
+            metrics.t_test(ours, base)
+
+
+def test_nothing_has_no_mean_and_no_difference():
+    with pytest.raises(InputError, match="got no query"):
+        metrics.mean({})
+    with pytest.raises(InputError, match="got no query"):
+        metrics.compare({}, {})
+    with pytest.raises(InputError, match="got no query"):
+        metrics.summary({}, {})
+
+
+def beir(folder, passages, questions):
+    (folder / "qrels").mkdir(parents=True)
+    for name, texts in (("corpus", passages), ("queries", questions)):
+        lines = (json.dumps({"_id": i, "text": text}) + "\n" for i, text in texts.items())
+        (folder / f"{name}.jsonl").write_text("".join(lines))
+    first = next(iter(passages))
+    judged = "".join(f"{query}\t{first}\t1\n" for query in questions)
+    (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
+
+
+@pytest.mark.parametrize("system", ["bm25", "structured --bitext pairs.tsv"])
+@pytest.mark.parametrize(
+    ("passages", "questions"),
+    [({"p": "...", "r": ""}, {"q": "maji", "s": "?"}), ({"p": "clean water"}, {"q": "?!", "s": ""})],
+)
+def test_texts_without_words_give_an_empty_run_that_says_so(place, capsys, system, passages, questions):
+    beir(place / "bare", passages, questions)
+    write(place, **{"pairs.tsv": "maji\twater\nsafi\tclean\n"})
+    code, out, _ = run(f"search --collection bare --system {system} --out e.run", capsys)
+    assert code == 0
+    assert out.startswith("e.run: 2 questions, 2 of them without an answer, 0 lines")
+    assert trec.read_run("e.run") == {}
+
+
+@pytest.mark.parametrize(
+    ("passages", "questions"), [({"lake report": "water"}, {"q": "water"}), ({"p": "water"}, {"my q": "water"})]
+)
+def test_a_search_refuses_names_that_its_run_cannot_hold(place, capsys, monkeypatch, passages, questions):
+    beir(place / "named", passages, questions)
+    monkeypatch.setattr(retrieval, "bm25", None)  # before anything is searched
+    code, _, err = run("search --collection named --system bm25 --out e.run", capsys)
+    assert code == 2
+    assert "expected one without blanks" in err
+    assert not (place / "e.run").exists()
+
+
+@pytest.mark.parametrize("command", ["search --system bm25", "index"])
+def test_what_has_no_judged_passages_is_not_searched(place, capsys, command):
+    from optical_lite.settings import DATA
+
+    line = f"{command} --format xor --collection {DATA}/samples/xor --lang sw --out new"
+    code, _, err = run(line, capsys)
+    assert code == 2
+    assert "got questions without judged passages" in err
+    assert not (place / "new").exists()
