@@ -9,7 +9,7 @@ from .commands import check, convert, evaluate, index, read_pairs, search
 from .config import DistillConfig
 from .run_files import fuse, significance
 from .safe_files import write_json
-from .settings import InputError
+from .settings import PRECISIONS, InputError, computing_in, precision, precision_line
 
 MODEL = "minilm"
 EPILOG = """examples:
@@ -78,6 +78,7 @@ def train(args: argparse.Namespace) -> dict:
         bitext = read_pairs(args.bitext, args.lang)
     config = DistillConfig(**{name: getattr(args, name) for name in SETTINGS})
     english = Encoder.load(args.model).requires_grad_(False)
+    print(precision_line())
     student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill, lexicon=args.lexicon)
     run = distill.distill(student, english, bitext, config, args.out, progress=not args.quiet)
     found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
@@ -85,7 +86,7 @@ def train(args: argparse.Namespace) -> dict:
         f"{run}: {len(bitext):,} pairs, {found['steps']} steps, "
         f"loss {found['loss_first']:.4f} -> {found['loss_last']:.4f}"
     )
-    return {"run": str(run), **found}
+    return {"run": str(run), "precision": precision(), **found}
 
 
 def tune(args: argparse.Namespace) -> dict:
@@ -94,6 +95,7 @@ def tune(args: argparse.Namespace) -> dict:
     from .encoder import Encoder
 
     start = Encoder.load(args.model).requires_grad_(False)
+    print(precision_line())
     tuned = tuning.tune(start, english.teacher_pairs(), tuning.TEACHER, args.out, progress=not args.quiet)
     found = tuning.report(start, tuned, english.teacher_dev())
     before, after, test = found["before"]["metrics"]["mrr@10"], found["after"]["metrics"]["mrr@10"], found["test"]
@@ -167,10 +169,17 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--fields", help="trec: what of a topic is the question (title+desc)")
         sub.add_argument("--encoding", help="trec: of documents and topics (utf-8)")
 
+    def number_type(sub: argparse.ArgumentParser, default: str) -> None:
+        """Of matrix products; the environment's goes before the default."""
+        sub.add_argument("--precision", choices=PRECISIONS, help="number type of matrix products; auto: bf16 where the "
+                         f"processor has it (OPTICAL_LITE_PRECISION, else {default})")  # fmt: skip
+        sub.set_defaults(default_precision=default)
+
     add(check, "check")
     sub = add(demo, "demo --lang so")
     sub.add_argument("--collection", default="pocket", help="pocket (default) or afriqa")
     sub.add_argument("--lang", default="sw", help="question language (default sw)")
+    number_type(sub, "float32")
     sub.add_argument("--out", metavar="DIR", help="run folder (default runs/demo_COLLECTION_LANG)")
     sub.add_argument("--quiet", action="store_true", help="no progress bars")
     sub = add(fetch, "fetch afriqa mafand tico19")
@@ -187,6 +196,7 @@ def parser() -> argparse.ArgumentParser:
     for name, meaning in SETTINGS.items():
         value, option = getattr(DistillConfig, name), name.replace("_", "-")
         sub.add_argument(f"--{option}", type=type(value), default=value, help=f"{meaning} (default {value})")
+    number_type(sub, "auto")
     sub.add_argument("--size", type=int, default=20_000, help="largest number of pieces learned from the source side")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(convert, "convert --collection pocket --lang sw --to trec --out pocket_trec")
@@ -195,6 +205,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     sub = add(index, "index --format trec --collection pocket_trec --lang sw --out pocket_index")
     reading(sub)
+    number_type(sub, "auto")
     sub.add_argument(
         "--model", default=MODEL, help="encoder of the passages: minilm (default), multilingual, a folder or hub name"
     )
@@ -206,6 +217,7 @@ def parser() -> argparse.ArgumentParser:
     reading(sub)
     sub.add_argument("--system", required=True, help="a run's folder, encoder (the English one), bm25 or structured")
     sub.add_argument("--bitext", metavar="TSV", help="pocket, or pairs source<TAB>english: structured's lexicon")
+    number_type(sub, "auto")
     sub.add_argument("--index", metavar="DIR", help="made by index; else the cache folder's, built when missing")
     sub.add_argument("--both", action="store_true", help="the student reads the passages, too")
     sub.add_argument("--k", type=int, default=100, help="passages a question (100)")
@@ -213,6 +225,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(evaluate, "evaluate --run runs/mine --collection pocket")
     reading(sub)
+    number_type(sub, "float32")
     sub.add_argument("--run", metavar="DIR", help="a run made by train or demo")
     sub.add_argument("--both", action="store_true", help="the student reads the passages, too")
     sub.add_argument("--trec-run", metavar="RUN", help="instead: a run file, with --qrels")
@@ -234,6 +247,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--ties", default="expected", help="expected, or trec for trec_eval's order")
     sub = add(tune, "tune --out runs/teacher")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder of the tuned teacher; a finished one is kept")
+    number_type(sub, "auto")
     sub.add_argument(
         "--model", default=MODEL, help="what to start from: minilm (default), multilingual, a folder or hub name"
     )
@@ -284,6 +298,7 @@ def parser() -> argparse.ArgumentParser:
     reading(sub)
     sub.add_argument("--quiet", action="store_true", help="no progress bars")
     sub = add(bench, "bench distillation --json rows.json")
+    sub.set_defaults(default_precision="auto")
     sub.add_argument("name", nargs="*", help="machine, distillation, encoding, transport, ...: default all")
     sub.add_argument("--repetitions", type=int, default=5, help="of each side, after one that does not count (5)")
     sub.add_argument("--page", metavar="MD", help="also replace the table of this page, as in docs/performance.md")
@@ -294,7 +309,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 when it went well, 1 when a check failed, 2 for wrong input."""
     args = parser().parse_args(arguments)
     try:
-        result = args.function(args)
+        with computing_in(getattr(args, "precision", None), getattr(args, "default_precision", "float32")):
+            result = args.function(args)
         if args.json:
             write_json(args.json, result)
     except InputError as error:

@@ -28,7 +28,7 @@ import torch
 
 from .bench_page import number, write
 from .safe_files import write_json
-from .settings import ROOT, InputError, bf16_is_faster, device, environment, get
+from .settings import ROOT, InputError, device, environment, get, has_bf16
 
 TESTS = {}
 ONLY_BY_NAME = ("million",)  # too long, or too much disk, for a run of everything
@@ -144,7 +144,7 @@ def limits() -> dict[str, float]:
 def _measure() -> dict[str, float]:
     found = {}
     for name, kind in (("float32", torch.float32), ("bf16", torch.bfloat16)):
-        if kind == torch.bfloat16 and not bf16_is_faster():
+        if kind == torch.bfloat16 and not has_bf16():
             continue
         best = 1e9
         x, y = (torch.randn(2048, 2048, device=device()).to(kind) for _ in range(2))
@@ -208,7 +208,7 @@ def command(
     """
     # they register themselves, and run in this order
     from . import bench_growth, bench_training, bench_transport, bench_aligning, bench_search  # noqa: F401, I001
-    from . import bench_pruned, bench_first_use  # noqa: F401
+    from . import bench_first_use  # noqa: F401
 
     unknown = sorted(set(names) - set(TESTS))
     if unknown or repetitions < 1:

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 
 from .safe_files import write_atomic
-from .settings import bf16_is_faster
+from .settings import has_bf16
 from .tables import markdown, replace_block
 
 
@@ -88,7 +88,7 @@ def lesson_table(rows: list[dict]) -> str:
 
 def kind() -> str:
     """The block of this machine's table: ``bench-bf16`` or ``bench-float32``."""
-    return "bench-bf16" if bf16_is_faster() else "bench-float32"
+    return "bench-bf16" if has_bf16() else "bench-float32"
 
 
 def write(rows: list[dict], path: Path) -> None:

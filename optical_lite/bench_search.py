@@ -1,4 +1,4 @@
-"""Benchmarks of search: exact MaxSim against brute force and other engines, pruned search against exact."""
+"""Benchmarks of search: exact MaxSim against brute force and other engines."""
 
 from __future__ import annotations
 
@@ -184,6 +184,20 @@ def engines(index: PassageIndex, questions: TokenBatch, repetitions: int) -> lis
         label, times = (answer["peer_name"], answer["seconds"]) if answer else (peer, [])
         rows.append(row(name, "questions/s", mine, times, label, work=len(best), note=note))
     return rows
+
+
+@bench
+def plaid(repetitions: int, passages: int = 2000) -> list[dict]:
+    """Exact search beside PLAID on the same synthetic vectors, one question at a time."""
+    index, questions = synthetic(passages)
+    few = part(questions, 20)
+    best = score(index, few).topk(min(100, passages)).indices.tolist()
+    mine, _ = take_turns(functools.partial(each_exactly, index, few), None, repetitions)
+    answer = ask_search("plaid", index, few, repetitions)
+    label, times = (answer["peer_name"], answer["seconds"]) if answer else ("PLAID", [])
+    said = peer_note(answer, best) + (f"; its index was built in {answer['built']:.0f} s" if answer else "")
+    name, note = f"MaxSim beside PLAID, {passages:,} passages", f"one question at a time, our exact search; {said}"
+    return [row(name, "questions/s", mine, times, label, work=len(best), note=note)]
 
 
 def ask_search(peer: str, index: PassageIndex, questions: TokenBatch, repetitions: int) -> dict | None:

@@ -18,7 +18,7 @@ from .bench import Peak, ask_peer, bench, limits, row, take_turns
 from .config import DistillConfig
 from .corpora import Bitext
 from .encoder import DEFAULT, Encoder, teacher
-from .settings import InputError
+from .settings import InputError, computing_in, has_bf16
 from .store import VectorStore
 
 STEPS = 24
@@ -151,19 +151,12 @@ def distillation(repetitions: int) -> list[dict]:
 @bench
 def encoding(repetitions: int) -> list[dict]:
     """Passages a second against sentence-transformers' encode and the plain forward pass, at equal length and batch."""
-    try:
-        passages = list(published.afriqa("swa").passages.values())[:300]
-    except InputError:
-        passages = list(pocket.passages().values())
-    english = teacher()
+    passages, english = some_passages(), teacher()
     lengths = [len(ids) for ids in english.tokenize(passages)]
-
-    def ours() -> None:
-        for _ in english.batches(passages):
-            pass
-
     with Peak() as peak:
-        mine, theirs = take_turns(ours, lambda: plain_encode(english, passages), repetitions)
+        mine, theirs = take_turns(
+            lambda: encode_all(english, passages), lambda: plain_encode(english, passages), repetitions
+        )
     share = forward_flops(english, lengths) / 1e9 / sorted(mine)[len(mine) // 2] / limits()["matrix"]
     common = {"work": len(passages), "limit_share": share, "memory_mib": peak.mib}
     request = {
@@ -179,6 +172,47 @@ def encoding(repetitions: int) -> list[dict]:
         row("encode passages", "passages/s", mine, answer["seconds"] if answer else [], "sentence-transformers encode",
             note=note, **common),
     ]  # fmt: skip
+
+
+@bench
+def number_types(repetitions: int) -> list[dict]:
+    """Ours in bfloat16 beside ours in float32, where the device has instructions for both."""
+    if not has_bf16():
+        return []
+    bitext, passages = swahili(), some_passages()
+    student = vocabulary.extend(teacher(), bitext)
+    config = DistillConfig(steps=STEPS, rate=1e-4)
+    pairs, seconds = len(used(student, bitext, config)[0]), {"bf16": [], "float32": []}
+    for i in range(repetitions + 1):  # the first fills the teacher's store and does not count
+        for kind, side in seconds.items():
+            with computing_in(kind):
+                taken = run_once(student, bitext, config)
+            side += [taken] if i else []
+
+    def encode_in(kind: str) -> None:
+        with computing_in(kind):
+            encode_all(teacher(), passages)
+
+    sides = take_turns(lambda: encode_in("bf16"), lambda: encode_in("float32"), repetitions)
+    peer = "ours in float32"
+    return [
+        row("distil new rows, teacher stored, in bf16", "pairs/s", *seconds.values(), peer, work=pairs),
+        row("encode passages in bf16", "passages/s", *sides, peer, work=len(passages)),
+    ]
+
+
+def some_passages() -> list[str]:
+    """300 passages of AfriQA's Swahili pool where they can be had, else those of pocket."""
+    try:
+        return list(published.afriqa("swa").passages.values())[:300]
+    except InputError:
+        return list(pocket.passages().values())
+
+
+def encode_all(encoder: Encoder, passages: list[str]) -> None:
+    """Encode, and keep nothing."""
+    for _ in encoder.batches(passages):
+        pass
 
 
 def plain_encode(encoder: Encoder, passages: list[str], batch: int = 32) -> None:

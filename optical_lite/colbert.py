@@ -26,7 +26,7 @@ from . import msmarco, retrieval, runs
 from .encoder import Encoder, model_record
 from .retrieval import PassageIndex, Run
 from .safe_files import write_json
-from .settings import InputError, bf16_is_faster, environment, seed_everything
+from .settings import InputError, environment, precision, same_precision, seed_everything, uses_bf16
 from .tuning import TuneConfig
 
 LENGTHS = (32, 180)  # tokens of a question and of a passage
@@ -190,9 +190,11 @@ def fit(
         found = json.loads((out / "teacher.json").read_text(encoding="utf-8"))
         if any(found.get(key) != value for key, value in record.items()):
             raise InputError(f"{out}: got a teacher trained in another way, expected the same; choose another --out")
+        same_precision(out, {**found.get("environment", {}), **found})
         if "result" in found:
             return ColBERT.of(Encoder.load(out), lengths=start.lengths).requires_grad_(False)
     start.name = str(out)  # as it is called when it is loaded
+    record["precision"] = precision()
     write_json(out / "teacher.json", record)
     seed_everything(config.seed)
     trained = dict(start.requires_grad_(True).named_parameters())
@@ -233,7 +235,7 @@ def fit(
 def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Vectors of texts, shape (B, n, d), and which of them take part, shape (B, n)."""
     ids, mask = encoder.pad(encoder.tokenize(texts))
-    with torch.autocast(encoder.device.type, torch.bfloat16, enabled=bf16_is_faster()):
+    with torch.autocast(encoder.device.type, torch.bfloat16, enabled=uses_bf16()):
         vectors = encoder(ids, mask)
     return vectors.float(), encoder.content(ids, mask)
 

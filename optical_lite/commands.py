@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from .safe_files import write_json
-from .settings import InputError
+from .settings import InputError, precision, precision_line, recorded_precision
 
 READING = ("split", "documents", "topics", "qrels", "fields", "encoding", "lenient")  # options of formats.read
 
@@ -67,8 +67,8 @@ def check(args: argparse.Namespace) -> dict:
         return f"not yet fetched (python -m optical_lite fetch {name})"
 
     def device() -> str:
-        speed = "faster" if settings.bf16_is_faster() else "not faster"
-        return f"{settings.device()}, {settings.get().threads} threads, bf16 {speed} than float32"
+        has = "has" if settings.has_bf16() else "has no"
+        return f"{settings.device()}, {settings.get().threads} threads, {has} bfloat16 instructions"
 
     row("python", python)
     row("packages", packages)
@@ -144,8 +144,10 @@ def index(args: argparse.Namespace) -> dict:
 
     data, encoder = need_collection(_read(args), args.command), Encoder.load(args.model)
     with new_folder(args.out) as folder:
+        print(precision_line())
         built = PassageIndex.build(encoder, data.passages, not args.quiet, folder / "index.safetensors")
         record = {"collection": data.name, "passages": len(built.ids), "vectors": len(built.vectors)}
+        record["precision"] = precision()
         write_json(folder / "index.json", {**record, "encoder": model_record(encoder)})
     print(f"{args.out}: {record['passages']:,} passages, {record['vectors']:,} token vectors")
     return {"folder": args.out, **record}
@@ -165,6 +167,7 @@ def search(args: argparse.Namespace) -> dict:
         run = _structured(args, data)
     else:
         questions, passages, _ = encoders
+        print(precision_line())
         if args.index:
             found = _index(args.index, data, passages)
         else:
@@ -207,6 +210,8 @@ def _index(folder: str, data, encoder):
             f"{folder}: got an index by {record['encoder']['name']}, expected one by {encoder.name}; "
             f"index with --model {encoder.name}"
         )
+    if recorded_precision(record) not in (None, precision()):
+        print(f"{folder}: its passages were encoded in {recorded_precision(record)}")
     return found
 
 

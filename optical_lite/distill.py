@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -20,7 +21,7 @@ from .config import DistillConfig
 from .corpora import Bitext
 from .cost import idf_table, weighted_marginal
 from .encoder import Encoder
-from .settings import InputError, bf16_is_faster, device, seed_everything
+from .settings import InputError, device, seed_everything, uses_bf16
 from .store import VectorStore
 from .vocabulary import base_rows
 
@@ -78,7 +79,9 @@ def distill(
 
     if not len(bitext):
         raise InputError("distill: got a bitext without pairs, expected at least one")
-    accelerator = Accelerator(cpu=device() == "cpu", mixed_precision="bf16" if bf16_is_faster() else "no")
+    # its own mixed precision is fixed for the life of a process; ours is a setting of each run
+    accelerator = Accelerator(cpu=device() == "cpu", mixed_precision="no")
+    products = functools.partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=uses_bf16())
     wanted = int(os.environ.get("WORLD_SIZE", 1))
     if accelerator.num_processes != wanted:
         raise InputError(
@@ -118,7 +121,7 @@ def distill(
                 known.fill(itertools.chain.from_iterable(plan_of_work[step : step + AHEAD]))
             S_ids, S_mask = student.pad([source[i] for i in pairs])
             H, H_ids, H_mask = known.batch(pairs)  # (B, m, d)
-            with accelerator.autocast():
+            with products():
                 S = model(S_ids, S_mask)  # (B, n, d)
             masks = (
                 (S_mask, H_mask) if config.special else (student.content(S_ids, S_mask), teacher.content(H_ids, H_mask))
@@ -126,7 +129,7 @@ def distill(
             now = replace(config, epsilon=width(step, config))
             loss, plan = _loss(S.float(), H, S_ids, H_ids, masks, weights, now)
             if beside:
-                with accelerator.autocast():
+                with products():
                     loss = loss + beside(pairs)
             accelerator.backward(loss)
             norm = accelerator.clip_grad_norm_(trained.values(), 1.0)

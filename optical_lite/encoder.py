@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from . import model_files, packed
 from .safe_files import write_json
-from .settings import InputError, bf16_is_faster, device
+from .settings import InputError, device, uses_bf16
 from .sources import sha256
 
 DEFAULT = "minilm"
@@ -224,7 +224,7 @@ class Encoder(nn.Module):
         start = 0
         while start < len(order):
             rows = order[start : start + max(1, tokens // max(1, len(ids[order[start]])))]
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16_is_faster()):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=uses_bf16()):
                 vectors = self(*self.pad([ids[i] for i in rows]))
             yield rows, vectors, [len(ids[i]) for i in rows]
             start += len(rows)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .encoder import Encoder, model_record
-from .settings import InputError, bf16_is_faster, get
+from .settings import InputError, get, uses_bf16
 from .sources import sha256
 
 CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
@@ -70,7 +70,7 @@ class PassageIndex:
     @classmethod
     def cached(cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False) -> PassageIndex:
         """:meth:`build`, or the same index from the cache folder: keyed by the encoder's weights and the passages."""
-        kind = ["bf16"] if bf16_is_faster() else []  # vectors differ between number types
+        kind = ["bf16"] if uses_bf16() else []  # vectors differ between number types
         key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, sorted(passages.items()), *kind])
         place = get().cache / "index" / f"{sha256(key.encode())[:32]}.safetensors"
         return cls.load(place) if place.exists() else cls.build(encoder, passages, progress, place)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from . import comparison, metrics
 from .safe_files import write_atomic
-from .settings import DATA, InputError
+from .settings import DATA, InputError, recorded_precision
 from .systems import SYSTEMS
 
 RECORDS, DEV_RECORDS = DATA / "expected" / "clir", DATA / "expected" / "clir_dev"  # of test, of development questions
@@ -146,7 +146,7 @@ def _cpu_seconds(found: list[dict]) -> float | None:
 def _made(record: dict) -> str:
     """Device, number type and budget of a record."""
     where, config = record["environment"], record.get("config")
-    kind = "bfloat16" if where["bf16"] else "float32"
+    kind = "bfloat16" if recorded_precision(where) == "bf16" else "float32"
     return f"{where.get('accelerator', where['device'])} {kind}" + (
         f", {config['steps']} x {config['batch']} pairs" if config else ""
     )

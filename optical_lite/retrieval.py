@@ -17,7 +17,7 @@ from .corpora import fold, words
 from .encoder import Encoder, TokenBatch
 from .index import PassageIndex
 from .lexicon import Lexicon
-from .settings import InputError, bf16_is_faster
+from .settings import InputError, uses_bf16
 
 Run = dict[str, list[tuple[str, float]]]
 SHARD = 1 << 26  # scores of a search in memory at a time: 256 MiB in float32
@@ -134,7 +134,7 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     """
     place = queries.vectors.device
     tokens = queries.vectors[queries.mask]  # (t, d), the tokens of all queries
-    tokens = tokens.bfloat16() if bf16_is_faster() else tokens.float()
+    tokens = tokens.bfloat16() if uses_bf16() else tokens.float()
     owner = queries.mask.nonzero()[:, 0]  # (t,), the query of each
     scores = torch.zeros(len(index.ids), len(queries.mask), device=place)
     ends = index.lengths.cumsum(0)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from .corpora import Bitext
 from .encoder import Encoder, model_record
 from .safe_files import write_atomic, write_json
-from .settings import InputError, device, environment
+from .settings import InputError, device, environment, precision, same_precision
 from .sources import sha256
 
 
@@ -49,12 +49,15 @@ def open_run(out: Path, config: dict, bitext: Bitext, student: Encoder, teacher:
                 f"{out}: got a run folder with another {' and '.join(different)}, expected the same run to resume; "
                 "choose another --out or delete the folder"
             )
+        beside = out / "environment.json"  # where the number type of older runs stands
+        old = json.loads(beside.read_text(encoding="utf-8")) if "precision" not in found and beside.exists() else {}
+        same_precision(out, {**old, **found})
         return
     if out.exists() and any(out.iterdir()):
         raise InputError(
             f"{out}: got a folder that is not a run and not empty, expected a new folder; choose another --out"
         )
-    write_json(place, record)
+    write_json(place, {**record, "precision": precision()})
     write_json(out / "environment.json", environment())
 
 

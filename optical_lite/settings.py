@@ -8,7 +8,7 @@ line and a test run the same code. Each value has an environment variable:
 ``OPTICAL_LITE_SEED``       integer, default 0
 ``OPTICAL_LITE_THREADS``    integer, default: ``OMP_NUM_THREADS``, else the processors this process may use
 ``OPTICAL_LITE_DEVICE``     ``auto`` (default), ``cpu``, ``cuda``, ``mps``
-``OPTICAL_LITE_PRECISION``  of matrix products: ``auto`` (default: what is faster here), ``float32``, ``bf16``
+``OPTICAL_LITE_PRECISION``  of matrix products: ``float32``, ``bf16`` or ``auto``, see :func:`computing_in`
 ``OPTICAL_LITE_CACHE``      downloads, default ``~/.cache/optical_lite``
 ``OPTICAL_LITE_MODELS``     encoders that were fetched, default ``models`` in the cache folder
 ``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.sources`
@@ -17,6 +17,7 @@ line and a test run the same code. Each value has an environment variable:
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -24,7 +25,7 @@ import os
 import platform
 import random
 import subprocess
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 PROFILES = ("smoke", "pocket", "real", "paper")
-PRECISIONS = ("auto", "float32", "bf16")
+PRECISIONS = ("float32", "bf16", "auto")
 CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # what decides a result, besides the data
 RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
@@ -55,7 +56,7 @@ class Settings:
     seed : seed of every random generator
     threads : CPU threads for torch
     device : ``"cpu"``, ``"cuda"`` or ``"mps"``, or ``"auto"`` until torch is asked
-    precision : of matrix products, ``"float32"``, ``"bf16"`` or ``"auto"``
+    precision : of matrix products, one of :data:`PRECISIONS`, or None where the environment does not say
     cache : folder for downloads
     models : folder for encoders that were fetched, see :mod:`optical_lite.model_files`
     mirror : folder with a local copy of the real data, or None
@@ -65,7 +66,7 @@ class Settings:
     seed: int
     threads: int
     device: str
-    precision: str
+    precision: str | None
     cache: Path
     models: Path
     mirror: Path | None
@@ -92,8 +93,8 @@ def get() -> Settings:
     profile = os.environ.get("OPTICAL_LITE_PROFILE", "pocket")
     if profile not in PROFILES:
         raise InputError(f"OPTICAL_LITE_PROFILE: got {profile!r}, expected one of {', '.join(PROFILES)}")
-    precision = os.environ.get("OPTICAL_LITE_PRECISION", "auto")
-    if precision not in PRECISIONS:
+    precision = os.environ.get("OPTICAL_LITE_PRECISION") or None
+    if precision not in (None, *PRECISIONS):
         raise InputError(f"OPTICAL_LITE_PRECISION: got {precision!r}, expected one of {', '.join(PRECISIONS)}")
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     mirror = _folder("OPTICAL_LITE_MIRROR", "")
@@ -131,33 +132,93 @@ def device() -> str:
 
 
 @functools.cache
-def bf16_is_faster() -> bool:
-    """Measure whether a bfloat16 matrix product beats float32 on this device.
+def has_bf16() -> bool:
+    """Whether this device has instructions for bfloat16 matrix products.
 
-    Processors without bfloat16 instructions emulate it: on one AVX2 machine it ran 70 times *slower*
-    than float32, on another 4 times faster. So it is measured, never assumed (about 0.2 s at most), unless
-    ``OPTICAL_LITE_PRECISION`` says which to use.
+    Other processors emulate them, up to 70 times slower than float32. What counts is what the device says it can do,
+    never a clock: a busy machine would answer differently from one run to the next.
     """
     import torch
 
-    if get().precision != "auto":
-        return get().precision == "bf16"
-
     place = device()
     if place == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if place != "cpu":
         return False
-    best = {}
-    for kind in (torch.float32, torch.bfloat16):
-        x, y = torch.ones(128, 384, dtype=kind), torch.ones(384, 384, dtype=kind)
-        times = []
-        for _ in range(6):  # the first product pays for set-up; the best of several is not fooled by a busy machine
-            start = time.perf_counter()
-            x @ y
-            times.append(time.perf_counter() - start)
-        best[kind] = min(times)
-    return best[torch.bfloat16] < 0.7 * best[torch.float32]
+    # older versions of torch can be asked for the first only
+    found = getattr(torch.cpu, "get_capabilities", dict)() or {"avx512_bf16": torch.cpu._is_avx512_bf16_supported()}
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))  # x86, then ARM
+
+
+_asked: str | None = None  # what the innermost computing_in says
+
+
+@contextlib.contextmanager
+def computing_in(option: str | None = None, default: str = "float32") -> Iterator[None]:
+    """Set the number type of products inside a block: an option, else ``OPTICAL_LITE_PRECISION``, else a default.
+
+    ``float32`` gives the same numbers everywhere, to rounding; without this everything runs in it. ``bf16`` is two to
+    four times as fast on a device that has instructions for it. ``auto`` takes bf16 where :func:`has_bf16`.
+
+    Examples
+    --------
+    >>> with computing_in("bf16"):
+    ...     precision()
+    'bf16'
+    """
+    global _asked
+    wanted = option or get().precision or default
+    if wanted not in PRECISIONS:
+        raise InputError(f"precision: got {wanted!r}, expected one of {', '.join(PRECISIONS)}")
+    before, _asked = _asked, wanted
+    try:
+        yield
+    finally:
+        _asked = before
+
+
+def precision() -> str:
+    """The number type of matrix products now: ``float32`` or ``bf16``."""
+    wanted = _asked or get().precision or "float32"
+    return ("bf16" if has_bf16() else "float32") if wanted == "auto" else wanted
+
+
+def uses_bf16() -> bool:
+    """Whether matrix products now run in bfloat16, see :func:`computing_in`."""
+    return precision() == "bf16"
+
+
+def precision_line() -> str:
+    """The number type in use, and why, for a reader."""
+    if (_asked or get().precision) != "auto":
+        return f"matrix products in {precision()}"
+    has = "has" if has_bf16() else "has no"
+    return f"matrix products in {precision()} (auto: this {device()} {has} bfloat16 instructions; --precision chooses)"
+
+
+def recorded_precision(environment: dict) -> str | None:
+    """The number type in a record of :func:`environment`; the oldest records say only whether it was bf16.
+
+    >>> recorded_precision({"precision": "bf16"}), recorded_precision({"bf16": False}), recorded_precision({})
+    ('bf16', 'float32', None)
+    """
+    old = {True: "bf16", False: "float32"}.get(environment.get("bf16"))
+    return environment.get("precision", old)
+
+
+def same_precision(folder: str | Path, record: dict) -> None:
+    """Refuse to go on with what was begun in another number type; the oldest records know none.
+
+    Raises
+    ------
+    InputError
+        when ``record``, see :func:`recorded_precision`, names another type than :func:`precision`
+    """
+    if (begun := recorded_precision(record)) not in (None, precision()):
+        raise InputError(
+            f"{folder}: got what was begun with matrix products in {begun}, expected {precision()} as asked for now; "
+            f"give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or choose another folder"
+        )
 
 
 def seed_everything(seed: int | None = None) -> int:
@@ -206,7 +267,7 @@ def environment() -> dict:
         "device": device(),
         **({"accelerator": torch.cuda.get_device_name()} if device() == "cuda" else {}),
         "threads": get().threads,
-        "bf16": bf16_is_faster(),
+        "precision": precision(),
         "machine": platform.machine(),
         "commit": commit(),
     }
@@ -216,8 +277,7 @@ def banner() -> None:
     """Print what a reader needs to compare a notebook's numbers with their own."""
     s = get()
     seed_everything()
-    kind = "bf16" if bf16_is_faster() else "float32"
-    print(f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} | products in {kind}")
+    print(f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} | products in {precision()}")
     print(" | ".join(f"{name} {version}" for name, version in versions().items()))
 
 

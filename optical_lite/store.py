@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .encoder import Encoder, model_record
-from .settings import bf16_is_faster, get
+from .settings import get, uses_bf16
 from .sources import sha256
 
 
@@ -32,7 +32,7 @@ class VectorStore:
 
     def __init__(self, teacher: Encoder, sentences: Sequence[Sequence[int]]) -> None:
         self.teacher, self.sentences = teacher, sentences
-        key = [model_record(teacher)["sha256"], bf16_is_faster(), *map(list, sentences)]
+        key = [model_record(teacher)["sha256"], uses_bf16(), *map(list, sentences)]
         self.folder = get().cache / "teacher" / sha256(json.dumps(key).encode())[:32]
         self.folder.mkdir(parents=True, exist_ok=True)
         ends = np.cumsum([0, *map(len, sentences)])

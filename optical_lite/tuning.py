@@ -28,7 +28,7 @@ from .corpora import Bitext, Collection
 from .encoder import Encoder, model_record, teacher
 from .losses import find_own, mean_maxsim
 from .safe_files import write_json
-from .settings import InputError, bf16_is_faster, environment, get, seed_everything
+from .settings import InputError, environment, get, same_precision, seed_everything, uses_bf16
 
 PARTS = ("projection", "all")
 
@@ -113,6 +113,7 @@ def tune(encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *
     if (out / "tune.json").exists() and (out / "model.safetensors").exists():
         found = json.loads((out / "tune.json").read_text(encoding="utf-8"))
         if all(found.get(key) == value for key, value in record.items()):
+            same_precision(out, found["environment"])
             return Encoder.load(out).requires_grad_(False)
         raise InputError(f"{out}: got a teacher tuned in another way, expected the same; choose another --out")
     seed_everything(config.seed)
@@ -142,7 +143,7 @@ def tune(encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *
         sides = []
         for side, chosen in ((0, rows), (1, columns)):
             padded, mask = tuned.pad([ids[side][i] for i in chosen])
-            with torch.autocast(tuned.device.type, torch.bfloat16, enabled=bf16_is_faster()):
+            with torch.autocast(tuned.device.type, torch.bfloat16, enabled=uses_bf16()):
                 vectors = tuned(padded, mask)
             sides += [vectors.float(), tuned.content(padded, mask)]
         loss = loss_of(*sides, same)
@@ -164,7 +165,8 @@ def tuned_teacher(model: str = "") -> Encoder:
     The default one takes twenty minutes on two cores.
     """
     start = Encoder.load(model).requires_grad_(False) if model else teacher()
-    folder = get().cache / "_".join(["tuned_teacher", *filter(None, model.split("/"))])
+    kind = ["bf16"] if uses_bf16() else []  # its weights differ between number types
+    folder = get().cache / "_".join(["tuned_teacher", *filter(None, model.split("/")), *kind])
     return tune(start, english.teacher_pairs(), TEACHER, folder)
 
 

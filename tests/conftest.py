@@ -12,6 +12,7 @@ os.environ["OPTICAL_LITE_PROFILE"] = "smoke"
 # Encoders that a person has fetched are found in their own folder; nothing else of a cache is.
 CACHE = os.environ.get("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
 os.environ.setdefault("OPTICAL_LITE_MODELS", str(Path(CACHE, "models").expanduser()))
+os.environ["OPTICAL_LITE_PRECISION"] = "float32"  # of what says nothing else, commands that ask the device included
 os.environ["OPTICAL_LITE_CACHE"] = tempfile.mkdtemp(prefix="optical_lite_")
 sys.path.insert(0, str(OFFLINE))
 

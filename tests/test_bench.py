@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from optical_lite import bench, bench_page, bench_pruned, bench_search, pocket, settings, tables
+from optical_lite import bench, bench_page, bench_search, pocket, settings, tables
 from optical_lite.__main__ import main
 from optical_lite.settings import InputError
 
@@ -17,8 +17,7 @@ def small(monkeypatch):
     data = pocket.collection("sw")
     index = bench_search.PassageIndex.cached(bench_search.teacher(), data.passages)
     questions = bench_search.teacher().encode(list(data.translations.values())[:5])
-    for module in (bench_search, bench_pruned):
-        monkeypatch.setattr(module, "real", lambda: (index, questions))
+    monkeypatch.setattr(bench_search, "real", lambda: (index, questions))
 
 
 def test_rows_from_the_command_line(tmp_path, capsys):
@@ -60,7 +59,7 @@ PAGE = "before\n{}after\n".format(
 
 @pytest.mark.parametrize("bf16", [True, False])
 def test_the_table_of_this_kind_of_machine_is_replaced_and_nothing_else(tmp_path, monkeypatch, bf16):
-    monkeypatch.setattr(bench_page, "bf16_is_faster", lambda: bf16)
+    monkeypatch.setattr(bench_page, "has_bf16", lambda: bf16)
     mine, other = ("bench-bf16", "bench-float32") if bf16 else ("bench-float32", "bench-bf16")
     page = tmp_path / "page.md"
     page.write_text(PAGE)
@@ -163,19 +162,11 @@ def test_million_is_only_run_by_name_and_cleans_up(small, monkeypatch):
 
 
 def test_rows_of_search_without_peers(small, monkeypatch, tmp_path):
-    for name in ("PEERS", "PLAID"):
-        monkeypatch.setenv(f"OPTICAL_LITE_{name}", str(tmp_path / "none"))
-    monkeypatch.setattr(bench_pruned, "GRID", ((32, 300),))
-    monkeypatch.setattr(bench_pruned, "ROOT", tmp_path)
-    monkeypatch.setattr(bench_pruned, "synthetic", lambda passages=600: bench_search.synthetic(passages))
-    rows = bench_pruned.pruned_search(1)
-    assert len(rows) == 2
-    assert rows[1]["name"] == "pruned, 600 passages, 32 probes, 300 candidates"
-    assert float(rows[1]["note"].split("recall@100 ")[1].split(";")[0]) > 0.7
-    assert (tmp_path / "figures" / "pruned_tradeoff.svg").exists()
-    for found in bench_pruned.plaid(1, passages=600, setting=(32, 300)):
-        assert found["peer"] is None
-        assert "the peer is not installed or failed" in found["note"]
+    monkeypatch.setenv("OPTICAL_LITE_PLAID", str(tmp_path / "none"))
+    (found,) = bench_search.plaid(1, passages=600)
+    assert found["name"] == "MaxSim beside PLAID, 600 passages"
+    assert found["peer"] is None
+    assert "the peer is not installed or failed" in found["note"]
 
 
 def test_peak_sees_an_allocation():

@@ -12,10 +12,10 @@ from optical_lite.colbert import ColBERT, fit, pair_loss, rerank
 from optical_lite.encoder import model_record
 from optical_lite.paper_configs import CONFIGS
 from optical_lite.retrieval import PassageIndex
-from optical_lite.settings import InputError, bf16_is_faster
+from optical_lite.settings import InputError, uses_bf16
 
 ASKED = {"q1": "Can I get malaria?", "q2": "Why is clean water important for the children of a school?"}
-CLOSE = {"atol": 3e-2, "rtol": 0} if bf16_is_faster() else {"atol": 2e-5, "rtol": 0}
+CLOSE = {"atol": 3e-2, "rtol": 0} if uses_bf16() else {"atol": 2e-5, "rtol": 0}
 SMALL = replace(CONFIGS["tiny"].teacher, steps=6, batch=4, passage_length=40)
 
 
@@ -59,7 +59,7 @@ def test_maxsim_with_mask_padding_equals_a_plain_loop(model, passages):
             kept = [row for row, token in zip(P, tokens, strict=True) if token not in string.punctuation]
             assert len(kept) < len(tokens)
             expected = sum(max(float(q @ p) for p in kept) for q in Q)
-            assert score == pytest.approx(expected, abs=0.5 if bf16_is_faster() else 0.02)  # the index is in float16
+            assert score == pytest.approx(expected, abs=0.5 if uses_bf16() else 0.02)  # the index is in float16
 
 
 def test_nobody_attends_to_mask(model):
@@ -165,7 +165,7 @@ def test_a_batch_in_parts_is_the_same_batch(tmp_path):
     for parts in (1, 4):
         out = tmp_path / str(parts)
         found.append(fit(fresh(), paper.TRIPLES, config, out, accumulate=parts, progress=False).projection.weight)
-    torch.testing.assert_close(*found, atol=1e-3 if bf16_is_faster() else 1e-4, rtol=0)
+    torch.testing.assert_close(*found, atol=1e-3 if uses_bf16() else 1e-4, rtol=0)
     with pytest.raises(InputError, match="expected 1 to 4"):
         fit(fresh(), paper.TRIPLES, config, tmp_path / "x", accumulate=5)
 
@@ -202,7 +202,7 @@ def test_reranking_keeps_the_candidates_alone(model, passages):
     assert {passage for passage, _ in found["q1"]} == set(names[3:8])
     assert [score for _, score in found["q1"]] == sorted((score for _, score in found["q1"]), reverse=True)
     for passage, score in found["q1"]:
-        assert score == pytest.approx(whole["q1"][passage], abs=0.1 if bf16_is_faster() else 1e-4)
+        assert score == pytest.approx(whole["q1"][passage], abs=0.1 if uses_bf16() else 1e-4)
     assert len(rerank(index, model, ASKED, first, k=2)["q1"]) == 2
     with pytest.raises(InputError, match="'elsewhere'"):
         rerank(index, model, ASKED, {"q1": [("elsewhere", 1.0)]})

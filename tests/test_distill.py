@@ -7,7 +7,7 @@ import torch
 from optical_lite import distill, pocket, runs, vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
-from optical_lite.settings import InputError, bf16_is_faster
+from optical_lite.settings import InputError, uses_bf16
 
 CONFIG = {"steps": 6, "batch": 8, "save_every": 2}
 
@@ -135,7 +135,7 @@ def test_the_fast_loop_does_what_the_plain_one_does(teacher, tmp_path, trainable
     slow = vocabulary.extend(teacher, pocket.bitext("sw"))
     expected = distill.plain(slow, teacher, pocket.bitext("sw"), DistillConfig(**{**CONFIG, **change}))
     found = [line["loss"] for line in runs.read_log(out)]
-    assert found == pytest.approx(expected, abs=2e-3 if bf16_is_faster() else 2e-4)
+    assert found == pytest.approx(expected, abs=2e-3 if uses_bf16() else 2e-4)
     moved = [(s.embedding - vocabulary.extend(teacher, pocket.bitext("sw")).embedding).flatten() for s in (fast, slow)]
     assert torch.nn.functional.cosine_similarity(*moved, dim=0) > 0.9
 

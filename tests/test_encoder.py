@@ -4,7 +4,7 @@ from transformers import AutoModel
 
 from optical_lite import encoder, model_files
 from optical_lite.encoder import Encoder, model_record
-from optical_lite.settings import InputError, bf16_is_faster
+from optical_lite.settings import InputError, uses_bf16
 
 TEXTS = ["The doctor keeps the pills in a dark room.", "Water.", "", "Nairobi is a city. " * 60]
 
@@ -23,7 +23,7 @@ def test_batching_and_padding_do_not_change_vectors(teacher):
     for i, text in enumerate(TEXTS):
         alone = teacher.encode([text])
         n = alone.vectors.shape[1]
-        loose = 2e-2 if bf16_is_faster() else 2e-5
+        loose = 2e-2 if uses_bf16() else 2e-5
         torch.testing.assert_close(together.vectors[i, :n], alone.vectors[0], atol=loose, rtol=0)
 
 

@@ -18,7 +18,6 @@ def random_batch(count, width, d=8, seed=0):
 @pytest.mark.parametrize("block", [1, 500, 1 << 24])
 def test_blocked_scores_equal_the_readable_ones(monkeypatch, block):
     monkeypatch.setattr(retrieval, "BLOCK", block)
-    monkeypatch.setattr(retrieval, "bf16_is_faster", lambda: False)
     q, q_mask = random_batch(9, 5)
     p, p_mask = random_batch(23, 11, seed=1)
     order = p_mask.sum(1).argsort(stable=True)
