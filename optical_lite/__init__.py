@@ -20,8 +20,8 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "settings", "safe_files", "config", "sources", "corpora", "pocket", "published", "testsets", "english", "cost",
-    "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable",
+    "settings", "safe_files", "provenance", "config", "sources", "corpora", "pocket", "published", "testsets", "english",
+    "cost", "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable",
     "distill", "index", "retrieval", "metrics", "plots", "demo", "check", "literature", "tables",
     "comparison", "claims", "pages", "reproduce", "tuning", "translation", "systems", "records", "grid", "evidence",
     "findings", "plots_evidence", "subwords", "linking", "alignment", "gold", "aligners", "align_files",
@@ -29,7 +29,7 @@ MODULES = (
     "widgets", "page", "errors", "files", "trec", "msmarco", "wikiclir", "xglue", "xor", "formats", "commands",
     "run_files", "colbert", "paper_configs", "paper", "dry_run",
 )  # fmt: skip
-SHORT = {"banner": "settings", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
+SHORT = {"banner": "provenance", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]
 
 

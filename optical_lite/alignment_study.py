@@ -19,9 +19,10 @@ from .config import DistillConfig
 from .corpora import Bitext, words
 from .distill import distill
 from .encoder import Encoder, teacher
+from .provenance import environment
 from .runs import data_hash, is_finished, load_student
 from .safe_files import write_atomic, write_json
-from .settings import DATA, ROOT, environment
+from .settings import DATA, ROOT
 from .tables import markdown
 
 FOLDER = DATA / "expected" / "alignment"

@@ -27,8 +27,9 @@ from pathlib import Path
 import torch
 
 from .bench_page import number, write
+from .provenance import environment
 from .safe_files import write_json
-from .settings import ROOT, InputError, device, environment, get, has_bf16
+from .settings import ROOT, InputError, device, get, has_bf16
 
 TESTS = {}
 ONLY_BY_NAME = ("million",)  # too long, or too much disk, for a run of everything

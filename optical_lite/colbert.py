@@ -24,9 +24,10 @@ from torch.nn.functional import cross_entropy
 
 from . import msmarco, retrieval, runs
 from .encoder import Encoder, model_record
+from .provenance import environment, same_precision
 from .retrieval import PassageIndex, Run
 from .safe_files import write_json
-from .settings import InputError, environment, precision, same_precision, seed_everything, uses_bf16
+from .settings import InputError, precision, seed_everything, uses_bf16
 from .tuning import TuneConfig
 
 LENGTHS = (32, 180)  # tokens of a question and of a passage

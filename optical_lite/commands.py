@@ -11,15 +11,16 @@ import json
 import sys
 from pathlib import Path
 
+from .provenance import recorded_precision
 from .safe_files import write_json
-from .settings import InputError, precision, precision_line, recorded_precision
+from .settings import InputError, precision, precision_line
 
 READING = ("split", "documents", "topics", "qrels", "fields", "encoding", "lenient")  # options of formats.read
 
 
 def check(args: argparse.Namespace) -> dict:
     """Look at the installation; the fix is printed beside each failure."""
-    from . import model_files, pocket, settings, sources
+    from . import model_files, pocket, provenance, settings, sources
 
     rows: list[tuple[str, bool, str]] = []
 
@@ -30,7 +31,7 @@ def check(args: argparse.Namespace) -> dict:
             rows.append((name, False, str(error) or type(error).__name__))
 
     def packages() -> str:
-        found = settings.versions()
+        found = provenance.versions()
         missing = [name for name, version in found.items() if version == "missing"]
         if missing:
             raise InputError(

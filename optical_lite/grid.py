@@ -24,10 +24,11 @@ from . import lexicon, metrics, published, records, retrieval, systems, testsets
 from .corpora import Bitext, Collection, language, unmarked
 from .distill import distill
 from .encoder import Encoder, model_record, teacher
+from .provenance import environment
 from .retrieval import PassageIndex
 from .runs import data_hash
 from .safe_files import write_json
-from .settings import ROOT, InputError, environment
+from .settings import ROOT, InputError
 from .sources import sha256
 from .systems import LANGUAGES, SYSTEMS, System
 

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from . import comparison, metrics
+from .provenance import recorded_precision
 from .safe_files import write_atomic
-from .settings import DATA, InputError, recorded_precision
+from .settings import DATA, InputError
 from .systems import SYSTEMS
 
 RECORDS, DEV_RECORDS = DATA / "expected" / "clir", DATA / "expected" / "clir_dev"  # of test, of development questions

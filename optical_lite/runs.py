@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from .corpora import Bitext
 from .encoder import Encoder, model_record
+from .provenance import environment, same_precision
 from .safe_files import write_atomic, write_json
-from .settings import InputError, device, environment, precision, same_precision
+from .settings import InputError, device, precision, read_json
 from .sources import sha256
 
 
@@ -50,7 +51,7 @@ def open_run(out: Path, config: dict, bitext: Bitext, student: Encoder, teacher:
                 "choose another --out or delete the folder"
             )
         beside = out / "environment.json"  # where the number type of older runs stands
-        old = json.loads(beside.read_text(encoding="utf-8")) if "precision" not in found and beside.exists() else {}
+        old = read_json(beside) if "precision" not in found and beside.exists() else {}
         same_precision(out, {**old, **found})
         return
     if out.exists() and any(out.iterdir()):

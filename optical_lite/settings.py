@@ -22,9 +22,7 @@ import functools
 import json
 import math
 import os
-import platform
 import random
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +32,7 @@ DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 PROFILES = ("smoke", "pocket", "real", "paper")
 PRECISIONS = ("float32", "bf16", "auto")
-CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # what decides a result, besides the data
 RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
-PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
 
 
 class InputError(ValueError):
@@ -196,31 +192,6 @@ def precision_line() -> str:
     return f"matrix products in {precision()} (auto: this {device()} {has} bfloat16 instructions; --precision chooses)"
 
 
-def recorded_precision(environment: dict) -> str | None:
-    """The number type in a record of :func:`environment`; the oldest records say only whether it was bf16.
-
-    >>> recorded_precision({"precision": "bf16"}), recorded_precision({"bf16": False}), recorded_precision({})
-    ('bf16', 'float32', None)
-    """
-    old = {True: "bf16", False: "float32"}.get(environment.get("bf16"))
-    return environment.get("precision", old)
-
-
-def same_precision(folder: str | Path, record: dict) -> None:
-    """Refuse to go on with what was begun in another number type; the oldest records know none.
-
-    Raises
-    ------
-    InputError
-        when ``record``, see :func:`recorded_precision`, names another type than :func:`precision`
-    """
-    if (begun := recorded_precision(record)) not in (None, precision()):
-        raise InputError(
-            f"{folder}: got what was begun with matrix products in {begun}, expected {precision()} as asked for now; "
-            f"give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or choose another folder"
-        )
-
-
 def seed_everything(seed: int | None = None) -> int:
     """Seed Python, NumPy and torch; return the seed used."""
     import numpy as np
@@ -231,54 +202,6 @@ def seed_everything(seed: int | None = None) -> int:
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     return seed
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide results."""
-    import importlib.metadata  # a third of the time of --help
-
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
-
-
-def commit() -> str:
-    """The commit of the working copy, with ``+changes`` where its code differs, or ``unknown``."""
-    try:
-        where = ["git", "-C", str(ROOT)]
-        head = subprocess.run([*where, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
-        status = [*where, "status", "--porcelain", "-uno", "--", *CODE]
-        changed = subprocess.run(status, capture_output=True, text=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head.strip()[:12] + ("+changes" if changed.strip() else "")
-
-
-def environment() -> dict:
-    """What a run records about where it ran: versions, device, threads, commit."""
-    import torch
-
-    return {
-        "versions": versions(),
-        "device": device(),
-        **({"accelerator": torch.cuda.get_device_name()} if device() == "cuda" else {}),
-        "threads": get().threads,
-        "precision": precision(),
-        "machine": platform.machine(),
-        "commit": commit(),
-    }
-
-
-def banner() -> None:
-    """Print what a reader needs to compare a notebook's numbers with their own."""
-    s = get()
-    seed_everything()
-    print(f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} | products in {precision()}")
-    print(" | ".join(f"{name} {version}" for name, version in versions().items()))
 
 
 def parse_json(text: str | bytes, place: object) -> object:

@@ -27,8 +27,9 @@ from . import english
 from .corpora import Bitext, Collection
 from .encoder import Encoder, model_record, teacher
 from .losses import find_own, mean_maxsim
+from .provenance import environment, same_precision
 from .safe_files import write_json
-from .settings import InputError, environment, get, same_precision, seed_everything, uses_bf16
+from .settings import InputError, get, seed_everything, uses_bf16
 
 PARTS = ("projection", "all")
 

@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from optical_lite import demo, paper, pocket, runs, settings, tuning
+from optical_lite import demo, paper, pocket, provenance, runs, settings, tuning
 from optical_lite.__main__ import main
 from optical_lite.settings import InputError, computing_in
 
@@ -191,10 +191,10 @@ def test_auto_asks_the_accelerator(monkeypatch):
 
 
 def test_old_records_are_read_and_another_number_type_is_refused():
-    settings.same_precision("runs/x", {"precision": "float32"})
-    settings.same_precision("runs/x", {"bf16": False})
-    settings.same_precision("runs/x", {})
+    provenance.same_precision("runs/x", {"precision": "float32"})
+    provenance.same_precision("runs/x", {"bf16": False})
+    provenance.same_precision("runs/x", {})
     for record in ({"precision": "bf16"}, {"bf16": True}):
         with pytest.raises(InputError, match="begun with matrix products in bf16, expected float32"):
-            settings.same_precision("runs/x", record)
-    assert settings.environment()["precision"] == "float32"
+            provenance.same_precision("runs/x", record)
+    assert provenance.environment()["precision"] == "float32"

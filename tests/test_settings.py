@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from optical_lite import safe_files, settings
+from optical_lite import provenance, safe_files, settings
 
 
 def test_sockets_are_blocked_here_and_in_children():
@@ -65,7 +65,7 @@ def test_unknown_name_says_what_exists():
 
 
 def test_banner_names_profile_and_versions(capsys):
-    settings.banner()
+    provenance.banner()
     out = capsys.readouterr().out
     assert "profile smoke" in out
     assert "torch" in out

@@ -1,0 +1,85 @@
+"""Provenance: where a number was made, as records keep it: versions, device, threads, number type, commit."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from pathlib import Path
+
+from .settings import ROOT, InputError, device, get, precision, seed_everything
+
+CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # what decides a result, besides the data
+PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide results."""
+    import importlib.metadata  # a third of the time of --help
+
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def commit() -> str:
+    """The commit of the working copy, with ``+changes`` where its code differs, or ``unknown``."""
+    try:
+        where = ["git", "-C", str(ROOT)]
+        head = subprocess.run([*where, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+        status = [*where, "status", "--porcelain", "-uno", "--", *CODE]
+        changed = subprocess.run(status, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.strip()[:12] + ("+changes" if changed.strip() else "")
+
+
+def environment() -> dict:
+    """What a run records about where it ran: versions, device, threads, commit."""
+    import torch
+
+    return {
+        "versions": versions(),
+        "device": device(),
+        **({"accelerator": torch.cuda.get_device_name()} if device() == "cuda" else {}),
+        "threads": get().threads,
+        "precision": precision(),
+        "machine": platform.machine(),
+        "commit": commit(),
+    }
+
+
+def banner() -> None:
+    """Print what a reader needs to compare a notebook's numbers with their own."""
+    s = get()
+    seed_everything()
+    print(f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} | products in {precision()}")
+    print(" | ".join(f"{name} {version}" for name, version in versions().items()))
+
+
+def recorded_precision(environment: dict) -> str | None:
+    """The number type in a record of :func:`environment`; the oldest records say only whether it was bf16.
+
+    >>> recorded_precision({"precision": "bf16"}), recorded_precision({"bf16": False}), recorded_precision({})
+    ('bf16', 'float32', None)
+    """
+    old = {True: "bf16", False: "float32"}.get(environment.get("bf16"))
+    return environment.get("precision", old)
+
+
+def same_precision(folder: str | Path, record: dict) -> None:
+    """Refuse to go on with what was begun in another number type; the oldest records know none.
+
+    Raises
+    ------
+    InputError
+        when ``record``, see :func:`recorded_precision`, names another type than :func:`precision`
+    """
+    if (begun := recorded_precision(record)) not in (None, precision()):
+        raise InputError(
+            f"{folder}: got what was begun with matrix products in {begun}, expected {precision()} as asked for now; "
+            f"give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or choose another folder"
+        )
