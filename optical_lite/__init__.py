@@ -4,7 +4,7 @@
 
     ol.banner()                               # settings and versions
     ol.pocket, ol.published, ol.testsets      # data
-    ol.formats, ol.trec, ol.xglue, ol.xor     # published formats and their scores
+    ol.own, ol.formats, ol.trec, ol.xor       # your own files, published formats and their scores
     ol.cost, ol.transport, ol.losses          # the method
     ol.encoder, ol.lexicon, ol.vocabulary     # models
     ol.distill, ol.runs                       # training
@@ -20,14 +20,14 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "settings", "safe_files", "provenance", "config", "sources", "corpora", "pocket", "published", "testsets", "english",
-    "cost", "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs", "trainable",
-    "distill", "index", "retrieval", "metrics", "plots", "demo", "check", "literature", "tables",
+    "settings", "safe_files", "provenance", "lines", "config", "sources", "corpora", "pocket", "published", "testsets",
+    "english", "cost", "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs",
+    "trainable", "distill", "index", "retrieval", "metrics", "plots", "demo", "check", "literature", "tables",
     "comparison", "claims", "pages", "reproduce", "tuning", "translation", "systems", "records", "grid", "evidence",
     "findings", "plots_evidence", "subwords", "linking", "alignment", "gold", "aligners", "align_files",
     "alignment_study", "fonts", "drawing", "pictures", "plots_alignment", "offers", "explorer", "reasons", "panel",
-    "widgets", "page", "errors", "files", "trec", "msmarco", "wikiclir", "xglue", "xor", "formats", "commands",
-    "run_files", "colbert", "paper_configs", "paper", "dry_run",
+    "widgets", "page", "errors", "files", "own", "sgml", "topics", "trec", "msmarco", "wikiclir", "xglue", "xor",
+    "formats", "commands", "run_files", "colbert", "paper_configs", "paper", "dry_run",
 )  # fmt: skip
 SHORT = {"banner": "provenance", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

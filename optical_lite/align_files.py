@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-from . import pocket, vocabulary
+from . import own, pocket, vocabulary
 from .alignment import Alignment, align, align_pairs, to_pharaoh
 from .encoder import Encoder, model_record, teacher
 from .runs import data_hash, load_student
@@ -31,24 +30,6 @@ def student(lang: str, run: str | Path | None = None) -> Encoder:
     return Encoder.load(folder)
 
 
-def read_pairs(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Stream the pairs of a UTF-8 file with lines ``source<TAB>English``; memory does not grow with the file."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="\n") as file:
-            for number, line in enumerate(file, 1):
-                cells = line.rstrip("\r\n").split("\t")
-                if len(cells) != 2 or not all(cell.strip() for cell in cells):
-                    raise InputError(
-                        f"{path}, line {number}: got {len(cells)} columns, expected 2 with text "
-                        "(source<TAB>English); mend the line"
-                    )
-                yield cells[0], cells[1]
-    except FileNotFoundError:
-        raise InputError(f"{path}: got no such file, expected source<TAB>English lines; check the path") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: got bytes that are not UTF-8 ({error.reason}), expected UTF-8; convert it") from None
-
-
 def write_links(
     source: Encoder, english: Encoder, pairs: str | Path, out: str | Path, progress: bool = True, **options
 ):
@@ -66,7 +47,7 @@ def write_links(
     found = {"pairs": 0, "links": 0, "unknown_words": 0, "not_converged": 0}
     try:
         with open(part, "w", encoding="utf-8") as file:
-            stream = align_pairs(source, english, read_pairs(pairs), **options)
+            stream = align_pairs(source, english, own.pairs(pairs), **options)
             for one in tqdm(stream, unit="pair", desc="align", disable=not progress, mininterval=1.0):
                 file.write(to_pharaoh(one.links) + "\n")
                 found["pairs"] += 1

@@ -104,9 +104,9 @@ def need_collection(data, command: str):
 
 def read_pairs(source: str, lang: str):
     """Sentence pairs that the command line names: ``pocket``, or a file of one's own."""
-    from . import corpora, pocket
+    from . import own, pocket
 
-    return pocket.bitext(lang) if source == "pocket" else corpora.read_bitext(source, lang)
+    return pocket.bitext(lang) if source == "pocket" else own.read_bitext(source, lang)
 
 
 def _encoders(system: str, both: bool = False) -> tuple:

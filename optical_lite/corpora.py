@@ -1,19 +1,15 @@
-"""Corpora: sentence pairs and retrieval collections, and readers of your own files.
+"""Corpora: sentence pairs and retrieval collections, and what a word of them is.
 
-Two types leave this module: :class:`Bitext` and :class:`Collection`. The bundled data is read by
-:mod:`optical_lite.pocket`, published data sets by :mod:`optical_lite.published`.
+Two types leave this module: :class:`Bitext` and :class:`Collection`. Your own files are read by
+:mod:`optical_lite.own`, the bundled data by :mod:`optical_lite.pocket`, published data sets by
+:mod:`optical_lite.published`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from .settings import InputError
 
@@ -189,98 +185,3 @@ def language(code: str) -> str:
             f"language: got {code!r}, expected one of {', '.join(LANGUAGES)} (or a three-letter code of one)"
         )
     return short
-
-
-def read_utf8(path: str | Path) -> str:
-    """Read a text file of the user's, with clear errors."""
-    try:
-        return Path(path).read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except FileNotFoundError:
-        raise InputError(f"{path}: got no such file, expected a UTF-8 text file; check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: got a folder, expected a UTF-8 text file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: got byte 0x{error.object[error.start]:02x} at offset {error.start}, expected UTF-8; "
-            "convert it, for instance: iconv -f LATIN1 -t UTF-8"
-        ) from None
-
-
-def read_bitext(path: str | Path, lang: str) -> Bitext:
-    """Read one's own bitext: a UTF-8 file with lines ``source<TAB>English``, without a header.
-
-    ``lang`` is any language code of two or three letters; a language in no list is welcome here.
-    """
-    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", lang):
-        raise InputError(f"language: got {lang!r}, expected a code of two or three small letters such as sw or luo")
-    pairs = []
-    for number, line in enumerate(read_utf8(path).rstrip("\n").split("\n"), 1):
-        cells = line.split("\t")
-        if len(cells) != 2:
-            raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, expected 2 (source<TAB>English); mend the line"
-            )
-        if not all(cell.strip() for cell in cells):
-            side = "source" if not cells[0].strip() else "English"
-            raise InputError(f"{path}, line {number}: got an empty {side} side, expected text; fill or delete the line")
-        pairs.append((cells[0].strip(), cells[1].strip()))
-    return Bitext(Path(path).name, lang, "en", tuple(pairs))
-
-
-def read_opus(stem: str | Path, lang: str, target: str = "en") -> Bitext:
-    """Read two line-aligned files as OPUS distributes them: ``STEM.sw`` and ``STEM.en``, a sentence a line.
-
-    Pairs with an empty side, which OPUS has many of, are dropped and counted in ``notes``.
-    """
-    sides = [read_utf8(f"{stem}.{code}").removesuffix("\n").split("\n") for code in (lang, target)]
-    if len(sides[0]) != len(sides[1]):
-        raise InputError(
-            f"{stem}: got {len(sides[0])} lines in .{lang} and {len(sides[1])} in .{target}, expected equally many; "
-            "take both files from one download"
-        )
-    pairs = [(s.strip(), t.strip()) for s, t in zip(*sides, strict=True)]
-    kept = tuple(pair for pair in pairs if all(pair))
-    if not kept:
-        raise InputError(f"{stem}: got no pair with text on both sides, expected at least one; check the two files")
-    return Bitext(Path(stem).name, lang, target, kept, {"empty": len(pairs) - len(kept)})
-
-
-def read_beir(folder: str | Path, lang: str = "xx") -> Collection:
-    """Read a BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/test.tsv``.
-
-    A query's optional field ``"translation"`` is its reference English.
-    """
-    folder = Path(folder)
-
-    def records(name: str) -> list[dict]:
-        found = []
-        for number, line in enumerate(read_utf8(folder / name).split("\n"), 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-                if not isinstance(record["_id"], str) or not isinstance(record["text"], str):
-                    raise TypeError
-            except (json.JSONDecodeError, KeyError, TypeError):
-                raise InputError(
-                    f"{folder / name}, line {number}: got {line[:60]!r}, "
-                    'expected JSON with text fields "_id" and "text"; mend the line'
-                ) from None
-            found.append(record)
-        return found
-
-    passages = {r["_id"]: f"{r.get('title') or ''} {r['text']}".strip() for r in records("corpus.jsonl")}
-    queries = records("queries.jsonl")
-    qrels: dict[str, dict[str, int]] = {}
-    for number, row in enumerate(csv.reader(io.StringIO(read_utf8(folder / "qrels" / "test.tsv")), delimiter="\t"), 1):
-        if number == 1 and row[-1:] == ["score"]:
-            continue
-        if len(row) != 3 or not row[2].lstrip("-").isdigit():
-            raise InputError(
-                f"{folder}/qrels/test.tsv, line {number}: got {row}, expected query-id<TAB>corpus-id<TAB>score"
-            )
-        qrels.setdefault(row[0], {})[row[1]] = int(row[2])
-    return Collection(
-        folder.name, lang, passages, {r["_id"]: r["text"] for r in queries if r["_id"] in qrels}, qrels,
-        {r["_id"]: r["translation"] for r in queries if r.get("translation")},
-    )  # fmt: skip

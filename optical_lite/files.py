@@ -1,101 +1,81 @@
-"""Files: what every reader of a published format needs: lines as a stream, columns, unique ids, one file of a folder.
-
-Published collections are large and come in many encodings, so files are read line by line, ``.gz`` is unpacked on the
-way, and whatever is wrong is named with its file and line.
-"""
+"""Files: what every reader of a collection needs: unique ids, judgements, one file of a folder, and what is judged."""
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .corpora import Collection
+from .lines import TEXT
 from .settings import InputError
 
 Qrels = dict[str, dict[str, int]]
 REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # float() also takes nan, 1_0 and other digits
 
 
-def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
-    """Lines of a text file without their ends; a name that ends in ``.gz`` is unpacked, a byte order mark dropped."""
-    path, done = Path(path), 0
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(
-            path, "rt", encoding="utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, newline="\n"
-        ) as file:
-            for line in file:
-                yield line.rstrip("\r\n")
-                done += 1
-    except LookupError:
-        raise InputError(f"{path}: got encoding {encoding!r}, expected a name such as utf-8 or iso-8859-1") from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: got no such file, expected a text file; check the path") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: got a folder, expected a text file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}, after line {done}: got byte 0x{error.object[error.start]:02x}, expected {encoding}; "
-            "name the file's encoding, for instance --encoding iso-8859-1"
-        ) from None
-    except (gzip.BadGzipFile, EOFError):
-        raise InputError(
-            f"{path}: got a file that gzip cannot unpack, expected a whole .gz file; copy it again"
-        ) from None
+def identifier(where: str, name: str) -> str:
+    """A name of a passage or a question: some characters, none of which breaks a line or cannot be seen."""
+    if not name or any(char in "\ufeff\u2028\u2029" or unicodedata.category(char) in ("Cc", "Cs") for char in name):
+        said = f"id {name!r}" if name else "no id"
+        raise InputError(f"{where}: got {said}, expected one without tabs, line breaks and control characters; mend it")
+    return name
 
 
-def rows(
-    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t", encoding: str = "utf-8"
-) -> Iterator[list[str]]:
-    """Cells of each line that is not blank, see :func:`numbered`."""
-    return (cells for _, cells in numbered(path, columns, shape, sep=sep, encoding=encoding))
-
-
-def numbered(
-    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t", encoding: str = "utf-8"
-) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that is not blank.
+def unique(path: str | Path, items: Iterable[tuple[int, str, str]], unit: str = "line") -> dict[str, str]:
+    """Texts by id; an id that is empty, holds what breaks lines, or occurs twice is an error.
 
     Parameters
     ----------
-    columns : how many cells a line has
-    shape : the columns in words, for the error message
-    sep : what separates them, None for any run of blanks
-    """
-    for number, line in enumerate(lines(path, encoding), 1):
-        if not line.strip():
-            continue
-        cells = line.split(sep)
-        if len(cells) != columns:
-            raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, expected {columns} ({shape}); mend the line"
-            )
-        yield number, cells
+    items : number of the line (or of what ``unit`` names), id and text of each
 
-
-def unique(path: str | Path, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Texts by id; an id that is empty or occurs twice is an error.
-
-    >>> unique("toy", [("1", "maji"), ("2", "moto")])
-    {'1': 'maji', '2': 'moto'}
+    Examples
+    --------
+    >>> unique("toy", [(1, "a", "maji"), (2, "b", "moto")])
+    {'a': 'maji', 'b': 'moto'}
     """
     found: dict[str, str] = {}
-    for name, text in pairs:
-        if not name or name in found:
-            said = f"id {name!r} twice" if name else f"no id for {text[:40]!r}"
-            raise InputError(f"{path}: got {said}, expected an id of its own for each; mend the file")
+    for number, name, text in items:
+        if name in found:
+            raise InputError(
+                f"{path}, {unit} {number}: got id {name!r} twice, expected an id of its own for each; mend the file"
+            )
+        if not name.isprintable() or not name:  # what is printable has no character that identifier refuses
+            identifier(f"{path}, {unit} {number}", name)
         found[name] = text
     return found
 
 
-def grade(path: str | Path, text: str) -> int:
-    """A judgement as a number."""
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"{path}: got grade {text!r}, expected a whole number such as 0 or 1; mend the line") from None
+def grade(where: str, value: object) -> int:
+    """A judgement as a number, from its text or from JSON.
+
+    >>> grade("toy", "-1")
+    -1
+    >>> grade("toy, line 3", "²")
+    Traceback (most recent call last):
+    optical_lite.settings.InputError: toy, line 3: got grade '²', expected a whole number such as 0 or 1; mend the line
+    """
+    if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", str(value)):
+        raise InputError(
+            f"{where}: got grade {str(value)[:40]!r}, expected a whole number such as 0 or 1; mend the line"
+        )
+    return int(value)
+
+
+def judgements(path: str | Path, items: Iterable[tuple[int, str, str, object]], unit: str = "line") -> Qrels:
+    """Grades by passage, by query, from number of the line, query, passage and grade of each; none may come twice."""
+    found: Qrels = {}
+    for number, query, passage, value in items:
+        grades = found.setdefault(query, {})
+        if passage in grades:
+            raise InputError(
+                f"{path}, {unit} {number}: got passage {passage!r} judged twice for query {query!r}, expected once; "
+                "delete one of the two"
+            )
+        grades[passage] = grade(f"{path}, {unit} {number}", value)
+    return found
 
 
 def real(place: str, text: str) -> float:
@@ -113,8 +93,8 @@ def real(place: str, text: str) -> float:
 def find(folder: str | Path, *patterns: str) -> Path:
     """The one file of a folder that fits the first of some patterns that any file fits."""
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: got no such folder, expected one with {patterns[0]}; check the path")
+    if not is_folder(folder):
+        raise InputError(f"{str(folder)[:200]}: got no such folder, expected one with {patterns[0]}; check the path")
     for pattern in patterns:
         found = sorted(folder.glob(pattern))
         if len(found) > 1:
@@ -125,9 +105,17 @@ def find(folder: str | Path, *patterns: str) -> Path:
     raise InputError(f"{folder}: got no file {' or '.join(patterns)}, expected one; check the folder and the language")
 
 
+def is_folder(path: str | Path) -> bool:
+    """Whether a path is a folder; a path that cannot be one (too long, with a null character) is none."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def collect(
     name: str, lang: str, passages: dict[str, str], queries: Mapping[str, str], qrels: Qrels, *,
-    translations: Mapping[str, str] | None = None, lenient: bool = False,
+    translations: Mapping[str, str] | None = None, flags: Mapping[str, list[str]] | None = None, lenient: bool = False,
 ) -> Collection:  # fmt: skip
     """A collection of what a reader found; questions without any judgement are left out.
 
@@ -152,9 +140,26 @@ def collect(
             f"{name}: got no judged question, expected at least one; check that the ids of the files agree"
         )
     kept = {q: text for q, text in queries.items() if q in qrels}
+    more = [{q: value for q, value in (values or {}).items() if q in qrels} for values in (translations, flags)]
     try:
-        return Collection(
-            name, lang, passages, kept, qrels, {q: text for q, text in (translations or {}).items() if q in qrels}
-        )
+        return Collection(name, lang, passages, kept, qrels, *more)
     except InputError as error:
         raise InputError(f"{error}, or give --lenient to leave them out") from None
+
+
+def check_written(data: Collection) -> None:
+    """Refuse what no form of a collection can hold, so that all that is written reads back the same."""
+    for what, texts in (("passage", data.passages), ("question", data.queries), ("translation", data.translations)):
+        for name, text in texts.items():
+            identifier(f"{data.name}, {what}", name)
+            if len(text) > TEXT:
+                raise InputError(
+                    f"{data.name}, {what} {name!r}: got {len(text):,} characters, expected {TEXT:,} at most"
+                )
+    if unasked := sorted((data.translations.keys() | data.flags.keys()) - data.queries.keys()):
+        raise InputError(f"{data.name}: got a translation or flag of {unasked[0]!r}, expected a question's id")
+    if not data.qrels:
+        raise InputError(f"{data.name}: got no judged question, expected at least one")
+    for query, grades in data.qrels.items():
+        for passage, value in grades.items():
+            grade(f"{data.name}, question {query!r}, passage {passage!r}", value)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from .corpora import Collection
-from .safe_files import new_folder, write_atomic
+from .files import is_folder
+from .lines import file_part
+from .safe_files import new_folder
 from .settings import InputError
 
 READERS = {  # kind: module and function, imported when needed
-    "beir": ("corpora", "read_beir"),
+    "beir": ("own", "read_beir"),
     "trec": ("trec", "read"),
     "msmarco": ("msmarco", "read"),
     "mmarco": ("msmarco", "read_mmarco"),
@@ -44,7 +45,7 @@ def reader(kind: str) -> Callable:
         return partial(found, task=kind) if module == "xglue" else found
     if kind != "pocket" and kind not in testsets.NAMES:
         raise InputError(
-            f"collection: got {kind!r}, expected {', '.join(testsets.NAMES)}, pocket, a BEIR folder, or a "
+            f"collection: got {kind[:200]!r}, expected {', '.join(testsets.NAMES)}, pocket, a BEIR folder, or a "
             f"folder and its --format ({', '.join(READERS)}); check the path"
         )
     return named
@@ -71,39 +72,28 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
     160
     """
     if kind is None:
-        kind = "beir" if path != "pocket" and Path(str(path)).is_dir() else str(path)
+        kind = "beir" if path != "pocket" and is_folder(str(path)) else str(path)
     function = reader(kind)
     if kind in READERS and path is None:
         raise InputError(f"{kind}: got no path, expected the folder or file to read; give --collection")
     unknown = sorted(set(options) - set(inspect.signature(function).parameters))
     if unknown:
         raise InputError(f"{kind}: got --{', --'.join(unknown)}, which this format does not have; leave it out")
-    return function(path, lang, **options)
-
-
-def write_beir(data: Collection, folder: str | Path) -> None:
-    """Write a collection as a BEIR folder; :func:`optical_lite.corpora.read_beir` reads it back."""
-    folder = Path(folder)
-
-    def lines(name: str, records) -> None:
-        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        write_atomic(folder / name, text)
-
-    lines("corpus.jsonl", ({"_id": i, "title": "", "text": text} for i, text in data.passages.items()))
-    translated = {i: {"translation": text} for i, text in data.translations.items()}
-    lines("queries.jsonl", ({"_id": i, "text": text, **translated.get(i, {})} for i, text in data.queries.items()))
-    judged = (f"{q}\t{p}\t{g}\n" for q, grades in data.qrels.items() for p, g in grades.items())
-    write_atomic(folder / "qrels" / "test.tsv", "query-id\tcorpus-id\tscore\n" + "".join(judged))
+    return function(path, file_part("language", lang), **options)
 
 
 def write(kind: str, data: Collection, folder: str | Path) -> Path:
     """Write a collection as ``trec`` or ``beir`` into a new folder, which appears when it is whole."""
-    from . import trec
+    from . import own, trec
 
-    writers, folder = {"trec": trec.write, "beir": write_beir}, Path(folder)
+    writers, folder = {"trec": trec.write, "beir": own.write_beir}, Path(folder)
     if kind not in writers or not isinstance(data, Collection):
         said = kind if kind not in writers else f"a {type(data).__name__}"
         raise InputError(f"convert: got {said}, expected a collection to write as {' or '.join(writers)}")
-    with new_folder(folder) as part:
-        writers[kind](data, part)
+    try:
+        with new_folder(folder) as part:
+            writers[kind](data, part)
+    except UnicodeEncodeError as error:
+        text = error.object[max(0, error.start - 20) : error.end + 20]
+        raise InputError(f"{data.name}: got {text!r}, expected text without halves of surrogate pairs") from None
     return folder

@@ -6,13 +6,14 @@ translate each other. Cells that are 0 never link. Notebook 03 builds every rule
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .corpora import read_utf8
+from .lines import lines
 from .metrics import Comparison
 from .settings import InputError
 
@@ -272,7 +273,7 @@ def to_pharaoh(found: Links, possible: Iterable[tuple[int, int]] = ()) -> str:
     return " ".join(f"{i}{marks[i, j]}{j}" for i, j in sorted(marks))
 
 
-def from_pharaoh(line: str, base: int = 0) -> tuple[Links, Links]:
+def from_pharaoh(line: str, base: int = 0, where: str = "links") -> tuple[Links, Links]:
     """Sure and possible links of a line; ``base`` is the number of the first word (1 in some gold sets).
 
     >>> from_pharaoh("1-1 2p1", base=1)
@@ -281,15 +282,13 @@ def from_pharaoh(line: str, base: int = 0) -> tuple[Links, Links]:
     sure: Links = set()
     possible: Links = set()
     for item in line.split():
-        mark = "-" if "-" in item else "p"
-        left, _, right = item.partition(mark)
-        if not (left.isdecimal() and right.isdecimal()) or min(int(left), int(right)) < base:
-            raise InputError(f"links: got {item!r}, expected i-j or ipj with numbers from {base}; mend the line")
-        (sure if mark == "-" else possible).add((int(left) - base, int(right) - base))
+        found = re.fullmatch("([0-9]{1,6})([-p])([0-9]{1,6})", item)
+        if not found or min(int(found[1]), int(found[3])) < base:
+            raise InputError(f"{where}: got {item[:60]!r}, expected i-j or ipj with numbers from {base}; mend the line")
+        (sure if found[2] == "-" else possible).add((int(found[1]) - base, int(found[3]) - base))
     return sure, possible
 
 
 def read_pharaoh(path: str | Path, base: int = 0) -> list[tuple[Links, Links]]:
     """Read a file of links, one sentence pair a line; an empty line is a pair without links."""
-    text = read_utf8(path)
-    return [from_pharaoh(line, base) for line in (text.removesuffix("\n").split("\n") if text else [])]
+    return [from_pharaoh(line, base, f"{path}, line {number}") for number, line in enumerate(lines(path), 1)]

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .corpora import THREE_LETTERS, Collection
-from .files import Qrels, collect, find, grade, rows, unique
+from .files import Qrels, collect, find, judgements, unique
+from .lines import file_part, numbered
 from .settings import InputError
 
 MMARCO = {
@@ -22,15 +23,13 @@ MMARCO = {
 
 def texts(path: str | Path) -> dict[str, str]:
     """Passages or queries: lines ``id<TAB>text``."""
-    return unique(path, ((name, text.strip()) for name, text in rows(path, 2, "id<TAB>text")))
+    return unique(path, ((number, *cells) for number, cells in numbered(path, 2, "id<TAB>text")))
 
 
 def read_qrels(path: str | Path) -> Qrels:
     """Judgements: lines ``query<TAB>0<TAB>passage<TAB>grade``."""
-    found: Qrels = {}
-    for query, _, passage, value in rows(path, 4, "query<TAB>0<TAB>passage<TAB>grade"):
-        found.setdefault(query, {})[passage] = grade(path, value)
-    return found
+    found = numbered(path, 4, "query<TAB>0<TAB>passage<TAB>grade")
+    return judgements(path, ((number, query, passage, value) for number, (query, _, passage, value) in found))
 
 
 def triples(
@@ -43,19 +42,19 @@ def triples(
     queries, passages : texts by id, for a file of ids such as ``triples.train.ids.small.tsv``; without them the file
         holds the texts themselves, as ``triples.train.small.tsv`` does
     """
-    for number, cells in enumerate(rows(path, 3, "query<TAB>relevant<TAB>other"), 1):
+    for number, cells in numbered(path, 3, "query<TAB>relevant<TAB>other"):
         if queries is not None and passages is not None:
             known = (queries, passages, passages)
             missing = [cell for cell, texts in zip(cells, known, strict=True) if cell not in texts]
             if missing:
-                raise InputError(f"{path}, triple {number}: got id {missing[0]!r}, expected one of queries or passages")
+                raise InputError(f"{path}, line {number}: got id {missing[0]!r}, expected one of queries or passages")
             cells = [texts[cell] for cell, texts in zip(cells, known, strict=True)]
         yield tuple(cells)
 
 
 def read(path: str | Path, lang: str = "en", split: str = "dev", *, lenient: bool = False) -> Collection:
     """Read an MS MARCO folder; ``split`` is the middle of the file names: dev, dev.small, train."""
-    folder = Path(path)
+    folder, split = Path(path), file_part("split", split)
     return collect(
         folder.name, lang, texts(find(folder, "collection.tsv*")), texts(find(folder, f"queries.{split}.tsv*")),
         read_qrels(find(folder, f"qrels.{split}.tsv*")), lenient=lenient,
@@ -67,7 +66,7 @@ def read_mmarco(path: str | Path, lang: str, split: str = "dev", *, lenient: boo
 
     ``translations`` are the English queries where the folder has them; mMARCO was translated from those.
     """
-    folder, code = Path(path), THREE_LETTERS.get(lang, lang)
+    folder, code, split = Path(path), THREE_LETTERS.get(lang, lang), file_part("split", split)
     if code not in MMARCO:
         raise InputError(f"mmarco: got language {lang!r}, expected one of {', '.join(MMARCO)}")
     asked = texts(find(folder, f"**/{MMARCO[code]}_queries.{split}.tsv*"))

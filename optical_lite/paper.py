@@ -27,9 +27,10 @@ from torch import Tensor
 from . import formats, metrics, pocket, retrieval, trec
 from .colbert import ColBERT, fit, rerank, split
 from .commands import READING, need_collection
-from .corpora import Bitext, Collection, read_bitext, read_opus
+from .corpora import Bitext, Collection
 from .distill import distill
 from .encoder import Encoder, model_record
+from .own import read_bitext, read_opus
 from .paper_configs import CONFIGS, TINY, PaperConfig
 from .retrieval import PassageIndex, Run
 from .run_files import meet

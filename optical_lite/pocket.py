@@ -5,14 +5,12 @@ Written for this kit, so that every lesson works offline; ``data/pocket/README.m
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
-import json
 import unicodedata
 from pathlib import Path
 
-from .corpora import THREE_LETTERS, Bitext, Collection, fold, read_utf8, words
+from .corpora import THREE_LETTERS, Bitext, Collection, fold, words
+from .lines import json_lines, lines
 from .settings import DATA, InputError
 
 FOLDER = DATA / "pocket"
@@ -20,6 +18,12 @@ LOW_RESOURCE = ("sw", "so", "tl", "mr")
 LANGUAGES = (*LOW_RESOURCE, "es", "fr", "de")
 SPLITS = ("test", "dev")
 Links = set[tuple[int, int]]
+COLUMNS = {  # of each table
+    "bitext.tsv": ("id", "en", *LANGUAGES),
+    "questions.tsv": ("id", "split", "en", *LANGUAGES),
+    "qrels.tsv": ("query", "passage", "grade"),
+    **{f"alignments/{lang}.tsv": ("id", "sure", "possible") for lang in LOW_RESOURCE},
+}
 
 
 def _language(code: str, known: tuple[str, ...] = LANGUAGES) -> str:
@@ -30,15 +34,21 @@ def _language(code: str, known: tuple[str, ...] = LANGUAGES) -> str:
 
 
 def _table(name: str, folder: Path = FOLDER) -> list[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(read_utf8(folder / name)), delimiter="\t", quoting=csv.QUOTE_NONE)
-    rows = list(reader)
-    for number, row in enumerate(rows, 2):
-        if None in row or None in row.values():
+    """Rows of a table by the names in its first line, which :data:`COLUMNS` must be among."""
+    header, *rest = [line.split("\t") for line in lines(folder / name)] or [[]]
+    if missing := [column for column in COLUMNS[name] if column not in header]:
+        raise InputError(f"{folder / name}, line 1: got no column {missing[0]}, expected {', '.join(COLUMNS[name])}")
+    for number, cells in enumerate(rest, 2):
+        if len(cells) != len(header):
             raise InputError(
-                f"{folder / name}, line {number}: got another number of columns than the header's "
-                f"{len(reader.fieldnames)}; mend the line"
+                f"{folder / name}, line {number}: got {len(cells)} columns, expected the header's {len(header)}; mend "
+                "the line"
             )
-    return rows
+    return [dict(zip(header, cells, strict=True)) for cells in rest]
+
+
+def _texts(folder: Path = FOLDER) -> list[dict]:
+    return [row for _, row in json_lines(folder / "passages.jsonl", dict.fromkeys(("id", "title", "text"), str))]
 
 
 def bitext(lang: str) -> Bitext:
@@ -54,8 +64,7 @@ def bitext(lang: str) -> Bitext:
 @functools.cache
 def passages() -> dict[str, str]:
     """English passages by id: title and text."""
-    records = [json.loads(line) for line in read_utf8(FOLDER / "passages.jsonl").splitlines()]
-    return {record["id"]: f"{record['title']}. {record['text']}" for record in records}
+    return {record["id"]: f"{record['title']}. {record['text']}" for record in _texts()}
 
 
 def collection(lang: str, split: str = "test") -> Collection:
@@ -95,21 +104,21 @@ def validate(folder: Path = FOLDER) -> list[str]:
     problems: list[str] = []
     try:
         pairs, questions, qrels = (_table(f"{name}.tsv", folder) for name in ("bitext", "questions", "qrels"))
-        texts = [json.loads(line) for line in read_utf8(folder / "passages.jsonl").splitlines()]
+        texts = _texts(folder)
         links = {lang: _table(f"alignments/{lang}.tsv", folder) for lang in LOW_RESOURCE}
-    except (InputError, json.JSONDecodeError) as error:
+    except InputError as error:
         return [str(error)]
 
     for name, rows in (("bitext", pairs), ("questions", questions), ("passages", texts)):
         ids = [row["id"] for row in rows]
         problems += [f"{name}: id {i!r} occurs twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
         for row in rows:
-            problems += [f"{name} {row['id']}: {p}" for key, value in row.items() for p in _text_problems(key, value)]
+            texts_of = {key: value for key, value in row.items() if isinstance(value, str)}
+            problems += [
+                f"{name} {row['id']}: {p}" for key, text in texts_of.items() for p in _text_problems(key, text)
+            ]
     for name, rows in (("bitext", pairs), ("questions", questions)):
         for lang in ("en", *LANGUAGES):
-            if any(lang not in row for row in rows):
-                problems.append(f"{name}: no column {lang}")
-                continue
             seen: dict[str, str] = {}
             for row in rows:
                 first = seen.setdefault(fold(row[lang]), row["id"])

@@ -2,48 +2,56 @@
 
 A folder in this form has ``documents/`` (files of ``<DOC>`` elements, in any sub-folders), ``topics.LANG.txt`` or
 ``topics.txt``, and ``qrels.txt``; each may also lie elsewhere. :func:`write` makes such a folder of any collection.
-Topics are read in three forms: elements with closed tags (CLEF, ``<SW-title>...</SW-title>``), elements whose tags
-are never closed (TREC, ``<desc> Description:``), and the plain text of the CIIR's Swahili and Somali translations of
-CLEF 2000-2003 (``query_id:``, ``title:``, ``description:``, a blank line between topics).
+Topics are read by :mod:`optical_lite.topics`.
 """
 
 from __future__ import annotations
 
-import html
 import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .corpora import Collection
-from .files import Qrels, collect, find, grade, lines, numbered, real, rows, unique
+from .files import Qrels, check_written, collect, find, is_folder, judgements, real, unique
+from .lines import LONGEST, file_part, lines, numbered
 from .safe_files import write_atomic
 from .settings import InputError
+from .sgml import elements, marked_up, spans
+from .topics import read_flagged, read_topics, renamed, topic
 
 Run = dict[str, list[tuple[str, float]]]
 NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "TITLE", "TI")
 TEXT = ("LEAD", "LD", "LE", "TEXT", "TX", "TE")
-FIELDS = {
-    "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc", "narr": "narr",
-    "narrative": "narr",
-}  # fmt: skip
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 does not hold
-LABEL = re.compile(r"^(?:number|topic|description|narrative)\s*:\s*", re.IGNORECASE)
 
 
-def _plain(text: str) -> str:
-    """Text without tags, comments and entities, with single blanks.
-
-    >>> _plain("<P>Rain &amp; sun, 3 < 4</P><!-- page 2 -->")
-    'Rain & sun, 3 < 4'
-    """
-    return " ".join(html.unescape(re.sub(r"<!--.*?-->|</?[A-Za-z][^<>]*>", " ", text, flags=re.DOTALL)).split())
-
-
-def _elements(text: str, names: tuple[str, ...]) -> list[str]:
-    """Plain text of every element of some names, in their order."""
-    pattern = rf"<({'|'.join(names)})(?:\s[^<>]*)?>(.*?)</\1>"
-    return [_plain(inside) for _, inside in re.findall(pattern, text, re.DOTALL | re.IGNORECASE)]
+def _documents(file: Path, encoding: str) -> Iterator[str]:
+    """What stands inside each ``<DOC>`` of a file, one after the other; memory does not grow with the file."""
+    begun = whole = size = 0
+    block: list[str] = []
+    for number, line in enumerate(lines(file, encoding), 1):
+        block.append(line)
+        size += len(line) + 1
+        if size > LONGEST:
+            raise InputError(
+                f"{file}, line {number}: got more than {LONGEST:,} characters without </DOC>, expected <DOC>...</DOC>"
+            )
+        if not re.search("</DOC>", line, re.IGNORECASE):
+            continue
+        text = "\n".join(block)
+        for _, _, inside, _ in spans(text, ("DOC",)):
+            whole += 1
+            yield inside
+        end = max(found.end() for found in re.finditer("</DOC>", text, re.IGNORECASE))
+        begun += len(re.findall(r"<DOC[\s>]", text[:end], re.IGNORECASE))
+        block, size = [text[end:]], len(text) - end
+    begun += len(re.findall(r"<DOC[\s>]", "\n".join(block), re.IGNORECASE))
+    if not whole or begun != whole:
+        raise InputError(
+            f"{file}: got {begun} <DOC> and {whole} whole <DOC>...</DOC>, expected equally many and at least one; mend "
+            "the file or move it away"
+        )
 
 
 def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
@@ -53,87 +61,38 @@ def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
     the first. CLEF's files are in ISO-8859-1.
     """
     place = Path(path)
-    if not place.exists():
-        raise InputError(f"{path}: got no such file or folder, expected TREC documents; check the path")
-    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
-
-    def each() -> Iterator[tuple[str, str]]:
-        for file in files:
-            if file.suffix.lower() == ".dtd" or file.name.startswith("."):
-                continue
-            text = "\n".join(lines(file, encoding))
-            found = re.findall(r"<DOC(?:\s[^<>]*)?>(.*?)</DOC>", text, re.DOTALL | re.IGNORECASE)
-            begun = len(re.findall(r"<DOC[\s>]", text, re.IGNORECASE))
-            if not found or begun != len(found):
-                raise InputError(
-                    f"{file}: got {begun} <DOC> and {len(found)} whole <DOC>...</DOC>, expected equally many and at "
-                    "least one; mend the file or move it away"
-                )
-            for number, inside in enumerate(found, 1):
-                ids = [name for tag in NAME for name in _elements(inside, (tag,))]
-                if not ids or len(ids[0].split()) != 1:
-                    raise InputError(f"{file}, document {number}: got {ids[:1]}, expected a <DOCNO> without blanks")
-                yield ids[0], " ".join(filter(None, _elements(inside, TITLE) + _elements(inside, TEXT)))
-
-    return unique(path, each())
-
-
-def read_topics(path: str | Path, fields: str = "title+desc", encoding: str = "utf-8") -> dict[str, str]:
-    """Questions by topic id.
-
-    Parameters
-    ----------
-    fields : what makes a question, of title, desc and narr joined by +; a topic may lack one of them, not all
-    """
-    wanted = fields.split("+")
-    if not set(wanted) <= {"title", "desc", "narr"}:
-        raise InputError(f"topics: got fields {fields!r}, expected title, desc, narr joined by +, such as title+desc")
-    text = "\n".join(lines(path, encoding))
-    tagged = re.findall(r"<(top|topic)(?:\s[^<>]*)?>(.*?)</\1>", text, re.DOTALL | re.IGNORECASE)
-    found = [_tagged(path, inside) for _, inside in tagged] or [*_translated(text)]
-    if not found:
-        raise InputError(f"{path}: got no topic, expected <top>...</top> or lines that start with query_id:")
-    questions = {}
-    for number, topic in enumerate(found, 1):
-        name, question = topic.get("id", ""), " ".join(topic[f] for f in wanted if topic.get(f))
-        if not name or name in questions or not question:
-            said = f"topic {name!r} twice" if name in questions else f"{'no text' if name else 'no number'}"
-            raise InputError(f"{path}, topic {number}: got {said}, expected a number of its own and {fields}")
-        questions[name] = question
-    return questions
-
-
-def _tagged(path: str | Path, inside: str) -> dict[str, str]:
-    """Fields of a topic whose tags may be closed or not: each reaches to the next tag."""
-    topic: dict[str, str] = {}
-    parts = re.split(r"<(/?)([\w-]+)[^<>]*>", inside)
-    for closing, tag, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-        field = FIELDS.get(tag.lower().rsplit("-", 1)[-1])
-        if closing or not field:
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if is_folder(place) else [place]
+    found: dict[str, str] = {}
+    for file in files:
+        if file.suffix.lower() == ".dtd" or file.name.startswith("."):
             continue
-        if field in topic:
-            raise InputError(f"{path}: got two <{tag}> in topic {topic.get('id')!r}, expected one language a file")
-        topic[field] = LABEL.sub("", _plain(text))
-    return topic
+        found |= _unlike(found, file, unique(file, _named(file, encoding), "document"))
+    if not found:
+        raise InputError(f"{path}: got no document, expected files with <DOC>...</DOC>; check the path")
+    return found
 
 
-def _translated(text: str) -> Iterator[dict[str, str]]:
-    """Topics of the CIIR's text files; a description may go on over lines, each with its label."""
-    for block in re.split(r"^.*query_id:", text, flags=re.MULTILINE)[1:]:
-        name, *more = (line.strip() for line in block.split("\n"))
-        title, *rest = [line for line in more if line] or [""]
-        desc = " ".join(line.rpartition("description:")[2].strip() for line in rest)
-        yield {"id": name, "title": title.rpartition("title:")[2].strip(), "desc": desc}
+def _unlike(found: dict[str, str], file: Path, more: dict[str, str]) -> dict[str, str]:
+    """Documents of one more file, none of which another file has."""
+    if same := found.keys() & more.keys():
+        raise InputError(f"{file}: got id {min(same)!r} twice, expected an id of its own for each; another file has it")
+    return more
+
+
+def _named(file: Path, encoding: str) -> Iterator[tuple[int, str, str]]:
+    """Number, id and text of each document of a file."""
+    for number, inside in enumerate(_documents(file, encoding), 1):
+        ids = [name for tag in NAME for name in elements(inside, (tag,))]
+        if not ids:
+            raise InputError(f"{file}, document {number}: got no <DOCNO>, expected one")
+        need_columns(ids[0], of=f"{file}, document {number}")
+        yield number, ids[0], " ".join(filter(None, elements(inside, TITLE) + elements(inside, TEXT)))
 
 
 def read_qrels(path: str | Path) -> Qrels:
     """Judgements: lines ``topic iteration document grade``."""
-    found: Qrels = {}
-    for query, _, passage, value in rows(path, 4, "topic iteration document grade", sep=None):
-        if passage in found.setdefault(query, {}):
-            raise InputError(f"{path}: got document {passage!r} judged twice for topic {query!r}, expected once")
-        found[query][passage] = grade(path, value)
-    return found
+    found = numbered(path, 4, "topic iteration document grade", sep=None)
+    return judgements(path, ((number, query, passage, value) for number, (query, _, passage, value) in found))
 
 
 def read_run(path: str | Path) -> Run:
@@ -209,46 +168,42 @@ def read(
     """
     folder = Path(path)
     judged = read_qrels(qrels or find(folder, "qrels.txt*", "qrels*"))
-    numbers = {_number(name): name for name in judged}
-
-    def renamed(place: str | Path) -> dict[str, str]:
-        return {numbers.get(_number(n), n): t for n, t in read_topics(place, fields, encoding).items()}
-
-    asked = renamed(topics or find(folder, f"topics.{lang}.txt*", "topics.txt*"))
+    asked = read_flagged(
+        topics or find(folder, f"topics.{file_part('language', lang)}.txt*", "topics.txt*"), fields, encoding
+    )
     english = [] if topics or lang == "en" else sorted(folder.glob("topics.en.txt*"))
-    translations = renamed(english[0]) if english else {}
-    texts = read_documents(documents or folder / "documents", encoding)
-    return collect(folder.name, lang, texts, asked, judged, translations=translations, lenient=lenient)
-
-
-def _number(name: str) -> str:
-    """A topic's number without CLEF's letter and zeros.
-
-    >>> _number("C041"), _number("q-7")
-    ('41', 'q-7')
-    """
-    found = re.fullmatch(r"[A-Za-z]?0*(\d+)", name)
-    return found[1] if found else name
+    translations = renamed(read_topics(english[0], fields, encoding), judged) if english else {}
+    found = renamed(asked, judged)
+    return collect(
+        folder.name, lang, read_documents(documents or folder / "documents", encoding),
+        {name: text for name, (text, _) in found.items()}, judged, translations=translations,
+        flags={name: flags for name, (_, flags) in found.items() if flags is not None}, lenient=lenient,
+    )  # fmt: skip
 
 
 def write(collection: Collection, folder: str | Path) -> None:
-    """Write a collection as a TREC folder: documents, CLEF topics (the translations, too), judgements."""
-    bad = [name for name in (*collection.passages, *collection.queries) if len(name.split()) != 1]
-    if bad:
-        raise InputError(f"{collection.name}: got id {bad[0]!r}, expected ids without blanks, as TREC needs; rename it")
-    folder = Path(folder)
+    """Write a collection as a TREC folder: documents, CLEF topics (the translations, too), judgements.
+
+    English questions are their own translations and are written once. Flags are a field that others need not know.
+    """
+    check_written(collection)
+    folder, lang = Path(folder), file_part("language", collection.lang)
+    need_columns(*collection.passages, *collection.queries, of=collection.name)
     documents = (
-        f"<DOC>\n<DOCNO>{name}</DOCNO>\n<TEXT>\n{html.escape(text, quote=False)}\n</TEXT>\n</DOC>\n"
+        f"<DOC>\n<DOCNO>{marked_up(name)}</DOCNO>\n<TEXT>\n{marked_up(text)}\n</TEXT>\n</DOC>\n"
         for name, text in collection.passages.items()
     )
-    write_atomic(folder / "documents" / f"{collection.name}.sgml", "".join(documents))
-    for lang, questions in ((collection.lang, collection.queries), ("en", collection.translations)):
-        tag = f"{lang.upper()}-title"
-        text = (
-            f"<top>\n<num>{name}</num>\n<{tag}>{html.escape(question, quote=False)}</{tag}>\n</top>\n"
-            for name, question in questions.items()
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", collection.name)[:64] or "documents"
+    write_atomic(folder / "documents" / f"{stem}.sgml", "".join(documents))
+    translations = collection.translations.items()
+    if lang == "en" and any(collection.queries[name] != text for name, text in translations):
+        raise InputError(
+            f"{collection.name}: got English questions and other translations of them, expected one English text each; "
+            "write it in BEIR's form"
         )
-        if questions:
-            write_atomic(folder / f"topics.{lang}.txt", "".join(text))
+    asked = {f"topics.{lang}.txt": (topic(lang, *each, collection.flags) for each in collection.queries.items())}
+    english = {"topics.en.txt": (topic("en", *each, {}) for each in translations)} if translations else {}
+    for name, topics in (english | asked).items():
+        write_atomic(folder / name, "".join(topics))
     judged = (f"{q} 0 {p} {g}\n" for q, grades in collection.qrels.items() for p, g in grades.items())
     write_atomic(folder / "qrels.txt", "".join(judged))

@@ -7,11 +7,11 @@ mate in the other language has grade 2, articles linked with the mate both ways 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from .corpora import Collection
-from .files import Qrels, collect, find, grade, lines, rows, unique
+from .files import collect, find, judgements, unique
+from .lines import file_part, json_lines, numbered
 from .settings import InputError
 
 
@@ -21,15 +21,15 @@ def read_wikiclir(path: str | Path, lang: str, *, lenient: bool = False) -> Coll
     Files: ``english/wiki_en.queries`` (id, title, first sentence), ``LANGUAGE/wiki_LANG.documents`` (id, title, text),
     ``LANGUAGE/en2LANG.rel`` (query, document, grade).
     """
-    documents = find(path, f"**/wiki_{lang}.documents*")
-    passages = unique(
-        documents, ((name, f"{title} {text}".strip()) for name, title, text in rows(documents, 3, "id, title, text"))
-    )
+    documents = find(path, f"**/wiki_{file_part('language', lang)}.documents*")
+    found = numbered(documents, 3, "id, title, text")
+    passages = unique(documents, ((n, name, " ".join(filter(None, texts))) for n, (name, *texts) in found))
     asked = find(path, "**/wiki_en.queries*")
-    queries = unique(asked, ((name, first) for name, _, first in rows(asked, 3, "id, title, first sentence")))
-    judged, qrels = find(path, f"**/en2{lang}.rel*"), {}
-    for query, passage, value in rows(judged, 3, "query document grade", sep=None):
-        qrels.setdefault(query, {})[passage] = grade(judged, value)
+    found = numbered(asked, 3, "id, title, first sentence")
+    queries = unique(asked, ((number, name, first) for number, (name, _, first) in found))
+    judged = find(path, f"**/en2{lang}.rel*")
+    found = numbered(judged, 3, "query document grade", sep=None)
+    qrels = judgements(judged, ((number, *cells) for number, cells in found))
     return collect(f"wikiclir-{lang}", "en", passages, queries, qrels, lenient=lenient)
 
 
@@ -40,25 +40,23 @@ def read_clirmatrix(path: str | Path, lang: str, split: str = "test1", *, lenien
     split, with ``src_id``, ``src_query`` and ``tgt_results``, a list of [document, grade].
     """
     documents = find(path, "**/en.tsv*")
-    asked = find(path, f"**/{lang}.en.*{split}*.jl*")
-    queries, qrels = [], {}
-    for number, line in enumerate(lines(asked), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            query = str(record["src_id"])
-            queries.append((query, record["src_query"]))
-            qrels[query] = {str(name): int(value) for name, value in record["tgt_results"]}
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError):
-            raise InputError(
-                f"{asked}, line {number}: got {line[:60]!r}, expected JSON with src_id, src_query and tgt_results, "
-                "a list of [document, grade]; mend the line"
-            ) from None
+    asked = find(path, f"**/{file_part('language', lang)}.en.*{file_part('split', split)}*.jl*")
+    kinds = {"src_id": (str, int), "src_query": str, "tgt_results": list}
+    queries, judged = [], []
+    for number, record in json_lines(asked, kinds):
+        query, results = str(record["src_id"]), record["tgt_results"]
+        queries.append((number, query, record["src_query"]))
+        if wrong := [pair for pair in results if not _judgement(pair)]:
+            raise InputError(f"{asked}, line {number}: got {wrong[0]!r}, expected [document, grade]; mend the line")
+        judged += [(number, query, str(name), value) for name, value in results]
+    texts = unique(documents, ((number, *cells) for number, cells in numbered(documents, 2, "id<TAB>text")))
     return collect(
-        f"clirmatrix-{lang}-{split}", lang, unique(documents, rows(documents, 2, "id<TAB>text")),
-        unique(asked, queries), qrels, lenient=lenient,
-    )  # fmt: skip
+        f"clirmatrix-{lang}-{split}", lang, texts, unique(asked, queries), judgements(asked, judged), lenient=lenient
+    )
+
+
+def _judgement(pair: object) -> bool:
+    return isinstance(pair, list) and len(pair) == 2 and type(pair[0]) in (str, int)
 
 
 def read_ir_datasets(path: str, lang: str, *, lenient: bool = False) -> Collection:
@@ -86,9 +84,9 @@ def read_ir_datasets(path: str, lang: str, *, lenient: bool = False) -> Collecti
     def text(record) -> str:  # WikiCLIR asks the first sentence, from which the title's words were taken out
         return getattr(record, "first_sent", None) or record.default_text()
 
-    passages = unique(path, ((record.doc_id, text(record)) for record in data.docs_iter()))
-    queries = unique(path, ((record.query_id, text(record)) for record in data.queries_iter()))
-    qrels: Qrels = {}
-    for record in data.qrels_iter():
-        qrels.setdefault(record.query_id, {})[record.doc_id] = record.relevance
+    documents, asked = enumerate(data.docs_iter(), 1), enumerate(data.queries_iter(), 1)
+    passages = unique(path, ((number, record.doc_id, text(record)) for number, record in documents), "document")
+    queries = unique(path, ((number, record.query_id, text(record)) for number, record in asked), "query")
+    judged = ((n, record.query_id, record.doc_id, record.relevance) for n, record in enumerate(data.qrels_iter(), 1))
+    qrels = judgements(path, judged, "judgement")
     return collect(path, lang, passages, queries, qrels, lenient=lenient)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import metrics
-from .files import lines
+from .files import real
+from .lines import filled
 from .settings import InputError
 
 if TYPE_CHECKING:
@@ -50,14 +51,14 @@ def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
     """Read ``xglue.TASK.LANG.SPLIT``; WPR's labels may be words (Perfect ... Bad) or 4 ... 0."""
     known = LABELS[task] | {str(value): value for value in LABELS[task].values()}
     width, pairs, labels = (2 if task == "qam" else 3), [], []
-    for number, line in enumerate(lines(path), 1):
+    for number, line in filled(path):
         cells = line.split("\t")
         if len(cells) not in (width, width + 1) or not cells[0].strip():
             raise InputError(
                 f"{path}, line {number}: got {len(cells)} columns, the first {cells[0][:40]!r}, expected {width} and a "
                 f"label, a query first ({task}); mend the line"
             )
-        pairs.append((cells[0].strip(), " ".join(cell.strip() for cell in cells[1:width])))
+        pairs.append((cells[0], " ".join(filter(None, cells[1:width]))))
         if len(cells) > width:
             label = cells[width].strip().lower()
             if label not in known:
@@ -108,12 +109,9 @@ def score(task: Task, predictions: Sequence[float]) -> float:
 def read_predictions(path: str | Path, task: str) -> list[float]:
     """A file of predictions, a label or a score a line."""
     found = []
-    for number, line in enumerate(lines(path), 1):
-        try:
-            known = LABELS[task].get(line.strip().lower())
-            found.append(float(line) if known is None else known)
-        except ValueError:
-            raise InputError(f"{path}, line {number}: got {line!r}, expected a label or a number") from None
+    for number, line in filled(path):
+        known = LABELS[task].get(line.strip().lower())
+        found.append(real(f"{path}, line {number}", line.strip()) if known is None else known)
     return found
 
 

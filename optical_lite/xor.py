@@ -7,17 +7,18 @@ its evaluation script.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from .corpora import words
-from .files import find, lines, rows, unique
+from .files import find, unique
+from .lines import check_fields, json_lines, numbered, read_json
 from .settings import InputError
 
 TOKENS = (2000, 5000)
+HEADER = ["id", "text", "title"]
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,27 @@ class Questions:
 def read_questions(path: str | Path) -> tuple[dict[str, str], dict[str, str], dict[str, list[str]]]:
     """Questions, languages and answers by id, from JSON lines with ``id``, ``question``, ``lang`` and ``answers``."""
     questions, langs, answers = [], {}, {}
-    for number, line in enumerate(lines(path), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            name = str(record["id"])
-            questions.append((name, record["question"]))
-            langs[name], answers[name] = record["lang"], [str(answer) for answer in record["answers"]]
-        except (json.JSONDecodeError, KeyError, TypeError):
-            raise InputError(
-                f"{path}, line {number}: got {line[:60]!r}, expected JSON with id, question, lang and answers"
-            ) from None
+    for number, record in json_lines(path, {"id": (str, int), "question": str, "lang": str, "answers": list}):
+        name = str(record["id"])
+        questions.append((number, name, record["question"]))
+        langs[name], answers[name] = record["lang"], texts(f"{path}, line {number}", "answers", record["answers"])
     return unique(path, questions), langs, answers
+
+
+def texts(where: str, what: str, values: list) -> list[str]:
+    """A list of texts from JSON."""
+    if wrong := [value for value in values if not isinstance(value, str)]:
+        raise InputError(f"{where}: got {str(wrong[0])[:60]} among the {what}, expected texts; mend it")
+    return values
+
+
+def _unquoted(cell: str) -> str:
+    r"""A cell of DPR's file, which puts quotation marks around a cell that holds some, and doubles those.
+
+    >>> _unquoted('"a ""red"" sky"'), _unquoted('a "red" sky')
+    ('a "red" sky', 'a "red" sky')
+    """
+    return cell[1:-1].replace('""', '"') if re.fullmatch(r'"(?:[^"]|"")*"', cell) else cell
 
 
 def read(path: str | Path, lang: str = "xx") -> Questions:
@@ -69,19 +78,26 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
             f"{path}: got no question in {lang!r}, expected one of {', '.join(sorted(set(langs.values())))}"
         )
     place = find(path, "*.tsv*")
-    table = [row for row in islice(rows(place, 3, "id, text, title"), 1, None)]  # the first line names the columns
+    found = [(n, *map(_unquoted, cells)) for n, cells in numbered(place, 3, "id, text, title") if cells != HEADER]
     return Questions(
         {name: questions[name] for name in kept}, langs, answers,
-        unique(place, ((name, text) for name, text, _ in table)), {name: title for name, _, title in table},
+        unique(place, ((number, name, text) for number, name, text, _ in found)),
+        {name: title for _, name, _, title in found},
     )  # fmt: skip
 
 
 def read_predictions(path: str | Path) -> dict[str, list[str]]:
     """Passages of each question, best first, from JSON in the published form: a list of ``id``, ``lang``, ``ctxs``."""
-    try:
-        return {str(record["id"]): list(record["ctxs"]) for record in json.loads("\n".join(lines(path)))}
-    except (json.JSONDecodeError, KeyError, TypeError):
-        raise InputError(f"{path}: got another form, expected a JSON list of objects with id, lang and ctxs") from None
+    records, found = read_json(path), {}
+    if not isinstance(records, list):
+        raise InputError(f"{path}: got no list, expected a JSON list of objects with id, lang and ctxs")
+    for number, record in enumerate(records, 1):
+        where = f"{path}, object {number}"
+        name = str(check_fields(record, {"id": (str, int), "ctxs": list}, where)["id"])
+        if name in found:
+            raise InputError(f"{where}: got question {name!r} twice, expected once; delete one of the two")
+        found[name] = texts(where, "ctxs", record["ctxs"])
+    return found
 
 
 def recall(

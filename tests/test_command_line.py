@@ -136,7 +136,7 @@ def bad(tmp_path, content):
     [
         (lambda t: bad(t, b"maji\twater\tx\n"), "got 3 columns, expected 2"),
         (lambda t: bad(t, b"\twater\n"), "empty source side"),
-        (lambda t: bad(t, b"\xe9\tcoffee\n"), "expected UTF-8"),
+        (lambda t: bad(t, b"\xe9\tcoffee\n"), "expected utf-8"),
         (lambda t: ["train", "--bitext", str(t / "none.tsv"), "--out", str(t / "run")], "no such file"),
         (lambda t: ["train", "--bitext", "pocket", "--lang", "xx", "--out", str(t / "run")], "got language 'xx'"),
         (

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from optical_lite.corpora import Bitext, Collection, language, read_beir, read_bitext, words
+from optical_lite.corpora import Bitext, Collection, language, words
+from optical_lite.own import read_beir, read_bitext
 from optical_lite.settings import InputError
 
 
@@ -24,8 +25,8 @@ def test_own_bitext(tmp_path):
         ("maji\twater\tL'eau\n", "line 1: got 3 columns"),
         ("\twater\n", "empty source side"),
         ("maji\t \n", "empty English side"),
-        ("", "line 1: got 1 columns"),
-        ("caf\xe9\tcoffee\n".encode("latin-1"), "byte 0xe9 at offset 3, expected UTF-8"),
+        ("", "got no sentence pair"),
+        ("caf\xe9\tcoffee\n".encode("latin-1"), "after line 0: got byte 0xe9, expected utf-8.*iconv"),
     ],
 )
 def test_bad_bitext_is_named(tmp_path, content, text):
@@ -82,7 +83,7 @@ def test_beir_folder(tmp_path):
     [
         ({"corpus": '{"_id": "p1"}\n'}, r"corpus.jsonl, line 1.*_id"),
         ({"corpus": "not json\n"}, "line 1"),
-        ({"qrels": "q1\tp1\n"}, "expected query-id"),
+        ({"qrels": "q1\tp1\n"}, "line 1: got 2 columns, expected 3 .query-id"),
         ({"qrels": "q1\tp9\t1\n"}, "'p9'"),
         ({"qrels": "q1\tp1\t0\n"}, "1 queries without a relevant passage"),
     ],

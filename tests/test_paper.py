@@ -14,9 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from optical_lite import __main__, dry_run, losses, paper, pocket, trec
 from optical_lite.colbert import ColBERT, split
-from optical_lite.corpora import Bitext, Collection, read_opus
+from optical_lite.corpora import Bitext, Collection
 from optical_lite.dry_run import SHAPES, Shape
 from optical_lite.encoder import model_record
+from optical_lite.own import read_opus
 from optical_lite.paper_configs import CONFIGS, MBERT, XLMR
 from optical_lite.retrieval import PassageIndex
 from optical_lite.runs import load_student, read_log

@@ -85,5 +85,5 @@ def test_scores_need_labels_and_as_many_predictions(tmp_path):
     with pytest.raises(InputError, match="got no query with two pages"):
         xglue.score(xglue.Task("wpr", "de", (("a", "x"),), (1,)), [1])
     (tmp_path / "p").write_text("0\nbest\n")
-    with pytest.raises(InputError, match="line 2: got 'best'"):
+    with pytest.raises(InputError, match="line 2: got score 'best'"):
         xglue.read_predictions(tmp_path / "p", "wpr")
