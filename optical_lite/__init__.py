@@ -20,14 +20,15 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "settings", "safe_files", "provenance", "lines", "config", "sources", "corpora", "pocket", "published", "testsets",
-    "english", "cost", "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary", "losses", "store", "runs",
-    "trainable", "distill", "index", "retrieval", "metrics", "plots", "demo", "check", "literature", "tables",
-    "comparison", "claims", "pages", "reproduce", "tuning", "translation", "systems", "records", "grid", "evidence",
-    "findings", "plots_evidence", "subwords", "linking", "alignment", "gold", "aligners", "align_files",
-    "alignment_study", "fonts", "drawing", "pictures", "plots_alignment", "offers", "explorer", "reasons", "panel",
-    "widgets", "page", "errors", "files", "own", "sgml", "topics", "trec", "msmarco", "wikiclir", "xglue", "xor",
-    "formats", "commands", "run_files", "colbert", "paper_configs", "paper", "dry_run",
+    "settings", "safe_files", "provenance", "lines", "config", "sources", "corpora", "pocket", "published",
+    "testsets", "english", "cost", "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary", "losses",
+    "store", "runs", "trainable", "distill", "index", "retrieval", "metrics", "plots", "demo", "check",
+    "literature", "tables", "comparison", "claims", "pages", "reproduce", "tuning", "translation", "systems",
+    "records", "grid", "evidence", "findings", "plots_evidence", "subwords", "linking", "alignment", "gold",
+    "aligners", "align_files", "alignment_study", "fonts", "drawing", "pictures", "plots_alignment", "offers",
+    "explorer", "reasons", "panel", "widgets", "page", "errors", "files", "own", "sgml", "topics", "trec",
+    "msmarco", "wikiclir", "xglue", "xor", "formats", "commands", "run_files", "colbert", "paper_configs", "paper",
+    "dry_run",
 )  # fmt: skip
 SHORT = {"banner": "provenance", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
 __all__ = [*MODULES, *SHORT]

@@ -175,6 +175,12 @@ def parser() -> argparse.ArgumentParser:
                          f"processor has it (OPTICAL_LITE_PRECISION, else {default})")  # fmt: skip
         sub.set_defaults(default_precision=default)
 
+    def length(sub: argparse.ArgumentParser) -> None:
+        """Of a ranking that is written."""
+        sub.add_argument("--k", type=int, default=100, help="passages a question at most (100)")
+        sub.add_argument("--ties", choices=("cut", "all"), default="cut", help="equal scores at the last place: cut to k, "
+                         "the first passage ids stay (default), or write all of them")  # fmt: skip
+
     add(check, "check")
     sub = add(demo, "demo --lang so")
     sub.add_argument("--collection", default="pocket", help="pocket (default) or afriqa")
@@ -220,7 +226,7 @@ def parser() -> argparse.ArgumentParser:
     number_type(sub, "auto")
     sub.add_argument("--index", metavar="DIR", help="made by index; else the cache folder's, built when missing")
     sub.add_argument("--both", action="store_true", help="the student reads the passages, too")
-    sub.add_argument("--k", type=int, default=100, help="passages a question (100)")
+    length(sub)
     sub.add_argument("--out", required=True, metavar="RUN", help="run file to write")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(evaluate, "evaluate --run runs/mine --collection pocket")
@@ -236,7 +242,7 @@ def parser() -> argparse.ArgumentParser:
     sub = add(fuse, "fuse student.run structured.run --out fused.run")
     sub.add_argument("trec_run", nargs=2, metavar="RUN", help="two run files")
     sub.add_argument("--share", type=float, default=0.5, help="of the second run's scores in the sum (0.5)")
-    sub.add_argument("--k", type=int, default=100, help="passages a question (100)")
+    length(sub)
     sub.add_argument("--out", required=True, metavar="RUN", help="run file to write")
     sub = add(significance, "significance bm25.run student.run --qrels pocket_trec/qrels.txt")
     sub.add_argument("trec_run", nargs="+", metavar="RUN", help="run files, the baseline first")

@@ -174,8 +174,9 @@ def search(args: argparse.Namespace) -> dict:
         else:
             found = retrieval.PassageIndex.cached(passages, data.passages, not args.quiet)
         run = retrieval.search(found, questions, data.queries, args.k)
+    run, said = run_files.keep(run, args.k, args.ties)
     trec.write_run(args.out, run, tag)
-    return run_files.report(args.out, run, f"tag {tag}")
+    return run_files.report(args.out, run, f"tag {tag}{said}")
 
 
 def _structured(args: argparse.Namespace, data):

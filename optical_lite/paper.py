@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -111,9 +110,8 @@ def search(
         best: dict[str, float] = {}
         for passage, score in ranking:
             best.setdefault(owner[passage], score)  # the best passage comes first
-        last = [*best.values(), -math.inf][min(depth, len(best)) - 1]
-        found[query] = [(document, score) for document, score in best.items() if score >= last]  # ties stay whole
-    return found
+        found[query] = list(best.items())
+    return retrieval.at_most(found, depth)
 
 
 def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
@@ -183,9 +181,10 @@ def run(
     index = PassageIndex.cached(teacher.reading("passage"), passages, progress)
     theirs = index if not config.own else PassageIndex.cached(student.reading("passage"), passages, progress)
     how = (first, config.depth, parts)
-    found = (
-        {"first stage": first} if first is not None else {"bm25": retrieval.bm25(wanted, data.queries, config.depth)}
-    )
+    if first is not None:
+        found = {"first stage": first}
+    else:
+        found = {"bm25": retrieval.at_most(retrieval.bm25(wanted, data.queries, config.depth), config.depth)}
     found["teacher"] = search(index, teacher, data.queries, *how)
     found["student"] = search(theirs, student, data.queries, *how)
     if data.translations:

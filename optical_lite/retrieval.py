@@ -190,6 +190,15 @@ def cut(ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
     return [pair for pair in ranking if pair[1] >= ranking[min(k, len(ranking)) - 1][1]]
 
 
+def at_most(run: Run, k: int) -> Run:
+    """At most k passages a question: of equal scores, those whose ids come first have the last places.
+
+    >>> at_most({"q": [("c", 2.0), ("b", 1.0), ("a", 1.0)]}, 2)
+    {'q': [('c', 2.0), ('a', 1.0)]}
+    """
+    return {query: cut(ranking, k)[:k] for query, ranking in run.items()}
+
+
 def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) -> Run:
     """Rank passages by BM25 (bm25s, its default k1 = 1.5 and b = 0.75, Lucene variant).
 

@@ -62,6 +62,22 @@ def evaluate(args: argparse.Namespace) -> dict:
     }  # fmt: skip
 
 
+def keep(run: dict[str, list], k: int, ties: str) -> tuple[dict[str, list], str]:
+    """What to write of a run whose rankings end in whole ties, and what to say of it.
+
+    Parameters
+    ----------
+    ties : ``cut`` for at most k lines a question (of equal scores those of the first ids), ``all`` to keep them
+    """
+    from . import retrieval
+
+    more = sum(len(ranking) > k for ranking in run.values())
+    if ties == "all":
+        return run, f", {more} questions with more than {k} because of a tie" if more else ""
+    said = f", {more} questions with a tie at place {k} cut by passage id (--ties all keeps it)" if more else ""
+    return retrieval.at_most(run, k), said
+
+
 def report(path: str, run: dict[str, list], said: str) -> dict:
     """Say what a run file holds: questions, how many of them have no answer, lines."""
     found = {
@@ -85,11 +101,12 @@ def fuse(args: argparse.Namespace) -> dict:
     if not runs[0].keys() & runs[1].keys():
         raise InputError(f"fuse: got no question that both {' and '.join(args.trec_run)} answer, expected some")
     run = retrieval.fuse(*({query: run.get(query, []) for query in asked} for run in runs), args.share, args.k)
+    run, said = keep(run, args.k, args.ties)
     trec.write_run(args.out, run, "fused")
     for path, one in zip(args.trec_run, runs, strict=True):
         if missing := len(asked) - len(one):
             print(f"{path}: {missing} of {len(asked)} questions have no answer", file=sys.stderr)
-    return {**report(args.out, run, f"{args.share:g} of the score from {args.trec_run[1]}"), "share": args.share}
+    return {**report(args.out, run, f"{args.share:g} of the score from {args.trec_run[1]}{said}"), "share": args.share}
 
 
 def significance(args: argparse.Namespace) -> dict:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import __main__, metrics, retrieval, trec
+from optical_lite import __main__, encoder, formats, metrics, paper, retrieval, trec
+from optical_lite.corpora import Collection
 from optical_lite.settings import InputError
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
@@ -269,3 +270,43 @@ def test_what_has_no_judged_passages_is_not_searched(place, capsys, command):
     assert code == 2
     assert "got questions without judged passages" in err
     assert not (place / "new").exists()
+
+
+def tied(count=9):
+    """Passages that say the same, and one that says more; in another order than their ids'."""
+    passages = {f"p{i}": "clean water" for i in reversed(range(count))} | {"best": "maji safi clean water"}
+    questions = {"q": "clean water maji", "r": "clean"}
+    return Collection("tied", "sw", passages, questions, {"q": {"best": 1}, "r": {"p0": 1}})
+
+
+@pytest.mark.parametrize("system", ["bm25", "structured", "encoder"])
+def test_search_writes_at_most_k_lines_and_says_what_it_did_with_ties(tmp_path, monkeypatch, capsys, system):
+    monkeypatch.setattr(encoder, "teacher", paper.tiny)
+    formats.write("trec", tied(), tmp_path / "data")
+    (tmp_path / "pairs.tsv").write_text("maji\twater\nsafi\tclean\n")
+    line = f"search --format trec --collection {tmp_path}/data --lang sw --system {system} --quiet --k 4 --json "
+    line += f"{tmp_path}/said.json --out {tmp_path}/a.run --bitext {tmp_path}/pairs.tsv"
+    assert __main__.main(line.split()) == 0
+    run = trec.read_run(tmp_path / "a.run")
+    assert {len(ranking) for ranking in run.values()} == {4}
+    assert {"p0", "p1", "p2"} <= {passage for passage, _ in run["q"]}  # the first ids of those that are equal
+    assert "2 questions with a tie at place 4 cut by passage id (--ties all keeps it)" in capsys.readouterr().out
+    again = (tmp_path / "a.run").read_bytes()
+    assert __main__.main(line.split()) == 0
+    assert (tmp_path / "a.run").read_bytes() == again
+    assert __main__.main([*line.split(), "--ties", "all"]) == 0
+    assert len(trec.read_run(tmp_path / "a.run")["q"]) >= 9
+    assert "2 questions with more than 4 because of a tie" in capsys.readouterr().out
+    assert __main__.main([*line.split(), "--k", "10"]) == 0
+    assert "tie" not in capsys.readouterr().out
+
+
+def test_fuse_writes_at_most_k_lines(tmp_path, capsys):
+    for name in "ab":
+        trec.write_run(tmp_path / name, {"q": [("p3", 2.0), ("p2", 1.0), ("p1", 1.0), ("p0", 0.0)]}, name)
+    line = f"fuse {tmp_path}/a {tmp_path}/b --k 2 --out {tmp_path}/c".split()
+    assert __main__.main(line) == 0
+    assert [passage for passage, _ in trec.read_run(tmp_path / "c")["q"]] == ["p3", "p1"]
+    assert "1 questions with a tie at place 2 cut by passage id" in capsys.readouterr().out
+    assert __main__.main([*line, "--ties", "all"]) == 0
+    assert [passage for passage, _ in trec.read_run(tmp_path / "c")["q"]] == ["p3", "p1", "p2"]
