@@ -35,6 +35,7 @@ SETTINGS = {  # of training, as options of ``train``
     "rate": "peak learning rate",
     "row_rate": "peak learning rate of the embedding rows, 0 for the same",
     "seed": "order of the batches",
+    "save_every": "steps between saved states, from which an interrupted run goes on",
 }
 
 

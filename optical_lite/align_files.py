@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from . import own, pocket, vocabulary
 from .alignment import Alignment, align, align_pairs, to_pharaoh
 from .encoder import Encoder, model_record, teacher
 from .runs import data_hash, load_student
+from .safe_files import hold, making
 from .settings import InputError, get
 from .sources import sha256
 
@@ -23,10 +23,11 @@ def student(lang: str, run: str | Path | None = None) -> Encoder:
     key = sha256("".join([data_hash(bitext), model_record(teacher())["sha256"], code]).encode())[:16]
     folder = get().cache / "students" / f"pocket-{bitext.source}-{key}"
     if not (folder / "tokenizer_config.json").exists():
-        part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        vocabulary.extend(teacher(), bitext).save(part)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(part, folder)
+        with hold(folder.parent, wait=True):  # another process may be making it
+            if not (folder / "tokenizer_config.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                with making(folder, folder=True) as part:
+                    vocabulary.extend(teacher(), bitext).save(part)
     return Encoder.load(folder)
 
 
@@ -41,22 +42,15 @@ def write_links(
     """
     from tqdm import tqdm
 
-    out = Path(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     found = {"pairs": 0, "links": 0, "unknown_words": 0, "not_converged": 0}
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            stream = align_pairs(source, english, own.pairs(pairs), **options)
-            for one in tqdm(stream, unit="pair", desc="align", disable=not progress, mininterval=1.0):
-                file.write(to_pharaoh(one.links) + "\n")
-                found["pairs"] += 1
-                found["links"] += len(one.links)
-                found["unknown_words"] += len(one.source_unknown) + len(one.target_unknown)
-                found["not_converged"] += not one.converged
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    with making(out) as part, open(part, "w", encoding="utf-8") as file:
+        stream = align_pairs(source, english, own.pairs(pairs), **options)
+        for one in tqdm(stream, unit="pair", desc="align", disable=not progress, mininterval=1.0):
+            file.write(to_pharaoh(one.links) + "\n")
+            found["pairs"] += 1
+            found["links"] += len(one.links)
+            found["unknown_words"] += len(one.source_unknown) + len(one.target_unknown)
+            found["not_converged"] += not one.converged
     return found
 
 

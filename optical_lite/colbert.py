@@ -9,10 +9,8 @@ Both start with a marker after the first token, and vectors are projected to 128
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import string
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,10 +22,10 @@ from torch.nn.functional import cross_entropy
 
 from . import msmarco, retrieval, runs
 from .encoder import Encoder, model_record
-from .provenance import environment, same_precision
+from .provenance import environment
 from .retrieval import PassageIndex, Run
-from .safe_files import write_json
-from .settings import InputError, precision, seed_everything, uses_bf16
+from .safe_files import hold, write_json
+from .settings import InputError, seed_everything, uses_bf16
 from .tuning import TuneConfig
 
 LENGTHS = (32, 180)  # tokens of a question and of a passage
@@ -177,37 +175,39 @@ def fit(
     -------
     ColBERT, frozen. Without dropout, gradients clipped at norm 1; ColBERT's own code trains with dropout.
     """
-    from tqdm import tqdm
-
-    from .distill import slope
-
     out, path = Path(out), Path(triples)
     if not 1 <= accumulate <= config.batch:
         raise InputError(f"fit: got a batch of {config.batch} in {accumulate} parts, expected 1 to {config.batch}")
     stream(path)  # complains of a wrong file before anything is written
     record = {"config": asdict(config), "accumulate": accumulate, "from": model_record(start),
               "triples": f"{path.name}, {path.stat().st_size} bytes"}  # fmt: skip
-    if (out / "teacher.json").exists():
-        found = json.loads((out / "teacher.json").read_text(encoding="utf-8"))
-        if any(found.get(key) != value for key, value in record.items()):
-            raise InputError(f"{out}: got a teacher trained in another way, expected the same; choose another --out")
-        same_precision(out, {**found.get("environment", {}), **found})
-        if "result" in found:
+    with hold(out):
+        if runs.opened(out / "teacher.json", record, "a teacher trained"):
             return ColBERT.of(Encoder.load(out), lengths=start.lengths).requires_grad_(False)
-    start.name = str(out)  # as it is called when it is loaded
-    record["precision"] = precision()
-    write_json(out / "teacher.json", record)
+        start.name = str(out)  # as it is called when it is loaded
+        _train(start, path, config, out, accumulate, save_every, progress, on_step)
+        start.requires_grad_(False).save(out)
+        write_json(out / "teacher.json", {**record, "result": model_record(start), "environment": environment()})
+        (out / "resume.pt").unlink(missing_ok=True)
+    return start
+
+
+def _train(start, path, config, out, accumulate, save_every, progress, on_step) -> None:
+    """The loop of :func:`fit`, in a folder that no other process writes to."""
+    from tqdm import tqdm
+
+    from .distill import slope
+
     seed_everything(config.seed)
     trained = dict(start.requires_grad_(True).named_parameters())
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
-    first = runs.resume(out, trained, optimizer, schedule)
-    batches = stream(path, first * config.batch)
+    session = runs.Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps)
+    batches = stream(path, session.first * config.batch)
     question, passage = start.reading("question"), start.reading("passage")
-    began = time.perf_counter() - (runs.read_log(out)[-1]["seconds"] if first else 0.0)
-    bar = tqdm(total=config.steps, initial=first, desc="teacher", unit="step", disable=not progress)
-    with open(out / "log.jsonl", "a", encoding="utf-8") as log:
-        for step in range(first, config.steps):
+    bar = tqdm(total=config.steps, initial=session.first, desc="teacher", unit="step", disable=not progress)
+    with session:
+        for step in range(session.first, config.steps):
             lot, total = list(itertools.islice(batches, config.batch)), 0.0
             for part in (lot[i::accumulate] for i in range(accumulate)):
                 asked, right, other = zip(*part, strict=True)
@@ -218,19 +218,12 @@ def fit(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            line = {"step": step + 1, "loss": total, "seconds": round(time.perf_counter() - began, 2)}
-            log.write(json.dumps(line) + "\n")
-            log.flush()
+            line = {"step": step + 1, "loss": total, "seconds": session.seconds}
+            session.add(line)
             bar.update()
-            if (step + 1) % save_every == 0:
-                runs.save(out, step + 1, trained, optimizer, schedule)
             if on_step:
                 on_step(line)
     bar.close()
-    start.requires_grad_(False).save(out)
-    write_json(out / "teacher.json", {**record, "result": model_record(start), "environment": environment()})
-    (out / "resume.pt").unlink(missing_ok=True)
-    return start
 
 
 def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
-import json
 import math
 import os
 import random
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from .config import DistillConfig
 from .corpora import Bitext
 from .cost import idf_table, weighted_marginal
 from .encoder import Encoder
+from .safe_files import hold
 from .settings import InputError, device, seed_everything, uses_bf16
 from .store import VectorStore
 from .vocabulary import base_rows
@@ -75,22 +75,32 @@ def distill(
     Path of the run folder
     """
     from accelerate import Accelerator
-    from tqdm import tqdm
 
     if not len(bitext):
         raise InputError("distill: got a bitext without pairs, expected at least one")
     # its own mixed precision is fixed for the life of a process; ours is a setting of each run
     accelerator = Accelerator(cpu=device() == "cpu", mixed_precision="no")
-    products = functools.partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=uses_bf16())
     wanted = int(os.environ.get("WORLD_SIZE", 1))
     if accelerator.num_processes != wanted:
         raise InputError(
             f"distill: got {accelerator.num_processes} processes, expected {wanted}; see accelerate's setup"
         )
-    seed_everything(config.seed)
     out = Path(out)
+    with hold(out) if accelerator.is_main_process else contextlib.nullcontext():
+        _train(accelerator, student, teacher, bitext, config, out, progress, on_step, beside)
+    return out
+
+
+def _train(accelerator, student, teacher, bitext, config, out, progress, on_step, beside) -> None:
+    """The loop of :func:`distill`, in a folder that no other process writes to."""
+    from tqdm import tqdm
+
+    seed_everything(config.seed)
+    products = functools.partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=uses_bf16())
     source, target, cut = tokens(student, teacher, bitext, config.max_length)
-    runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
+    if accelerator.is_main_process:
+        runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
+    accelerator.wait_for_everyone()
 
     trained = trainable.choose(student, config, set(itertools.chain.from_iterable(source)))
     optimizer = torch.optim.AdamW(trainable.groups(trained, config), weight_decay=0.0, fused=True)
@@ -98,8 +108,12 @@ def distill(
     teacher.eval()
     student.eval()  # no dropout: a random student would not match a fixed teacher token by token
     rows = student.model.get_input_embeddings().rows
-    first = runs.resume(out, trained, optimizer, schedule)
-    if first == 0:
+    session = runs.Session(
+        out, trained, optimizer, schedule, save_every=config.save_every, steps=config.steps,
+        writes=accelerator.is_main_process,
+    )  # fmt: skip
+    first = session.first
+    if first == 0 and accelerator.is_main_process:
         runs.keep(out, 0, trainable.whole(student, trained), rows)
     model, optimizer = accelerator.prepare(student, optimizer)
     weights = (_idf(student, source), _idf(teacher, target)) if config.marginals == "idf" else None
@@ -112,13 +126,13 @@ def distill(
         total=config.steps * config.batch, initial=first * config.batch, unit="pair", desc="distil",
         disable=not progress, mininterval=1.0,
     )  # fmt: skip
-    began = time.perf_counter() - (runs.read_log(out)[-1]["seconds"] if first else 0.0)  # earlier sessions count
-    with open(out / "log.jsonl", "a", encoding="utf-8") as log:
+    with session:
         for step, pairs in enumerate(plan_of_work):
             if step < first:
                 continue
-            if (step - first) % AHEAD == 0:  # many sentences at once fill their batches better than 32
-                known.fill(itertools.chain.from_iterable(plan_of_work[step : step + AHEAD]))
+            if step % AHEAD == 0 or step == first:  # many sentences at once fill their batches better than 32
+                begin = step - step % AHEAD  # the same sentences together wherever a run goes on: equal to the bit
+                known.fill(itertools.chain.from_iterable(plan_of_work[begin : begin + AHEAD]))
             S_ids, S_mask = student.pad([source[i] for i in pairs])
             H, H_ids, H_mask = known.batch(pairs)  # (B, m, d)
             with products():
@@ -145,28 +159,23 @@ def distill(
                     "iterations": plan.iterations.float().mean().item(),
                     "marginal_error": plan.marginal_error.max().item(),
                 }
-            line |= {"pairs": len(pairs), "seconds": round(time.perf_counter() - began, 3)}
+            line |= {"pairs": len(pairs), "seconds": session.seconds}
             if not math.isfinite(line["loss"]):
                 raise InputError(
                     f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate"
                 )
             if accelerator.is_main_process:
-                log.write(json.dumps(line) + "\n")
-                log.flush()
+                if step + 1 in config.keep or step + 1 == config.steps:
+                    runs.keep(out, step + 1, trainable.whole(student, trained), rows)
+                session.add(line)
                 bar.set_postfix(loss=f"{line['loss']:.4f}", refresh=False)
                 bar.update(len(pairs))
                 if on_step:
                     on_step(line)
-                last = step + 1 == config.steps
-                if step + 1 in config.keep or last:
-                    runs.keep(out, step + 1, trainable.whole(student, trained), rows)
-                if (step + 1) % config.save_every == 0 or last:
-                    runs.save(out, step + 1, trained, optimizer, schedule)
     bar.close()
     trainable.merge(student)
     if accelerator.is_main_process and not (first == config.steps and runs.is_finished(out)):
         runs.finish(out, student, cut)
-    return out
 
 
 def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig) -> list[float]:

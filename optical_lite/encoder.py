@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from . import model_files, packed
-from .safe_files import write_json
+from .safe_files import into, write_json
 from .settings import InputError, device, uses_bf16
 from .sources import sha256
 
@@ -118,15 +118,14 @@ class Encoder(nn.Module):
 
     def save(self, folder: str | Path) -> Path:
         """Save weights, configuration and tokenizer; :meth:`load` and transformers' ``AutoModel`` read the folder."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.model.save_pretrained(folder)
-        self.tokenizer.save(str(folder / "tokenizer.json"))
-        if self.projection is not None:
-            save_file({"weight": self.projection.weight.detach().cpu()}, folder / "projection.safetensors")
         settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.tokenizer.id_to_token(self.pad_id)}
-        write_json(folder / "tokenizer_config.json", settings)
-        return folder
+        with into(folder) as part:
+            self.model.save_pretrained(part)
+            self.tokenizer.save(str(part / "tokenizer.json"))
+            if self.projection is not None:
+                save_file({"weight": self.projection.weight.detach().cpu()}, part / "projection.safetensors")
+            write_json(part / "tokenizer_config.json", settings)
+        return Path(folder)
 
     @property
     def device(self) -> torch.device:

@@ -11,7 +11,6 @@ import copy
 import functools
 import json
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -27,10 +26,12 @@ from .encoder import Encoder, model_record, teacher
 from .provenance import environment
 from .retrieval import PassageIndex
 from .runs import data_hash
-from .safe_files import write_json
+from .safe_files import discard, sweep, write_json
 from .settings import ROOT, InputError
 from .sources import sha256
 from .systems import LANGUAGES, SYSTEMS, System
+
+TRAINING = ROOT / "runs" / "grid"  # runs of cells that are not finished
 
 
 def teacher_of(system: System) -> Encoder:
@@ -68,6 +69,7 @@ class Workplace:
         held = testsets.dev_collection(self.lang)
         self.held_out = [*tests, held]
         names = ["dev"] if dev else self.place.collections
+        self.trained: list[Path] = []  # folders of runs whose cell has no record yet
         self.collections: dict[str, Collection] = dict(zip(names, [held] if dev else tests, strict=True))
 
     @functools.cache  # noqa: B019 (a workplace lives as long as its queue)
@@ -127,11 +129,11 @@ class Workplace:
         if system.train:
             made, config = copy.deepcopy(made), replace(system.train, seed=seed)
             name = sha256(repr((system, seed)).encode())[:12]  # an interrupted training is resumed
-            folder = ROOT / "runs" / "grid" / f"{self.lang}_{name}"
+            folder = TRAINING / f"{self.lang}_{name}"
             _, training = _timed(lambda: distill(made, of, self.bitext(*system.source), config, folder, progress=False))
             summary = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
             spent, record = spent + training, {"config": asdict(config), "training": summary}
-            shutil.rmtree(folder)  # the record stays, the weights (110 MB) can be made again
+            self.trained.append(folder)
         return made, {"seconds": float(spent[0]), "cpu_seconds": float(spent[1])} | record
 
     def queries(self, system: System, data: Collection) -> dict[str, str]:
@@ -196,6 +198,8 @@ class Workplace:
             place = folder / f"{collection}_{self.lang}"
             records.write_groups(place, self.collections[collection].qrels)
             write_json(place / f"{name}_{seed}.json", value)
+        while self.trained:
+            discard(self.trained.pop())  # the record stays, the weights (110 MB) can be made again
         return found
 
 
@@ -230,6 +234,8 @@ def run(
     int, how many cells were run
     """
     folder = folder or (records.DEV_RECORDS if dev else records.RECORDS)
+    for place in [TRAINING, *folder.glob("*")]:
+        sweep(place)
     todo: dict[str, list[tuple[str, int]]] = {}
     for lang, name, seed in cells(names, langs, seeds):
         wanted = ["dev"] if dev else systems.place(lang).collections

@@ -8,8 +8,6 @@ as a read-only map: the system reads what scoring touches and forgets it when me
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ import torch
 from torch import Tensor
 
 from .encoder import Encoder, model_record
+from .safe_files import making, room
 from .settings import InputError, get, uses_bf16
 from .sources import sha256
 
@@ -147,7 +146,6 @@ def writing(path: str | Path, ids: list[str], lengths: Tensor, width: int) -> It
     put : puts float16 vectors, shape (n, width), where their first row belongs
     """
     path, total = Path(path), int(lengths.sum())
-    path.parent.mkdir(parents=True, exist_ok=True)
     middle, end = 8 * len(lengths), 8 * len(lengths) + 2 * total * width
     header = {
         "__metadata__": {"ids": json.dumps(ids)},
@@ -156,27 +154,17 @@ def writing(path: str | Path, ids: list[str], lengths: Tensor, width: int) -> It
     }
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    free = shutil.disk_usage(path.parent).free
-    if free < end + len(text):
-        raise InputError(
-            f"{path}: got {free / 1e9:.1f} GB free on the disk, expected {end / 1e9:.1f} GB for {len(ids):,} passages; "
-            "make room or choose another folder"
-        )
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text + lengths.long().numpy().tobytes())
-            first = file.tell()
-            file.truncate(first + 2 * total * width)
+    room(path, end + len(text), f"{len(ids):,} passages")
+    with making(path) as part, open(part, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + lengths.long().numpy().tobytes())
+        first = file.tell()
+        file.truncate(first + 2 * total * width)
 
-            def put(begin: int, vectors: Tensor) -> None:
-                file.seek(first + 2 * begin * width)
-                file.write(vectors.half().contiguous().numpy().data)
+        def put(begin: int, vectors: Tensor) -> None:
+            file.seek(first + 2 * begin * width)
+            file.write(vectors.half().contiguous().numpy().data)
 
-            yield put
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        yield put
 
 
 def _header(path: Path) -> tuple[dict, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from . import pocket, published, runs, vocabulary
 from .corpora import LANGUAGES, THREE_LETTERS, language, words
 from .encoder import Encoder, teacher
 from .linking import Links
-from .settings import ROOT, InputError
+from .settings import ROOT, InputError, read_json
 from .sources import paths
 
 LONGEST = 60  # tokens a side: more do not fit a heat map
@@ -117,7 +117,11 @@ def known_runs(lang: str, folder: str | Path | None = None) -> list[Path]:
     """Finished runs of a language below a folder, by default ``runs/``."""
     found = []
     for place in sorted((Path(folder) if folder else ROOT / "runs").glob("*/config.json")):
-        code = json.loads(place.read_text(encoding="utf-8")).get("bitext", {}).get("lang")
+        try:
+            code = read_json(place, {"bitext": {"lang": str}})["bitext"]["lang"]
+        except InputError as error:  # one that is damaged hides no other
+            print(f"left out: {error}", file=sys.stderr)
+            continue
         if code == language(lang) and runs.is_finished(place.parent):
             found.append(place.parent)
     return found

@@ -23,7 +23,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from tokenizers.trainers import WordPieceTrainer
 from torch import Tensor
 
-from . import formats, metrics, pocket, retrieval, trec
+from . import formats, metrics, pocket, retrieval, runs, trec
 from .colbert import ColBERT, fit, rerank, split
 from .commands import READING, need_collection
 from .corpora import Bitext, Collection
@@ -34,7 +34,7 @@ from .paper_configs import CONFIGS, TINY, PaperConfig
 from .retrieval import PassageIndex, Run
 from .run_files import meet
 from .runs import data_hash
-from .safe_files import write_json
+from .safe_files import hold, sweep, write_json
 from .settings import DATA, InputError, device, seed_everything
 from .store import VectorStore
 
@@ -157,10 +157,14 @@ def run(
     """
     out = Path(out)
     record = {"config": json.loads(json.dumps(asdict(config))), "bitext": data_hash(bitext), "lang": data.lang}
-    place = out / "paper.json"
-    if place.exists() and json.loads(place.read_text(encoding="utf-8")) != record:
-        raise InputError(f"{out}: got another experiment, expected the same one to resume; choose another --out")
-    write_json(place, record)
+    with hold(out):
+        runs.opened(out / "paper.json", record, "an experiment made")
+        sweep(out / "rankings")
+        return _steps(config, triples, bitext, data, out, first, progress, on_step)
+
+
+def _steps(config, triples, bitext, data, out, first, progress, on_step) -> dict:
+    """The steps of :func:`run`, in a folder that no other process writes to."""
     lengths = (config.teacher.question_length, config.teacher.passage_length)
     start = tiny(config.teacher.seed) if config.model == "tiny" else Encoder.load(config.model)
     teacher = fit(

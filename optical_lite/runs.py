@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import time
 from pathlib import Path
 
 import torch
@@ -20,9 +20,11 @@ from torch import Tensor, nn
 from .corpora import Bitext
 from .encoder import Encoder, model_record
 from .provenance import environment, same_precision
-from .safe_files import write_atomic, write_json
+from .safe_files import discard, making, one_line, sweep, write_atomic, write_json
 from .settings import InputError, device, precision, read_json
 from .sources import sha256
+
+RECORDS = ("config.json", "environment.json")
 
 
 def data_hash(bitext: Bitext) -> str:
@@ -30,8 +32,34 @@ def data_hash(bitext: Bitext) -> str:
     return sha256(json.dumps(bitext.pairs, ensure_ascii=False).encode())
 
 
+def _record(place: Path) -> dict:
+    """What a run's folder says of the run."""
+    try:
+        return read_json(place)
+    except InputError as error:
+        said = str(error).rpartition(";")[0]
+        raise InputError(f"{said}; put it back from a copy, or delete {place.parent} to train anew") from None
+
+
+def _readable(place: Path) -> bool:
+    try:
+        return bool(read_json(place))
+    except InputError:
+        return False
+
+
+def _mend(out: Path) -> None:
+    """Clear away what a killed session left, and put back from the saved state what is lost of the run's records."""
+    for folder in (out, out / "checkpoints"):
+        sweep(folder)
+    if (lost := [name for name in RECORDS if not _readable(out / name)]) and (out / "resume.pt").exists():
+        texts = _load(out / "resume.pt").get("records", {})
+        for name in set(lost) & set(texts):
+            write_atomic(out / name, texts[name])
+
+
 def open_run(out: Path, config: dict, bitext: Bitext, student: Encoder, teacher: Encoder) -> None:
-    """Write what the run is, or check that the folder holds the same run."""
+    """Write what the run is, or check that the folder holds the same run. How often it is saved may differ."""
     record = {
         "config": config,
         "bitext": {
@@ -41,9 +69,12 @@ def open_run(out: Path, config: dict, bitext: Bitext, student: Encoder, teacher:
         "student": model_record(student),
         "teacher": model_record(teacher),
     }  # fmt: skip
+    _mend(out)
     place = out / "config.json"
     if place.exists():
-        found = json.loads(place.read_text(encoding="utf-8"))
+        found = _record(place)
+        if isinstance(found.get("config"), dict):
+            found["config"] = {**found["config"], "save_every": config.get("save_every")}
         different = [key for key in record if found.get(key) != record[key]]
         if different:
             raise InputError(
@@ -51,22 +82,52 @@ def open_run(out: Path, config: dict, bitext: Bitext, student: Encoder, teacher:
                 "choose another --out or delete the folder"
             )
         beside = out / "environment.json"  # where the number type of older runs stands
-        old = read_json(beside) if "precision" not in found and beside.exists() else {}
-        same_precision(out, {**old, **found})
+        if not _readable(beside) and not is_finished(out):
+            write_json(beside, environment())
+        same_precision(out, {**(read_json(beside) if _readable(beside) else {}), **found})
         return
-    if out.exists() and any(out.iterdir()):
+    there = {path.name for path in out.iterdir() if not path.name.startswith(".")} - {"environment.json"}
+    if there:
         raise InputError(
-            f"{out}: got a folder that is not a run and not empty, expected a new folder; choose another --out"
+            f"{out}: got a folder that is not a run and not empty ({min(there)}, no config.json), expected a new "
+            "folder; choose another --out"
         )
+    write_json(out / "environment.json", environment())  # first: a folder with a configuration has both
     write_json(place, {**record, "precision": precision()})
-    write_json(out / "environment.json", environment())
+
+
+def opened(place: Path, record: dict, what: str) -> bool:
+    """Whether a training that has only a record, and no configuration, is finished; begin it where it is new."""
+    sweep(place.parent)
+    if not place.exists():
+        write_json(place, {**record, "precision": precision()})
+        return False
+    found = _record(place)
+    if any(found.get(key) != value for key, value in record.items()):
+        raise InputError(f"{place.parent}: got {what} in another way, expected the same; choose another --out")
+    same_precision(place.parent, {**found.get("environment", {}), **found})
+    if "result" in found:
+        (place.parent / "resume.pt").unlink(missing_ok=True)
+    return "result" in found
 
 
 def _save_torch(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    torch.save(value, part)
-    os.replace(part, path)
+    with making(path) as part, open(part, "wb") as file:
+        torch.save(value, file)
+
+
+def _load(path: Path) -> dict:
+    """A saved state; whatever is wrong with the file is one line."""
+    try:
+        state = torch.load(path, map_location=device(), weights_only=True)
+        if not state["step"] >= 0 or not state["weights"] or not {"optimizer", "schedule"} <= set(state):
+            raise ValueError
+    except Exception as error:  # torch.load raises whatever its parts raise
+        raise InputError(
+            f"{path}: got a file that cannot be read ({type(error).__name__}), expected a saved state; delete it to "
+            "train from the first step, or put it back from a copy"
+        ) from None
+    return state
 
 
 def keep(out: Path, step: int, trained: dict[str, nn.Parameter], rows: Tensor) -> None:
@@ -75,42 +136,110 @@ def keep(out: Path, step: int, trained: dict[str, nn.Parameter], rows: Tensor) -
     _save_torch(out / "checkpoints" / f"{step:06d}.pt", {"weights": weights, "rows": rows})
 
 
-def save(out: Path, step: int, trained: dict, optimizer, schedule) -> None:
-    """Write all that is needed to go on from a step."""
-    state = {"step": step, "weights": {name: p.detach() for name, p in trained.items()}}
-    _save_torch(out / "resume.pt", {**state, "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
+class Session:
+    """The log of a training and its saved states; it begins where the last one was saved, or at the first step.
+
+    Parameters
+    ----------
+    out : folder of the run
+    trained, optimizer, schedule : what is saved; changed to what was saved
+    save_every : steps between saved states
+    steps : of the whole training; the last is saved, too
+    writes : whether this is the process that writes; of several that train together, one does
+
+    Attributes
+    ----------
+    first : steps that are done
+    """
+
+    def __init__(
+        self, out: Path, trained: dict, optimizer, schedule, *, save_every: int, steps: int, writes: bool = True
+    ) -> None:
+        self.out, self.trained, self.optimizer, self.schedule = out, trained, optimizer, schedule
+        self.save_every, self.steps, self.writes = save_every, steps, writes
+        self.place = out / "log.jsonl"
+        lines = self._resume()
+        self.first = len(lines)
+        self.began = time.perf_counter() - (json.loads(lines[-1])["seconds"] if lines else 0)  # earlier sessions count
+        if writes:
+            if not lines:
+                (out / "metrics.json").unlink(missing_ok=True)  # a finished run that begins anew is not finished
+            write_atomic(self.place, b"".join(lines))
+
+    def _resume(self) -> list[bytes]:
+        """Load the last saved state; the lines of the log up to it."""
+        if not (self.out / "resume.pt").exists():
+            return []
+        state = _load(self.out / "resume.pt")
+        lines = self.place.read_bytes().splitlines(keepends=True) if self.place.exists() else []
+        lines = lines[: state["step"]]
+        if len(lines) < state["step"] or state.get("log", _sum(lines)) != _sum(lines):
+            raise InputError(
+                f"{self.place}: got a log that lacks some of the {state['step']} steps that are saved, or says other "
+                f"things of them, expected it whole; put it back from a copy, or delete {self.out} to train anew"
+            )
+        try:
+            with torch.no_grad():
+                for name, parameter in self.trained.items():
+                    parameter.copy_(state["weights"][name])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{self.out}/resume.pt: got the state of another training ({type(error).__name__}), expected this "
+                "one's; delete it to train from the first step"
+            ) from None
+        return lines
+
+    @property
+    def seconds(self) -> float:
+        """Time since the training began, without the breaks."""
+        return round(time.perf_counter() - self.began, 3)
+
+    def __enter__(self) -> Session:
+        self.log = open(self.place if self.writes else os.devnull, "a", encoding="utf-8")
+        return self
+
+    def __exit__(self, *error) -> None:
+        with one_line(self.place):
+            self.log.close()
+
+    def add(self, line: dict) -> None:
+        """Write the line of a step, and save where it is time."""
+        with one_line(self.place):
+            self.log.write(json.dumps(line) + "\n")
+            self.log.flush()
+            if self.writes and (line["step"] % self.save_every == 0 or line["step"] == self.steps):
+                os.fsync(self.log.fileno())
+                self._save(line["step"])
+
+    def _save(self, step: int) -> None:
+        """Write all that is needed to go on from a step."""
+        state = {"step": step, "weights": {name: p.detach() for name, p in self.trained.items()}}
+        state |= {"optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
+        state["log"] = _sum(self.place.read_bytes().splitlines(keepends=True))
+        state["records"] = {
+            name: (self.out / name).read_text(encoding="utf-8") for name in RECORDS if (self.out / name).exists()
+        }
+        _save_torch(self.out / "resume.pt", state)
 
 
-def resume(out: Path, trained: dict, optimizer, schedule) -> int:
-    """Load the last saved state, cut the log back to it, and return the number of steps done."""
-    if not (out / "resume.pt").exists():
-        write_atomic(out / "log.jsonl", "")
-        return 0
-    state = torch.load(out / "resume.pt", map_location=device(), weights_only=True)
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            parameter.copy_(state["weights"][name])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    lines = (out / "log.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    write_atomic(out / "log.jsonl", "".join(lines[: state["step"]]))
-    return state["step"]
+def _sum(lines: list[bytes]) -> str:
+    return sha256(b"".join(lines))
 
 
 def finish(out: Path, student: Encoder, cut: dict) -> None:
     """Write the student beside the run, move it into place, and sum the run up in ``metrics.json``."""
-    part = out / ".student.part"
-    shutil.rmtree(part, ignore_errors=True)
-    student.save(part)
-    shutil.rmtree(out / "student", ignore_errors=True)
-    os.replace(part, out / "student")
+    with making(out / "student", folder=True) as part:
+        student.save(part)
+        discard(out / "student")
     log = read_log(out)
     window = max(1, min(20, len(log) // 5))
     seconds = log[-1]["seconds"]
     summary = {
         "steps": len(log),
         "seconds": seconds,
-        "pairs_per_second": round(sum(line["pairs"] for line in log) / seconds, 1),
+        "pairs_per_second": round(sum(line["pairs"] for line in log) / max(seconds, 1e-3), 1),
         "loss_first": sum(line["loss"] for line in log[:window]) / window,
         "loss_last": sum(line["loss"] for line in log[-window:]) / window,
         "sentences_cut": cut,
@@ -123,7 +252,7 @@ def finish(out: Path, student: Encoder, cut: dict) -> None:
 
 def is_finished(run: str | Path) -> bool:
     """Whether a run has come to its end."""
-    return (Path(run) / "metrics.json").exists() and (Path(run) / "student" / "model.safetensors").exists()
+    return _readable(Path(run) / "metrics.json") and (Path(run) / "student" / "model.safetensors").exists()
 
 
 def read_log(run: str | Path) -> list[dict]:

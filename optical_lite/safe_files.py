@@ -125,8 +125,21 @@ def _settle(part: Path) -> None:
 
 
 @contextmanager
+def one_line(path: str | Path) -> Iterator[None]:
+    """Raise one line that names a path where the disk has no room for what the block writes."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if (full := _full(error)) is None:
+            raise
+        raise _refused(Path(path), full) from error
+
+
+@contextmanager
 def _part(path: Path, given: Path, folder: bool) -> Iterator[Path]:
-    """A hidden file or folder beside a path, gone when the block ends, with one line for a disk without room."""
+    """A hidden file or folder beside a path, gone when the block ends."""
     part = opened = None
     try:
         try:
@@ -135,13 +148,8 @@ def _part(path: Path, given: Path, folder: bool) -> Iterator[Path]:
             part, opened = _begin(path, folder)
         except OSError as error:
             raise _refused(given, error) from error
-        yield part
-    except InputError:
-        raise
-    except Exception as error:
-        if (full := _full(error)) is None:
-            raise
-        raise _refused(given, full) from error
+        with one_line(given):
+            yield part
     finally:
         if part is not None:
             _remove(part)
@@ -216,6 +224,7 @@ def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        clear(folder)
         opened = None if fcntl is None else os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise _refused(folder, error) from error
@@ -229,6 +238,15 @@ def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
     finally:
         if opened is not None:
             os.close(opened)
+
+
+def discard(folder: str | Path) -> None:
+    """Remove a folder: at once for whoever looks for it, whole or not at all."""
+    folder = Path(folder)
+    if folder.exists():
+        part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+        os.replace(folder, part)
+        _remove(part)
 
 
 def sweep(folder: str | Path) -> None:

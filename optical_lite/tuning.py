@@ -15,20 +15,19 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
-import json
-import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from . import english
+from . import english, runs
 from .corpora import Bitext, Collection
 from .encoder import Encoder, model_record, teacher
 from .losses import find_own, mean_maxsim
-from .provenance import environment, same_precision
-from .safe_files import write_json
+from .provenance import environment
+from .safe_files import hold, write_json
 from .settings import InputError, get, seed_everything, uses_bf16
 
 PARTS = ("projection", "all")
@@ -100,23 +99,40 @@ def loss_of(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor, same: Tensor) 
     return find_own(mean_maxsim(Q, q_mask, P, p_mask), same)
 
 
-def tune(encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *, progress: bool = True) -> Encoder:
+def tune(
+    encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *, save_every: int = 50, wait: bool = False,
+    progress: bool = True, on_step: Callable[[dict], None] | None = None,
+) -> Encoder:  # fmt: skip
     """Tune a copy of an encoder on (question, passage) pairs; write it, its record and its log to a folder.
 
-    Returns the tuned encoder, frozen; a folder that is already finished with the same record is loaded instead.
+    Returns the tuned encoder, frozen. An interrupted training goes on where it was saved; a folder that is already
+    finished with the same record is loaded instead.
+
+    Parameters
+    ----------
+    save_every : steps between states to go on from
+    wait : for another process that writes to the folder; without it, that is an error
+    on_step : called with each line of the log
     """
+    out = Path(out)
+    record = {"config": asdict(config), "from": model_record(encoder), "pairs": len(pairs), "data": pairs.name}
+    with hold(out, wait):
+        if runs.opened(out / "tune.json", record, "a teacher tuned"):
+            return Encoder.load(out).requires_grad_(False)
+        tuned = _train(encoder, list(pairs.pairs), config, out, save_every, progress, on_step)
+        tuned.requires_grad_(False).save(out)
+        made = {"result": model_record(tuned), "environment": environment(), "log": runs.read_log(out)}
+        write_json(out / "tune.json", {**record, **made})
+        (out / "resume.pt").unlink(missing_ok=True)
+    return tuned
+
+
+def _train(encoder, texts, config, out, save_every, progress, on_step) -> Encoder:
+    """The loop of :func:`tune`, in a folder that no other process writes to."""
     from tqdm import tqdm
 
     from .distill import length_batches, slope
 
-    out, texts = Path(out), list(pairs.pairs)
-    record = {"config": asdict(config), "from": model_record(encoder), "pairs": len(pairs), "data": pairs.name}
-    if (out / "tune.json").exists() and (out / "model.safetensors").exists():
-        found = json.loads((out / "tune.json").read_text(encoding="utf-8"))
-        if all(found.get(key) == value for key, value in record.items()):
-            same_precision(out, found["environment"])
-            return Encoder.load(out).requires_grad_(False)
-        raise InputError(f"{out}: got a teacher tuned in another way, expected the same; choose another --out")
     seed_everything(config.seed)
     model = copy.deepcopy(encoder.model)
     tuned = Encoder(model, encoder.tokenizer, f"{encoder.name}, tuned for MaxSim", encoder.max_length)
@@ -126,36 +142,38 @@ def tune(encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *
     tuned.requires_grad_(config.trainable == "all")
     if tuned.projection is not None:
         tuned.projection.requires_grad_(True)
-    trained = [p for p in tuned.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=config.rate, weight_decay=0.0)
+    trained = {name: p for name, p in tuned.named_parameters() if p.requires_grad}
+    optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
     hard, ids = neighbours(texts), {}
     for side, limit in ((0, config.question_length), (1, config.passage_length)):
         rows = tuned.tokenize([pair[side] for pair in texts])
         ids[side] = [row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in rows]
     batches = length_batches([len(row) for row in ids[1]], config.batch, config.seed)
-    began, log = time.perf_counter(), []
-    for step, rows in enumerate(
-        tqdm(itertools.islice(batches, config.steps), total=config.steps, desc="tune", disable=not progress)
-    ):
-        columns = [*rows, *(hard[i][step % len(hard[i])] for i in rows)]
-        same = torch.tensor([[i != k and texts[rows[i]][1] == texts[c][1] for k, c in enumerate(columns)]
-                             for i in range(len(rows))], device=tuned.device)  # fmt: skip
-        sides = []
-        for side, chosen in ((0, rows), (1, columns)):
-            padded, mask = tuned.pad([ids[side][i] for i in chosen])
-            with torch.autocast(tuned.device.type, torch.bfloat16, enabled=uses_bf16()):
-                vectors = tuned(padded, mask)
-            sides += [vectors.float(), tuned.content(padded, mask)]
-        loss = loss_of(*sides, same)
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        log.append({"step": step + 1, "loss": loss.item(), "seconds": round(time.perf_counter() - began, 2)})
-    tuned.requires_grad_(False).save(out)
-    write_json(out / "tune.json", {**record, "result": model_record(tuned), "environment": environment(), "log": log})
+    session = runs.Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps)
+    work = itertools.islice(enumerate(batches), session.first, config.steps)
+    bar = tqdm(work, total=config.steps, initial=session.first, desc="tune", disable=not progress)
+    with session:
+        for step, rows in bar:
+            columns = [*rows, *(hard[i][step % len(hard[i])] for i in rows)]
+            same = torch.tensor([[i != k and texts[rows[i]][1] == texts[c][1] for k, c in enumerate(columns)]
+                                 for i in range(len(rows))], device=tuned.device)  # fmt: skip
+            sides = []
+            for side, chosen in ((0, rows), (1, columns)):
+                padded, mask = tuned.pad([ids[side][i] for i in chosen])
+                with torch.autocast(tuned.device.type, torch.bfloat16, enabled=uses_bf16()):
+                    vectors = tuned(padded, mask)
+                sides += [vectors.float(), tuned.content(padded, mask)]
+            loss = loss_of(*sides, same)
+            loss.backward()
+            nn.utils.clip_grad_norm_(trained.values(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            line = {"step": step + 1, "loss": loss.item(), "seconds": session.seconds}
+            session.add(line)
+            if on_step:
+                on_step(line)
     return tuned
 
 
@@ -168,7 +186,7 @@ def tuned_teacher(model: str = "") -> Encoder:
     start = Encoder.load(model).requires_grad_(False) if model else teacher()
     kind = ["bf16"] if uses_bf16() else []  # its weights differ between number types
     folder = get().cache / "_".join(["tuned_teacher", *filter(None, model.split("/")), *kind])
-    return tune(start, english.teacher_pairs(), TEACHER, folder)
+    return tune(start, english.teacher_pairs(), TEACHER, folder, wait=True)
 
 
 def report(before: Encoder, after: Encoder, data: Collection) -> dict:

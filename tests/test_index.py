@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from optical_lite import index as module
-from optical_lite import pocket, retrieval
+from optical_lite import pocket, retrieval, safe_files
 from optical_lite.index import PassageIndex, content_lengths, writing
 from optical_lite.settings import InputError
 
@@ -117,8 +117,8 @@ def test_a_broken_file_says_what_is_wrong(built, path, tmp_path, monkeypatch):
         PassageIndex.load(tmp_path / "foreign")
     with pytest.raises(InputError, match="got no such file"):
         PassageIndex.load(tmp_path / "nowhere")
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: type("", (), {"free": 10_000}))
-    with pytest.raises(InputError, match=r"GB free on the disk, expected .* GB for 41 passages; make room"):
+    monkeypatch.setattr(safe_files.shutil, "disk_usage", lambda _: type("", (), {"free": 10_000}))
+    with pytest.raises(InputError, match=r"got 0\.0 MB free on the disk, expected .*[1-9] MB for 41 passages"):
         built.save(tmp_path / "full")
     assert not (tmp_path / "full").exists()
 

@@ -85,7 +85,7 @@ def test_an_interrupted_run_ends_alike(whole, tmp_path):
     assert steps == [3, 4, 5]  # the student's, from where it was saved
     for name, values in whole[1]["systems"].items():
         assert again["systems"][name] == pytest.approx(values, abs=0.02), name
-    with pytest.raises(InputError, match="another experiment"):
+    with pytest.raises(InputError, match="an experiment made in another way"):
         go(tmp_path / "cut", replace(CONFIG, depth=7))
 
 

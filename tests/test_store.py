@@ -1,10 +1,15 @@
-import numpy as np
+import itertools
+import os
+import resource
+
 import pytest
 import torch
 
-from optical_lite.settings import get
+from optical_lite import store as module
+from optical_lite.settings import InputError, get
 from optical_lite.store import VectorStore
 
+NUMBERS = itertools.count()
 TEXTS = ["The doctor keeps the pills in a dark room.", "Water.", "Nairobi is a city.", "The rain came late this year."]
 
 
@@ -32,16 +37,85 @@ def test_nothing_is_encoded_twice(teacher, sentences, monkeypatch):
     torch.testing.assert_close(again.batch([1, 5])[0][0], first.batch([1, 5])[0][0])
 
 
-def test_an_interrupted_write_is_done_again(teacher, sentences):
-    """Vectors without their flag do not count, whatever they hold; a file cut short is made whole."""
-    store = VectorStore(teacher, [*sentences, [101, 2301, 102]])
-    good = store.batch([0])[0].clone()
-    store.vectors[:] = np.float16(9)
-    store.present[:] = 0
-    torch.testing.assert_close(VectorStore(teacher, store.sentences).batch([0])[0], good)
-    with open(store.folder / "present.u1", "r+b") as file:
-        file.truncate(0)
-    torch.testing.assert_close(VectorStore(teacher, store.sentences).batch([0])[0], good)
+@pytest.fixture
+def filled(teacher, sentences):
+    """A store of its own, its folder, and what it holds of three sentences."""
+    store = VectorStore(teacher, [*sentences, [101, 2300 + next(NUMBERS), 102]])
+    return store, store.batch([0, 4, 9])[0].clone()
+
+
+def again(store):
+    return VectorStore(store.teacher, store.sentences)
+
+
+DAMAGE = {
+    "no vectors": lambda store: store.vectors.unlink(),
+    "half the vectors": lambda store: os.truncate(store.vectors, store.vectors.stat().st_size // 2),
+    "one byte less": lambda store: os.truncate(store.vectors, store.vectors.stat().st_size - 1),
+    "zeros of the same size": lambda store: store.vectors.write_bytes(bytes(store.vectors.stat().st_size)),
+    "another file of the same size": lambda store: store.vectors.write_bytes(b"x" * store.vectors.stat().st_size),
+    "no checks": lambda store: store.checks.unlink(),
+    "checks cut": lambda store: os.truncate(store.checks, 7),
+    "other checks": lambda store: store.checks.write_bytes(b"x" * store.checks.stat().st_size),
+    "a bit": lambda store: flip(store.vectors, 2 * store.teacher.dimension * store.places[4][0] + 5),
+}
+
+
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_lost_or_changed_is_encoded_again(filled, damage):
+    """Never zeros for vectors: a checksum of each sentence is kept apart from them."""
+    store, good = filled
+    DAMAGE[damage](store)
+    fresh = again(store)
+    torch.testing.assert_close(fresh.batch([0, 4, 9])[0], good, atol=2e-3, rtol=0)
+    assert fresh.fill([0, 4, 9]) == 0
+    DAMAGE[damage](store)  # under a store that is at work
+    torch.testing.assert_close(fresh.batch([0, 4, 9])[0], good, atol=2e-3, rtol=0)
+
+
+def test_nothing_but_the_damaged_sentence_is_encoded_again(filled):
+    store, _ = filled
+    DAMAGE["a bit"](store)
+    assert again(store).fill([0, 4, 9]) == 1
+
+
+def test_vectors_without_a_check_do_not_count(filled, monkeypatch):
+    """As after a kill between the two files; and of two processes that fill one store, neither undoes the other."""
+    store, _ = filled
+    other = again(store)
+    monkeypatch.setattr(module, "write_atomic", lambda *_: pytest.fail("killed"))
+    with pytest.raises(pytest.fail.Exception):
+        other.fill([1, 2])
+    monkeypatch.undo()
+    assert again(store).fill([1, 2]) == 2
+    assert store.fill([3]) == 1  # knows nothing of 1 and 2
+    assert again(store).fill([0, 1, 2, 3, 4, 9]) == 0
+
+
+def test_a_full_disk_is_one_line_and_what_was_there_stays(filled):
+    store, good = filled
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (store.vectors.stat().st_size, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"vectors\.f16: got no room"):
+            again(store).fill([10, 11, 12])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    torch.testing.assert_close(again(store).batch([0, 4, 9])[0], good, atol=0, rtol=0)
+    assert again(store).fill([10, 11, 12]) == 3
+
+
+def test_a_disk_that_gives_back_other_bytes_is_named(filled, monkeypatch):
+    store, _ = filled
+    monkeypatch.setattr(VectorStore, "_read", lambda self, rows: [None for _ in rows])
+    with pytest.raises(InputError, match="expected the same; check the disk"):
+        store.batch([0])
 
 
 def test_another_text_or_another_teacher_is_another_store(teacher, sentences):
