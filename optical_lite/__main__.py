@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from . import console, options
 from .commands import check, convert, evaluate, index, read_pairs, search
-from .config import DistillConfig
+from .config import SETTINGS, DistillConfig
 from .run_files import fuse, significance
 from .safe_files import write_json
-from .settings import PRECISIONS, InputError, computing_in, precision, precision_line
+from .settings import PRECISIONS, computing_in, precision, precision_line
 
 MODEL = "minilm"
 EPILOG = """examples:
@@ -23,20 +24,6 @@ EPILOG = """examples:
   python -m optical_lite search --system bm25 --collection pocket --lang sw --out bm25.run
   python -m optical_lite tables --check
 """
-SETTINGS = {  # of training, as options of ``train``
-    "loss": "transport, greedy, match, sentence, contrast, late, score, or a weighted sum",
-    "trainable": "new (the added rows), upper, low-rank or all",
-    "solver": "stabilized, log, exact, proximal, unbalanced or partial",
-    "marginals": "uniform or idf",
-    "epsilon": "entropic regularisation",
-    "epsilon_start": "where epsilon starts when it falls over the run, 0 for a constant one",
-    "steps": "optimiser steps",
-    "batch": "sentence pairs a step",
-    "rate": "peak learning rate",
-    "row_rate": "peak learning rate of the embedding rows, 0 for the same",
-    "seed": "order of the batches",
-    "save_every": "steps between saved states, from which an interrupted run goes on",
-}
 
 
 def demo(args: argparse.Namespace) -> dict:
@@ -141,7 +128,7 @@ def paper(args: argparse.Namespace) -> dict:
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    top = argparse.ArgumentParser(
+    top = options.Parser(
         "optical_lite", description="Optimal-transport distillation for cross-lingual retrieval.",
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -296,7 +283,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--config", required=True, help="optical_mbert, optical_xlmr, drdecr_xlmr or tiny")
     sub.add_argument("--dry-run", action="store_true", help="print settings, parameters, memory and hours, and stop")
     sub.add_argument("--gpu", default="A100", help="with --dry-run: A100 or H100 (A100)")
-    sub.add_argument("--share", type=float, help="with --dry-run: share of the GPU's peak (0.3)")
+    peak = options.number(0, 1, above=True)
+    sub.add_argument("--share", type=peak, help="with --dry-run: share of the GPU's peak (0.3)")
     sub.add_argument("--out", metavar="DIR", help="a folder; an interrupted run is resumed")
     sub.add_argument("--model", help="in place of the configuration's: folder or hub name")
     sub.add_argument("--triples", metavar="TSV", help="lines query<TAB>relevant<TAB>other, as MS MARCO's")
@@ -313,17 +301,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 0 when it went well, 1 when a check failed, 2 for wrong input."""
-    args = parser().parse_args(arguments)
-    try:
+    """Run a command and return its exit code, see :mod:`optical_lite.console`."""
+
+    def run() -> int:
+        args = parser().parse_args(arguments)
         with computing_in(getattr(args, "precision", None), getattr(args, "default_precision", "float32")):
             result = args.function(args)
         if args.json:
             write_json(args.json, result)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return args.exit
+        return args.exit
+
+    return console.guarded(run)
 
 
 if __name__ == "__main__":

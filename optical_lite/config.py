@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from .settings import InputError
 
@@ -12,6 +13,21 @@ TRAINABLE = ("new", "upper", "low-rank", "all")
 SOLVERS = ("stabilized", "log", "exact", "proximal", "unbalanced", "partial")
 MARGINALS = ("uniform", "idf")
 MBERT, XLMR = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-base"  # names at the hub
+
+SETTINGS = {  # of training, as options of ``train``
+    "loss": "transport, greedy, match, sentence, contrast, late, score, or a weighted sum",
+    "trainable": "new (the added rows), upper, low-rank or all",
+    "solver": "stabilized, log, exact, proximal, unbalanced or partial",
+    "marginals": "uniform or idf",
+    "epsilon": "entropic regularisation",
+    "epsilon_start": "where epsilon starts when it falls over the run, 0 for a constant one",
+    "steps": "optimiser steps",
+    "batch": "sentence pairs a step",
+    "rate": "peak learning rate",
+    "row_rate": "peak learning rate of the embedding rows, 0 for the same",
+    "seed": "order of the batches",
+    "save_every": "steps between saved states, from which an interrupted run goes on",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,12 @@ class DistillConfig:
         for name, known in (("trainable", TRAINABLE), ("solver", SOLVERS), ("marginals", MARGINALS)):
             if getattr(self, name) not in known:
                 raise InputError(f"{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"{field.name}: got {value}, expected a finite number")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed: got {self.seed}, expected a whole number from 0 to {2**32 - 1}")
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0")

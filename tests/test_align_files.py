@@ -35,12 +35,12 @@ def test_a_file_of_pairs_becomes_a_file_of_links(tmp_path):
     ("arguments", "message"),
     [
         (["maji"], "expected SOURCE TARGET"),
-        (["maji", ""], "empty target side"),
+        (["maji", ""], "got '', expected text"),
         (["maji", "water", "--rule", "best"], "expected one of"),
         (["maji", "water", "--lang", "xx"], "got language 'xx'"),
         (["maji " * 600, "water"], "nothing is cut off silently"),
         ([*LONG, "--method", "scaling", "--epsilon", "0.001"], "epsilon 0.001 for method scaling"),
-        (["--tsv", "none.tsv", "--pharaoh", "x", "--quiet"], "got no such file"),
+        (["--tsv", "none.tsv", "--pharaoh", "x", "--quiet"], "no such file"),
     ],
 )
 def test_wrong_input_is_one_line(arguments, message, capsys, tmp_path, monkeypatch):

@@ -1,0 +1,144 @@
+"""Every option of every command is checked before anything is read, in one line and with exit code 2."""
+
+import argparse
+import contextlib
+import math
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optical_lite import __main__, options
+from optical_lite.config import DistillConfig
+from optical_lite.settings import InputError
+
+
+def actions():
+    """Every option that takes a value, with its command."""
+    top = __main__.parser()
+    (commands,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    for name, sub in commands.choices.items():
+        for action in sub._actions:
+            if action.nargs != 0:
+                yield name, sub, action
+
+
+@pytest.mark.parametrize(("command", "action"), [(name, action) for name, _, action in actions()])
+def test_every_option_has_a_kind(command, action):
+    assert callable(action.type)
+    assert action.type not in (str, int, float)
+    for value in ("", "\0"):  # nothing takes these
+        with pytest.raises(argparse.ArgumentTypeError):
+            action.type(value)
+
+
+REQUIRED = {
+    "search": "--system bm25 --out a.run", "fuse": "right right --out a.run", "train": "--bitext pocket --out run",
+    "significance": "right right --qrels right", "align": "maji water", "index": "--out i", "bench": "",
+    "tables": "", "paper": "--config tiny", "evaluate": "", "convert": "--to trec --out c", "demo": "",
+    "tune": "--out t", "fetch": "afriqa", "check": "",
+}  # fmt: skip
+WRONG = [
+    *(("search", f"--k {k}", "a whole number from 1") for k in ("0", "-3", "1.5", "x", "²", "9" * 31, "1e9")),
+    ("search", "--k --5", "expected one argument"),
+    *(("fuse", f"--share={share}", "a number from 0 to 1") for share in ("-0.1", "1.01", "nan", "inf", "x", "1_0")),
+    ("fuse", "--k 0", "a whole number from 1"),
+    *(("train", f"--seed {seed}", "a whole number from 0 to 4294967295") for seed in ("1" * 31, "-1", "2.0")),
+    *(("train", f"--steps {steps}", "a whole number from 1") for steps in ("1e9", "0", "10000000000")),
+    *(("train", f"--{name} {value}", "got") for name in ("rate", "epsilon") for value in ("0", "-1", "nan", "1e999")),
+    ("train", "--row-rate=-1", "a number from 0"),
+    ("train", "--batch 0", "a whole number from 1"),
+    ("train", "--size=-5", "a whole number from 1"),
+    ("train", "--lang ../../x", "a language code"),
+    ("tables", "--seeds 0 -1", "a whole number from 0"),
+    ("tables", "--langs sw s/w", "a language code"),
+    ("align", "--layer 0", "a whole number from 1"),
+    ("align", "--null=1.5", "a number from 0 to 1"),
+    ("align", "--mass 0", "a number above 0 to 1"),
+    ("align", "--threshold nan", "a number from 0 to 1"),
+    ("paper", "--share 0", "a number above 0 to 1"),
+    ("bench", "--repetitions 0", "a whole number from 1"),
+    ("search", "--out .", "a file to write, got a folder"),
+    ("search", "--json right/x.json", "got the file"),
+    ("search", f"--collection {'x' * 5000}", "File name too long"),
+    ("index", "--out right", "a folder to write into, got the file"),
+    ("train", "--out right/run", "got the file"),
+    ("significance", "--qrels .", "that is a folder"),
+    ("significance", "--qrels nothing", "no such file"),
+    ("evaluate", "--trec-run nothing", "no such file"),
+    ("nothing", "", "invalid choice"),
+    ("search", "--colour red", "unrecognized arguments"),
+    ("fetch", "--json", "expected one argument"),
+]
+
+
+@pytest.mark.parametrize(("command", "more", "text"), WRONG)
+def test_a_wrong_option_is_one_line(tmp_path, monkeypatch, capsys, command, more, text):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "right").write_text("t Q0 d 1 1 x\n")
+    assert __main__.main([command, *REQUIRED.get(command, "").split(), *more.split()]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("error: ")
+    assert text in err
+    assert os.listdir(tmp_path) == ["right"]
+
+
+@given(st.integers(-5, 12))
+def test_whole_numbers(value):
+    parse = options.whole(0, 9)
+    if 0 <= value <= 9:
+        assert parse(str(value)) == value
+    else:
+        with pytest.raises(argparse.ArgumentTypeError):
+            parse(str(value))
+
+
+@given(st.floats())
+def test_numbers(value):
+    parse = options.number(-2, 1e6, above=True)
+    if -2 < value <= 1e6:
+        assert parse(repr(value)) == value
+    else:
+        with pytest.raises(argparse.ArgumentTypeError):
+            parse(repr(value))
+    assert math.isfinite(options.number()("-1e308"))
+
+
+@given(st.text())
+def test_any_text_is_a_number_or_refused(value):
+    for parse in (options.whole(0), options.number(), options.code, options.text, options.somewhere):
+        with contextlib.suppress(argparse.ArgumentTypeError):
+            assert parse(value) is not None
+
+
+def test_places(tmp_path, monkeypatch):
+    file, missing = tmp_path / "file", tmp_path / "new" / "deep"
+    file.write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for parse, right in (
+        (options.existing, [file, "/dev/null"]), (options.new_file, [file, missing, tmp_path / "link", "/dev/null"]),
+        (options.new_folder, [tmp_path, missing]), (options.somewhere, ["afriqa", file, missing]),
+    ):  # fmt: skip
+        assert [parse(str(path)) for path in right] == list(map(str, right))
+    for parse, wrong in (
+        (options.existing, [tmp_path, missing]), (options.new_file, [tmp_path, file / "x", tmp_path / "loop"]),
+        (options.new_folder, [file, file / "x", tmp_path / "loop"]), (options.somewhere, [tmp_path / "loop"]),
+    ):  # fmt: skip
+        for path in wrong:
+            with pytest.raises(argparse.ArgumentTypeError, match="expected"):
+                parse(str(path))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for parse in (options.new_file, options.new_folder):
+        with pytest.raises(argparse.ArgumentTypeError, match="got no permission"):
+            parse(str(missing))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rate": math.nan}, {"row_rate": math.nan}, {"warmup": math.inf}, {"seed": 10**400}, {"seed": -1}]
+)
+def test_a_training_is_not_asked_to_do_what_no_number_says(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        DistillConfig(**wrong)
