@@ -166,8 +166,8 @@ def parser() -> argparse.ArgumentParser:
     def length(sub: argparse.ArgumentParser) -> None:
         """Of a ranking that is written."""
         sub.add_argument("--k", type=int, default=100, help="passages a question at most (100)")
-        sub.add_argument("--ties", choices=("cut", "all"), default="cut", help="equal scores at the last place: cut to k, "
-                         "the first passage ids stay (default), or write all of them")  # fmt: skip
+        sub.add_argument("--ties", choices=("cut", "all"), default="cut", help="equal scores at the last place: cut to "
+                         "k, the first passage ids stay (default), or write all of them")  # fmt: skip
 
     add(check, "check")
     sub = add(demo, "demo --lang so")

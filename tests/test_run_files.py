@@ -187,7 +187,7 @@ def test_a_fusion_says_what_each_run_lacks(place, capsys):
     assert code == 0
     assert "right: 1 of 5 questions have no answer" in err
     assert "half: 2 of 5 questions have no answer" in err
-    assert out.startswith("f.run: 5 questions, 6 lines")
+    assert out.startswith("f.run: 5 questions, 5 lines")
     assert len(trec.read_run("f.run")) == 5
 
 
