@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+FORBIDDEN = 40.0  # exp(-40) of the mass is below what float32 tells from 0
+
 
 def logarithm(mass: Tensor) -> Tensor:
     """Log of a mass, minus infinity on padding."""
@@ -66,13 +68,22 @@ def unbalanced(
 ) -> tuple[Tensor, Tensor, Tensor]:
     r"""Transport that may leave mass behind, at a price: tokens without a counterpart get little of the plan.
 
-    .. math:: \min_{T \ge 0} \langle T, C \rangle - \epsilon H(T)
+    .. math:: \min_{T \ge 0} \langle T, C \rangle + \epsilon\,\mathrm{KL}(T \,\|\, a b^\top / s)
               + \rho\,\mathrm{KL}(T \mathbf 1 \,\|\, a) + \rho\,\mathrm{KL}(T^\top \mathbf 1 \,\|\, b)
 
-    ``reach`` is :math:`\rho`, in units of the cost: a pair costlier than about :math:`2\rho` is not worth a link.
-    Source: Chizat, Peyré, Schmitzer and Vialard, Mathematics of Computation 87, 2018.
+    with :math:`s` the mass of a side and :math:`\mathrm{KL}(x \| y) = \sum x \log(x / y) - x + y`. The entropy is taken
+    against the product of the marginals, as in POT. So no mass is made: a plan of mean cost :math:`\bar c` has at most
+    the mass :math:`s\,e^{-\bar c / (2 \rho + \epsilon)}`. And a token cut into two of half its mass is treated as before.
+    (Counted cell by cell, the entropy would want mass in each cell, the more the longer both sentences are.)
+
+    ``reach`` is :math:`\rho`, in units of the cost. It is a soft scale, no threshold: two tokens that have only each
+    other keep :math:`e^{-C / (2 \rho + \epsilon)}` of their mass, about a third at :math:`C = 2\rho`.
+
+    Source: Chizat, Peyré, Schmitzer and Vialard, Mathematics of Computation 87, 2018; the reference measure:
+    Séjourné, Feydy, Vialard, Trouvé and Peyré, "Sinkhorn Divergences for Unbalanced Optimal Transport", 2019.
     """
-    la, lb, k = logarithm(a), logarithm(b), -cost / epsilon
+    la, lb = logarithm(a), logarithm(b)
+    k = la[:, :, None] + lb[:, None, :] - a.sum(1).log()[:, None, None] - cost / epsilon  # (B, n, m)
     v = torch.zeros_like(b).masked_fill(b <= 0, -torch.inf)
     iterations = torch.full((len(cost),), limit, device=cost.device)
     rest = torch.zeros(len(cost), dtype=torch.bool, device=cost.device)
@@ -90,15 +101,16 @@ def unbalanced(
     return before, iterations, rest
 
 
-def with_waste(cost: Tensor, a: Tensor, b: Tensor, mass: float) -> tuple[Tensor, Tensor, Tensor]:
+def with_waste(cost: Tensor, a: Tensor, b: Tensor, mass: float, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
     """A larger balanced problem whose optimum, without its last row and column, moves only a share of the mass.
 
-    What is not moved goes to a waste row and a waste column at no cost; from waste to waste nothing may go.
+    What is not moved goes to a waste row and a waste column at no cost. From waste to waste nothing may go, at any
+    epsilon: its price is above all others, and by so many epsilon that the blur does not pay it either.
     Shapes: (B, n + 1, m + 1), (B, n + 1), (B, m + 1). Source: Chapel, Alaya and Gasso, NeurIPS 2020, proposition 1.
     """
     B, n, m = cost.shape
     wide = cost.new_zeros(B, n + 1, m + 1)
     wide[:, :n, :m] = cost
-    wide[:, n, m] = 2 * cost.abs().amax((1, 2)) + 1
+    wide[:, n, m] = 2 * cost.abs().amax((1, 2)) + 1 + FORBIDDEN * epsilon
     left = (1 - mass) * a.sum(1, keepdim=True)  # (B, 1)
     return wide, torch.cat([a, left], 1), torch.cat([b, left], 1)

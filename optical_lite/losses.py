@@ -1,6 +1,8 @@
 """Losses: what the student is asked to make small. Each takes one batch of sentence pairs and returns a scalar.
 
 Shapes everywhere: student vectors ``S`` (B, n, d), teacher vectors ``H`` (B, m, d), unit length; masks (B, n), (B, m).
+Vectors on padding are never read. A pair with an empty side teaches nothing; a batch of such pairs has a loss without
+a gradient.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, kl_div, log_softmax, normalize, softmax
 
 from .cost import cosine_cost, uniform_marginal
+from .settings import InputError
 from .transport import TransportPlan, solve
 
 TEMPERATURE = 0.05  # of every softmax over sentences; chosen on development questions
@@ -60,6 +63,7 @@ def transport_loss(
 
     Source: Huang, Yu and Allan, WSDM 2023 (arXiv 2301.12566), abstract; notebook 05.
     """
+    S, H = _real(S, source_mask, H, target_mask)
     a = uniform_marginal(source_mask) if a is None else a
     b = uniform_marginal(target_mask) if b is None else b
     alive = (a.sum(1) > 0) & (b.sum(1) > 0)  # a pair with an empty side teaches nothing
@@ -74,6 +78,7 @@ def greedy_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) 
 
     .. math:: L = \frac{1}{B} \sum_k \frac{1}{n_k} \sum_i \min_j C^{(k)}_{ij}
     """
+    S, H = _real(S, source_mask, H, target_mask)
     C = cosine_cost(S, H).masked_fill(~target_mask[:, None, :], 2.0)  # 2 is the largest cosine cost
     return (C.amin(2) * uniform_marginal(source_mask)).sum(1).mean()
 
@@ -108,7 +113,7 @@ def one_to_one(C: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
 
 def match_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
     r"""Cosine cost of the greedy one-to-one pairs (half their squared distance), after DR.DECR (arXiv 2112.08185)."""
-    C = cosine_cost(S, H)
+    C = cosine_cost(*_real(S, source_mask, H, target_mask))
     pairs = one_to_one(C, source_mask, target_mask)
     return ((pairs * C).sum((1, 2)) / pairs.sum((1, 2)).clamp_min(1)).mean()
 
@@ -118,7 +123,8 @@ def sentence_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
 
     After Reimers and Gurevych, EMNLP 2020 (arXiv 2004.09813), with cosine in place of squared error.
     """
-    return (1 - cosine_similarity(_sum(S, source_mask), _sum(H, target_mask), dim=-1)).mean()
+    S, H = _real(S, source_mask, H, target_mask)
+    return (1 - cosine_similarity(S.sum(1), H.sum(1), dim=-1)).mean()  # a sum points where the mean does
 
 
 def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
@@ -127,12 +133,13 @@ def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
     After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the batch as negatives.
     Bitext repeats some sentences; what says the same is no negative (``same``, of :func:`repeated`).
     """
-    s, h = normalize(_sum(S, source_mask), dim=-1), normalize(_sum(H, target_mask), dim=-1)
-    return find_own(s @ h.T, same)
+    S, H = _real(S, source_mask, H, target_mask)
+    return find_own(normalize(S.sum(1), dim=-1) @ normalize(H.sum(1), dim=-1).T, same)
 
 
 def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
     """The same by late interaction: each student token finds its best English token in every sentence (MaxSim)."""
+    S, H = _real(S, source_mask, H, target_mask)
     return find_own(mean_maxsim(S, source_mask, H, target_mask), same)
 
 
@@ -142,6 +149,7 @@ def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, s
     The teacher's soft labels are its MaxSim scores of the English side with every other English sentence. Its own is
     left out: it scores 1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
+    S, H = _real(S, source_mask, H, target_mask)
     own = torch.eye(len(S), dtype=torch.bool, device=S.device)
     own = own if same is None else own | same
     theirs = mean_maxsim(H, target_mask, H, target_mask).masked_fill(own, -1e3)  # (B, B), no chance for the own
@@ -178,9 +186,15 @@ def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) 
     return (similarity.amax(3) * uniform_marginal(query_mask)[:, None, :]).sum(2)
 
 
-def _sum(vectors: Tensor, mask: Tensor) -> Tensor:
-    """Sum of a sentence's vectors, shape (B, d); its direction is the mean's."""
-    return (vectors * mask[..., None]).sum(1)
+def _real(S: Tensor, source_mask: Tensor, H: Tensor, target_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors of both sides with zeros on padding, so that nothing there reaches a loss or a gradient."""
+    sides = (S, source_mask), (H, target_mask)
+    if not len(S) or len(S) != len(H) or any(x.ndim != 3 or mask.shape != x.shape[:2] for x, mask in sides):
+        raise InputError(
+            f"loss: got vectors {tuple(S.shape)} and {tuple(H.shape)}, masks {tuple(source_mask.shape)} and "
+            f"{tuple(target_mask.shape)}, expected (B, n, d), (B, m, d), (B, n), (B, m) with at least one pair"
+        )
+    return tuple(x.masked_fill(~mask[..., None], 0.0) for x, mask in sides)
 
 
 PLAIN = {"greedy": greedy_loss, "match": match_loss, "sentence": sentence_loss}  # each pair by itself

@@ -9,6 +9,8 @@ target tokens:
 with entropy :math:`H(T) = -\sum_{ij} T_{ij} (\log T_{ij} - 1)`; ``exact`` is :math:`\epsilon = 0`.
 Padding is told by zero mass: where ``a`` or ``b`` is 0 the plan is exactly 0, whatever the cost there.
 
+:func:`solve` is the only door: what goes in is checked and put into one form there, for every method alike.
+
 Notebook 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS 2013; Peyré and Cuturi,
 "Computational Optimal Transport", 2019, sections 4.2 and 4.4.
 """
@@ -16,6 +18,7 @@ Notebook 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,7 +38,7 @@ class TransportPlan:
     Attributes
     ----------
     plan : Tensor, shape (B, n, m)
-        ``T``, non-negative, 0 on padding
+        ``T``, non-negative and finite, 0 on padding; float32, or float64 where the cost is
     cost : Tensor, shape (B,)
         the transport cost :math:`\langle T, C \rangle`, in units of the cost matrix
     converged : Tensor of bool, shape (B,)
@@ -44,6 +47,8 @@ class TransportPlan:
         pairs of row and column updates made (0 for ``exact``)
     marginal_error : Tensor, shape (B,)
         :math:`\lVert T\mathbf 1 - a\rVert_1 + \lVert T^\top\mathbf 1 - b\rVert_1`, in units of mass
+
+    A problem whose numbers left the range of floats has the zero plan, and its cost and marginal error are infinite.
     """
 
     plan: Tensor
@@ -53,47 +58,78 @@ class TransportPlan:
     marginal_error: Tensor
 
 
-def _check(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor | None, float]:
-    """Raise on wrong shapes or masses; drop what lies on padding.
+def _whole(name: str, value: int) -> None:
+    try:
+        fine = operator.index(value) >= 1
+    except TypeError:
+        fine = False
+    if not fine:
+        raise InputError(f"transport: got {name} {value!r}, expected a whole number of at least 1")
+
+
+def _check_options(method, epsilon, max_iterations, tolerance, check_every, reach, mass) -> None:
+    if method not in METHODS:
+        raise InputError(f"transport: got method {method!r}, expected one of {', '.join(METHODS)}")
+    if not 0 < epsilon < math.inf:
+        raise InputError(f"transport: got epsilon {epsilon}, expected a number above 0; use method='exact' for 0")
+    if not 0 < reach < math.inf:
+        raise InputError(f"transport: got reach {reach}, expected a number above 0; a large one is balanced transport")
+    if not 0 < mass <= 1:
+        raise InputError(f"transport: got mass {mass}, expected a share above 0 and at most 1")
+    if not tolerance >= 0:
+        raise InputError(f"transport: got tolerance {tolerance}, expected a number of at least 0")
+    _whole("max_iterations", max_iterations)
+    _whole("check_every", check_every)
+
+
+def _check(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
+    """Raise on wrong shapes, masses or costs; one number type for all; nothing on padding; sums that are equal.
+
+    Whole numbers and half precision are solved in float32: sums of rounded halves miss every tolerance.
 
     Returns
     -------
-    cost, a and b; which problems have mass, shape (B,), or None where all have; the largest absolute cost
+    cost, a and b; which problems have mass, shape (B,); the largest absolute cost
     """
     if cost.ndim != 3 or a.shape != cost.shape[:2] or b.shape != (cost.shape[0], cost.shape[2]):
         raise InputError(
             f"transport: got cost {tuple(cost.shape)}, a {tuple(a.shape)}, b {tuple(b.shape)}, "
             "expected (B, n, m), (B, n), (B, m); add a batch dimension with [None] for one problem"
         )
-    a, b = a.to(cost.dtype), b.to(cost.dtype)
-    if not cost.numel():
-        return cost, a, b, torch.zeros(len(cost), dtype=torch.bool, device=cost.device), 0.0
-    if min(a.min().item(), b.min().item()) < 0:
+    if cost.is_complex() or a.is_complex() or b.is_complex():
+        raise InputError("transport: got complex numbers, expected real costs and masses; take their real part")
+    slack = sum(torch.finfo(x.dtype).eps for x in (a, b) if x.is_floating_point())
+    dtype = torch.promote_types(cost.dtype, torch.float32)
+    cost, a, b = (x.to(dtype) for x in (cost, a, b))
+    if any(x.numel() and x.min().item() < 0 for x in (a, b)):
         raise InputError("transport: got negative mass, expected marginals >= 0; check the weights you gave")
     left, right = a.sum(1), b.sum(1)  # (B,)
-    gap = torch.dist(left, right, math.inf).item()
-    if not gap <= 1e-3:
+    share = (left - right).abs_().div_(torch.maximum(left, right).clamp_(min=torch.finfo(dtype).tiny))
+    gap = share.max().item() if len(share) else 0.0
+    if not gap <= 1e-3 + slack:
         raise InputError(
-            f"transport: got marginals whose sums differ by {gap:.2g}, expected equal sums; normalise both"
+            f"transport: got marginals whose sums differ by {gap:.2g} of the mass, expected equal sums; normalise both"
         )
-    least = torch.minimum(left, right)
-    full = None if least.min().item() > 0 else least > 0
-    low, high = (x.item() for x in cost.aminmax())  # NaN where there is one
+    if gap > 1e-5:  # rounded elsewhere: meet in the middle, or no plan could have both marginals
+        middle = (left + right) / 2
+        a, b = (x * (middle / x.sum(1).clamp(min=torch.finfo(dtype).tiny))[:, None] for x in (a, b))
+    live = (a > 0)[:, :, None] & (b > 0)[:, None, :]  # (B, n, m)
+    cost = torch.where(live, cost, cost.new_zeros(()))  # what lies on padding must not reach a number
+    low, high = (x.item() for x in cost.aminmax()) if cost.numel() else (0.0, 0.0)  # NaN where there is one
     if not (low > -math.inf and high < math.inf):
-        live = (a > 0)[:, :, None] & (b > 0)[:, None, :]  # (B, n, m)
-        cost = torch.where(live, cost, cost.new_zeros(()))  # an inf on padding must not become a NaN
-        low, high = (x.item() for x in cost.aminmax())
-        if not (low > -math.inf and high < math.inf):
-            raise InputError(
-                "transport: got NaN or infinite costs between real tokens, expected finite numbers; check the vectors"
-            )
-    return cost, a, b, full, max(-low, high)
+        raise InputError(
+            "transport: got NaN or infinite costs between real tokens, expected finite numbers; check the vectors"
+        )
+    return cost, a, b, torch.minimum(left, right) > 0, max(-low, high)
 
 
 def _finish(plan: Tensor, cost: Tensor, a: Tensor, b: Tensor, iterations: Tensor, tolerance: float) -> TransportPlan:
     error = plan.sum(2).sub_(a).abs_().sum(1) + plan.sum(1).sub_(b).abs_().sum(1)  # (B,)
-    error.nan_to_num_(math.inf, math.inf)
-    return TransportPlan(plan, (plan * cost).sum((1, 2)), error <= tolerance, iterations, error)
+    price = (plan * cost).sum((1, 2))
+    if not math.isfinite((error + price).sum().item()):
+        lost = ~(error + price).isfinite()
+        plan[lost], price[lost], error[lost] = 0.0, math.inf, math.inf
+    return TransportPlan(plan, price, error <= tolerance, iterations, error)
 
 
 def _scaling_step(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -172,9 +208,10 @@ def solve(
     Parameters
     ----------
     cost : Tensor, shape (B, n, m)
-        cost matrices ``C``; values where ``a`` or ``b`` is 0 are ignored
+        cost matrices ``C``, of any real type; values where ``a`` or ``b`` is 0 are ignored, NaN too
     a, b : Tensor, shapes (B, n) and (B, m)
-        masses >= 0 with equal sums; 0 means padding. A problem without any mass has the zero plan.
+        masses >= 0 with sums that are equal but for rounding; 0 means padding. A problem without any mass has the
+        zero plan.
     epsilon : float
         entropic regularisation, in units of the cost: small is sharp and slow, large is blurred and fast
     method : one of :data:`METHODS`
@@ -187,8 +224,8 @@ def solve(
         as soon as the plan moves by less between two checks)
     reach : float
         for ``unbalanced``: price of leaving mass behind, in units of the cost, see
-        :func:`optical_lite.logdomain.unbalanced`; ``marginal_error`` then says how much was left, and ``converged``
-        whether the plan came to rest
+        :func:`optical_lite.logdomain.unbalanced`; ``marginal_error`` then says how much was left on both sides, and
+        ``converged`` whether the plan came to rest
     mass : float
         for ``partial``: the share of the mass that has to move, above 0 and at most 1; ``marginal_error`` is that of
         the enlarged problem, see :func:`optical_lite.logdomain.with_waste`
@@ -200,7 +237,7 @@ def solve(
     Raises
     ------
     InputError
-        wrong shapes, negative mass, unequal sums, NaN costs, epsilon, reach or mass out of range, unknown method
+        wrong shapes, complex numbers, negative mass, unequal sums, NaN costs, an option out of range, unknown method
 
     Examples
     --------
@@ -213,22 +250,19 @@ def solve(
     tensor([[[0.3655, 0.1345],
              [0.1345, 0.3655]]])
     """
-    if method not in METHODS:
-        raise InputError(f"transport: got method {method!r}, expected one of {', '.join(METHODS)}")
-    if not epsilon > 0:
-        raise InputError(f"transport: got epsilon {epsilon}, expected a number above 0; use method='exact' for 0")
-    if not reach > 0:
-        raise InputError(f"transport: got reach {reach}, expected a number above 0; a large one is balanced transport")
-    if not 0 < mass <= 1:
-        raise InputError(f"transport: got mass {mass}, expected a share above 0 and at most 1")
+    _check_options(method, epsilon, max_iterations, tolerance, check_every, reach, mass)
     cost, a, b, full, largest = _check(cost.detach(), a.detach(), b.detach())
+    moving = full.sum().item()
+    if not moving:  # nothing to move, or no problem at all
+        return _finish(torch.zeros_like(cost), cost, a, b, torch.zeros(len(cost), dtype=torch.long), tolerance)
     limits = max_iterations, tolerance, check_every
     if method == "partial":
         named = {"max_iterations": max_iterations, "tolerance": tolerance, "check_every": check_every}
-        wide = solve(*logdomain.with_waste(cost, a, b, mass), epsilon=epsilon, method="stabilized", **named)
+        wide = solve(*logdomain.with_waste(cost, a, b, mass, epsilon), epsilon=epsilon, method="stabilized", **named)
         plan = wide.plan[:, :-1, :-1]
-        return replace(wide, plan=plan, cost=(plan * cost).sum((1, 2)))
-    problem = (cost, a, b) if full is None else (cost[full], a[full], b[full])
+        price = (plan * cost).sum((1, 2)).where(wide.marginal_error < math.inf, math.inf)
+        return replace(wide, plan=plan, cost=price)
+    problem = (cost, a, b) if moving == len(full) else (cost[full], a[full], b[full])
     rest = None
     if method == "exact":
         plan, iterations = _exact(*problem)
@@ -240,16 +274,15 @@ def solve(
         plan, iterations, rest = logdomain.unbalanced(*problem, epsilon, *limits, reach)
     else:
         plan, iterations = _sinkhorn(method, *problem, epsilon, *limits)
-    if full is not None:  # problems without mass have the zero plan
+    if moving < len(full):  # problems without mass have the zero plan
         plan, iterations = _spread(plan, full), _spread(iterations, full)
         rest = None if rest is None else _spread(rest, full) | ~full
     found = _finish(plan, cost, a, b, iterations, tolerance)
-    if method == "stabilized" and len(cost) and found.marginal_error.max().item() == math.inf:
-        lost = found.marginal_error == math.inf  # rare: those few are solved with logarithms
-        again = (x[lost] for x in (cost, a, b))
+    if method == "stabilized" and (lost := found.marginal_error == math.inf).any():
+        again = (x[lost] for x in (cost, a, b))  # rare: those few are solved with logarithms
         plan[lost], iterations[lost] = _sinkhorn("log", *again, epsilon, *limits)
         found = _finish(plan, cost, a, b, iterations, tolerance)
-    return found if rest is None else replace(found, converged=rest)
+    return found if rest is None else replace(found, converged=rest & found.marginal_error.isfinite())
 
 
 def _spread(values: Tensor, full: Tensor) -> Tensor:
