@@ -165,7 +165,7 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
             solved = transport.solve(C, a, b, **config.solver())
             T = solved.plan
             if config.method == "scaling":
-                _underflow(some, T, solved.converged, config)
+                _underflow(some, solved, config)
             facts = list(
                 zip(*(x.tolist() for x in (solved.cost, solved.converged, solved.iterations, solved.marginal_error)),
                     strict=True)
@@ -176,11 +176,12 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
     return found
 
 
-def _underflow(pairs: Sequence[Pair], plans: Tensor, converged: Tensor, config: AlignConfig) -> None:
+def _underflow(pairs: Sequence[Pair], solved: transport.TransportPlan, config: AlignConfig) -> None:
     """Raise where plain scaling lost its numbers: exp(-C / epsilon) is 0 in float32 once C / epsilon passes 87."""
     highest = [float(p.cost.max()) + config.position if p.cost.numel() else 0.0 for p in pairs]
-    for pair, plan, well, most in zip(pairs, plans, converged.tolist(), highest, strict=True):
-        if not torch.isfinite(plan).all() or (not well and most / config.epsilon > EXPONENT):
+    lost = (~solved.marginal_error.isfinite()).tolist()
+    for pair, gone, well, most in zip(pairs, lost, solved.converged.tolist(), highest, strict=True):
+        if gone or (not well and most / config.epsilon > EXPONENT):
             raise InputError(
                 f"align: got epsilon {config.epsilon:.3g} for method scaling, whose kernel underflows in float32 on "
                 f"{' '.join(pair.source_words)[:40]!r}, expected {most / EXPONENT:.2g} or more; raise epsilon, or "
