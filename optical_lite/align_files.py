@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -57,10 +58,11 @@ def write_links(
 def record(one: Alignment) -> dict:
     """An alignment as plain values, for JSON."""
     names = ("source_words", "target_words", "source_tokens", "target_tokens", "source_owner", "target_owner",
-             "source_unknown", "target_unknown", "transport_cost", "converged", "iterations",
+             "source_unknown", "target_unknown", "converged", "iterations",
              "marginal_error")  # fmt: skip
     return {
         **{name: getattr(one, name) for name in names},
+        "transport_cost": one.transport_cost if math.isfinite(one.transport_cost) else None,  # method similarity
         "links": sorted(map(list, one.links)),
         "pharaoh": to_pharaoh(one.links),
         "word_plan": one.word_plan.round(6).tolist(),
@@ -82,7 +84,8 @@ def show(one: Alignment) -> str:
             lines.append(f"{name} words without a link: {' '.join(left)}")
         if unknown:
             lines.append(f"{name} words unknown to the tokenizer [UNK]: {' '.join(words[k] for k in unknown)}")
-    lines.append(f"transport cost {one.transport_cost:.3f}" + ("" if one.converged else ", NOT converged"))
+    cost = f"transport cost {one.transport_cost:.3f}" if math.isfinite(one.transport_cost) else "no transport"
+    lines.append(cost + ("" if one.converged else ", NOT converged"))
     return "\n".join(lines)
 
 
@@ -120,10 +123,10 @@ def command(args) -> dict:
         print(f"{args.pharaoh}: {found['pairs']:,} pairs, {found['links']:,} links")
         return found
     one = align(source, english, args.source, args.target, **options)
-    print(show(one))
     if args.svg:
         from . import pictures
 
         unknown = one.source_unknown, one.target_unknown
         pictures.alignment(one.source_words, one.target_words, one.links, unknown=unknown).save(args.svg)
+    print(show(one))
     return record(one)

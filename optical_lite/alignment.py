@@ -7,6 +7,7 @@ matrix into links (:mod:`optical_lite.linking`). Notebook 03 goes through it.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ class AlignConfig:
         for name, values in known.items():
             if getattr(self, name) not in values:
                 raise InputError(f"align: got {name} {getattr(self, name)!r}, expected one of {', '.join(values)}")
-        if self.position < 0:
+        if not 0 <= self.position < math.inf:
             raise InputError(f"align: got position {self.position}, expected a cost of 0 or more")
         if not 0 <= self.null < 1:
             raise InputError(f"align: got null {self.null}, expected a share of mass from 0 up to 1")

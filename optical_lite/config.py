@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, fields
 
-from .settings import InputError
+from .settings import SEEDS, InputError
 
 LOSSES = ("transport", "greedy", "match", "sentence", "contrast", "late", "score")
 TRAINABLE = ("new", "upper", "low-rank", "all")
@@ -83,8 +83,8 @@ class DistillConfig:
             value = getattr(self, field.name)
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(f"{field.name}: got {value}, expected a finite number")
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed: got {self.seed}, expected a whole number from 0 to {2**32 - 1}")
+        if not 0 <= self.seed <= SEEDS:
+            raise InputError(f"seed: got {self.seed}, expected a whole number from 0 to {SEEDS}")
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0")

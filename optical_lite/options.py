@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .files import REAL
-from .settings import InputError
+from .settings import SEEDS, InputError
 
-SEEDS = 2**32 - 1  # the largest that every generator takes
 MOST = 10**9
 CODE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)

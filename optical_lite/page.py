@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 from . import fonts, pictures, pocket
 from .alignment import AlignConfig, realign, score
 from .encoder import Encoder, teacher
-from .safe_files import write_atomic
+from .safe_files import to_json, write_atomic
 from .settings import DATA, InputError
 from .subwords import Pair, encode_pairs
 
@@ -110,7 +109,7 @@ def write(
     name = list(students)[-1]
     static = pictures.alignment(shown.source_words, shown.target_words, links, unknown=unknown, title=name)
     text = (DATA / "page.html").read_text(encoding="utf-8")
-    inside = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    inside = to_json(data, separators=(",", ":")).replace("<", "\\u003c")
     letters = fonts.face(inside + title)
     marks = {"@FONT@": letters, "@TITLE@": html.escape(title), "@STATIC@": static.svg, "@DATA@": inside}
     for mark, value in marks.items():

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from .corpora import Bitext
 from .encoder import Encoder, model_record
 from .provenance import environment, same_precision
-from .safe_files import discard, making, one_line, sweep, write_atomic, write_json
+from .safe_files import discard, making, one_line, sweep, to_json, write_atomic, write_json
 from .settings import InputError, device, precision, read_json
 from .sources import sha256
 
@@ -207,7 +207,7 @@ class Session:
     def add(self, line: dict) -> None:
         """Write the line of a step, and save where it is time."""
         with one_line(self.place):
-            self.log.write(json.dumps(line) + "\n")
+            self.log.write(to_json(line) + "\n")
             self.log.flush()
             if self.writes and (line["step"] % self.save_every == 0 or line["step"] == self.steps):
                 os.fsync(self.log.fileno())

@@ -23,6 +23,7 @@ import json
 import math
 import os
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 PROFILES = ("smoke", "pocket", "real", "paper")
 PRECISIONS = ("float32", "bf16", "auto")
+SEEDS = 2**32 - 1  # the largest that every generator takes
+THREADS = 1024
 RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 
 
@@ -68,41 +71,53 @@ class Settings:
     mirror: Path | None
 
 
-def _integer(name: str, default: int) -> int:
-    text = os.environ.get(name, str(default))
-    if not text.lstrip("-").isdigit():
-        raise InputError(f"{name}: got {text!r}, expected an integer; unset it or give a number")
-    return int(text)
+def _variable(name: str, default: str = "") -> str:
+    """An environment variable; an empty one is unset."""
+    return os.environ.get(name, "").strip() or default
 
 
-def _folder(name: str, default: str) -> Path | None:
-    text = os.environ.get(name, default)
+def _integer(name: str, default: int, least: int, most: int) -> int:
+    value = _variable(name, str(default))
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", value) or not least <= int(value) <= most:
+        raise InputError(f"{name}: got {value[:40]!r}, expected an integer from {least} to {most}; mend or unset it")
+    return int(value)
+
+
+def _processors() -> int:
+    """What ``OMP_NUM_THREADS`` says (a list has a number for each depth), where it says it well; else all there are."""
+    said = _variable("OMP_NUM_THREADS").partition(",")[0].strip()
+    if re.fullmatch(r"[0-9]{1,4}", said) and 1 <= int(said) <= THREADS:
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _folder(name: str, default: str = "") -> Path | None:
+    value = _variable(name, default)
     try:
-        return Path(text).expanduser() if text else None
+        return Path(value).expanduser() if value else None
     except RuntimeError as error:
-        raise InputError(f"{name}: got {text!r} ({error}), expected a folder; set {name} to one") from None
+        raise InputError(f"{name}: got {value!r} ({error}), expected a folder; set {name} to one") from None
 
 
 @functools.cache
 def get() -> Settings:
     """Read the settings from the environment, once per process."""
-    profile = os.environ.get("OPTICAL_LITE_PROFILE", "pocket")
+    profile = _variable("OPTICAL_LITE_PROFILE", "pocket")
     if profile not in PROFILES:
         raise InputError(f"OPTICAL_LITE_PROFILE: got {profile!r}, expected one of {', '.join(PROFILES)}")
-    precision = os.environ.get("OPTICAL_LITE_PRECISION") or None
+    precision = _variable("OPTICAL_LITE_PRECISION") or None
     if precision not in (None, *PRECISIONS):
         raise InputError(f"OPTICAL_LITE_PRECISION: got {precision!r}, expected one of {', '.join(PRECISIONS)}")
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    mirror = _folder("OPTICAL_LITE_MIRROR", "")
+    mirror = _folder("OPTICAL_LITE_MIRROR")
     cache = _folder("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
     return Settings(
         profile=profile,
-        seed=_integer("OPTICAL_LITE_SEED", 0),
-        threads=max(1, _integer("OPTICAL_LITE_THREADS", _integer("OMP_NUM_THREADS", available))),
-        device=os.environ.get("OPTICAL_LITE_DEVICE", "auto"),
+        seed=_integer("OPTICAL_LITE_SEED", 0, 0, SEEDS),
+        threads=_integer("OPTICAL_LITE_THREADS", _processors(), 1, THREADS),
+        device=_variable("OPTICAL_LITE_DEVICE", "auto"),
         precision=precision,
         cache=cache,
-        models=_folder("OPTICAL_LITE_MODELS", "") or cache / "models",
+        models=_folder("OPTICAL_LITE_MODELS") or cache / "models",
         mirror=mirror.resolve() if mirror else None,
     )
 
@@ -198,8 +213,10 @@ def seed_everything(seed: int | None = None) -> int:
     import torch
 
     seed = get().seed if seed is None else seed
+    if not 0 <= seed <= SEEDS:
+        raise InputError(f"seed: got {seed}, expected a whole number from 0 to {SEEDS}")
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed)
     torch.manual_seed(seed)
     return seed
 

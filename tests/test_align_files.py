@@ -84,3 +84,10 @@ def test_nothing_is_written_where_a_line_is_wrong(tmp_path, capsys):
     assert run("--tsv", tmp_path / "x.tsv", "--pharaoh", tmp_path / "x.links", "--quiet") == 2
     assert "line 2: got 1 columns" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["x.tsv"]
+
+
+def test_without_transport_no_cost_is_shown_or_written(capsys, tmp_path):
+    line = ["align", "maji safi", "clean water", "--method", "similarity", "--json", str(tmp_path / "x.json")]
+    assert __main__.main(line) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "no transport"
+    assert json.loads((tmp_path / "x.json").read_text())["transport_cost"] is None

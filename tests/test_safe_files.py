@@ -1,7 +1,10 @@
 """Files that appear whole or not at all, on a full disk too, and what the dead leave behind."""
 
 import errno
+import json
+import math
 import os
+import re
 import resource
 import signal
 import stat
@@ -9,6 +12,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from optical_lite import safe_files
 from optical_lite.safe_files import clear, hold, into, making, new_folder, sweep, write_atomic, write_json
@@ -219,3 +224,38 @@ def test_room_is_asked_for_before_work(tmp_path):
     safe_files.room(tmp_path / "not" / "yet", 1000, "a run")
     with pytest.raises(InputError, match=r"MB free on the disk, expected 1,000,000,000,000\.0 MB for a run; make room"):
         safe_files.room(tmp_path / "not" / "yet", 10**18, "a run")
+
+
+def no_json(word):
+    raise AssertionError(f"{word} is not JSON")
+
+
+HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")  # two escapes in a row are one character
+TEXTS = st.text(st.characters(exclude_categories=())).filter(lambda text: not HALVES.search(text))
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3))
+
+
+@given(VALUES)
+def test_any_value_is_written_as_strict_json_and_reads_back(tmp_path_factory, value):
+    place = tmp_path_factory.getbasetemp() / "any.json"
+    found = json.loads(safe_files.write_json(place, value).read_bytes().decode(), parse_constant=no_json)
+
+    def same(ours, theirs):
+        if isinstance(ours, float) and not math.isfinite(ours):
+            return isinstance(theirs, str) and repr(float(theirs)) == repr(ours)
+        if isinstance(ours, list):
+            return len(ours) == len(theirs) and all(map(same, ours, theirs))
+        if isinstance(ours, dict):
+            return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
+        return type(ours) is type(theirs) and ours == theirs
+
+    assert same(value, found)
+
+
+def test_half_a_character_is_refused_where_there_is_no_escape(tmp_path):
+    place = safe_files.write_atomic(tmp_path / "a.txt", "old")
+    with pytest.raises(InputError, match=r"got half a character in 'ab\\ud800'"):
+        safe_files.write_atomic(place, "ab\ud800c")
+    assert place.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [place]

@@ -1,3 +1,4 @@
+import os
 import socket
 import subprocess
 import sys
@@ -16,16 +17,64 @@ def test_sockets_are_blocked_here_and_in_children():
     assert "without network" in child.stderr
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "text"), [("OPTICAL_LITE_PROFILE", "big", "smoke, pocket"), ("OPTICAL_LITE_SEED", "x", "integer")]
-)
-def test_wrong_environment_is_named(monkeypatch, name, value, text):
-    monkeypatch.setenv(name, value)
-    settings.get.cache_clear()
-    with pytest.raises(settings.InputError, match=text):
-        settings.get()
+@pytest.fixture
+def variables(monkeypatch):
+    """Settings under some environment variables."""
+
+    def read(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        settings.get.cache_clear()
+        return settings.get()
+
+    yield read
     monkeypatch.undo()
     settings.get.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("OPTICAL_LITE_PROFILE", "big", "smoke, pocket"),
+        ("OPTICAL_LITE_PRECISION", "half", "float32"),
+        *(("OPTICAL_LITE_SEED", value, "from 0 to 4294967295") for value in ("x", "--5", "²", "-1", "1" * 31, "1.0")),
+        *(("OPTICAL_LITE_THREADS", value, "from 1 to 1024") for value in ("0", "-2", "1000000000", "two", "٣")),
+        *((f"OPTICAL_LITE_{name}", "~nobody_here/x", "expected a folder") for name in ("CACHE", "MODELS", "MIRROR")),
+    ],
+)
+def test_wrong_environment_is_named(variables, name, value, text):
+    with pytest.raises(settings.InputError, match=f"{name}: got .*{text}") as error:
+        variables(**{name: value})
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_variable_is_unset(variables, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("OPTICAL_LITE_")]:
+        monkeypatch.delenv(name)
+    plain = variables()
+    names = ["PROFILE", "SEED", "THREADS", "DEVICE", "PRECISION", "CACHE", "MODELS", "MIRROR"]
+    assert variables(**{f"OPTICAL_LITE_{name}": "" for name in names}) == plain
+
+
+@pytest.mark.parametrize(("said", "threads"), [("3", 3), ("3,2", 3), ("0", None), ("", None), ("many", None)])
+def test_the_variable_of_openmp_is_read_as_openmp_does(variables, monkeypatch, said, threads):
+    monkeypatch.delenv("OPTICAL_LITE_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert variables(OMP_NUM_THREADS=said).threads == (threads or variables(OMP_NUM_THREADS="").threads)
+
+
+def test_no_home_folder(variables, monkeypatch):
+    monkeypatch.delenv("OPTICAL_LITE_CACHE", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where there is neither HOME nor an account
+    with pytest.raises(settings.InputError, match="OPTICAL_LITE_CACHE: got .*, expected a folder"):
+        variables()
+    assert variables(OPTICAL_LITE_CACHE="/here").cache.name == "here"
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**30])
+def test_a_seed_that_a_generator_cannot_take(seed):
+    with pytest.raises(settings.InputError, match=f"got {seed}"):
+        settings.seed_everything(seed)
 
 
 def test_unusable_device_is_named(monkeypatch):
