@@ -66,7 +66,7 @@ def test_the_variable_of_openmp_is_read_as_openmp_does(variables, monkeypatch, s
 def test_no_home_folder(variables, monkeypatch):
     monkeypatch.delenv("OPTICAL_LITE_CACHE", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where there is neither HOME nor an account
-    with pytest.raises(settings.InputError, match="OPTICAL_LITE_CACHE: got .*, expected a folder"):
+    with pytest.raises(settings.InputError, match=r"OPTICAL_LITE_CACHE: got .*, expected a folder"):
         variables()
     assert variables(OPTICAL_LITE_CACHE="/here").cache.name == "here"
 
