@@ -39,10 +39,18 @@ RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 
 
 class InputError(ValueError):
-    """Something the user gave is wrong. One line: what we got, what we expected, how to mend it.
+    r"""Something the user gave is wrong. One line: what we got, what we expected, how to mend it.
 
-    The command line prints it without a traceback and ends with exit code 2.
+    The command line prints it without a traceback and ends with exit code 2. What was got may be long, and may hold
+    line breaks: of the text, the middle is left out, and what cannot be seen is written as Python writes it.
+
+    >>> print(InputError("id: got 'a\nb', expected one line"))
+    id: got 'a\nb', expected one line
     """
+
+    def __init__(self, text: str) -> None:
+        shown = text if len(text) < 800 else f"{text[:500]} ... {text[-200:]}"
+        super().__init__("".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown))
 
 
 @dataclass(frozen=True)

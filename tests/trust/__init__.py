@@ -1,0 +1,1 @@
+"""What the kit promises when things go wrong, measured."""

@@ -1,0 +1,192 @@
+"""Targets: every reader of the kit with valid inputs to mutate and a look at what it made of them.
+
+A target's function gets a :class:`Case` and returns what was read, or raises. ``InputError`` is the right answer to a
+wrong input; :class:`Wrong` says that a result came out that cannot be right.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from optical_lite import formats, own, pocket, trec, xglue, xor
+from optical_lite.corpora import Collection
+from optical_lite.settings import DATA, InputError
+
+from . import command_lines
+from .cases import Case, Target, Wrong, finite, pairs, tree
+
+SAMPLES = DATA / "samples"
+LATIN = {"encoding": "iso-8859-1"}
+
+
+def sound(data: Collection, folder: Path) -> Collection:
+    """A collection, after a look whether what is written of it reads back the same."""
+    for kind in ("beir", "trec"):
+        place = folder / f"again-{kind}" / data.name
+        try:
+            formats.write(kind, data, place)
+        except InputError:
+            continue
+        again = formats.read(kind, place, data.lang)
+        wanted = replace(data, translations={}) if (kind, data.lang) == ("trec", "en") else data
+        if replace(again, name=data.name) != wanted:
+            raise Wrong(f"{kind} reads back another collection")
+    return data
+
+
+def collection(kind: str, lang: str, **options) -> Callable[[Case], object]:
+    """Read a folder in one of the formats, sometimes leniently."""
+
+    def run(case: Case) -> object:
+        chosen = {**options, **({"lenient": True} if case.chance.random() < 0.3 else {})}
+        return sound(formats.read(kind, case.folder / "in", lang, **chosen), case.folder)
+
+    return run
+
+
+def reading(name: str, function: Callable) -> Callable[[Case], object]:
+    """Read one file."""
+    return lambda case: function(case.folder / "in" / name)
+
+
+def runs_read(path: Path) -> object:
+    found = trec.read_run(path)
+    finite(score for ranking in found.values() for _, score in ranking)
+    trec.write_run(path.parent / "again.run", found, "x")
+    if trec.read_run(path.parent / "again.run") != found:
+        raise Wrong("a run reads back another")
+    return found
+
+
+def predictions(path: Path) -> object:
+    found = xglue.read_predictions(path, "wpr")
+    finite(found)
+    return found
+
+
+def pharaoh(path: Path) -> object:
+    from optical_lite.linking import read_pharaoh, to_pharaoh
+
+    found = read_pharaoh(path)
+    (path.parent / "again").write_text("".join(to_pharaoh(s, p - s) + "\n" for s, p in found))
+    if read_pharaoh(path.parent / "again") != [(s, p - s) for s, p in found]:
+        raise Wrong("links read back others")
+    return found
+
+
+def opus() -> dict[str, bytes]:
+    found = pocket.bitext("sw").pairs[:20]
+    return {
+        f"x.{code}": "".join(pair[side] + "\n" for pair in found).encode() for side, code in enumerate(("sw", "en"))
+    }
+
+
+def triples(path: Path) -> object:
+    from optical_lite import msmarco
+
+    return [*msmarco.triples(path)]
+
+
+def published(folder: Path) -> object:
+    from optical_lite import literature
+
+    found = literature.works(folder)
+    return literature.problems(found)
+
+
+def over(module: str, name: str, value: object, function: Callable) -> object:
+    """Call a function while a module's constant is another."""
+    import importlib
+
+    place = importlib.import_module(f"optical_lite.{module}")
+    before = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        return function(place)
+    finally:
+        setattr(place, name, before)
+
+
+def table(case: Case) -> object:
+    return over(
+        "comparison", "SPECS", case.folder / "in", lambda it: [cell for name in it.names() for cell in it.cells(name)]
+    )
+
+
+def claims(case: Case) -> object:
+    def look(it):
+        return it.problems(it.ledger()), it.problems(it.corrections()), it.page()
+
+    return over("claims", "LEDGER", case.folder / "in" / "claims.yaml", look)
+
+
+def findings(case: Case) -> object:
+    from optical_lite import findings
+
+    return findings.problems(case.folder / "in" / "findings.yaml")
+
+
+def some_findings() -> dict[str, bytes]:
+    """The first entries of the ledger: all of them take seconds."""
+    import yaml
+
+    ledger = yaml.safe_load((DATA / "findings.yaml").read_text(encoding="utf-8"))
+    page, entries = next(iter(ledger.items()))
+    return {"findings.yaml": yaml.safe_dump({page: dict([*entries.items()][:3])}, allow_unicode=True).encode()}
+
+
+def valid(case: Case) -> object:
+    """The validator of the bundled data lists what is wrong."""
+    found = pocket.validate(case.folder / "in")
+    if not all(isinstance(line, str) and line for line in found):
+        raise Wrong("a problem that is no line")
+    return found
+
+
+TARGETS: dict[str, Target] = {
+    "beir": Target(lambda: tree(SAMPLES / "beir"), collection("beir", "sw"), 2),
+    "trec": Target(lambda: tree(SAMPLES / "trec"), collection("trec", "sw", **LATIN), 2),
+    "trec topics": Target(lambda: tree(SAMPLES / "trec"), collection("trec", "de", fields="title+desc+narr", **LATIN)),
+    "msmarco": Target(lambda: tree(SAMPLES / "msmarco"), collection("msmarco", "en"), 2),
+    "mmarco": Target(lambda: tree(SAMPLES / "mmarco"), collection("mmarco", "de")),
+    "clirmatrix": Target(lambda: tree(SAMPLES / "clirmatrix"), collection("clirmatrix", "sw"), 2),
+    "wikiclir": Target(lambda: tree(SAMPLES / "wikiclir"), collection("wikiclir", "sw"), 2),
+    "xor": Target(lambda: tree(SAMPLES / "xor"), lambda case: xor.read(case.folder / "in"), 2),
+    "xor predictions": Target(
+        lambda: tree(SAMPLES / "xor", "predictions.json"), reading("predictions.json", xor.read_predictions), 2
+    ),
+    **{
+        kind: Target(
+            functools.partial(tree, SAMPLES / "xglue", name),
+            reading(name, functools.partial(formats.read, kind)),
+        )
+        for kind, name in (("wpr", "xglue.wpr.de.test"), ("qadsm", "xglue.qadsm.de.dev"), ("qam", "xglue.qam.fr.dev"))
+    },
+    "predictions": Target(lambda: {"wpr.txt": command_lines.workplace()["wpr.txt"]}, reading("wpr.txt", predictions)),
+    "pairs": Target(lambda: pairs(20), reading("pairs.tsv", lambda path: own.read_bitext(path, "sw")), 2),
+    "opus": Target(opus, reading("x", lambda path: own.read_opus(path, "sw"))),
+    "triples": Target(
+        lambda: tree(SAMPLES / "msmarco", "triples.train.small.tsv"), reading("triples.train.small.tsv", triples)
+    ),
+    "links": Target(lambda: {"a.links": b"0-0 1p1 2-2\n\n0-1 3-2\n1-0\n"}, reading("a.links", pharaoh), 2),
+    "run": Target(lambda: tree(SAMPLES / "trec", "sample.run"), reading("sample.run", runs_read), 2),
+    "qrels": Target(lambda: tree(SAMPLES / "trec", "qrels.txt"), reading("qrels.txt", trec.read_qrels)),
+    "pocket": Target(lambda: tree(pocket.FOLDER), valid, 0.5),
+    "works": Target(
+        lambda: tree(DATA / "paper", "simalign.yaml", "xorqa.yaml"), lambda case: published(case.folder / "in"), 1.5
+    ),
+    "tables": Target(lambda: tree(DATA / "tables", "demo.yaml"), table),
+    **command_lines.TARGETS,
+    "claims": Target(lambda: tree(DATA, "claims.yaml"), claims),
+    "findings": Target(some_findings, findings, 0.5),
+}  # fmt: skip
+
+
+def register() -> dict[str, Target]:
+    """All targets, those of models too, which take seconds to import."""
+    from . import models
+
+    return TARGETS | models.TARGETS
