@@ -68,11 +68,12 @@ LINES = [
     "paper --config optical_mbert --dry-run --gpu H100 --share 0.3",
     "paper --config tiny --dry-run",
 ]
-MORE = (
-    "--k --share --lang --format --collection --split --fields --encoding --ties --metric --test --correction "
-    "--json --qrels --documents --topics --lenient --out --run --predictions --tune --both --trec-run --quiet "
-    "--index --bitext --system --to --table --gpu --help"
-).split()
+MORE = [
+    "--k", "--share", "--lang", "--format", "--collection", "--split", "--fields", "--encoding", "--ties",
+    "--metric", "--test", "--correction", "--json", "--qrels", "--documents", "--topics", "--lenient", "--out",
+    "--run", "--predictions", "--tune", "--both", "--trec-run", "--quiet", "--index", "--bitext", "--system",
+    "--to", "--table", "--gpu", "--help",
+]  # fmt: skip
 
 
 @functools.cache

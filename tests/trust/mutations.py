@@ -7,9 +7,19 @@ import json
 import random
 import re
 
+FOLDER = "a folder in place of the file"  # as content
 PLAIN = [
-    "1", "3", "0.5", "100", "en", "sw", "de", "beir", "trec", "xor", "p@10", "title", "dev", "expected", "o2",
-    "utf-8",
+    "1", "3", "0.5", "100", "en", "sw", "de", "beir", "trec", "xor", "p@10", "title", "dev", "expected", "o2", "utf-8",
+]  # fmt: skip
+TOKENS = [
+    "", " ", "\t", "\n", "\r", "\x00", "\ufeff", "\u2028", "\x85", "\xa0", "\x1b[31m", '"', '""', "'", "\\", "/",
+    "%s", "{}", "²", "٣", "--5", "-1", "+1", "0", "1.5", "1e999", "nan", "inf", "NaN", "-Infinity", "1_0", "9" * 25,
+    "9" * 4301, "<b>", "</DOC>", "<DOC>", "<top>", "</top>", "&amp;", "&#0;", "&#55296;", "&#" + "9" * 4301 + ";",
+    "<!--", "-->", "]]>", "description:", "number: ", "topic:", "query_id:", "0-", "-", "p", "1p1", "0-0", "true",
+    "null", "[", "]", "{", "}", "[" * 998, "[" * 50_000, '{"a":' * 2_000, "../../../esc", "..", ".", "~nobody/x",
+    "**", "*", "?", "[!a]", "a" * 5_000, "\\ud800", "\\u0000", "ب", "नि", "e\u0301", "\U0001f600",
+    "!!timestamp 2020-99-99", "!!python/object:os.system {}", "&a [*a]", "&a {b: *a}", "*none", "- ", ": ", "? ",
+    "!!binary x", "0x10", "0o8", "1:2:3", "=", "<<", "\x7f", "\ufffd",
 ]  # fmt: skip
 VALUES = [
     None, True, False, 0, -1, 1.5, 1e308, float("inf"), float("nan"), 10**30, -(10**400), "", " ", "x", "²", "\x00",
@@ -125,9 +135,26 @@ def whole(found, name, chance):
     """Another content altogether, or the same in another encoding or form."""
     content = found[name]
     text = content.decode("utf-8", "replace")
-    ways = [b"", b"\xff", b"\x00" * 5_000, b"\n" * 5_000, b"{", b"[]", b"{}", b"null", b"\x1f\x8b\x08\x00", content[:-1]]
+    ways = [
+        b"",
+        b"\xff",
+        b"\x00" * 5_000,
+        b"\n" * 5_000,
+        b"{",
+        b"[]",
+        b"{}",
+        b"null",
+        b"\x1f\x8b\x08\x00",
+        content[:-1],
+    ]
     ways += [b"\xef\xbb\xbf" + content, text.encode("utf-16"), text.encode("latin-1", "replace"), content.upper()]
-    ways += [content.replace(b"\n", b"\r\n"), content.replace(b"\n", b"\r"), content + b"\n\n", content + b"\x00", content * 2]
+    ways += [
+        content.replace(b"\n", b"\r\n"),
+        content.replace(b"\n", b"\r"),
+        content + b"\n\n",
+        content + b"\x00",
+        content * 2,
+    ]
     found[name] = chance.choice(ways)
 
 
