@@ -20,9 +20,9 @@ import importlib
 
 __version__ = "0.1.0"
 MODULES = (
-    "settings", "safe_files", "provenance", "lines", "config", "sources", "corpora", "pocket", "published",
-    "testsets", "english", "cost", "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary", "losses",
-    "store", "runs", "trainable", "distill", "index", "retrieval", "metrics", "plots", "demo", "check",
+    "settings", "safe_files", "provenance", "lines", "config", "text", "sources", "corpora", "pocket",
+    "published", "testsets", "english", "cost", "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary",
+    "losses", "store", "runs", "trainable", "distill", "index", "retrieval", "metrics", "plots", "demo", "check",
     "literature", "tables", "comparison", "claims", "pages", "reproduce", "tuning", "translation", "systems",
     "records", "grid", "evidence", "findings", "plots_evidence", "subwords", "linking", "alignment", "gold",
     "aligners", "align_files", "alignment_study", "fonts", "drawing", "pictures", "plots_alignment", "offers",

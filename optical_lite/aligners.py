@@ -14,6 +14,7 @@ from pathlib import Path
 from .lexicon import Lexicon, ibm1
 from .linking import Links, from_pharaoh, symmetrize
 from .settings import InputError
+from .text import fold, visible
 
 Words = tuple[Sequence[str], Sequence[str]]
 PACKAGES = {"fast_align": "systran_align", "eflomal": "eflomal"}
@@ -33,8 +34,9 @@ def _need(name: str) -> None:
         raise InputError(f"{name}: got no package {PACKAGES[name]}, expected it; pip install 'optical-lite[align]'")
 
 
-def _lower(pairs: Sequence[Words]) -> list[tuple[list[str], list[str]]]:
-    return [([w.lower() for w in source], [w.lower() for w in target]) for source, target in pairs]
+def _lower(pairs: Sequence[Words]) -> list[Words]:
+    """Words in normal form; as many as before, for links count them."""
+    return [tuple([fold(visible(word)).replace(" ", "") or word for word in side] for side in pair) for pair in pairs]
 
 
 def _best(lexicon: Lexicon, source: Sequence[str], target: Sequence[str]) -> set[tuple[int, int]]:

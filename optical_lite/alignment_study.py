@@ -16,7 +16,7 @@ from pathlib import Path
 from . import aligners, comparison, gold, literature, pocket, published, vocabulary
 from .alignment import AlignConfig, AlignmentScore, compare, encode_pairs, realign, score, total
 from .config import DistillConfig
-from .corpora import Bitext, words
+from .corpora import Bitext
 from .distill import distill
 from .encoder import Encoder, teacher
 from .provenance import environment
@@ -24,6 +24,7 @@ from .runs import data_hash, is_finished, load_student
 from .safe_files import write_atomic, write_json
 from .settings import DATA, ROOT
 from .tables import markdown
+from .text import words
 
 FOLDER = DATA / "expected" / "alignment"
 TRAINING = DistillConfig(steps=160)

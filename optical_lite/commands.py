@@ -181,7 +181,8 @@ def search(args: argparse.Namespace) -> dict:
 
 def _structured(args: argparse.Namespace, data):
     """A run of structured queries: words and translations without accents, a lexicon that agrees in both directions."""
-    from . import corpora, lexicon, retrieval, vocabulary
+    from . import lexicon, retrieval, vocabulary
+    from .text import unmarked
 
     if not args.bitext:
         raise InputError(
@@ -190,7 +191,7 @@ def _structured(args: argparse.Namespace, data):
     words = lexicon.word_lexicon(
         read_pairs(args.bitext, args.lang or "xx"), marks=False, **vocabulary.LEXICONS["symmetric"]
     )
-    asked = {query: corpora.unmarked(text) for query, text in data.queries.items()}
+    asked = {query: unmarked(text) for query, text in data.queries.items()}
     return retrieval.structured(data.passages, asked, words, args.k)
 
 

@@ -7,11 +7,11 @@ Two types leave this module: :class:`Bitext` and :class:`Collection`. Your own f
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .settings import InputError
+from .text import bare, fold
 
 LANGUAGES = {
     "sw": "Swahili", "so": "Somali", "tl": "Tagalog", "mr": "Marathi",
@@ -47,7 +47,7 @@ class Bitext:
         return len(self.pairs)
 
     def clean(self, *, without: Sequence[str] = ()) -> Bitext:
-        """Drop empty, repeated and untranslated pairs, and pairs with a side listed in ``without`` (see :func:`bare`).
+        """Drop empty, repeated and untranslated pairs, and pairs with a side ``without`` holds (:func:`.text.bare`).
 
         Examples
         --------
@@ -116,61 +116,6 @@ class Collection:
                 f"{self.name}: got {len(bare)} queries without a relevant passage (first {bare[0]!r}), "
                 "expected at least one each; drop them or judge them"
             )
-
-
-def fold(text: str) -> str:
-    """Normal form for comparing sentences: NFKC, lower case, single blanks.
-
-    >>> fold("  Maji  SAFI ")
-    'maji safi'
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def bare(text: str) -> str:
-    """Letters, marks and digits of a folded text: equal when two texts differ in punctuation and blanks alone.
-
-    >>> bare("Who is she ?") == bare("who is she")
-    True
-    """
-    return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LMN")
-
-
-def latin(text: str) -> bool:
-    """Whether at least half of a text's letters are Latin."""
-    letters = [unicodedata.name(char, "?").startswith("LATIN") for char in text if char.isalpha()]
-    return 2 * sum(letters) >= len(letters)
-
-
-def unmarked(text: str) -> str:
-    """Text in Latin letters without accents and tone marks, as an uncased BERT tokenizer reads it; other text as it is.
-
-    >>> unmarked("Ọmọ ọdún mélòó"), unmarked("पानी")
-    ('Omo odun meloo', 'पानी')
-    """
-    if not latin(text):
-        return text
-    return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char) != "Mn")
-
-
-def words(text: str) -> list[str]:
-    r"""Split a sentence into words; punctuation at the edge of a word becomes a word of its own.
-
-    This is the word that gold alignments count, in every script (a regular expression's ``\w`` would
-    break Devanagari at its vowel signs).
-
-    >>> words("Maji safi, tafadhali!")
-    ['Maji', 'safi', ',', 'tafadhali', '!']
-    """
-    found = []
-    for chunk in text.split():
-        start, end = 0, len(chunk)
-        while start < end and unicodedata.category(chunk[start])[0] in "PS":
-            start += 1
-        while end > start and unicodedata.category(chunk[end - 1])[0] in "PS":
-            end -= 1
-        found += [*chunk[:start], *([chunk[start:end]] if end > start else []), *chunk[end:]]
-    return found
 
 
 def language(code: str) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 from torch import Tensor, nn
 
 from . import model_files, packed
@@ -47,6 +48,19 @@ class TokenBatch:
     tokens: list[list[str]]
 
 
+def one_form(tokenizer: Tokenizer) -> Tokenizer:
+    """Make a tokenizer read a text in its two Unicode forms, NFC and NFD, alike; most do, and stay as they are.
+
+    BERT's normal form makes them one by taking accents off. Where those are kept (cased models, scripts whose vowel
+    signs are marks), NFC follows it: text in NFC is cut as before.
+    """
+    normal = tokenizer.normalizer
+    forms = {unicodedata.normalize(form, "é ọ́ क़ ऩ 각 パ") for form in ("NFC", "NFD")}
+    if normal is None or len({normal.normalize_str(text) for text in forms}) > 1:
+        tokenizer.normalizer = normalizers.Sequence([*([normal] if normal else []), normalizers.NFC()])
+    return tokenizer
+
+
 class Encoder(nn.Module):
     """A transformer and its tokenizer: text to unit token vectors.
 
@@ -70,7 +84,7 @@ class Encoder(nn.Module):
         projection: nn.Linear | None = None,
     ) -> None:
         super().__init__()
-        self.model, self.tokenizer, self.name, self.projection = model, tokenizer, name, projection
+        self.model, self.tokenizer, self.name, self.projection = model, one_form(tokenizer), name, projection
         tokenizer.no_truncation()  # tokenizer files may carry a silent limit of their own
         tokenizer.no_padding()
         known = {token: tokenizer.token_to_id(token) for token in SPECIAL}

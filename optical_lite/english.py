@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 
-from .corpora import Bitext, Collection, bare, fold
+from .corpora import Bitext, Collection
 from .published import afriqa_gold, read_lines, tidy
 from .sources import read_text
 from .testsets import twins
+from .text import bare, fold
 
 PENN = {"-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]", "``": '"', "''": '"'}
 TIGHT = {" ,": ",", " .": ".", " ?": "?", " ;": ";", " :": ":", " n't": "n't", " 's": "'s", " )": ")", "( ": "("}

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .corpora import Bitext, Collection, fold, words
+from .corpora import Bitext, Collection
 from .metrics import per_query
+from .text import terms
 
 if TYPE_CHECKING:
     import pandas
@@ -93,19 +94,16 @@ def traits(collection: Collection, encoder: Encoder, bitext: Bitext) -> pandas.D
 
     Notes
     -----
-    Words are folded, and punctuation is left out. A question without words has 0 everywhere.
+    Words are :func:`optical_lite.text.terms`. A question without words has 0 everywhere.
     """
     from pandas import DataFrame
 
-    def plain(text: str) -> list[str]:
-        return [word for word in words(fold(text)) if any(c.isalnum() for c in word)]
-
-    known = {word for source, _ in bitext.pairs for word in plain(source)}
+    known = {word for source, _ in bitext.pairs for word in terms(source)}
     rows = {}
     for query, question in collection.queries.items():
-        mine = plain(question)
+        mine = terms(question)
         right = max(collection.qrels[query], key=collection.qrels[query].get)
-        there, size = set(plain(collection.passages[right])), max(1, len(mine))
+        there, size = set(terms(collection.passages[right])), max(1, len(mine))
         pieces = sum(len(encoder.tokenizer.encode(word, add_special_tokens=False).tokens) for word in mine)
         unseen, shared = (sum(test) / size for test in ([w not in known for w in mine], [w in there for w in mine]))
         rows[query] = {"words": len(mine), "pieces": pieces / size, "unseen": unseen, "shared": shared}

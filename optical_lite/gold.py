@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from . import pocket
-from .corpora import Bitext, words
+from .corpora import Bitext
 from .linking import Links, from_pharaoh
 from .settings import InputError
 from .sources import read, read_text
+from .text import words
 
 XLM_ALIGN = {"fr": "en-fr", "de": "de-en", "hi": "en-hi", "ro": "ro-en", "cs": "en-cs"}
 XL_WA = ("bg", "da", "es", "et", "hu", "it", "nl", "pt", "ru", "sl")

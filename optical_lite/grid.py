@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import lexicon, metrics, published, records, retrieval, systems, testsets, translation, tuning, vocabulary
-from .corpora import Bitext, Collection, language, unmarked
+from .corpora import Bitext, Collection, language
 from .distill import distill
 from .encoder import Encoder, model_record, teacher
 from .provenance import environment
@@ -30,6 +30,7 @@ from .safe_files import discard, sweep, write_json
 from .settings import ROOT, InputError
 from .sources import sha256
 from .systems import LANGUAGES, SYSTEMS, System
+from .text import unmarked
 
 TRAINING = ROOT / "runs" / "grid"  # runs of cells that are not finished
 

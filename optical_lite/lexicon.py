@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix, diags, vstack
 
-from .corpora import Bitext, fold, unmarked, words
+from .corpora import Bitext
+from .text import terms, unmarked, words
 
 NULL = "<null>"
 NULL_SHARE = 0.08  # of an English word's prior, as in fast_align
@@ -50,14 +51,15 @@ class Lexicon:
         """Replace each known word by its most probable translation; keep the others (names) as they are."""
         found = []
         for word in words(text):
-            best = self.translations(fold(word), 1)
-            found.append(best[0][0] if best else word)
+            best = [(term, self.translations(term, 1)) for term in terms(word)]
+            known = any(translation for _, translation in best)
+            found += [there[0][0] if there else term for term, there in best] if known else [word]
         return " ".join(found)
 
     def coverage(self, texts: Iterable[str]) -> float:
         """Share of the words of some texts, punctuation left out, that the table knows; 0 without words."""
-        asked = [fold(word) for text in texts for word in words(text) if any(c.isalnum() for c in word)]
-        return sum(word in self._rows for word in asked) / max(1, len(asked))
+        asked = [term for text in texts for term in terms(text)]
+        return sum(term in self._rows for term in asked) / max(1, len(asked))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_rows", {word: i for i, word in enumerate(self.source) if i})
@@ -145,10 +147,9 @@ def _prior(n: int, m: int, diagonal: float) -> np.ndarray:
 
 
 def word_lexicon(bitext: Bitext, *, marks: bool = True, **options) -> Lexicon:
-    """:func:`ibm1` of a bitext's lower-cased words, punctuation left out, and accents too without ``marks``."""
+    """:func:`ibm1` of a bitext's words (:func:`optical_lite.text.terms`), without accents where not ``marks``."""
 
     def plain(text: str) -> list[str]:
-        text = text if marks else unmarked(text)
-        return [word for word in words(fold(text)) if any(c.isalnum() for c in word)]
+        return terms(text if marks else unmarked(text))
 
     return ibm1(((plain(source), plain(target)) for source, target in bitext.pairs), **options)

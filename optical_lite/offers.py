@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import pocket, published, runs, vocabulary
-from .corpora import LANGUAGES, THREE_LETTERS, language, words
+from .corpora import LANGUAGES, THREE_LETTERS, language
 from .encoder import Encoder, teacher
 from .linking import Links
 from .settings import ROOT, InputError, read_json
 from .sources import paths
+from .text import words
 
 LONGEST = 60  # tokens a side: more do not fit a heat map
 FITS = 18  # words a side of the sentences that are offered

@@ -9,9 +9,10 @@ import functools
 import unicodedata
 from pathlib import Path
 
-from .corpora import THREE_LETTERS, Bitext, Collection, fold, words
+from .corpora import THREE_LETTERS, Bitext, Collection
 from .lines import json_lines, lines
 from .settings import DATA, InputError
+from .text import bare, fold, words
 
 FOLDER = DATA / "pocket"
 LOW_RESOURCE = ("sw", "so", "tl", "mr")
@@ -87,7 +88,7 @@ def gold(lang: str) -> list[tuple[str, str, Links, Links]]:
     Returns
     -------
     list of (source, English, sure links, possible links)
-        links are 0-based pairs (source word, English word) over :func:`optical_lite.corpora.words`
+        links are 0-based pairs (source word, English word) over :func:`optical_lite.text.words`
     """
     lang = _language(lang, LOW_RESOURCE)
     sentences = {row["id"]: (row[lang], row["en"]) for row in _table("bitext.tsv")}
@@ -130,11 +131,11 @@ def validate(folder: Path = FOLDER) -> list[str]:
         return problems  # what follows needs well-formed rows
 
     for lang in ("en", *LANGUAGES):  # leakage: a question must not be learned by heart
-        known = {_bare(row[lang]): row["id"] for row in pairs}
+        known = {bare(row[lang]): row["id"] for row in pairs}
         problems += [
-            f"leakage {lang}: question {row['id']} is sentence {known[_bare(row[lang])]} of the bitext"
+            f"leakage {lang}: question {row['id']} is sentence {known[bare(row[lang])]} of the bitext"
             for row in questions
-            if _bare(row[lang]) in known
+            if bare(row[lang]) in known
         ]
     passage_ids, question_ids = {row["id"] for row in texts}, {row["id"] for row in questions}
     for row in texts:
@@ -178,8 +179,3 @@ def _text_problems(key: str, value: str) -> list[str]:
     if key == "mr" and not any("\u0900" <= c <= "\u097f" for c in value):
         return [f"{key} is not in Devanagari"]
     return []
-
-
-def _bare(text: str) -> str:
-    """A sentence without punctuation and case."""
-    return " ".join(word for word in words(fold(text)) if any(c.isalnum() for c in word))

@@ -15,9 +15,10 @@ import xml.etree.ElementTree as xml
 import zipfile
 from collections.abc import Sequence
 
-from .corpora import THREE_LETTERS, Bitext, Collection, fold, language
+from .corpora import THREE_LETTERS, Bitext, Collection, language
 from .settings import InputError
 from .sources import paths, read, read_text
+from .text import fold
 
 AFRIQA = ("hau", "ibo", "swa", "twi", "yor")
 SPLITS = ("train", "dev", "test")

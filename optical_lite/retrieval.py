@@ -13,11 +13,11 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from .corpora import fold, words
 from .encoder import Encoder, TokenBatch
 from .index import PassageIndex
 from .lexicon import Lexicon
 from .settings import InputError, uses_bf16
+from .text import terms
 
 Run = dict[str, list[tuple[str, float]]]
 SHARD = 1 << 26  # scores of a search in memory at a time: 256 MiB in float32
@@ -202,21 +202,21 @@ def at_most(run: Run, k: int) -> Run:
 def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) -> Run:
     """Rank passages by BM25 (bm25s, its default k1 = 1.5 and b = 0.75, Lucene variant).
 
-    Text is lower-cased and split at everything that is not a letter, digit or mark; no stemming, no stop words,
-    for every language alike. Passages that share no word with the question are not returned.
+    Text is cut into :func:`optical_lite.text.terms`; no stemming, no stop words, for every language alike. Passages
+    that share no word with the question are not returned.
     """
     import bm25s
 
     check_depth(k)
     names = sorted(passages)
-    corpus = [_terms(passages[name]) for name in names]
+    corpus = [terms(passages[name]) for name in names]
     if not any(corpus):  # an empty vocabulary is more than the engine can take
         return {query: [] for query in queries}
     engine = bm25s.BM25()
     engine.index(corpus, show_progress=False)
     run = {}
     for query, text in queries.items():
-        known = [term for term in _terms(text) if term in engine.vocab_dict]
+        known = [term for term in terms(text) if term in engine.vocab_dict]
         scores = torch.from_numpy(engine.get_scores(known)) if known else torch.zeros(len(names))
         (found,) = top([query], names, scores[None].float(), k).values()
         run[query] = [(passage, value) for passage, value in found if value > 0]
@@ -234,19 +234,19 @@ def structured(passages: Mapping[str, str], queries: Mapping[str, str], lexicon:
     """
     check_depth(k)
     names = sorted(passages)
-    corpus = [_terms(passages[name]) for name in names]
+    corpus = [terms(passages[name]) for name in names]
     if not any(corpus):
         return {query: [] for query in queries}
     numbers: dict[str, int] = {}
-    cells = [(i, numbers.setdefault(term, len(numbers))) for i, terms in enumerate(corpus) for term in terms]
+    cells = [(i, numbers.setdefault(term, len(numbers))) for i, each in enumerate(corpus) for term in each]
     tf = csr_matrix((np.ones(len(cells)), tuple(zip(*cells, strict=True))), (len(names), len(numbers)))  # (D, V)
     df = np.asarray((tf > 0).sum(0)).ravel()
-    length = np.array([len(terms) for terms in corpus])
+    length = np.array([len(each) for each in corpus])
     norm = 1.5 * (0.25 + 0.75 * length / max(length.mean(), 1e-9))
     columns, run = tf.tocsc(), {}
     for query, text in queries.items():
         scores = np.zeros(len(names))
-        for term in _terms(text):
+        for term in terms(text):
             found = lexicon.translations(term, 10) or [(term, 1.0)]
             known = [(numbers[e], p) for e, p in found if e in numbers]
             if known:
@@ -303,11 +303,6 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
                 scores[passage] = scores.get(passage, 0.0) + (weight * (value - low) / width if width else 0.0)
         run[query] = cut(list(scores.items()), k)
     return run
-
-
-def _terms(text: str) -> list[str]:
-    cut = "".join(c if c.isalnum() or not c.isascii() else " " for c in fold(text))
-    return [word for word in words(cut) if any(c.isalnum() for c in word)]
 
 
 def top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .corpora import words as split_words
 from .cost import cosine_cost
 from .encoder import Encoder
 from .settings import InputError
+from .text import words as split_words
 
 Text = str | Sequence[str]  # a sentence, or its words where somebody has split it before (gold sets)
 
@@ -99,7 +99,7 @@ def owners(encoder: Encoder, text: Text) -> tuple[list[str], list[int]]:
     Parameters
     ----------
     encoder : its tokenizer says where in the text each token comes from
-    text : a sentence, cut into words by :func:`optical_lite.corpora.words`; or a list of words
+    text : a sentence, cut into words by :func:`optical_lite.text.words`; or a list of words
 
     Returns
     -------

@@ -13,10 +13,11 @@ import io
 import json
 from collections.abc import Iterable
 
-from .corpora import THREE_LETTERS, Bitext, Collection, bare, fold, language
+from .corpora import THREE_LETTERS, Bitext, Collection, language
 from .published import afriqa, flores, ntrex, read_lines, tatoeba, tidy
 from .settings import InputError
 from .sources import paths, read_text
+from .text import bare, fold
 
 BELEBELE_TEST = 300  # passages whose sentences are test queries; those of the others are for development
 RUN = 8  # words: a shorter English sentence inside a passage says nothing about leakage

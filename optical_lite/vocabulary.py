@@ -9,9 +9,11 @@ teacher's: rows ``[base:]`` of the embedding table are the new ones.
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import torch
 from tokenizers import Tokenizer
@@ -19,11 +21,12 @@ from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 from torch import nn
 
-from .corpora import Bitext, latin
+from .corpora import Bitext
 from .cost import cosine_cost, uniform_marginal
-from .encoder import SPECIAL, Encoder
+from .encoder import SPECIAL, Encoder, one_form
 from .lexicon import Lexicon, ibm1
 from .settings import InputError, seed_everything
+from .text import latin
 from .transport import solve
 
 FILLS = ("lexicon", "transport", "mean", "random")
@@ -97,7 +100,8 @@ def _tokenizer(english: dict, original: Tokenizer, bitext: Bitext, size: int, ba
     settings = copy.deepcopy(english)
     if not latin(" ".join(source[:500])) and "strip_accents" in (settings["normalizer"] or {}):
         settings["normalizer"]["strip_accents"] = False  # vowel signs of Devanagari would go with the accents
-    learner = Tokenizer.from_str(json.dumps(settings))
+    learner = one_form(Tokenizer.from_str(json.dumps(settings)))
+    settings["normalizer"] = json.loads(learner.to_str())["normalizer"]
     learner.model = WordPiece(unk_token="[UNK]", max_input_chars_per_word=100)
     # The trainer numbers "##x" pieces in the order of a hash map, and breaks ties by number: two runs would learn
     # different pieces. Naming these pieces up front, sorted, makes it repeatable (huggingface/tokenizers#1794).
@@ -126,11 +130,11 @@ def _tokenizer(english: dict, original: Tokenizer, bitext: Bitext, size: int, ba
 def _frequencies(learner: Tokenizer, original: Tokenizer, bitext: Bitext) -> tuple[Counter, Counter]:
     """How often each piece occurs in the source; how often each English piece, and "whole WORD", in English."""
     mine, theirs = Counter(), Counter()
-    sources, targets = zip(*bitext.pairs, strict=True) if bitext.pairs else ((), ())
-    for code in learner.encode_batch(list(sources), add_special_tokens=False):
-        mine.update(code.tokens)
-    for text, code in zip(targets, original.encode_batch(list(targets), add_special_tokens=False), strict=True):
-        theirs.update(code.tokens)
+    for tokens in _cut(learner, (source for source, _ in bitext.pairs)):
+        mine.update(tokens)
+    targets = [target for _, target in bitext.pairs]
+    for text, tokens in zip(targets, _cut(original, targets), strict=True):
+        theirs.update(tokens)
         normal = learner.normalizer.normalize_str(text)
         theirs.update("whole " + word for word, _ in learner.pre_tokenizer.pre_tokenize_str(normal))
     return mine, theirs
@@ -138,10 +142,17 @@ def _frequencies(learner: Tokenizer, original: Tokenizer, bitext: Bitext) -> tup
 
 def piece_lexicon(tokenizer: Tokenizer, teacher: Encoder, bitext: Bitext, iterations: int = 8, **how) -> Lexicon:
     """:func:`optical_lite.lexicon.ibm1` between the student's pieces and the teacher's pieces of a bitext."""
-    sources, targets = zip(*bitext.pairs, strict=True)
-    left = [code.tokens for code in tokenizer.encode_batch(list(sources), add_special_tokens=False)]
-    right = [code.tokens for code in teacher.tokenizer.encode_batch(list(targets), add_special_tokens=False)]
+    left = _cut(tokenizer, (source for source, _ in bitext.pairs))
+    right = _cut(teacher.tokenizer, (target for _, target in bitext.pairs))
     return ibm1(zip(left, right, strict=True), iterations, **how)
+
+
+def _cut(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
+    """Tokens of each text; a batch at a time, for the tokenizer's answer is a hundred times as large as the text."""
+    texts = iter(texts)
+    while batch := list(itertools.islice(texts, 1000)):
+        for code in tokenizer.encode_batch(batch, add_special_tokens=False):
+            yield code.tokens
 
 
 def _fill(

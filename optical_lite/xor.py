@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .corpora import words
 from .files import find, unique
 from .lines import check_fields, json_lines, numbered, read_json
 from .settings import InputError
+from .text import words
 
 TOKENS = (2000, 5000)
 HEADER = ["id", "text", "title"]

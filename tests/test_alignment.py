@@ -6,8 +6,8 @@ import torch
 
 from optical_lite import alignment, pocket
 from optical_lite.alignment import AlignConfig, align, align_pairs, encode_pairs, owners, realign, word_plan
-from optical_lite.corpora import words
 from optical_lite.settings import InputError
+from optical_lite.text import words
 
 
 def test_every_token_belongs_to_the_word_it_is_part_of(teacher, student):

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from optical_lite.corpora import Bitext, Collection, language, words
+from optical_lite.corpora import Bitext, Collection, language
 from optical_lite.own import read_beir, read_bitext
 from optical_lite.settings import InputError
+from optical_lite.text import words
 
 
 def write(path, content):

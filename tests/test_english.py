@@ -3,7 +3,7 @@
 import pytest
 
 from optical_lite import english, published
-from optical_lite.corpora import bare, fold
+from optical_lite.text import bare, fold
 
 real = pytest.mark.usefixtures("mirror")
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from optical_lite import pocket
-from optical_lite.corpora import Bitext, unmarked
+from optical_lite.corpora import Bitext
 from optical_lite.lexicon import NULL, ibm1, word_lexicon
+from optical_lite.text import unmarked
 
 PAIRS = [
     (["nyumba", "kubwa"], ["big", "house"]),

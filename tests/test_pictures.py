@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from optical_lite import drawing, fonts, pictures, plots, pocket
-from optical_lite.corpora import words
 from optical_lite.settings import InputError
+from optical_lite.text import words
 
 
 def parse(picture):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from optical_lite import plots, plots_alignment, pocket
-from optical_lite.corpora import words
 from optical_lite.settings import InputError
+from optical_lite.text import words
 
 matplotlib.use("Agg")
 

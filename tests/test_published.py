@@ -3,8 +3,8 @@
 import pytest
 
 from optical_lite import published
-from optical_lite.corpora import fold
 from optical_lite.settings import InputError
+from optical_lite.text import fold
 
 pytestmark = pytest.mark.usefixtures("mirror")
 

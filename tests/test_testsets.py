@@ -3,8 +3,9 @@
 import pytest
 
 from optical_lite import published, testsets
-from optical_lite.corpora import Bitext, Collection, bare
+from optical_lite.corpora import Bitext, Collection
 from optical_lite.settings import InputError
+from optical_lite.text import bare
 
 real = pytest.mark.usefixtures("mirror")
 

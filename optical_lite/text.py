@@ -1,0 +1,138 @@
+"""Text: one normal form, and one way to cut text into words, for everything that compares texts.
+
+:func:`words` cuts a sentence as gold alignments count it, punctuation included. :func:`terms` are the words that
+lexicon, BM25, structured queries and coverage compare: :func:`words` of the normal form, cut on where a word holds more
+than one, punctuation left out. Two texts that Unicode holds to be the same have the same terms.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+# How people type one letter: a glottal stop (Hausa ma'aikata), part of one (Swahili ng'ombe), an elision (Igbo n'ime).
+APOSTROPHES = str.maketrans(dict.fromkeys("’ʼ‘‛ʻʽʾʿʹˈꞌ`´′＇", "'"))
+BLANK = "\u200b"  # a zero-width space stands between words
+VOWELS = "aeiouhɛɔə"  # and h, which French does not sound
+MARKS = "LMN"  # first letters of Unicode's categories: letters, marks (vowel signs, tones), numbers
+
+
+def fold(text: str) -> str:
+    """Normal form for comparing sentences: NFKC, lower case, single blanks.
+
+    >>> fold("  Maji  SAFI ")
+    'maji safi'
+    >>> fold("e\u0301cole") == fold("École")
+    True
+    """
+    # Folding takes some letters apart again, and what joins them can be a capital (as in ϓ with an accent).
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).casefold()
+    return " ".join(text.split())
+
+
+def visible(text: str) -> str:
+    """Text without signs that only shape what stands beside them (joiners, soft hyphens); a zero-width space is one.
+
+    >>> visible("maji\u200bsa\u00adfi")
+    'maji safi'
+    """
+    text = text.replace(BLANK, " ")
+    return text if text.isascii() else "".join(char for char in text if unicodedata.category(char) != "Cf")
+
+
+def bare(text: str) -> str:
+    """Letters, marks and digits of a folded text: equal when two texts differ in punctuation and blanks alone.
+
+    >>> bare("Who is she ?") == bare("who is she")
+    True
+    """
+    return "".join(
+        char for char in fold(visible(text).translate(APOSTROPHES)) if unicodedata.category(char)[0] in MARKS
+    )
+
+
+def latin(text: str) -> bool:
+    """Whether at least half of a text's letters are Latin."""
+    text = unicodedata.normalize("NFC", text)  # a Korean syllable counts once
+    letters = [unicodedata.name(char, "?").startswith("LATIN") for char in text if char.isalpha()]
+    return 2 * sum(letters) >= len(letters)
+
+
+def unmarked(text: str) -> str:
+    """Text in Latin letters without accents and tone marks, as an uncased BERT tokenizer reads it; other text as it is.
+
+    >>> unmarked("Ọmọ ọdún mélòó"), unmarked("पानी")
+    ('Omo odun meloo', 'पानी')
+    """
+    if not latin(text):
+        return text
+    return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char) != "Mn")
+
+
+def words(text: str) -> list[str]:
+    r"""Split a sentence into words; punctuation at the edge of a word becomes a word of its own.
+
+    This is the word that gold alignments count, in every script (a regular expression's ``\w`` would
+    break Devanagari at its vowel signs).
+
+    >>> words("Maji safi, tafadhali!")
+    ['Maji', 'safi', ',', 'tafadhali', '!']
+    """
+    found = []
+    for chunk in text.split():
+        start, end = 0, len(chunk)
+        while start < end and unicodedata.category(chunk[start])[0] in "PS":
+            start += 1
+        while end > start and unicodedata.category(chunk[end - 1])[0] in "PS":
+            end -= 1
+        found += [*chunk[:start], *([chunk[start:end]] if end > start else []), *chunk[end:]]
+    return found
+
+
+def terms(text: str) -> list[str]:
+    """The words of a text that can be looked up: normal form, no punctuation, the same for every language.
+
+    A word of :func:`words` is cut on at dashes, slashes and all other signs inside it, because an English passage
+    writes "x-ray" and "x ray" as it likes, while a gold alignment counts the former as one word. Kept whole are
+    numbers (1,000 and 3.5) and apostrophes between letters (Hausa ma'aikata, Swahili ng'ombe, English don't), however
+    they are typed; at the edge of a word they cannot be told from quotation marks, and go. Two apostrophes part words:
+    English 's goes, and a consonant that has lost its vowel before another is a word (Igbo n'ime, Yoruba l'ọ́dún, Twi
+    w'adi, French l'eau). Scripts without blanks are cut at punctuation alone.
+
+    >>> terms("Ma’aikata: COVID-19, 3.5 km – the doctor's x-ray")
+    ['ma'aikata', 'covid', '19', '3.5', 'km', 'the', 'doctor', 'x', 'ray']
+    """
+    return [term for word in words(fold(visible(text).translate(APOSTROPHES))) for term in _cut(word)]
+
+
+def _cut(word: str) -> list[str]:
+    """Terms of one folded word."""
+    if word.isalnum():
+        return [word]
+    inside = "".join(char if _belongs(word, k) else " " for k, char in enumerate(word))
+    return [term for part in inside.split() for term in _clitics(part) if any(map(str.isalnum, term))]
+
+
+def _belongs(word: str, k: int) -> bool:
+    """Whether a character is part of a term: a letter, or what may stand between two letters or two digits."""
+    if unicodedata.category(word[k])[0] in MARKS:
+        return True
+    before, after = word[:k][-1:], word[k + 1 : k + 2]
+    if word[k] == "'":
+        return bool(before and after) and {unicodedata.category(c)[0] for c in before + after} <= set(MARKS)
+    return word[k] in ".,٫٬" and before.isdecimal() and after.isdecimal()
+
+
+def _clitics(term: str) -> list[str]:
+    """A term without English 's, and in two where a single consonant stands before an apostrophe and a vowel."""
+    head, mark, rest = term.partition("'")
+    base = _letters(head)
+    if mark and len(base) == 1 and base.isalpha() and base not in VOWELS and _letters(rest)[:1] in VOWELS:
+        return [head, *_clitics(rest)]
+    while term.endswith("'s"):
+        term = term[:-2]
+    return [term]
+
+
+def _letters(text: str) -> str:
+    """Text without the marks on its letters, in any script."""
+    return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char)[0] != "M")
