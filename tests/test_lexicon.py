@@ -1,10 +1,14 @@
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from optical_lite import lexicon as lexicon_module
 from optical_lite import pocket
 from optical_lite.corpora import Bitext
 from optical_lite.lexicon import NULL, ibm1, word_lexicon
-from optical_lite.text import unmarked
+from optical_lite.text import terms, unmarked
 
 PAIRS = [
     (["nyumba", "kubwa"], ["big", "house"]),
@@ -33,6 +37,41 @@ def plain_ibm1(pairs, iterations):
             totals[x] = totals.get(x, 0.0) + c
         t = {(x, y): c / totals[x] for (x, y), c in counts.items()}
     return t
+
+
+OPTIONS = [{}, {"diagonal": 4.0}, {"symmetric": True}, {"diagonal": 4.0, "symmetric": True}, {"least": 0.0}]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_bitext_in_parts_gives_the_same_table(monkeypatch, options):
+    """EM takes a part of the bitext at a time, and each sum is made in the same order: equal to the last bit."""
+    pairs = [(terms(source), terms(target)) for source, target in pocket.bitext("so").pairs]
+    whole = ibm1(pairs, **options)
+    monkeypatch.setattr(lexicon_module, "CELLS", 500)
+    parts = ibm1([([], ["x"]), *pairs, (["y"], [])], **options)
+    assert (parts.source, parts.target) == (whole.source, whole.target)
+    for one, other in zip(*[(x.table.indptr, x.table.indices, x.table.data) for x in (parts, whole)], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def peak(count):
+    """Bytes that a lexicon of so many pairs needs at most, 12 words a side, drawn from 5,000 words."""
+    rng = np.random.default_rng(0)
+    words = np.array([f"w{i}" for i in range(5_000)])
+    pairs = [[words[rng.integers(0, 5_000, 12)].tolist() for _ in range(2)] for _ in range(count)]
+    gc.collect()
+    tracemalloc.start()
+    try:
+        ibm1(iter(pairs), iterations=2)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_grows_little_with_the_bitext(monkeypatch):
+    """Below 5 KB a pair, so a million pairs fit into 5 GB; every word pair at once took 16 KB, a million 16 GB."""
+    monkeypatch.setattr(lexicon_module, "CELLS", 1 << 16)
+    assert (peak(6_000) - peak(3_000)) / 3_000 < 5_000
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 7])
