@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass
 
 from . import comparison, literature, tables
-from .literature import SOURCE, read_yaml
-from .settings import DATA, ROOT, InputError
+from .literature import SOURCE
+from .settings import DATA, ROOT, InputError, fits
+from .yaml_files import read_yaml
 
 LEDGER = DATA / "claims.yaml"
 NOTEBOOK = "notebooks/08_paper_tables.ipynb"
@@ -51,12 +52,12 @@ def ledger() -> list[Claim]:
     >>> claim.number, claim.statement, claim.status
     (6, 'mMARCO is MS MARCO, machine-translated.', 'verified in a source')
     """
-    return [_claim(number, entry) for number, entry in enumerate(read_yaml(LEDGER)["claims"], 1)]
+    return [_claim(number, entry) for number, entry in enumerate(read_yaml(LEDGER, "claims")["claims"], 1)]
 
 
 def corrections() -> list[Claim]:
     """What is often said and wrong."""
-    return [_claim(0, {"status": "contradicted", **entry}) for entry in read_yaml(LEDGER)["corrections"]]
+    return [_claim(0, {"status": "contradicted", **entry}) for entry in read_yaml(LEDGER, "claims")["corrections"]]
 
 
 def _claim(number: int, entry: dict) -> Claim:
@@ -116,6 +117,8 @@ def lookup(evidence: dict) -> float | None:
     >>> lookup({"table": "wikiclir/sizes", "row": "sw", "column": "documents"})
     37079
     """
+    needed = ("row", "column") if "table" in evidence else ("run", "metric")
+    fits(evidence, dict.fromkeys(needed, object), LEDGER.name, f"evidence {evidence}", "mend the ledger")
     if "table" in evidence:
         return literature.number(evidence["table"], str(evidence["row"]), str(evidence["column"])).value
     return (comparison.metrics_of(evidence["run"]) or {}).get(evidence["metric"])

@@ -27,9 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import literature, systems
-from .literature import Number, read_yaml
+from .literature import Number
 from .safe_files import write_atomic
-from .settings import DATA, InputError
+from .settings import DATA, InputError, fits
+from .yaml_files import read_yaml
 
 SPECS, EXPECTED = DATA / "tables", DATA / "expected"
 REPRODUCED, DIRECTION, DIFFERS, MISSING, NO_VERDICT = "reproduced", "direction only", "differs", "missing", "no verdict"
@@ -108,20 +109,21 @@ def spec(name: str) -> dict:
     """A table's file, its rows and columns brought to one form (a map with at least ``label``)."""
     if name not in names():
         raise InputError(f"table: got {name!r}, expected one of {', '.join(names())}; see tables --list")
-    found = dict(read_yaml(SPECS / f"{name}.yaml"))
+    found = dict(read_yaml(SPECS / f"{name}.yaml", "table"))
     if "systems" in found:
         found["rows"] = {system: systems.find(system).title for system in systems.expand(found.pop("systems"))}
     if missing := {"title", "question", "ours", "metrics", "rows", "columns", "command"} - found.keys():
         raise InputError(f"{name}.yaml: got no {', '.join(sorted(missing))}, expected it; see data/tables/demo.yaml")
     for part in ("rows", "columns"):
         found[part] = {key: v if isinstance(v, dict) else {"label": v} for key, v in found[part].items()}
+        fits(found[part], {object: {"label": str, "columns?": (list, dict)}}, f"{name}.yaml", part, "mend the file")
     return found
 
 
 def expected(stem: str) -> dict:
     """The cells of an expected file; none where nothing has been recorded yet."""
     path = EXPECTED / f"{stem}.yaml"
-    return read_yaml(path) if path.exists() else {"cells": {}}
+    return read_yaml(path, "expected") if path.exists() else {"cells": {}}
 
 
 def metrics_of(reference: str) -> dict[str, float] | None:

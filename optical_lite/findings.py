@@ -28,8 +28,8 @@ import numpy as np
 import pandas as pd
 
 from . import evidence, records, systems
-from .literature import read_yaml
 from .settings import DATA, ROOT, InputError
+from .yaml_files import read_yaml
 
 LEDGER = DATA / "findings.yaml"
 OPPONENTS = {
@@ -65,8 +65,11 @@ def _gain(system: str, base: str, place: str) -> float:
     return _mean(system, place) - _mean(base, place)
 
 
-def _over(system: str, among: str, place: str) -> float:
-    return float(_duels(system, among)["difference"][place])
+def _duel(system: str, among: str, place: str, what: str = "difference") -> float:
+    found = _duels(system, among)
+    if place not in found.index:
+        raise InputError(f"findings: got {system} on {place}, expected a place with its opponents {among}")
+    return float(found[what][place])
 
 
 def _count(system: str, among: str, sign: int, below: float = 0.05) -> int:
@@ -81,9 +84,9 @@ MEASURES = {
     "loss": lambda *names: -_gain(*names),
     "apart": lambda *names: abs(_gain(*names)),
     "p": lambda system, base, place: records.compare(_ranks(system, place), _ranks(base, place), _folder(place)).p,
-    "over": _over,
-    "behind": lambda *names: -_over(*names),
-    "p_over": lambda system, among, place: float(_duels(system, among)["p"][place]),
+    "over": _duel,
+    "behind": lambda *names: -_duel(*names),
+    "p_over": lambda *names: _duel(*names, "p"),
 }
 COUNTS = {
     "wins": lambda system, among: _count(system, among, 1),
@@ -101,10 +104,10 @@ def measure(text: str) -> float:
     >>> round(measure("gap ceiling afriqa_sw"), 2), measure("least gap zero_shot afriqa_*")
     (1.0, 0.0)
     """
-    if text.startswith("="):
+    if re.fullmatch(r"=-?\d+(\.\d+)?", text):
         return float(text[1:])
-    extreme = {"least": min, "most": max}.get(text.split()[0])
-    name, *words = text.split()[extreme is not None :]
+    extreme = {"least": min, "most": max}.get(text.partition(" ")[0])
+    name, *words = text.split()[extreme is not None :] or [""]
     if name in COUNTS and len(words) == 2 and not extreme:
         return COUNTS[name](*words)
     width = 1 if name in ("mean", "gap") else 2  # names before the places
@@ -120,6 +123,8 @@ def measure(text: str) -> float:
 
 def _text(page: str) -> str:
     """A page's words, one blank between them; of a notebook, its Markdown cells."""
+    if not (ROOT / page).is_file():
+        raise InputError(f"findings: got page {page!r}, expected a file of the kit; mend the ledger")
     text = (ROOT / page).read_text(encoding="utf-8")
     if page.endswith(".ipynb"):
         cells = json.loads(text)["cells"]
@@ -130,7 +135,7 @@ def _text(page: str) -> str:
 def problems(ledger: Path = LEDGER) -> list[str]:
     """What prose says and the records do not: one line for each piece of text with what it should say."""
     found = []
-    for page, entries in read_yaml(ledger).items():
+    for page, entries in read_yaml(ledger, "findings").items():
         text = _text(page)
         for says, measures in entries.items():
             numbers = NUMBER.findall(says)

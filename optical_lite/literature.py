@@ -16,12 +16,12 @@ where a value was seen:
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .settings import DATA, InputError
+from .settings import DATA, InputError, fits
+from .yaml_files import read_yaml
 
 FOLDER = DATA / "paper"
 READ_IN = ("original", "copy", "figure", "restatement", "nobody")
@@ -58,27 +58,6 @@ class Number:
         return self.read_in == "restatement"
 
 
-def read_yaml(path: Path) -> dict:
-    """A YAML file as a dict, read again when it has changed; a broken file is an :class:`InputError`."""
-    if not path.exists():
-        raise InputError(f"{path.name}: got no such file in {path.parent.name}/, expected one; check the name")
-    return _read_yaml(path, path.stat().st_mtime_ns, path.stat().st_size)
-
-
-@functools.lru_cache(maxsize=256)
-def _read_yaml(path: Path, *version: int) -> dict:
-    import yaml
-
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # four times as fast, where libyaml is there
-        found = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
-    except yaml.YAMLError as error:
-        raise InputError(f"{path.name}: got {str(error).splitlines()[0]}, expected YAML; mend the file") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path.name}: got {type(found).__name__}, expected a map of names; mend the file")
-    return found
-
-
 def works(folder: Path = FOLDER) -> dict[str, dict]:
     """Every work by the name of its file.
 
@@ -87,13 +66,14 @@ def works(folder: Path = FOLDER) -> dict[str, dict]:
     >>> works()["simalign"]["tables"]["aer"]["columns"][4]
     'hin'
     """
-    return {path.stem: read_yaml(path) for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: read_yaml(path, "work") for path in sorted(folder.glob("*.yaml"))}
 
 
 def row(table: dict, name: str) -> dict:
     """A row with its own source, read_in and doubts, or those of its table."""
     own = table["rows"][name]
     own = own if isinstance(own, dict) else {"values": own}
+    fits(own, {"values": [object], "doubts?": [str]}, f"table {table.get('title')}", f"row {name!r}", "mend the file")
     doubts = (*table["doubts"], *own.get("doubts", ()))
     return {"values": own["values"], "doubts": doubts} | {k: own.get(k, table[k]) for k in ("source", "read_in")}
 
@@ -114,6 +94,7 @@ def number(table: str, row_name: str, column: str, folder: Path = FOLDER) -> Num
         raise InputError(
             f"published number: got table {table!r}, expected WORK/TABLE of {folder.name}/; check the name"
         )
+    fits(found, dict.fromkeys(sorted(TABLE_KEYS - {"title"}), object), table, "the table", "mend the file")
     if row_name not in found["rows"] or column not in map(str, found["columns"]):
         raise InputError(
             f"{table}: got row {row_name!r}, column {column!r}, expected rows {', '.join(map(str, found['rows']))} "

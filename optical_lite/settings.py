@@ -35,6 +35,7 @@ PROFILES = ("smoke", "pocket", "real", "paper")
 PRECISIONS = ("float32", "bf16", "auto")
 SEEDS = 2**32 - 1  # the largest that every generator takes
 THREADS = 1024
+MEND = "copy it again, or make it anew with the command that wrote it"
 RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 
 
@@ -241,24 +242,35 @@ def parse_json(text: str | bytes, place: object) -> object:
 
 
 def _named(shape: object) -> str:
-    kinds = shape if isinstance(shape, tuple) else (dict,) if isinstance(shape, dict) else (shape,)
-    return " or ".join("a record" if kind is dict else kind.__name__ for kind in kinds)
+    kinds = shape if isinstance(shape, tuple) else (type(shape),) if isinstance(shape, dict | list) else (shape,)
+    return " or ".join({dict: "a record", list: "a list", object: "a value"}.get(kind, kind.__name__) for kind in kinds)
 
 
-def fits(value: object, shape: object, place: object, name: str = "the record") -> None:
-    """Raise unless a JSON value has what a shape asks for: types, or a dictionary of the shapes of some keys.
+def fits(value: object, shape: object, place: object, name: str = "the record", mend: str = MEND) -> None:
+    """Raise unless a value has what a shape asks for, down to its parts.
 
-    >>> fits({"lang": "sw", "pairs": 512}, {"lang": str, "pairs": int}, "run/config.json")
+    A shape is a type, several types, a list of one shape, or a dictionary: of keys with the shape of each (a key that
+    ends in ``?`` may be missing), or of one type of keys with the shape of all.
+
+    >>> fits({"lang": "sw", "pairs": 512}, {"lang": str, "pairs": int, "seed?": int}, "run/config.json")
+    >>> fits({"sw": [1, 2]}, {str: [int]}, "counts.yaml")
     """
-    mend = "copy it again, or make it anew with the command that wrote it"
-    kind = dict if isinstance(shape, dict) else shape
+    kind = type(shape) if isinstance(shape, dict | list) else shape
+    kinds = kind if isinstance(kind, tuple) else (kind,)
     finite = not isinstance(value, float) or math.isfinite(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool) or not finite:
+    if not isinstance(value, kind) or (isinstance(value, bool) and not {bool, object} & {*kinds}) or not finite:
         raise InputError(f"{place}: got {str(value)[:40]!r} as {name}, expected {_named(shape)}; {mend}")
     for key, inner in shape.items() if isinstance(shape, dict) else ():
-        if key not in value:
+        if isinstance(key, type):
+            for own, part in value.items():
+                fits(own, key, place, f"a key of {name}", mend)
+                fits(part, inner, place, f"{own!r:.40} of {name}", mend)
+        elif (own := key.removesuffix("?")) in value:
+            fits(value[own], inner, place, own, mend)
+        elif own == key:
             raise InputError(f"{place}: got no {key} in {name}, expected {_named(inner)}; {mend}")
-        fits(value[key], inner, place, key)
+    for number, part in enumerate(value, 1) if isinstance(shape, list) else ():
+        fits(part, shape[0], place, f"{number} of {name}", mend)
 
 
 def read_json(path: str | Path, shape: object = dict) -> dict:

@@ -111,14 +111,3 @@ def test_a_typed_in_table_passes():
 def test_unknown_names(where, text):
     with pytest.raises(InputError, match=re.escape(text)):
         literature.number(*where)
-
-
-def test_broken_files(tmp_path):
-    (tmp_path / "x.yaml").write_text("a: [1")
-    with pytest.raises(InputError, match="expected YAML"):
-        literature.read_yaml(tmp_path / "x.yaml")
-    (tmp_path / "y.yaml").write_text("- 1")
-    with pytest.raises(InputError, match="got list, expected a map"):
-        literature.read_yaml(tmp_path / "y.yaml")
-    with pytest.raises(InputError, match="got no such file"):
-        literature.read_yaml(tmp_path / "z.yaml")

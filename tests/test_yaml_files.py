@@ -1,0 +1,168 @@
+"""The kit's YAML: whatever a file holds, it is read or refused in one line that names it."""
+
+import random
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from optical_lite import claims, comparison, findings, literature, yaml_files
+from optical_lite.settings import InputError
+from optical_lite.yaml_files import read_yaml
+
+CLAIM = "{statement: s, finding: f, status: x, evidence: [{source: a, says: b}]}"
+
+
+def refused(tmp_path, content, kind="map"):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError) as error:
+        read_yaml(path, kind)
+    assert str(error.value).startswith("mine.yaml")
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"a: \xff", "expected YAML in UTF-8"),
+        ("a: [1", "expected YAML"),
+        ("- 1", "as the file, expected a record"),
+        ("", "got 'None' as the file"),
+        ("a: !!timestamp 2021-13-45", "month must be in 1..12"),
+        ("a: !!int ''", "expected YAML"),
+        ("a: !!bool maybe", "expected YAML"),
+        ("a: !!float x", "expected YAML"),
+        (f"a: {'7' * 5000}", "expected YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
+        ("? [1, {x: 2}]\n: 3", "expected YAML"),
+        ("a: 1\nb: {c: 2, c: 3}", "line 2: got 'c' twice in a map"),
+        ("a: 1\n\nb: 2\na: 3", "line 4: got 'a' twice in a map"),
+        ("a: &a [*a]", "1,000,00"),
+    ],
+)
+def test_broken_files_are_named(tmp_path, content, text):
+    assert text in refused(tmp_path, content)
+
+
+@pytest.mark.parametrize("depth", [60, 50_000])
+@pytest.mark.parametrize("make", [lambda n: "a: " + "[" * n, lambda n: "a: " + "{b: " * n, lambda n: "- " * n + "1"])
+def test_deep_values_are_refused_before_they_are_built(tmp_path, make, depth):
+    text = refused(tmp_path, make(depth))
+    assert "51 levels deep" in text
+
+
+def test_values_that_repeat_without_end(tmp_path):
+    levels = "".join(f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 8)}]\n" for i in range(1, 12))
+    assert "expected at most 50 levels and 1,000,000 values" in refused(tmp_path, f"l0: &l0 [x]\n{levels}")
+    (tmp_path / "good.yaml").write_text("a: &a [1, 2]\nb: *a\nc: {d: *a, e: 1}\nf: {e: 1}\n")
+    assert read_yaml(tmp_path / "good.yaml") == {"a": [1, 2], "b": [1, 2], "c": {"d": [1, 2], "e": 1}, "f": {"e": 1}}
+
+
+def test_a_file_of_another_kind(tmp_path, monkeypatch):
+    monkeypatch.setattr(yaml_files, "RECORD", 3)
+    assert "expected at most 3; split" in refused(tmp_path, "a: 1")
+    with pytest.raises(InputError, match="got no such file"):
+        read_yaml(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "text"),
+    [
+        ("claims", "claims: []", "got no corrections in the file, expected a list"),
+        ("claims", f"claims: [{CLAIM}, 3]\ncorrections: []", "got '3' as 2 of claims, expected a record"),
+        (
+            "claims",
+            "claims: [{statement: s, status: x, evidence: []}]\ncorrections: []",
+            "got no finding in 1 of claims",
+        ),
+        (
+            "claims",
+            f"claims: [{CLAIM.replace('says: b', 'says: 2')}]\ncorrections: []",
+            "got '2' as says, expected str",
+        ),
+        ("claims", f"claims: [{CLAIM.replace('says: b', 'value: yes')}]\ncorrections: []", "expected int or float"),
+        ("findings", "page.md: [x]", "expected a record"),
+        ("findings", "page.md: {words: mean}", "expected a list"),
+        ("findings", "page.md: {2020: [mean]}", "got '2020' as a key of 'page.md' of the file, expected str"),
+        ("table", "paper: [{table: t, metric: m, columns: {}}]", "got no rows in 1 of paper"),
+        ("table", "metrics: map", "got 'map' as metrics, expected a list"),
+        ("table", "rows: {r: 1}", "as 'r' of rows, expected str or a record"),
+        ("expected", "cells: {a: {metrics: {map: {mean: .inf}}}}", "got 'inf' as mean, expected int or float"),
+        ("expected", "cells: {a: {records: [1]}}", "as 1 of records, expected str"),
+        ("expected", "command: x", "got no cells"),
+        ("work", "tables: [1]", "as tables, expected a record"),
+        ("work", "tables: {t: {rows: {r: 5}}}", "as 'r' of rows, expected a list or a record"),
+    ],
+)
+def test_another_shape_is_named_down_to_its_part(tmp_path, kind, content, text):
+    assert text in refused(tmp_path, content, kind)
+
+
+def test_readers_name_what_is_missing_inside(tmp_path, monkeypatch):
+    (tmp_path / "w.yaml").write_text("tables: {t: {rows: {r: {doubts: []}}, columns: [c]}}")
+    with pytest.raises(InputError, match="w/t: got no doubts in the table"):
+        literature.number("w/t", "r", "c", tmp_path)
+    whole = "title: x, metric: m, unit: count, source: s, read_in: copy, doubts: [], columns: [c]"
+    (tmp_path / "v.yaml").write_text(f"tables: {{t: {{{whole}, rows: {{r: {{doubts: []}}}}}}}}")
+    with pytest.raises(InputError, match="got no values in row 'r'"):
+        literature.number("v/t", "r", "c", tmp_path)
+    for evidence in ({"run": "x.json", "value": 1}, {"table": "w/t", "row": "r"}):
+        with pytest.raises(InputError, match="got no"):
+            claims.lookup(evidence)
+    monkeypatch.setattr(comparison, "SPECS", tmp_path)
+    (tmp_path / "t.yaml").write_text(
+        "{title: t, question: q, ours: o, metrics: [], command: c, columns: {c: {small: yes}}, rows: {r: label}}"
+    )
+    with pytest.raises(InputError, match="got no label in 'c' of columns"):
+        comparison.spec("t")
+    for measure in ("", " ", "=x", "least", "over plus_sharp single nowhere", "mean optical afriqa_*"):
+        with pytest.raises(InputError, match="findings: got"):
+            findings.measure(measure)
+    (tmp_path / "ledger.yaml").write_text("nowhere.md: {words: []}")
+    with pytest.raises(InputError, match=r"got page 'nowhere.md'"):
+        findings.problems(tmp_path / "ledger.yaml")
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=4)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS
+TREES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3))
+
+
+@given(st.dictionaries(WORDS, TREES, max_size=3))
+def test_what_yaml_writes_is_read(tmp_path_factory, value):
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
+    yaml_files._read.cache_clear()
+    assert read_yaml(path) == value
+
+
+FILES = {
+    "claims": claims.LEDGER, "findings": findings.LEDGER, "table": comparison.SPECS / "demo.yaml",
+    "work": literature.FOLDER / "simalign.yaml", "expected": comparison.EXPECTED / "demo.yaml",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_mutants_of_our_files_are_read_or_refused(tmp_path, kind):
+    """Cut, doubled, swapped and drawn bytes; nothing but one line of complaint may come out."""
+    draw, whole, path = random.Random(kind), FILES[kind].read_bytes()[:6000], tmp_path / "mine.yaml"
+    good = 0
+    for _ in range(60):
+        content = bytearray(whole)
+        for _ in range(draw.randint(1, 4)):
+            start = draw.randrange(len(content))
+            end = min(len(content), start + draw.choice([1, 1, 2, 40]))
+            content[start:end] = draw.choice(
+                [b"", b"[", b"{", b"&a ", b"*a", b"- ", b"\n", b"!!int ", b"'", b"\xc3", content[start:end] * 2, b"-"]
+            )
+        path.write_bytes(content)
+        yaml_files._read.cache_clear()
+        try:
+            read_yaml(path, kind)
+            good += 1
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+    assert good < 60
