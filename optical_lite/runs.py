@@ -274,7 +274,7 @@ def load_student(run: str | Path) -> Encoder:
 
 def checkpoint_steps(run: str | Path) -> list[int]:
     """The steps whose weights a run kept."""
-    return sorted(int(path.stem) for path in (Path(run) / "checkpoints").glob("*.pt"))
+    return sorted(int(path.stem) for path in (Path(run) / "checkpoints").glob("*.pt") if path.stem.isdecimal())
 
 
 def load_checkpoint(run: str | Path, step: int) -> Encoder:

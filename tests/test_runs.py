@@ -1,0 +1,231 @@
+"""Run folders that were killed, damaged, shared or read by somebody else."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from optical_lite import distill, offers, paper, pocket, runs, vocabulary
+from optical_lite.config import DistillConfig
+from optical_lite.settings import InputError
+
+CONFIG = DistillConfig(steps=4, batch=4, save_every=2, keep=(1,))
+BITEXT = replace(pocket.bitext("sw"), pairs=pocket.bitext("sw").pairs[:12])
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return paper.tiny().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def train(tiny):
+    def one(out, config=CONFIG, **more):
+        student = vocabulary.extend(tiny, BITEXT)
+        distill.distill(student, tiny, BITEXT, config, out, progress=False, **more)
+        return student
+
+    return one
+
+
+@pytest.fixture(scope="module")
+def finished(train, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return out, train(out)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.fixture
+def half(train, tmp_path):
+    """A run that was stopped after its third step; its state is that of the second."""
+
+    def stop(line):
+        if line["step"] == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(tmp_path / "run", on_step=stop)
+    return tmp_path / "run"
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def weights(out):
+    return (out / "student" / "model.safetensors").read_bytes()
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(half, train, finished):
+    assert len(runs.read_log(half)) == 3
+    train(half)
+    assert weights(half) == weights(finished[0])
+    assert [line["loss"] for line in runs.read_log(half)] == [line["loss"] for line in runs.read_log(finished[0])]
+    assert names(half) == names(finished[0])
+
+
+def test_how_often_it_is_saved_may_change(half, train, finished):
+    train(half, replace(CONFIG, save_every=1))
+    assert weights(half) == weights(finished[0])
+
+
+@pytest.mark.parametrize("lost", [["config.json"], ["environment.json"], ["config.json", "environment.json"]])
+@pytest.mark.parametrize(
+    "how", [Path.unlink, lambda path: path.write_text("{"), lambda path: path.write_bytes(b"\xff")]
+)
+def test_the_records_of_a_run_are_put_back_from_its_state(half, train, lost, how):
+    before = {name: (half / name).read_bytes() for name in lost}
+    for name in lost:
+        how(half / name)
+    train(half)
+    assert {name: (half / name).read_bytes() for name in lost} == before
+
+
+def test_a_run_that_was_killed_in_its_first_moment_begins_anew(train, tmp_path, finished):
+    """Between its two records, or while the first was written."""
+    for left in ({"environment.json": "{}"}, {".config.json.0123abcd.part": "{", ".DS_Store": "x"}):
+        out = tmp_path / str(len(left))
+        out.mkdir()
+        for name, text in left.items():
+            (out / name).write_text(text)
+        train(out)
+        assert weights(out) == weights(finished[0])
+        assert runs.read_json(out / "environment.json")["versions"]
+        assert not list(out.glob("*.part"))
+
+
+DAMAGE = {
+    "resume.pt": (b"", b"x", b"PK\x03\x04" + b"x" * 50, "cut", "other"),
+    "log.jsonl": (b"", b"{\n", b"\xff\xfe", "cut", "missing", "swapped"),
+    "config.json": (b"", b"[]", b"{", b"\xff"),
+}
+
+
+@pytest.mark.parametrize(("name", "how"), [(name, how) for name, all_of in DAMAGE.items() for how in all_of])
+def test_a_damaged_file_is_named_and_nothing_is_trained(half, train, name, how):
+    place = half / name
+    if name == "config.json":
+        (half / "resume.pt").unlink()  # else it is put back
+    if how == "cut":
+        place.write_bytes(place.read_bytes()[: len(place.read_bytes()) // 2])
+    elif how == "missing":
+        place.unlink()
+    elif how == "swapped":
+        first, second, *rest = place.read_text().splitlines(keepends=True)
+        place.write_text("".join([second, first, *rest]))
+    elif how == "other":
+        torch.save({"step": 2, "weights": {"x": torch.ones(2)}, "optimizer": {}, "schedule": {}}, place)
+    else:
+        place.write_bytes(how)
+    before = {path: path.read_bytes() for path in half.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=name.replace(".", r"\.")) as error:
+        train(half, on_step=lambda line: pytest.fail("trained"))
+    assert "delete" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert before == {path: path.read_bytes() for path in half.rglob("*") if path.is_file()}
+
+
+def test_without_its_state_a_run_begins_anew(half, train, finished):
+    (half / "resume.pt").unlink()
+    train(half)
+    assert weights(half) == weights(finished[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", None])
+def test_the_sum_of_a_finished_run_is_made_again(finished, train, tmp_path, content):
+    out = shutil.copytree(finished[0], tmp_path / "run")
+    before = (out / "metrics.json").read_bytes()
+    if content is None:
+        (out / "metrics.json").unlink()
+    else:
+        (out / "metrics.json").write_bytes(content)
+    assert not runs.is_finished(out)
+    train(out, on_step=lambda line: pytest.fail("trained again"))
+    assert (out / "metrics.json").read_bytes() == before
+    assert weights(out) == weights(finished[0])
+
+
+def test_two_trainings_of_one_folder(half, train):
+    """The second is refused as long as the first lives, and changes nothing."""
+    code = (
+        "import sys; from optical_lite.safe_files import hold\nwith hold(sys.argv[1]): print('in', flush=True), input()"
+    )
+    line = [sys.executable, "-c", code, str(half)]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        other.stdout.readline()
+        before = {path: path.read_bytes() for path in half.rglob("*") if path.is_file()}
+        with pytest.raises(InputError, match="another process is writing to"):
+            train(half)
+        assert before == {path: path.read_bytes() for path in half.rglob("*") if path.is_file()}
+        other.kill()
+    train(half)
+
+
+def test_one_bad_run_hides_no_other(finished, tmp_path, capsys):
+    shutil.copytree(finished[0], tmp_path / "good")
+    for name, text in {"cut": "{", "empty": "", "list": "[]", "other": '{"bitext": 3}', "deep": "[" * 9_999}.items():
+        shutil.copytree(finished[0], tmp_path / name)
+        (tmp_path / name / "config.json").write_text(text)
+    (tmp_path / "folder" / "config.json").mkdir(parents=True)
+    (tmp_path / "good" / "checkpoints" / "best.pt").write_bytes(b"")
+    assert [run.name for run in offers.known_runs("sw", tmp_path)] == ["good"]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 6
+    assert all(line.startswith("left out: ") and "config.json" in line for line in said)
+    assert runs.checkpoint_steps(tmp_path / "good") == [0, 1, 4]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_run_that_goes_on(tiny, finished, train, tmp_path, number):
+    code = """
+import os, sys
+from dataclasses import replace
+from optical_lite import distill, paper, pocket, vocabulary
+from optical_lite.config import DistillConfig
+bitext = replace(pocket.bitext("sw"), pairs=pocket.bitext("sw").pairs[:12])
+tiny = paper.tiny().requires_grad_(False)
+stop = lambda line: line["step"] == 3 and os.kill(os.getpid(), int(sys.argv[2]))
+distill.distill(vocabulary.extend(tiny, bitext), tiny, bitext,
+                DistillConfig(steps=4, batch=4, save_every=2, keep=(1,)), sys.argv[1], progress=False, on_step=stop)
+"""
+    line = [sys.executable, "-c", code, str(tmp_path / "run"), str(int(number))]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ})
+    assert done.returncode not in (0, 2), done.stderr
+    train(tmp_path / "run")
+    assert weights(tmp_path / "run") == weights(finished[0])
+    assert names(tmp_path / "run") == names(finished[0])
+
+
+def test_a_full_disk_while_the_state_is_saved_is_one_line(half, train, finished):
+    import resource
+
+    before, state = resource.getrlimit(resource.RLIMIT_FSIZE), (half / "resume.pt").read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(state) // 2, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"got no room \(File too large\)"):
+            train(half)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (half / "resume.pt").read_bytes() == state
+    assert not [name for name in names(half) if "part" in name]
+    train(half)
+    assert weights(half) == weights(finished[0])
+
+
+def test_the_option_is_offered():
+    from optical_lite import __main__
+
+    args = __main__.parser().parse_args(["train", "--bitext", "x", "--out", "y", "--save-every", "7"])
+    assert DistillConfig(**{name: getattr(args, name) for name in __main__.SETTINGS}).save_every == 7
+    with pytest.raises(InputError, match="save_every: got 0"):
+        DistillConfig(save_every=0)
