@@ -10,7 +10,7 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TORCH_PIN := $(shell sed -n 's/^torch==//p' requirements-lock.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab notebooks tables bench clean
+.PHONY: help demo test lab notebooks tables bench licences audit clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -56,5 +56,13 @@ bench: .venv/installed .venv-bench/installed  ## measure ours against its peers 
 # Not among them: NAMES=million, exact search of an index of a million passages, which needs 34 GB of disk while it runs.
 	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json $(if $(NAMES),,--page docs/performance.md)
 
+licences: .venv/installed  ## write docs/licences.md: packages, models and data with their licences
+	$(BIN)/python -m optical_lite.licences
+
+audit:  ## look for known vulnerabilities of the locked packages (needs a network)
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.venv-audit/bin/pip-audit --requirement requirements-lock.txt --no-deps --disable-pip
+
 clean:  ## delete the environment and all runs
-	rm -rf .venv .venv-bench .venv-plaid runs
+	rm -rf .venv .venv-bench .venv-plaid .venv-audit runs

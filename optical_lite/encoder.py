@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor, nn
 
-from . import model_files, packed
+from . import model_files, packed, weights
 from .safe_files import into, write_json
-from .settings import InputError, device, uses_bf16
+from .settings import InputError, device, shown, uses_bf16
 from .sources import sha256
 
 DEFAULT = "minilm"
@@ -90,45 +90,48 @@ class Encoder(nn.Module):
         known = {token: tokenizer.token_to_id(token) for token in SPECIAL}
         self.special = {i for i in known.values() if i is not None}
         self.pad_id = next((known[t] for t in ("[PAD]", "<pad>") if known[t] is not None), 0)
-        self.max_length = min(max_length, getattr(model.config, "max_position_embeddings", max_length))
+        self.limit = positions(model)
+        self.max_length = min(max_length, self.limit)
         self.eval()  # a new module is in training mode, with dropout, whatever its parts are in
 
     @classmethod
-    def load(cls, name: str | Path = DEFAULT, max_length: int = 256) -> Encoder:
-        """Load an encoder: a known one by name, a folder, a run's ``student`` folder, or a hub name.
+    def load(cls, name: str | Path = DEFAULT, max_length: int | None = None) -> Encoder:
+        """Load an encoder, every weight from its file.
 
-        What is known: ``minilm``, the default, and ``multilingual``, fetched at its first use.
+        Parameters
+        ----------
+        name : a known encoder (``minilm``, the default, or ``multilingual``, fetched at its first use), a folder, or
+            ``hub:OWNER/NAME`` (see :func:`optical_lite.weights.place`); a :class:`Path` is a folder and nothing else
+        max_length : tokens of a text that are read; 256, or what the model can where that is less
+
+        Raises
+        ------
+        InputError
+            no such folder, damaged files, more tokens than the model has positions for
         """
-        from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-        folder = Path(name)
-        if model_files.find(name):
-            folder, name = model_files.folder(str(name))
-        where = str(folder) if folder.is_dir() else str(name)
-        for extra in ({"add_pooling_layer": False}, {}):  # an unused pooler would be drawn at random
-            try:
-                model = AutoModel.from_pretrained(where, dtype=torch.float32, **extra)
-                break
-            except TypeError:
-                continue
-            except (OSError, ValueError) as error:
-                raise InputError(
-                    f"model: got {str(name)!r}, expected a folder with config.json and model.safetensors or a hub name "
-                    f"that can be reached ({type(error).__name__}); check the path or the network"
-                ) from error
-        if (folder / "tokenizer.json").exists():
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        else:
-            tokenizer = AutoTokenizer.from_pretrained(where).backend_tokenizer
-        projection = None
-        if (folder / "projection.safetensors").exists():
-            weight = load_file(folder / "projection.safetensors")["weight"].float()  # (out, d)
-            projection = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
-            projection.weight.data = weight
-        return cls(model, tokenizer, str(name), max_length, projection).to(device())
+        known = isinstance(name, str) and model_files.find(name)
+        folder, name = model_files.folder(name) if known else (weights.place(name), name)
+        model = weights.load_model(folder)
+        tokenizer = weights.load_tokenizer(folder, len(model.get_input_embeddings().weight))
+        projection = weights.load_projection(folder, model.config.hidden_size)
+        return cls(model, tokenizer, str(name), 256, projection).reading_to(max_length).to(device())
+
+    def reading_to(self, max_length: int | None) -> Encoder:
+        """The same encoder, reading so many tokens of a text (None: as many as before); it takes no memory."""
+        if max_length is None:
+            return self
+        if not 3 <= max_length <= self.limit:
+            raise InputError(
+                f"max_length: got {max_length} tokens, expected 3 to {self.limit:,}, the most that {self.name} "
+                "has positions for"
+            )
+        other = copy.copy(self)  # the weights are shared
+        other.max_length = max_length
+        return other
 
     def save(self, folder: str | Path) -> Path:
         """Save weights, configuration and tokenizer; :meth:`load` and transformers' ``AutoModel`` read the folder."""
@@ -171,10 +174,26 @@ class Encoder(nn.Module):
         """Word embedding table, shape (vocabulary, d)."""
         return self.model.get_input_embeddings().weight
 
+    def whole(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text with special tokens, however many they are."""
+        return [code.ids for code in self.tokenizer.encode_batch(list(texts))]
+
+    @property
+    def room(self) -> int:
+        """How many ids of a whole text are read."""
+        return self.max_length
+
+    def fit(self, ids: list[int]) -> list[int]:
+        """The ids that are read of a whole text: the first ones, and its end mark."""
+        return ids if len(ids) <= self.room else [*ids[: self.room - 1], ids[-1]]
+
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text with special tokens, at most ``max_length`` of them."""
-        found = [code.ids for code in self.tokenizer.encode_batch(list(texts))]
-        return [ids if len(ids) <= self.max_length else [*ids[: self.max_length - 1], ids[-1]] for ids in found]
+        return [self.fit(ids) for ids in self.whole(texts)]
+
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """How many texts are longer than what is read of them."""
+        return sum(len(ids) > self.room for ids in self.whole(texts))
 
     def pad(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Pad token ids to a rectangle.
@@ -258,6 +277,13 @@ class Encoder(nn.Module):
         return TokenBatch(vectors, mask, ids, tokens)
 
 
+def positions(model: nn.Module) -> int:
+    """The longest text that a model can read, in tokens: RoBERTa's kind keeps its first positions for padding."""
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return getattr(model.config, "max_position_embeddings", 1 << 30) - (0 if padding is None else padding + 1)
+
+
 _TEACHERS: dict[str, Encoder] = {}
 
 
@@ -267,6 +293,26 @@ def teacher(model: str = DEFAULT) -> Encoder:
         loaded = Encoder.load(model).requires_grad_(False)
         _TEACHERS[model] = _TEACHERS.setdefault(loaded.name, loaded)  # a short name and a full one mean the same
     return _TEACHERS[model]
+
+
+def recorded(wanted: dict, given: str | Path | None, run: str | Path) -> Encoder:
+    """The teacher of a run, frozen: an encoder that the kit knows and has, or the model that the caller names.
+
+    A name in the run's files is never fetched and never a path; the hash of the weights that stands there is compared.
+    """
+    name, weighs = shown(wanted["name"]), shown(wanted["sha256"])[:12]
+    if given is None and not (model_files.find(wanted["name"]) and model_files.here(wanted["name"])):
+        raise InputError(
+            f"{run}: got a run with the teacher {name!r}, which the kit does not know or has not fetched, expected "
+            f"--teacher with that model (weights {weighs}...); a name in a file is not followed"
+        )
+    found = teacher(wanted["name"]) if given is None else Encoder.load(given).requires_grad_(False)
+    if (have := model_record(found)["sha256"]) != wanted["sha256"]:
+        raise InputError(
+            f"{run}: got the teacher {found.name} with weights {have[:12]}..., expected {weighs}..., those of "
+            f"{name!r}; give --teacher with the model that trained the run"
+        )
+    return found
 
 
 def model_record(encoder: Encoder) -> dict:

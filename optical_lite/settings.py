@@ -273,6 +273,15 @@ def fits(value: object, shape: object, place: object, name: str = "the record", 
         fits(part, shape[0], place, f"{number} of {name}", mend)
 
 
+def shown(text: str) -> str:
+    r"""A text of someone else as it may stand in a line: short, without line ends or codes that a terminal obeys.
+
+    >>> shown("a\nb")
+    'a?b'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:80])
+
+
 def read_json(path: str | Path, shape: object = dict) -> dict:
     """The record of a JSON file, after a look whether it has what a shape asks for.
 

@@ -73,10 +73,24 @@ def _verify(content: bytes, source: Source, place: str) -> bytes:
     return content
 
 
+class _Https(urllib.request.HTTPRedirectHandler):
+    """Follows a server to another address only by https."""
+
+    def redirect_request(self, request, file, code, message, headers, address):
+        if not address.startswith("https://"):
+            raise InputError(f"{request.full_url}: got sent to {address!r}, expected an https address; try again later")
+        return super().redirect_request(request, file, code, message, headers, address)
+
+
+def _open(address: str):
+    return urllib.request.build_opener(_Https).open(address, timeout=TIMEOUT)
+
+
 def _download(source: Source) -> bytes:
     try:
-        with urllib.request.urlopen(source.address, timeout=TIMEOUT) as answer:  # noqa: S310 (fixed https address)
-            return _verify(answer.read(), source, source.address)
+        with _open(source.address) as answer:
+            content = answer.read(source.bytes + 1)  # never more, whatever is sent
+            return _verify(content, source, source.address)
     except (urllib.error.URLError, OSError) as error:
         raise InputError(
             f"{source.dataset}: got no answer from {source.address} ({error}), expected the file; connect to the "

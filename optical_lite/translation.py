@@ -14,7 +14,7 @@ import torch
 from .corpora import THREE_LETTERS, language
 from .settings import InputError, device
 
-MODEL = "facebook/nllb-200-distilled-600M"
+MODEL, REVISION = "facebook/nllb-200-distilled-600M", "f8d333a098d19b4fd9a8b18f94170487ad3f821d"
 ENGLISH = "eng_Latn"
 BEAMS, LONGEST = 4, 128  # of the search for a translation; tokens a side
 
@@ -39,7 +39,8 @@ def translate(texts: Sequence[str], lang: str, model: str | Path = MODEL, batch:
     ----------
     texts : in one language; longer ones are cut at 128 tokens
     lang : their language
-    model : a folder, or a name on the hub
+    model : a folder, or :data:`MODEL`, which the hub has at a pinned revision. Its weights are a pickle there; torch
+        reads tensors from it and nothing else (``weights_only``)
     batch : texts at a time
 
     Raises
@@ -51,13 +52,19 @@ def translate(texts: Sequence[str], lang: str, model: str | Path = MODEL, batch:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    local = Path(model).is_dir()
+    if not local and str(model) != MODEL:
+        raise InputError(
+            f"translation: got model {str(model)!r}, expected a folder with NLLB or {MODEL}; check the path"
+        )
+    how = {"trust_remote_code": False, "local_files_only": local, "revision": "main" if local else REVISION}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(model), src_lang=nllb_code(lang))
-        translator = AutoModelForSeq2SeqLM.from_pretrained(str(model)).to(device()).eval()
+        tokenizer = AutoTokenizer.from_pretrained(str(model), src_lang=nllb_code(lang), **how)
+        translator = AutoModelForSeq2SeqLM.from_pretrained(str(model), weights_only=True, **how).to(device()).eval()
     except (OSError, ValueError) as error:
         raise InputError(
-            f"translation: got model {str(model)!r}, expected a folder with NLLB or a hub name that can be reached "
-            f"({type(error).__name__}); check the path or the network"
+            f"translation: got model {str(model)!r}, expected a whole folder with NLLB, or {MODEL} and a network that "
+            f"reaches the hub ({type(error).__name__}); check the path or the network"
         ) from error
     order, found = sorted(range(len(texts)), key=lambda i: len(texts[i])), {}
     for start in range(0, len(order), batch):

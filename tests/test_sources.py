@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,37 @@ def test_bad_download_is_refused_and_nothing_is_written(served, content, text):
     with pytest.raises(InputError, match=text):
         sources.read("toy", "x.tsv")
     assert not (served / "cache").exists()
+
+
+def test_no_more_is_read_than_is_expected(served, monkeypatch):
+    class Endless:
+        read_ = 0
+
+        def read(self, size):
+            Endless.read_ += size
+            return b"x" * size
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(sources, "_open", lambda address: Endless())
+    with pytest.raises(InputError, match="changed content"):
+        sources.read("toy", "x.tsv")
+    assert Endless.read_ == 12
+    assert not (served / "cache").exists()
+
+
+def test_only_https_is_followed():
+    request = urllib.request.Request("https://example.org/a")
+    for address in ("http://example.org/a", "ftp://example.org/a", "file:///etc/passwd"):
+        with pytest.raises(InputError, match="expected an https address"):
+            sources._Https().redirect_request(request, None, 302, "", {}, address)
+    followed = sources._Https().redirect_request(request, None, 302, "", {}, "https://example.org/b")
+    assert followed.full_url == "https://example.org/b"
+    assert all(source.address.startswith("https://") for source in sources.registry().values())
 
 
 def test_tampered_cache_is_refused(served):

@@ -43,5 +43,5 @@ def test_translations_keep_their_order_whatever_the_batch(folder, monkeypatch):
 
 
 def test_a_model_out_of_reach_is_named(tmp_path):
-    with pytest.raises(InputError, match="expected a folder with NLLB or a hub name"):
+    with pytest.raises(InputError, match="expected a folder with NLLB or facebook/nllb"):
         translation.translate(["maji"], "sw", tmp_path / "none")
