@@ -6,13 +6,14 @@ import argparse
 import sys
 
 from . import console, options
-from .commands import check, convert, evaluate, index, read_pairs, search
+from .commands import check, convert, evaluate, index, read_pairs, said_cut, search
 from .config import SETTINGS, DistillConfig
 from .run_files import fuse, significance
 from .safe_files import write_json
 from .settings import PRECISIONS, computing_in, precision, precision_line
 
 MODEL = "minilm"
+MODELS = "minilm (default), multilingual, a folder, or hub:OWNER/NAME"
 EPILOG = """examples:
   python -m optical_lite check
   python -m optical_lite demo --lang so
@@ -53,9 +54,7 @@ def fetch(args: argparse.Namespace) -> dict:
 
 def train(args: argparse.Namespace) -> dict:
     """Distil a student from sentence pairs."""
-    import json
-
-    from . import distill, published, testsets, vocabulary
+    from . import distill, published, runs, testsets, vocabulary
     from .encoder import Encoder
 
     if args.bitext == "published":
@@ -67,28 +66,24 @@ def train(args: argparse.Namespace) -> dict:
     config = DistillConfig(**{name: getattr(args, name) for name in SETTINGS})
     english = Encoder.load(args.model).requires_grad_(False)
     print(precision_line())
+    english = english.reading_to(max(english.max_length, config.max_length))
     student = vocabulary.extend(english, bitext, size=args.size, fill=args.fill, lexicon=args.lexicon)
     run = distill.distill(student, english, bitext, config, args.out, progress=not args.quiet)
-    found = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    found = runs.read_metrics(run)
     print(
         f"{run}: {len(bitext):,} pairs, {found['steps']} steps, "
         f"loss {found['loss_first']:.4f} -> {found['loss_last']:.4f}"
     )
+    for side, cut in found["sentences_cut"].items():
+        said_cut(f"{side} sentences", cut, len(bitext), english.reading_to(config.max_length))
     return {"run": str(run), "precision": precision(), **found}
 
 
 def tune(args: argparse.Namespace) -> dict:
     """Tune a teacher for MaxSim, and compare it with the untouched one on English questions."""
-    from . import english, tuning
-    from .encoder import Encoder
+    from . import tuning
 
-    start = Encoder.load(args.model).requires_grad_(False)
-    print(precision_line())
-    tuned = tuning.tune(start, english.teacher_pairs(), tuning.TEACHER, args.out, progress=not args.quiet)
-    found = tuning.report(start, tuned, english.teacher_dev())
-    before, after, test = found["before"]["metrics"]["mrr@10"], found["after"]["metrics"]["mrr@10"], found["test"]
-    print(f"{args.out}: MRR@10, {found['queries']} English questions: {before:.3f} -> {after:.3f}, p = {test['p']:.4f}")
-    return found
+    return tuning.command(args)
 
 
 def tables(args: argparse.Namespace) -> dict:
@@ -169,6 +164,13 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--ties", choices=("cut", "all"), default="cut", help="equal scores at the last place: cut to "
                          "k, the first passage ids stay (default), or write all of them")  # fmt: skip
 
+    def reading_to(sub: argparse.ArgumentParser, of: str) -> None:
+        sub.add_argument("--max-length", type=int, metavar="N", help=f"tokens that are read of a {of}")
+
+    def teaching(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--teacher", metavar="MODEL", help="of a run that another model than the kit's taught")
+        reading_to(sub, "question or passage (256, the model's limit, or the index's)")
+
     add(check, "check")
     sub = add(demo, "demo --lang so")
     sub.add_argument("--collection", default="pocket", help="pocket (default) or afriqa")
@@ -184,7 +186,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--recipe", default="default", help="published bitext: default, plus, or parts joined by +")
     sub.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="collections whose questions to drop")
     sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
-    sub.add_argument("--model", default=MODEL, help="teacher: minilm (default), multilingual, a folder or hub name")
+    sub.add_argument("--model", default=MODEL, help=f"teacher: {MODELS}")
     sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, transport, mean or random")
     sub.add_argument("--lexicon", default="ibm1", help="ibm1, or symmetric: translations both directions agree on")
     for name, meaning in SETTINGS.items():
@@ -200,9 +202,8 @@ def parser() -> argparse.ArgumentParser:
     sub = add(index, "index --format trec --collection pocket_trec --lang sw --out pocket_index")
     reading(sub)
     number_type(sub, "auto")
-    sub.add_argument(
-        "--model", default=MODEL, help="encoder of the passages: minilm (default), multilingual, a folder or hub name"
-    )
+    sub.add_argument("--model", default=MODEL, help=f"encoder of the passages: {MODELS}")
+    reading_to(sub, "passage (256, or the model's limit)")
     sub.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(
@@ -214,6 +215,7 @@ def parser() -> argparse.ArgumentParser:
     number_type(sub, "auto")
     sub.add_argument("--index", metavar="DIR", help="made by index; else the cache folder's, built when missing")
     sub.add_argument("--both", action="store_true", help="the student reads the passages, too")
+    teaching(sub)
     length(sub)
     sub.add_argument("--out", required=True, metavar="RUN", help="run file to write")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -222,6 +224,7 @@ def parser() -> argparse.ArgumentParser:
     number_type(sub, "float32")
     sub.add_argument("--run", metavar="DIR", help="a run made by train or demo")
     sub.add_argument("--both", action="store_true", help="the student reads the passages, too")
+    teaching(sub)
     sub.add_argument("--trec-run", metavar="RUN", help="instead: a run file, with --qrels")
     sub.add_argument("--predictions", metavar="FILE", help="instead: predictions for wpr, qadsm, qam or xor")
     sub.add_argument("--tune", metavar="FILE", help="pairs that set the threshold of qadsm and qam (the .dev beside)")
@@ -242,9 +245,8 @@ def parser() -> argparse.ArgumentParser:
     sub = add(tune, "tune --out runs/teacher")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder of the tuned teacher; a finished one is kept")
     number_type(sub, "auto")
-    sub.add_argument(
-        "--model", default=MODEL, help="what to start from: minilm (default), multilingual, a folder or hub name"
-    )
+    sub.add_argument("--model", default=MODEL, help=f"what to start from: {MODELS}")
+    reading_to(sub, "passage (180)")
     sub.add_argument("--quiet", action="store_true", help="no progress bar")
     sub = add(tables, "tables --table demo --check")
     sub.add_argument("--table", metavar="NAME", help="one table (default all); WORK/TABLE prints a published one")
@@ -286,7 +288,7 @@ def parser() -> argparse.ArgumentParser:
     peak = options.number(0, 1, above=True)
     sub.add_argument("--share", type=peak, help="with --dry-run: share of the GPU's peak (0.3)")
     sub.add_argument("--out", metavar="DIR", help="a folder; an interrupted run is resumed")
-    sub.add_argument("--model", help="in place of the configuration's: folder or hub name")
+    sub.add_argument("--model", help="in place of the configuration's: a folder, or hub:OWNER/NAME")
     sub.add_argument("--triples", metavar="TSV", help="lines query<TAB>relevant<TAB>other, as MS MARCO's")
     sub.add_argument("--bitext", metavar="PATH", help="a TSV, or the stem of STEM.sw and STEM.en as OPUS has them")
     sub.add_argument("--first-stage", metavar="RUN", help="re-rank this TREC run in place of retrieving")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-import json
 import shutil
 import statistics
 import tempfile
@@ -13,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import distill, losses, model_files, pocket, published, vocabulary
+from . import distill, losses, model_files, pocket, published, runs, vocabulary
 from .bench import Peak, ask_peer, bench, limits, row, take_turns
 from .config import DistillConfig
 from .corpora import Bitext
@@ -55,7 +54,7 @@ def run_once(student: Encoder, bitext: Bitext, config: DistillConfig) -> float:
     """Seconds of a training run, its set-up (tokens, run folder) left out."""
     folder = Path(tempfile.mkdtemp())
     distill.distill(copy.deepcopy(student), teacher(), bitext, config, folder / "run", progress=False)
-    seconds = json.loads((folder / "run" / "metrics.json").read_text(encoding="utf-8"))["seconds"]
+    seconds = runs.read_metrics(folder / "run")["seconds"]
     shutil.rmtree(folder)
     return seconds
 

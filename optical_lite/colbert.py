@@ -82,14 +82,16 @@ class ColBERT(Encoder):
         """The same weights in the role of ``question`` or ``passage``; it takes no memory."""
         return ColBERT(self.model, self.tokenizer, self.name, 0, self.projection, role, self.lengths)
 
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    @property
+    def room(self) -> int:
+        """How many ids of a whole text are read: a marker takes one place."""
+        return self.max_length - len(self.marker)
+
+    def fit(self, ids: list[int]) -> list[int]:
         """Token ids: first token, marker, text, last token, and [MASK] up to the length of a question."""
-        found, room = [], self.max_length - len(self.marker)
-        for code in self.tokenizer.encode_batch(list(texts)):
-            ids = code.ids if len(code.ids) <= room else [*code.ids[: room - 1], code.ids[-1]]
-            ids = [ids[0], *self.marker, *ids[1:]]
-            found.append(ids + [self.fill_id] * (self.max_length - len(ids) if self.role == "question" else 0))
-        return found
+        ids = super().fit(ids)
+        ids = [ids[0], *self.marker, *ids[1:]]
+        return ids + [self.fill_id] * (self.max_length - len(ids) if self.role == "question" else 0)
 
     def attended(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Tokens that others attend to, shape (B, n): all but [MASK]."""

@@ -7,14 +7,14 @@ passages an index, its questions a run file, runs become numbers and differences
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from .provenance import recorded_precision
 from .safe_files import write_json
-from .settings import InputError, precision, precision_line
+from .settings import InputError, precision, precision_line, read_json, shown
 
+INDEX = {"collection": str, "texts": str, "passages_read_to": int, "precision": str,
+         "encoder": {"name": str, "sha256": str}}  # index.json  # fmt: skip
 READING = ("split", "documents", "topics", "qrels", "fields", "encoding", "lenient")  # options of formats.read
 
 
@@ -109,17 +109,26 @@ def read_pairs(source: str, lang: str):
     return pocket.bitext(lang) if source == "pocket" else own.read_bitext(source, lang)
 
 
-def _encoders(system: str, both: bool = False) -> tuple:
+def _encoders(system: str, args: argparse.Namespace) -> tuple:
     """Encoder of questions, encoder of passages, and the language of a system: ``encoder`` or a run's folder."""
-    from .encoder import Encoder, teacher
-    from .runs import load_student
+    from . import runs
+    from .encoder import teacher
 
     if system == "encoder":
-        return teacher(), teacher(), None
-    student = load_student(system)
-    config = json.loads((Path(system) / "config.json").read_text(encoding="utf-8"))
-    english = student if both else Encoder.load(config["teacher"]["name"]).requires_grad_(False)
-    return student, english, config["bitext"]["lang"]
+        questions = passages = teacher()
+        lang = None
+    else:
+        questions, lang = runs.load_student(system), runs.read_config(system)["bitext"]["lang"]
+        passages = questions if args.both else runs.load_teacher(system, args.teacher)
+    return questions.reading_to(args.max_length), passages.reading_to(args.max_length), lang
+
+
+def said_cut(kind: str, cut: int, total: int, encoder) -> dict:
+    """How many texts an encoder has cut: printed where any was, and for a record."""
+    if cut:
+        more = f"--max-length {encoder.limit} reads more" if encoder.max_length < encoder.limit else "the model's limit"
+        print(f"{cut:,} of {total:,} {kind} were cut at {encoder.max_length} tokens; {more}")
+    return {f"{kind}_read_to": encoder.max_length, f"{kind}_cut": cut}
 
 
 def convert(args: argparse.Namespace) -> dict:
@@ -140,16 +149,19 @@ def convert(args: argparse.Namespace) -> dict:
 def index(args: argparse.Namespace) -> dict:
     """Encode the passages of a collection once, batch by batch, into a folder that search reads."""
     from .encoder import Encoder, model_record
-    from .index import PassageIndex
+    from .index import PassageIndex, hash_texts
     from .safe_files import new_folder
 
-    data, encoder = need_collection(_read(args), args.command), Encoder.load(args.model)
+    data, encoder = need_collection(_read(args), args.command), Encoder.load(args.model, args.max_length)
     with new_folder(args.out) as folder:
         print(precision_line())
         built = PassageIndex.build(encoder, data.passages, not args.quiet, folder / "index.safetensors")
         record = {"collection": data.name, "passages": len(built.ids), "vectors": len(built.vectors)}
         record["precision"] = precision()
-        write_json(folder / "index.json", {**record, "encoder": model_record(encoder)})
+        record |= said_cut("passages", built.cut, len(built.ids), encoder)
+        write_json(
+            folder / "index.json", {**record, "texts": hash_texts(data.passages), "encoder": model_record(encoder)}
+        )
     print(f"{args.out}: {record['passages']:,} passages, {record['vectors']:,} token vectors")
     return {"folder": args.out, **record}
 
@@ -158,7 +170,8 @@ def search(args: argparse.Namespace) -> dict:
     """Rank the passages of a collection for its questions; write a TREC run file."""
     from . import retrieval, run_files, trec
 
-    encoders = () if args.system in ("bm25", "structured") else _encoders(args.system, args.both)
+    lengths: dict = {}
+    encoders = () if args.system in ("bm25", "structured") else _encoders(args.system, args)
     data = need_collection(_read(args, *encoders[2:]), args.command)
     tag = "-".join(Path(args.system).absolute().name.split()) or "run"
     trec.need_columns(tag, *data.queries, *data.passages, of=args.out)  # before the hours that a search may take
@@ -170,13 +183,16 @@ def search(args: argparse.Namespace) -> dict:
         questions, passages, _ = encoders
         print(precision_line())
         if args.index:
-            found = _index(args.index, data, passages)
+            found = _index(args.index, data, passages, args.max_length)
+            questions = questions.reading_to(min(found.max_length, questions.limit))
+            passages = passages.reading_to(found.max_length)
         else:
             found = retrieval.PassageIndex.cached(passages, data.passages, not args.quiet)
+        lengths = _lengths(found, passages, questions, data.queries)
         run = retrieval.search(found, questions, data.queries, args.k)
     run, said = run_files.keep(run, args.k, args.ties)
     trec.write_run(args.out, run, tag)
-    return run_files.report(args.out, run, f"tag {tag}{said}")
+    return {**run_files.report(args.out, run, f"tag {tag}{said}"), **lengths}
 
 
 def _structured(args: argparse.Namespace, data):
@@ -195,27 +211,38 @@ def _structured(args: argparse.Namespace, data):
     return retrieval.structured(data.passages, asked, words, args.k)
 
 
-def _index(folder: str, data, encoder):
-    """An index of a folder, after a look whether it is of these passages and this encoder."""
+def _index(folder: str, data, encoder, max_length: int | None):
+    """An index of a folder, after a look whether it is of these texts and this encoder, read to this length."""
     from .encoder import model_record
-    from .index import PassageIndex
+    from .index import PassageIndex, hash_texts
 
     place = Path(folder) / "index.json"
     if not place.exists():
         raise InputError(f"{folder}: got no index.json, expected a folder made by the command index; check the path")
-    record, found = json.loads(place.read_text(encoding="utf-8")), PassageIndex.load(place.with_suffix(".safetensors"))
-    if set(found.ids) != set(data.passages):
+    record, found = read_json(place, INDEX), PassageIndex.load(place.with_suffix(".safetensors"))
+    by, same = record["encoder"], set(found.ids) == set(data.passages)
+    if not same or record["texts"] != hash_texts(data.passages):
+        of = shown(record["collection"]) + (" whose texts have changed since" if same else "")
+        raise InputError(f"{folder}: got an index of {of}, expected one of {data.name}; index it anew")
+    if by["sha256"] != model_record(encoder)["sha256"] or found.vectors.shape[1] != encoder.dimension:
+        name = encoder.name
         raise InputError(
-            f"{folder}: got an index of {record['collection']}, expected one of {data.name}; index it anew"
+            f"{folder}: got an index by {shown(by['name'])}, expected one by {name}; index with --model {name}"
         )
-    if record["encoder"]["sha256"] != model_record(encoder)["sha256"]:
+    if found.max_length != record["passages_read_to"] or max_length not in (None, found.max_length):
         raise InputError(
-            f"{folder}: got an index by {record['encoder']['name']}, expected one by {encoder.name}; "
-            f"index with --model {encoder.name}"
+            f"{folder}: got an index that read {found.max_length} tokens of a passage, expected "
+            f"{max_length or record['passages_read_to']}; leave out --max-length, or index anew"
         )
-    if recorded_precision(record) not in (None, precision()):
-        print(f"{folder}: its passages were encoded in {recorded_precision(record)}")
+    if record["precision"] != precision():
+        print(f"{folder}: its passages were encoded in {shown(record['precision'])}")
     return found
+
+
+def _lengths(index, passages, questions, asked) -> dict:
+    """What was cut of an index's passages and of some questions: printed, and for a record."""
+    found = said_cut("passages", index.cut, len(index.ids), passages)
+    return found | said_cut("questions", questions.count_cut(list(asked.values())), len(asked), questions)
 
 
 def evaluate(args: argparse.Namespace) -> dict:
@@ -226,14 +253,21 @@ def evaluate(args: argparse.Namespace) -> dict:
         return run_files.evaluate(args)
     if bool(args.run) == bool(args.predictions):
         raise InputError("evaluate: got neither or both of --run and --predictions, expected one, or --trec-run")
-    student, english, lang = _encoders(args.run, args.both) if args.run else (None, None, None)
-    data = _read(args, lang)
+    student, english, lang = _encoders(args.run, args) if args.run else (None, None, None)
+    data, lengths = _read(args, lang), {}
     if isinstance(data, xglue.Task):
         found, count = _xglue(args, data, student, english), len(xglue.groups(data))
+        if args.run:
+            asked, texts = zip(*data.pairs, strict=True)
+            lengths = said_cut("passages", english.count_cut(texts), len(texts), english)
+            lengths |= said_cut("questions", student.count_cut(asked), len(asked), student)
     elif isinstance(data, xor.Questions):
-        found, count = _xor(args, data, student, english), len(data.questions)
+        built = _xor_index(data, english, args) if args.run else None
+        found, count = _xor(args, data, student, built), len(data.questions)
+        lengths = _lengths(built, english, student, data.questions) if args.run else {}
     elif args.run:
         built = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
+        lengths = _lengths(built, english, student, data.queries)
         found = metrics.summary(retrieval.search(built, student, data.queries), data.qrels)
         count = len(data.queries)
     else:
@@ -243,18 +277,26 @@ def evaluate(args: argparse.Namespace) -> dict:
         f"{args.run or args.predictions} on {name} ({args.lang or lang or 'its languages'}, {count} questions): "
         + ", ".join(f"{key} {value:.3f}" for key, value in found.items())
     )
-    return {"metrics": found, "queries": count, "run": str(args.run or args.predictions), "collection": name}
+    run = str(args.run or args.predictions)
+    return {"metrics": found, "queries": count, "run": run, "collection": name, **lengths}
 
 
-def _xor(args: argparse.Namespace, data, student, english) -> dict[str, float]:
+def _xor_index(data, english, args: argparse.Namespace):
+    """An index of XOR's passages, each with its title."""
+    from .index import PassageIndex
+
+    texts = {name: f"{data.titles[name]} {text}".strip() for name, text in data.passages.items()}
+    return PassageIndex.cached(english, texts, not args.quiet)
+
+
+def _xor(args: argparse.Namespace, data, student, index) -> dict[str, float]:
     """R@2kt and R@5kt of a student or of a file of predictions: of each language, and their mean."""
     from . import retrieval, xor
 
     if args.predictions:
         ranked = xor.read_predictions(args.predictions)
     else:
-        texts = {name: f"{data.titles[name]} {text}".strip() for name, text in data.passages.items()}
-        run = retrieval.search(retrieval.PassageIndex.cached(english, texts, not args.quiet), student, data.questions)
+        run = retrieval.search(index, student, data.questions)
         ranked = {query: [data.passages[passage] for passage, _ in ranking] for query, ranking in run.items()}
     found = xor.recall(ranked, data.langs, data.answers)
     return {f"{key} {lang}": value for key, values in found.items() for lang, value in values.items()}

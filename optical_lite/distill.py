@@ -230,14 +230,15 @@ def width(step: int, config: DistillConfig) -> float:
 
 
 def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:
-    """Token ids of both sides, cut to the limit; how many sentences were cut."""
+    """Token ids of both sides, cut to the limit; how many sentences were cut. A limit beyond the model's is refused."""
     sides, cut = [], {}
     for name, encoder, texts in zip(
         ("source", "target"), (student, teacher), zip(*bitext.pairs, strict=True), strict=True
     ):
-        ids = encoder.tokenize(texts)
-        cut[name] = sum(len(row) > limit for row in ids)
-        sides.append([row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in ids])
+        reader = encoder.reading_to(limit)
+        whole = reader.whole(texts)
+        cut[name] = sum(len(row) > reader.room for row in whole)
+        sides.append([reader.fit(row) for row in whole])
     return sides[0], sides[1], cut
 
 

@@ -12,12 +12,11 @@ are operations over a stated share of a GPU's peak: measure yours and give it as
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from .paper_configs import MBERT, TINY, XLMR, PaperConfig
-from .settings import InputError
+from .settings import InputError, read_json
 
 GPUS = {  # dense bfloat16 TFLOP/s and GB of memory, from NVIDIA's data sheets; the H100 is the SXM module
     "A100": (312, 80),
@@ -46,7 +45,7 @@ class Shape:
         place = Path(model) / "config.json"
         if not place.exists():
             raise InputError(f"dry run: got model {model!r}, expected a folder with config.json or {', '.join(SHAPES)}")
-        found = json.loads(place.read_text(encoding="utf-8"))
+        found = read_json(place, dict.fromkeys(cls.__dataclass_fields__, int))
         return cls(**{name: found[name] for name in cls.__dataclass_fields__})
 
 

@@ -25,7 +25,7 @@ from .distill import distill
 from .encoder import Encoder, model_record, teacher
 from .provenance import environment
 from .retrieval import PassageIndex
-from .runs import data_hash
+from .runs import data_hash, read_metrics
 from .safe_files import discard, sweep, write_json
 from .settings import ROOT, InputError
 from .sources import sha256
@@ -132,7 +132,7 @@ class Workplace:
             name = sha256(repr((system, seed)).encode())[:12]  # an interrupted training is resumed
             folder = TRAINING / f"{self.lang}_{name}"
             _, training = _timed(lambda: distill(made, of, self.bitext(*system.source), config, folder, progress=False))
-            summary = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+            summary = read_metrics(folder)
             spent, record = spent + training, {"config": asdict(config), "training": summary}
             self.trained.append(folder)
         return made, {"seconds": float(spent[0]), "cpu_seconds": float(spent[1])} | record

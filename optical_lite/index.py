@@ -7,6 +7,7 @@ as a read-only map: the system reads what scoring touches and forgets it when me
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from .encoder import Encoder, model_record
@@ -25,7 +27,7 @@ from .sources import sha256
 
 CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
 TENSORS = ("lengths", "vectors")
-KINDS = {"F16": np.float16, "I64": np.int64}
+KINDS = {"lengths": ("I64", 1), "vectors": ("F16", 2)}  # number type and dimensions
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,14 @@ class PassageIndex:
     ids : passage ids, shortest passage first
     vectors : Tensor of float16, shape (sum of lengths, d); not to be written to where it is the map of a file
     lengths : Tensor of int, shape (passages,)
+    max_length, cut : tokens of a passage that were read, and how many passages were cut there; 0 where it is not known
     """
 
     ids: list[str]
     vectors: Tensor
     lengths: Tensor
+    max_length: int = 0
+    cut: int = 0
 
     @classmethod
     def build(
@@ -52,31 +57,32 @@ class PassageIndex:
         The file takes two bytes a number; memory then holds the texts and one chunk of token ids and batches at a time.
         """
         names, texts = list(passages), list(passages.values())
-        count = content_lengths(encoder, texts)
+        count, cut = content_lengths(encoder, texts)
         order = sorted(range(len(names)), key=lambda i: (count[i], names[i]))
         ids, lengths = [names[i] for i in order], torch.tensor([count[i] for i in order], dtype=torch.long)
         found = _encoded(encoder, texts, order, lengths.cumsum(0) - lengths, progress)
         if path:
-            with writing(path, ids, lengths, encoder.dimension) as put:
+            with writing(path, ids, lengths, encoder.dimension, {"max_length": encoder.max_length, "cut": cut}) as put:
                 for begin, vectors in found:
                     put(begin, vectors)
             return cls.load(path)
         flat = torch.empty(int(lengths.sum()), encoder.dimension, dtype=torch.float16)
         for begin, vectors in found:
             flat[begin : begin + len(vectors)] = vectors
-        return cls(ids, flat, lengths)
+        return cls(ids, flat, lengths, encoder.max_length, cut)
 
     @classmethod
     def cached(cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False) -> PassageIndex:
         """:meth:`build`, or the same index from the cache folder: keyed by the encoder's weights and the passages."""
         kind = ["bf16"] if uses_bf16() else []  # vectors differ between number types
-        key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, sorted(passages.items()), *kind])
+        key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, hash_texts(passages), *kind])
         place = get().cache / "index" / f"{sha256(key.encode())[:32]}.safetensors"
         return cls.load(place) if place.exists() else cls.build(encoder, passages, progress, place)
 
     def save(self, path: str | Path) -> Path:
         """Write the index as one safetensors file."""
-        with writing(path, self.ids, self.lengths, self.vectors.shape[1]) as put:
+        about = {"max_length": self.max_length, "cut": self.cut}
+        with writing(path, self.ids, self.lengths, self.vectors.shape[1], about) as put:
             put(0, self.vectors)
         return Path(path)
 
@@ -85,23 +91,23 @@ class PassageIndex:
         """Open what :meth:`save` or :meth:`build` wrote; nothing is read before it is used."""
         path = Path(path)
         header, start = _header(path)
-        size, expected = path.stat().st_size, start + max(header[name]["data_offsets"][1] for name in TENSORS)
-        if size != expected:
-            raise InputError(
-                f"{path}: got {size:,} bytes, expected {expected:,}; copy it again, or delete it and index anew"
-            )
-        ids, lengths, vectors = (
-            json.loads(header["__metadata__"]["ids"]),
-            *(_map(path, header[n], start) for n in TENSORS),
-        )
+        about, lengths, vectors = header["__metadata__"], *(_map(path, header[name], start) for name in TENSORS)
+        try:
+            ids, max_length, cut = json.loads(about["ids"]), int(about.get("max_length", 0)), int(about.get("cut", 0))
+            good = isinstance(ids, list) and all(isinstance(name, str) for name in ids) and len(set(ids)) == len(ids)
+        except (ValueError, RecursionError):
+            good = False
         lengths = lengths.clone()  # few, and read all the time
         total = int(lengths.sum())
-        if not len(ids) == len(lengths) or total != len(vectors) or (lengths.diff() < 0).any():
+        if not good or not len(ids) == len(lengths) or total != len(vectors) or (lengths.diff() < 0).any():
             raise InputError(
-                f"{path}: got {len(ids)} ids, {len(lengths)} lengths with the sum {total} and {len(vectors)} vectors, "
-                "expected as many lengths as ids, ascending, and their sum of vectors; delete it and index anew"
+                f"{path}: got {len(ids) if good else 'no'} ids, {len(lengths)} lengths with the sum {total} and "
+                f"{len(vectors)} vectors, expected as many lengths as ids, ascending, and their sum of vectors; "
+                "delete it and index anew"
             )
-        return cls(ids, vectors, lengths)
+        if len(lengths) and int(lengths[0]) < 0:
+            raise InputError(f"{path}: got a passage of {int(lengths[0])} vectors; delete it and index anew")
+        return cls(ids, vectors, lengths, max_length, cut)
 
     def shards(self, passages: int) -> Iterator[PassageIndex]:
         """The index in parts of so many passages; nothing is copied."""
@@ -112,13 +118,24 @@ class PassageIndex:
             yield PassageIndex(ids, self.vectors[end - int(lengths.sum()) : end], lengths)
 
 
-def content_lengths(encoder: Encoder, texts: Sequence[str]) -> list[int]:
-    """How many token vectors each passage will have; nothing is encoded."""
+def hash_texts(passages: Mapping[str, str]) -> str:
+    """sha256 of ids and texts, in whatever order they come."""
+    found = hashlib.sha256()
+    for pair in sorted(passages.items()):
+        found.update(json.dumps(pair).encode() + b"\n")
+    return found.hexdigest()
+
+
+def content_lengths(encoder: Encoder, texts: Sequence[str]) -> tuple[list[int], int]:
+    """How many token vectors each passage will have, and how many passages are cut; nothing is encoded."""
     found: list[int] = []
+    cut = 0
     for start in range(0, len(texts), 1024):
-        ids, mask = encoder.pad(encoder.tokenize(texts[start : start + 1024]))
+        whole = encoder.whole(texts[start : start + 1024])
+        cut += sum(len(ids) > encoder.room for ids in whole)
+        ids, mask = encoder.pad([encoder.fit(ids) for ids in whole])
         found += encoder.content(ids, mask).sum(1).tolist()
-    return found
+    return found, cut
 
 
 def _encoded(
@@ -132,14 +149,25 @@ def _encoded(
         for start in range(0, len(order), CHUNK):
             chunk = sorted(order[start : start + CHUNK])
             for rows, vectors, _, keep in encoder.batches([texts[i] for i in chunk]):
+                if not vectors.isfinite().all():
+                    raise InputError(
+                        f"index: got vectors from {encoder.name} that are no finite numbers, expected unit vectors; "
+                        "take a whole model"
+                    )
                 for row, v, k in zip(rows, vectors, keep, strict=True):
                     yield begin[chunk[row]], v[k].half().cpu()
                 bar.update(len(rows))
 
 
 @contextmanager
-def writing(path: str | Path, ids: list[str], lengths: Tensor, width: int) -> Iterator[Callable[[int, Tensor], None]]:
+def writing(
+    path: str | Path, ids: list[str], lengths: Tensor, width: int, about: Mapping[str, int] | None = None
+) -> Iterator[Callable[[int, Tensor], None]]:
     """Write an index file in any order; it gets its name when the block ends well and is gone when it does not.
+
+    Parameters
+    ----------
+    about : what else the header says: ``max_length`` and ``cut``
 
     Yields
     ------
@@ -148,7 +176,7 @@ def writing(path: str | Path, ids: list[str], lengths: Tensor, width: int) -> It
     path, total = Path(path), int(lengths.sum())
     middle, end = 8 * len(lengths), 8 * len(lengths) + 2 * total * width
     header = {
-        "__metadata__": {"ids": json.dumps(ids)},
+        "__metadata__": {"ids": json.dumps(ids), **{key: str(value) for key, value in (about or {}).items()}},
         "lengths": {"dtype": "I64", "shape": [len(lengths)], "data_offsets": [0, middle]},
         "vectors": {"dtype": "F16", "shape": [total, width], "data_offsets": [middle, end]},
     }
@@ -168,26 +196,28 @@ def writing(path: str | Path, ids: list[str], lengths: Tensor, width: int) -> It
 
 
 def _header(path: Path) -> tuple[dict, int]:
-    """The header of a safetensors file, and where its numbers begin."""
+    """The header of an index file, and where its numbers begin; safetensors checks offsets, sizes and the end."""
+    if not path.is_file():
+        raise InputError(f"{path}: got no such file, expected an index; check the path")
     try:
-        with open(path, "rb") as file:
+        with safe_open(path, "np"), open(path, "rb") as file:  # "np" maps nothing that could be written to
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length if length < path.stat().st_size else 0))
-        if not (set(TENSORS) <= set(header) and "ids" in header["__metadata__"]):
-            raise ValueError
-    except FileNotFoundError:
-        raise InputError(f"{path}: got no such file, expected an index; check the path") from None
-    except (ValueError, KeyError, TypeError):
+            header = json.loads(file.read(length))
+        found = {name: (header[name]["dtype"], len(header[name]["shape"])) for name in TENSORS}
+        if found != KINDS or not isinstance(header["__metadata__"]["ids"], str):
+            raise ValueError(f"tensors {found}")
+    except Exception as error:  # safetensors' own, and what a header lacks
+        size, said = path.stat().st_size, " ".join(str(error).split())[:80]
         raise InputError(
-            f"{path}: got no header of an index, expected a whole safetensors file with ids, lengths and vectors; "
-            "copy it again, or delete it and index anew"
+            f"{path}: got {size:,} bytes that are no whole index ({type(error).__name__}: {said}), expected a "
+            "safetensors file with ids, lengths and vectors; copy it again, or delete it and index anew"
         ) from None
     return header, 8 + length
 
 
 def _map(path: Path, entry: dict, start: int) -> Tensor:
     """A tensor of a file, mapped read-only: a private writable map (safetensors' own) must fit into memory."""
-    shape, kind = tuple(entry["shape"]), KINDS[entry["dtype"]]
+    shape, kind = tuple(entry["shape"]), {"I64": np.int64, "F16": np.float16}[entry["dtype"]]
     if 0 in shape:
         return torch.from_numpy(np.zeros(shape, kind))
     found = np.memmap(path, kind, "r", start + entry["data_offsets"][0], shape)

@@ -12,7 +12,7 @@ from . import pocket, published, runs, vocabulary
 from .corpora import LANGUAGES, THREE_LETTERS, language
 from .encoder import Encoder, teacher
 from .linking import Links
-from .settings import ROOT, InputError, read_json
+from .settings import ROOT, InputError
 from .sources import paths
 from .text import words
 
@@ -115,12 +115,12 @@ class Students(Mapping):
 
 
 def known_runs(lang: str, folder: str | Path | None = None) -> list[Path]:
-    """Finished runs of a language below a folder, by default ``runs/``."""
+    """Finished runs of a language below a folder, by default ``runs/``; a damaged one is named and left out."""
     found = []
     for place in sorted((Path(folder) if folder else ROOT / "runs").glob("*/config.json")):
         try:
-            code = read_json(place, {"bitext": {"lang": str}})["bitext"]["lang"]
-        except InputError as error:  # one that is damaged hides no other
+            code = runs.read_config(place.parent)["bitext"]["lang"]
+        except InputError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
         if code == language(lang) and runs.is_finished(place.parent):

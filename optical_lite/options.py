@@ -127,7 +127,7 @@ def new_folder(value: str) -> str:
 KINDS = {  # what an option takes, by its name, or by name and metavar
     **dict.fromkeys(("json", "page", "html", "svg", "pharaoh", "out RUN"), new_file),
     "out DIR": new_folder,
-    **dict.fromkeys(("collection", "model", "bitext", "system", "run", "index", "documents"), somewhere),
+    **dict.fromkeys(("collection", "model", "teacher", "bitext", "system", "run", "index", "documents"), somewhere),
     **dict.fromkeys(
         ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions", "tune", "tsv", "triples"), existing
     ),

@@ -152,6 +152,8 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
         else:
             scores[first:last].index_add_(1, owner, best)
         first = last
+    if not scores.isfinite().all():  # what is compared with NaN would vanish from the ranking
+        raise InputError("search: got scores that are no finite numbers, expected whole vectors; index anew")
     return scores.T.contiguous()
 
 

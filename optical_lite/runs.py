@@ -11,20 +11,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from . import weights
 from .corpora import Bitext
-from .encoder import Encoder, model_record
+from .encoder import Encoder, model_record, recorded
 from .provenance import environment, same_precision
 from .safe_files import discard, making, one_line, sweep, to_json, write_atomic, write_json
-from .settings import InputError, device, precision, read_json
+from .settings import InputError, device, fits, parse_json, precision, read_json
 from .sources import sha256
+from .weights import inside
 
 RECORDS = ("config.json", "environment.json")
+NUMBER = (int, float)
+CONFIG = {"config": dict, "bitext": {"lang": str}, "student": dict, "teacher": {"name": str, "sha256": str}}
+METRICS = {"steps": int, "seconds": NUMBER, "loss_first": NUMBER, "loss_last": NUMBER,
+           "sentences_cut": {"source": int, "target": int}}  # fmt: skip
+LINE = {"step": int, "loss": NUMBER, "seconds": NUMBER}
 
 
 def data_hash(bitext: Bitext) -> str:
@@ -250,6 +258,16 @@ def finish(out: Path, student: Encoder, cut: dict) -> None:
     write_json(out / "metrics.json", summary)
 
 
+def read_config(run: str | Path) -> dict:
+    """What a run was asked for: its configuration, bitext, student and teacher."""
+    return read_json(inside(run, "config.json"), CONFIG)
+
+
+def read_metrics(run: str | Path) -> dict:
+    """What came out of a run, as :func:`finish` wrote it."""
+    return read_json(inside(run, "metrics.json"), METRICS)
+
+
 def is_finished(run: str | Path) -> bool:
     """Whether a run has come to its end."""
     return _readable(Path(run) / "metrics.json") and (Path(run) / "student" / "model.safetensors").exists()
@@ -257,10 +275,16 @@ def is_finished(run: str | Path) -> bool:
 
 def read_log(run: str | Path) -> list[dict]:
     """The log of a run, one dictionary a step."""
-    place = Path(run) / "log.jsonl"
-    if not place.exists():
-        raise InputError(f"{run}: got no log.jsonl, expected a run folder made by train")
-    return [json.loads(line) for line in place.read_text(encoding="utf-8").splitlines()]
+    place, found = inside(run, "log.jsonl"), []
+    if not place.is_file():
+        raise InputError(f"{run}: got no file log.jsonl, expected a run folder made by train; check the path")
+    for number, line in enumerate(place.read_bytes().splitlines(), 1):
+        where = f"{place}, line {number}"
+        found.append(parse_json(line, where))
+        fits(found[-1], LINE, where, "the line")
+        if found[-1]["step"] != number:
+            raise InputError(f"{where}: got step {found[-1]['step']}, expected {number}; copy it again, or train anew")
+    return found
 
 
 def load_student(run: str | Path) -> Encoder:
@@ -269,12 +293,20 @@ def load_student(run: str | Path) -> Encoder:
         raise InputError(
             f"{run}: got a run without a finished student, expected a finished run; finish it with train --out {run}"
         )
+    for path in inside(run, "student").iterdir():
+        inside(run, f"student/{path.name}")
     return Encoder.load(Path(run) / "student")
+
+
+def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
+    """The teacher of a run, frozen: see :func:`optical_lite.encoder.recorded`."""
+    return recorded(read_config(run)["teacher"], given, run)
 
 
 def checkpoint_steps(run: str | Path) -> list[int]:
     """The steps whose weights a run kept."""
-    return sorted(int(path.stem) for path in (Path(run) / "checkpoints").glob("*.pt") if path.stem.isdecimal())
+    names = (path.stem for path in (Path(run) / "checkpoints").glob("*.pt"))
+    return sorted(int(name) for name in names if re.fullmatch("[0-9]{6,12}", name))
 
 
 def load_checkpoint(run: str | Path, step: int) -> Encoder:
@@ -282,12 +314,5 @@ def load_checkpoint(run: str | Path, step: int) -> Encoder:
     if step not in checkpoint_steps(run):
         raise InputError(f"{run}: got step {step}, expected one of {checkpoint_steps(run)}")
     student = load_student(run)
-    state = torch.load(Path(run) / "checkpoints" / f"{step:06d}.pt", map_location=device(), weights_only=True)
-    with torch.no_grad():
-        named = dict(student.named_parameters())
-        for name, value in state["weights"].items():
-            if name.endswith("word_embeddings.new"):
-                student.embedding[state["rows"]] = value.float()
-            else:
-                named[name].copy_(value.float())
+    weights.put(student, inside(run, f"checkpoints/{step:06d}.pt"), device())
     return student

@@ -12,11 +12,12 @@ negatives as in ColBERTv2 (Santhanam et al., NAACL 2022). Notebook 04.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import functools
 import itertools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -28,9 +29,10 @@ from .encoder import Encoder, model_record, teacher
 from .losses import find_own, mean_maxsim
 from .provenance import environment
 from .safe_files import hold, write_json
-from .settings import InputError, get, seed_everything, uses_bf16
+from .settings import InputError, get, precision_line, read_json, seed_everything, uses_bf16
 
 PARTS = ("projection", "all")
+CUT = ("questions_cut", "passages_cut")
 
 
 @dataclass(frozen=True)
@@ -119,16 +121,16 @@ def tune(
     with hold(out, wait):
         if runs.opened(out / "tune.json", record, "a teacher tuned"):
             return Encoder.load(out).requires_grad_(False)
-        tuned = _train(encoder, list(pairs.pairs), config, out, save_every, progress, on_step)
+        tuned, long = _train(encoder, list(pairs.pairs), config, out, save_every, progress, on_step)
         tuned.requires_grad_(False).save(out)
         made = {"result": model_record(tuned), "environment": environment(), "log": runs.read_log(out)}
-        write_json(out / "tune.json", {**record, **made})
+        write_json(out / "tune.json", {**record, **long, **made})
         (out / "resume.pt").unlink(missing_ok=True)
     return tuned
 
 
-def _train(encoder, texts, config, out, save_every, progress, on_step) -> Encoder:
-    """The loop of :func:`tune`, in a folder that no other process writes to."""
+def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[Encoder, dict]:
+    """The loop of :func:`tune`, in a folder that no other process writes to; and how many texts were cut."""
     from tqdm import tqdm
 
     from .distill import length_batches, slope
@@ -145,10 +147,12 @@ def _train(encoder, texts, config, out, save_every, progress, on_step) -> Encode
     trained = {name: p for name, p in tuned.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
-    hard, ids = neighbours(texts), {}
+    hard, ids, long = neighbours(texts), {}, {}
     for side, limit in ((0, config.question_length), (1, config.passage_length)):
-        rows = tuned.tokenize([pair[side] for pair in texts])
-        ids[side] = [row if len(row) <= limit else [*row[: limit - 1], row[-1]] for row in rows]
+        reader = tuned.reading_to(limit)
+        whole = reader.whole([pair[side] for pair in texts])
+        long[CUT[side]] = sum(len(row) > reader.room for row in whole)
+        ids[side] = [reader.fit(row) for row in whole]
     batches = length_batches([len(row) for row in ids[1]], config.batch, config.seed)
     session = runs.Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps)
     work = itertools.islice(enumerate(batches), session.first, config.steps)
@@ -174,7 +178,13 @@ def _train(encoder, texts, config, out, save_every, progress, on_step) -> Encode
             session.add(line)
             if on_step:
                 on_step(line)
-    return tuned
+    return tuned, long
+
+
+def cut(folder: str | Path) -> dict[str, int]:
+    """How many questions and passages were cut when a teacher was tuned, as its record says."""
+    found = read_json(Path(folder) / "tune.json", dict.fromkeys(CUT, int))
+    return {name: found[name] for name in CUT}
 
 
 @functools.cache
@@ -204,3 +214,19 @@ def report(before: Encoder, after: Encoder, data: Collection) -> dict:
         found[name] = {"model": model_record(encoder)["sha256"], "metrics": metrics.summary(run, data.qrels)}
         ranks.append(metrics.per_query(run, data.qrels)["mrr@10"])
     return {**found, "test": asdict(metrics.compare(ranks[1], ranks[0], metrics.same_passages(data.qrels)))}
+
+
+def command(args: argparse.Namespace) -> dict:
+    """What ``python -m optical_lite tune`` does: tune, and compare with the untouched one on English questions."""
+    start, pairs = Encoder.load(args.model).requires_grad_(False), english.teacher_pairs()
+    print(precision_line())
+    config = replace(TEACHER, passage_length=args.max_length or TEACHER.passage_length)
+    tuned = tune(start, pairs, config, args.out, progress=not args.quiet)
+    found = {**report(start, tuned, english.teacher_dev()), **cut(args.out)}
+    before, after, test = found["before"]["metrics"]["mrr@10"], found["after"]["metrics"]["mrr@10"], found["test"]
+    print(f"{args.out}: MRR@10, {found['queries']} English questions: {before:.3f} -> {after:.3f}, p = {test['p']:.4f}")
+    print(
+        f"{found['questions_cut']:,} of {len(pairs):,} questions were cut at {config.question_length} tokens, "
+        f"{found['passages_cut']:,} passages at {config.passage_length}; --max-length {start.limit} reads more of these"
+    )
+    return found

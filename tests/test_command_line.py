@@ -91,7 +91,8 @@ def test_own_bitext_and_beir_folder(own, trained, tmp_path):
         == 0
     )
     found = json.loads((tmp_path / "e.json").read_text())
-    assert set(found) == {"metrics", "queries", "run", "collection"}
+    lengths = {f"{side}_{what}" for side in ("passages", "questions") for what in ("cut", "read_to")}
+    assert set(found) == {"metrics", "queries", "run", "collection", *lengths}
     assert found["queries"] == 112
     assert found["metrics"]["mrr@10"] > 0.2
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 
 import ir_measures
 import pytest
@@ -207,3 +208,109 @@ def test_help_has_an_example(command, capsys):
         __main__.main([command, "--help"])
     assert end.value.code == 0
     assert f"example: python -m optical_lite {command}" in capsys.readouterr().out
+
+
+def long_collection(folder, more=""):
+    """One passage of 402 tokens, one of 302 and one short one."""
+    folder.mkdir(exist_ok=True)
+    (folder / "qrels").mkdir(exist_ok=True)
+    texts = {"a": "clean water " * 200, "b": "dark room " * 150, "c": f"The doctor keeps the pills.{more}"}
+    rows = [json.dumps({"_id": name, "title": "", "text": text}) for name, text in texts.items()]
+    (folder / "corpus.jsonl").write_text("\n".join(rows) + "\n")
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "maji safi " * 200}) + "\n")
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\ta\t1\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    return long_collection(tmp_path_factory.mktemp("long") / "texts")
+
+
+def test_what_is_cut_is_counted_and_more_can_be_read(place, long, tmp_path, capsys):
+    found = run(place, f"index --collection {long} --out {tmp_path}/i --quiet")
+    assert (found["passages_cut"], found["passages_read_to"]) == (2, 256)
+    said = capsys.readouterr().out
+    assert "2 of 3 passages were cut at 256 tokens; --max-length 512 reads more\n" in said
+    found = run(place, f"index --collection {long} --out {tmp_path}/j --quiet --max-length 350")
+    assert (found["passages_cut"], found["passages_read_to"]) == (1, 350)
+    assert "1 of 3 passages were cut at 350 tokens" in capsys.readouterr().out
+    found = run(place, f"index --collection {long} --out {tmp_path}/k --quiet --max-length 512")
+    assert found["passages_cut"] == 0
+    assert "were cut" not in capsys.readouterr().out
+    search = f"search --system {place}/runs/demo_pocket_sw --collection {long} --quiet --out {tmp_path}/a.run"
+    for name, read in (("i", 256), ("j", 350), ("k", 512)):  # searching takes the length of the index
+        found = run(place, f"{search} --index {tmp_path}/{name}")
+        assert found["passages_read_to"] == found["questions_read_to"] == read
+        assert found["questions_cut"] == (read < 402)
+        assert run(place, f"{search} --index {tmp_path}/{name} --max-length {read}") == found
+    evaluate = f"evaluate --run {place}/runs/demo_pocket_sw --collection {long} --quiet"
+    assert [run(place, f"{evaluate} {more}")["passages_cut"] for more in ("", "--max-length 400")] == [2, 1]
+    for line, text in (
+        (
+            f"{search} --index {tmp_path}/i --max-length 512",
+            "got an index that read 256 tokens of a passage, expected 512",
+        ),
+        (f"index --collection {long} --out {tmp_path}/l --max-length 513", "got 513 tokens, expected 3 to 512"),
+        (f"{evaluate} --max-length 2", "got 2 tokens, expected 3 to 512"),
+        (f"train --bitext pocket --lang sw --out {tmp_path}/l --max-length 513", "got 513 tokens, expected 3 to 512"),
+    ):
+        code, error = run(place, line, capsys)
+        assert (code, error.count("\n")) == (2, 1)
+        assert text in error
+    assert not (tmp_path / "l").exists()
+
+
+def test_sentences_that_training_cuts_are_said(tmp_path, capsys):
+    (tmp_path / "pairs.tsv").write_text("maji " * 30 + "\tclean water\nmaji safi\tclean water\nmaji\twater\n")
+    line = f"train --bitext {tmp_path}/pairs.tsv --lang sw --out {tmp_path}/run --steps 1 --batch 2 --size 400 --quiet"
+    assert __main__.main([*line.split(), "--max-length", "12"]) == 0
+    assert "1 of 3 source sentences were cut at 12 tokens; --max-length 512 reads more\n" in capsys.readouterr().out
+    assert runs.read_metrics(tmp_path / "run")["sentences_cut"] == {"source": 1, "target": 0}
+
+
+def test_an_index_of_other_texts_is_refused(place, tmp_path, capsys):
+    texts = long_collection(tmp_path / "texts")
+    run(place, f"index --collection {texts} --out {tmp_path}/i --quiet")
+    search = f"search --system encoder --collection {texts} --index {tmp_path}/i --quiet --out {tmp_path}/a.run"
+    assert run(place, search)["lines"] == 3
+    long_collection(tmp_path / "texts", " Never!")
+    code, error = run(place, search, capsys)
+    assert code == 2
+    assert "got an index of texts whose texts have changed since, expected one of texts; index it anew" in error
+    long_collection(tmp_path / "texts")
+    record = json.loads((tmp_path / "i" / "index.json").read_text())
+    for change, text in (
+        (b"{", "index.json: got no JSON"),
+        (b"[]", "got '[]' as the record"),
+        (b"\xff", "got no JSON"),
+        ({"encoder": 3}, "got '3' as encoder"),
+        ({"passages_read_to": 99}, "got an index that read 256 tokens"),
+        ({"texts": None}, "got 'None' as texts"),
+        ({"encoder": {"name": "\x1b[2J\nx", "sha256": "0"}}, "got an index by ?[2J?x, expected one by"),
+    ):
+        content = change if isinstance(change, bytes) else json.dumps({**record, **change}).encode()
+        (tmp_path / "i" / "index.json").write_bytes(content)
+        code, error = run(place, search, capsys)
+        assert (code, error.count("\n")) == (2, 1)
+        assert text in error
+    record.pop("texts")  # as an index of before
+    (tmp_path / "i" / "index.json").write_text(json.dumps(record))
+    assert "got no texts in the record" in run(place, search, capsys)[1]
+
+
+def test_a_teacher_of_ones_own_is_named_by_the_user(place, teacher, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(place / "runs" / "demo_pocket_sw", folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["teacher"]["name"] = str(teacher.save(tmp_path / "mine"))
+    (folder / "config.json").write_text(json.dumps(config))
+    line = f"evaluate --run {folder} --collection pocket --quiet"
+    code, error = run(place, line, capsys)
+    assert code == 2
+    assert "expected --teacher with that model" in error
+    found = run(place, f"{line} --teacher {tmp_path}/mine")
+    assert found["metrics"] == run(place, f"evaluate --run {place}/runs/demo_pocket_sw --collection pocket")["metrics"]
+    code, error = run(place, f"{line} --teacher {folder}/student", capsys)
+    assert code == 2
+    assert "give --teacher with the model that trained the run" in error
