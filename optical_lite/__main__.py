@@ -187,7 +187,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="collections whose questions to drop")
     sub.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
     sub.add_argument("--model", default=MODEL, help=f"teacher: {MODELS}")
-    sub.add_argument("--fill", default="lexicon", help="first values of new rows: lexicon, transport, mean or random")
+    sub.add_argument(
+        "--fill", default="lexicon", help="first values of new rows: lexicon, transport, mean or random; or none"
+    )
     sub.add_argument("--lexicon", default="ibm1", help="ibm1, or symmetric: translations both directions agree on")
     for name, meaning in SETTINGS.items():
         value, option = getattr(DistillConfig, name), name.replace("_", "-")

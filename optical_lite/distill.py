@@ -98,6 +98,8 @@ def _train(accelerator, student, teacher, bitext, config, out, progress, on_step
     seed_everything(config.seed)
     products = functools.partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=uses_bf16())
     source, target, cut = tokens(student, teacher, bitext, config.max_length)
+    for encoder in (student, teacher):
+        encoder.put_away()  # from here on there are ids alone
     if accelerator.is_main_process:
         runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
     accelerator.wait_for_everyone()
@@ -173,6 +175,8 @@ def _train(accelerator, student, teacher, bitext, config, out, progress, on_step
                 if on_step:
                     on_step(line)
     bar.close()
+    del session, optimizer, schedule  # twice the weights, no longer needed
+    accelerator.free_memory()
     trainable.merge(student)
     if accelerator.is_main_process and not (first == config.steps and runs.is_finished(out)):
         runs.finish(out, student, cut)
@@ -243,7 +247,7 @@ def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tu
 
 
 def _idf(encoder: Encoder, sentences: list[list[int]]) -> Tensor:
-    return idf_table(sentences, len(encoder.tokenizer.get_vocab())).to(device())
+    return idf_table(sentences, encoder.rows).to(device())
 
 
 def _loss(S, H, S_ids, H_ids, masks, weights, config):

@@ -19,9 +19,10 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor, nn
 
-from . import model_files, packed, weights
+from . import model_files, packed, shared_rows, weights
 from .safe_files import into, write_json
 from .settings import InputError, device, shown, uses_bf16
+from .shared_rows import Mapped, SplitEmbedding
 from .sources import sha256
 
 DEFAULT = "minilm"
@@ -84,12 +85,14 @@ class Encoder(nn.Module):
         projection: nn.Linear | None = None,
     ) -> None:
         super().__init__()
-        self.model, self.tokenizer, self.name, self.projection = model, one_form(tokenizer), name, projection
+        self.model, self._tokenizer, self.name, self.projection = model, one_form(tokenizer), name, projection
+        self._mapped: Mapped | None = None  # the file that a large table is left in
         tokenizer.no_truncation()  # tokenizer files may carry a silent limit of their own
         tokenizer.no_padding()
         known = {token: tokenizer.token_to_id(token) for token in SPECIAL}
         self.special = {i for i in known.values() if i is not None}
         self.pad_id = next((known[t] for t in ("[PAD]", "<pad>") if known[t] is not None), 0)
+        self.pad_token = tokenizer.id_to_token(self.pad_id)
         self.limit = positions(model)
         self.max_length = min(max_length, self.limit)
         self.eval()  # a new module is in training mode, with dropout, whatever its parts are in
@@ -116,9 +119,11 @@ class Encoder(nn.Module):
         known = isinstance(name, str) and model_files.find(name)
         folder, name = model_files.folder(name) if known else (weights.place(name), name)
         model = weights.load_model(folder)
-        tokenizer = weights.load_tokenizer(folder, len(model.get_input_embeddings().weight))
+        tokenizer = weights.load_tokenizer(folder, model.get_input_embeddings().num_embeddings)
         projection = weights.load_projection(folder, model.config.hidden_size)
-        return cls(model, tokenizer, str(name), 256, projection).reading_to(max_length).to(device())
+        found = cls(model, tokenizer, str(name), 256, projection)
+        found._map(folder / "model.safetensors")
+        return found.reading_to(max_length).to(device())
 
     def reading_to(self, max_length: int | None) -> Encoder:
         """The same encoder, reading so many tokens of a text (None: as many as before); it takes no memory."""
@@ -133,16 +138,62 @@ class Encoder(nn.Module):
         other.max_length = max_length
         return other
 
+    def _map(self, path: Path) -> None:
+        """Leave a large table in its file, where it is there as float32."""
+        table = self.model.get_input_embeddings()
+        if device() == "cpu" and table.num_embeddings >= shared_rows.LARGE:
+            self._mapped = Mapped.open(path, "embeddings.word_embeddings.weight")
+            if self._mapped:
+                table.weight = nn.Parameter(self._mapped.tensor, requires_grad=False)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, made again where it was put away."""
+        if isinstance(self._tokenizer, bytes):
+            self._tokenizer = Tokenizer.from_str(self._tokenizer.decode())
+        return self._tokenizer
+
+    def put_away(self) -> None:
+        """Keep a large vocabulary as text until it is needed again: as a tokenizer it takes 280 MB."""
+        if self.rows >= shared_rows.LARGE:
+            self._tokenizer = self.tokenizer.to_str().encode()
+            shared_rows.trim()
+        self.release()
+
+    def release(self) -> None:
+        """Give back the memory of what was read from a table that is left in its file."""
+        if self._mapped:
+            self._mapped.release()
+
     def save(self, folder: str | Path) -> Path:
         """Save weights, configuration and tokenizer; :meth:`load` and transformers' ``AutoModel`` read the folder."""
-        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.tokenizer.id_to_token(self.pad_id)}
+        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.pad_token}
         with into(folder) as part:
-            self.model.save_pretrained(part)
-            self.tokenizer.save(str(part / "tokenizer.json"))
+            if isinstance(self.model.get_input_embeddings(), SplitEmbedding):
+                self.model.config.architectures = [type(self.model).__name__]
+                self.model.config.save_pretrained(part)
+                shared_rows.save(self.model, part / "model.safetensors", self.release)
+            else:
+                self.model.save_pretrained(part)
+            if isinstance(self._tokenizer, bytes):
+                (part / "tokenizer.json").write_bytes(self._tokenizer)
+            else:
+                self.tokenizer.save(str(part / "tokenizer.json"))
             if self.projection is not None:
                 save_file({"weight": self.projection.weight.detach().cpu()}, part / "projection.safetensors")
             write_json(part / "tokenizer_config.json", settings)
         return Path(folder)
+
+    def copy(self, name: str, tokenizer: Tokenizer | None = None) -> Encoder:
+        """A copy that may train, by default with the same tokenizer; a large embedding table is shared."""
+        table, memo = self.model.get_input_embeddings(), {}
+        if self.rows >= shared_rows.LARGE and not isinstance(table, SplitEmbedding):
+            memo[id(table)] = SplitEmbedding(table.weight, torch.empty(0, dtype=torch.long, device=self.device))
+        model = copy.deepcopy(self.model, memo)
+        model.__dict__.pop("_packed", None)  # weights laid out for this one's forward pass
+        twin = Encoder(model, tokenizer or self.tokenizer, name, self.max_length, copy.deepcopy(self.projection))
+        twin._mapped = self._mapped
+        return twin.requires_grad_(True)
 
     @property
     def device(self) -> torch.device:
@@ -170,9 +221,15 @@ class Encoder(nn.Module):
         return self.projection.out_features if self.projection is not None else self.model.config.hidden_size
 
     @property
+    def rows(self) -> int:
+        """Rows of the word embedding table."""
+        return self.model.get_input_embeddings().num_embeddings
+
+    @property
     def embedding(self) -> Tensor:
-        """Word embedding table, shape (vocabulary, d)."""
-        return self.model.get_input_embeddings().weight
+        """Word embedding table, shape (vocabulary, d); a copy, where a student shares its teacher's."""
+        table = self.model.get_input_embeddings()
+        return table.join(self.pad_id).weight if isinstance(table, SplitEmbedding) else table.weight
 
     def whole(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text with special tokens, however many they are."""
@@ -317,13 +374,16 @@ def recorded(wanted: dict, given: str | Path | None, run: str | Path) -> Encoder
 
 def model_record(encoder: Encoder) -> dict:
     """What a run writes down about an encoder: name, sizes, a hash of its weights."""
-    state = encoder.model.state_dict()
+    state = {key: part for key, part in encoder.model.state_dict().items() if not key.endswith(".place")}
     if encoder.projection is not None:
         state |= {"projection": encoder.projection.weight}
-    parts = (state[key].detach().cpu().contiguous().numpy().tobytes() for key in sorted(state))
+    parts = [sha256(state[key].detach().cpu().contiguous().numpy().data) for key in sorted(state)]
+    encoder.release()
+    table = encoder.model.get_input_embeddings()
+    shared = (table.num_embeddings - len(table.rows)) * table.new.shape[1] if isinstance(table, SplitEmbedding) else 0
     return {
         "name": encoder.name,
-        "parameters": sum(p.numel() for p in encoder.parameters()),
-        "vocabulary": len(encoder.embedding),
-        "sha256": sha256(json.dumps([sha256(part) for part in parts]).encode()),
+        "parameters": sum(p.numel() for p in encoder.parameters()) + shared,
+        "vocabulary": encoder.rows,
+        "sha256": sha256(json.dumps(parts).encode()),
     }

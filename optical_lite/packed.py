@@ -4,7 +4,9 @@ The same arithmetic as transformers' ``BertModel``, arranged for speed: the toke
 other, ``(T, d)``, so that linear layers, normalisation and GELU never see padding; query, key and value are one
 product; weights that do not train are cast to bfloat16 once; attention is two plain batched products, because the
 fused kernel's backward pass is slow on a CPU (measurements in ``docs/performance.md``). The residual stream and the
-normalisations stay in float32. ``tests/test_packed.py`` compares outputs and gradients with transformers' own.
+normalisations stay in float32. Where a backward pass would keep more than :data:`KEPT` bytes, the first layers run
+twice instead, on a processor: the same numbers for less memory. ``tests/test_packed.py`` compares outputs and
+gradients with transformers' own.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, gelu, layer_norm, linear, scaled_dot_product_attention
+from torch.utils.checkpoint import checkpoint
 
 FAMILIES = ("BertModel", "RobertaModel", "XLMRobertaModel")
 ROUND = 32  # tokens; odd numbers of rows make the matrix products a quarter slower, and every new number costs set-up
 FULL = 0.9  # share of tokens in a rectangle above which leaving padding out costs more than it saves
+KEPT = 3 << 26  # bytes that a backward pass keeps of the layers; what would exceed them is computed again
 ATTENTION_CELLS = 1 << 21  # attention weights computed at a time on a CPU: 4 MiB in bfloat16, within the cache
 
 
@@ -75,6 +79,28 @@ def _attend(qkv: Tensor, bias: Tensor | None, heads: int) -> Tensor:
     return found.transpose(1, 2).reshape(B, n, width // 3)
 
 
+def _block(x: Tensor, weights: tuple, rows: Tensor | None, bias: Tensor | None, shape: tuple, step: int, eps: float):
+    """One layer: shape (T, d) -> (T, d). ``rows`` are the places of the T tokens in the rectangle, None for all."""
+    (B, n, heads), d = shape, x.shape[1]
+    w_qkv, b_qkv, w_o, b_o, w_1, b_1, w_2, b_2, g_1, c_1, g_2, c_2 = weights
+    qkv = linear(x.to(w_qkv.dtype), w_qkv, b_qkv)  # (T, 3 d)
+    if rows is not None:
+        qkv = qkv.new_zeros(B * n, 3 * d).index_copy(0, rows, qkv)
+    parts = qkv.view(B, n, 3 * d).split(step)
+    biases = [None] * len(parts) if bias is None else bias.split(step)
+    parts = [_attend(p, m, heads) for p, m in zip(parts, biases, strict=True)]
+    found = (parts[0] if len(parts) == 1 else torch.cat(parts)).view(B * n, d)
+    found = found if rows is None else found.index_select(0, rows)
+    x = layer_norm(x + linear(found, w_o, b_o), (d,), g_1, c_1, eps)
+    inner = gelu(linear(x.to(w_1.dtype), w_1, b_1))  # (T, 4 d)
+    return layer_norm(x + linear(inner, w_2, b_2), (d,), g_2, c_2, eps)
+
+
+def _kept(x: Tensor, kind: torch.dtype, cells: int) -> int:
+    """How many layers' values a backward pass may keep: of each token some 16 vectors, and the attention weights."""
+    return KEPT // max(1, x.numel() * 16 * kind.itemsize + cells * 4)
+
+
 def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = None) -> Tensor:
     """Last hidden states of the tokens.
 
@@ -106,16 +132,19 @@ def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = N
         x = layer_norm(x, (d,), table.LayerNorm.weight, table.LayerNorm.bias, config.layer_norm_eps)  # (T, d)
         bias = None if keys.all() else torch.zeros(B, n, dtype=kind, device=ids.device).masked_fill(~keys, -1e9)
         step = B if ids.is_cuda else max(1, ATTENTION_CELLS // (config.num_attention_heads * n * n))
-        for w_qkv, b_qkv, w_o, b_o, w_1, b_1, w_2, b_2, g_1, c_1, g_2, c_2 in _layers(model, kind):
-            qkv = linear(x.to(kind), w_qkv, b_qkv)  # (T, 3 d)
-            if packed:
-                qkv = qkv.new_zeros(B * n, 3 * d).index_copy(0, rows, qkv)
-            parts = qkv.view(B, n, 3 * d).split(step)
-            biases = [None] * len(parts) if bias is None else bias.split(step)
-            parts = [_attend(p, m, config.num_attention_heads) for p, m in zip(parts, biases, strict=True)]
-            found = (parts[0] if len(parts) == 1 else torch.cat(parts)).view(B * n, d)
-            found = found.index_select(0, rows) if packed else found
-            x = layer_norm(x + linear(found, w_o, b_o), (d,), g_1, c_1, config.layer_norm_eps)
-            inner = gelu(linear(x.to(kind), w_1, b_1))  # (T, 4 d)
-            x = layer_norm(x + linear(inner, w_2, b_2), (d,), g_2, c_2, config.layer_norm_eps)
+        layers = _layers(model, kind)
+        again = 0
+        if torch.is_grad_enabled() and not ids.is_cuda:
+            again = len(layers) - _kept(x, kind, B * config.num_attention_heads * n * n)
+
+        shape, eps = (B, n, config.num_attention_heads), config.layer_norm_eps
+
+        def run(x: Tensor, *weights: Tensor) -> Tensor:
+            return _block(x, weights, rows if packed else None, bias, shape, step, eps)
+
+        for number, weights in enumerate(layers):
+            if number < again:
+                x = checkpoint(run, x, *weights, use_reentrant=False, preserve_rng_state=False)
+            else:
+                x = run(x, *weights)
     return x[:T] if packed else x.index_select(0, place)

@@ -81,6 +81,7 @@ class VectorStore:
                     file.seek(self.places[row][0] * 2 * self.teacher.dimension)
                     file.write(content)
                     sums[row] = _sum(content)
+        self.teacher.release()
         with hold(self.folder, wait=True):
             self.known = self._checks()
             self.known[list(sums)] = list(sums.values())

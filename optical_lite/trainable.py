@@ -6,39 +6,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from . import shared_rows
 from .config import DistillConfig
 from .encoder import Encoder
 from .settings import InputError
+from .shared_rows import SplitEmbedding
 from .vocabulary import base_rows
 
 UPPER = 2  # layers that train with trainable="upper"
 RANK = 8  # of the changes with trainable="low-rank"
-
-
-class SplitEmbedding(nn.Module):
-    """An embedding table of which only some rows train, so that an optimiser sees those alone.
-
-    Rows that never occur in a run get no gradient and would never move; leaving them out changes nothing but the
-    time: a dense AdamW over 44,000 rows costs as much as the matrix products of a step.
-    """
-
-    def __init__(self, table: nn.Embedding, rows: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("rows", rows)  # (r,)
-        self.register_buffer("weight", table.weight.detach().clone())  # (vocabulary, d)
-        self.register_buffer("place", torch.full((len(self.weight),), -1, device=rows.device))
-        self.place[rows] = torch.arange(len(rows), device=rows.device)
-        self.new = nn.Parameter(self.weight[rows].clone())  # (r, d)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """Rows of ids: shape (...) -> (..., d)."""
-        place, old = self.place[ids], nn.functional.embedding(ids, self.weight)
-        return torch.where((place >= 0)[..., None], nn.functional.embedding(place.clamp(min=0), self.new), old)
-
-    def join(self, padding: int) -> nn.Embedding:
-        """One ordinary table again."""
-        weight = self.weight.index_copy(0, self.rows, self.new.detach())
-        return nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=padding)
 
 
 class LowRank(nn.Module):
@@ -72,7 +48,9 @@ def choose(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str,
     if not seen:
         raise InputError("distill: got a student without new rows, expected an extended one; use --trainable all")
     rows = torch.tensor(sorted(seen), device=student.device)
-    student.model.set_input_embeddings(SplitEmbedding(student.model.get_input_embeddings(), rows).to(student.device))
+    table = student.model.get_input_embeddings()
+    table = table.split(rows) if isinstance(table, SplitEmbedding) else SplitEmbedding(table.weight, rows)
+    student.model.set_input_embeddings(table)
     return {name: p for name, p in student.named_parameters() if p.requires_grad}
 
 
@@ -101,9 +79,9 @@ def whole(student: Encoder, trained: dict[str, nn.Parameter]) -> dict[str, Tenso
 
 
 def merge(student: Encoder) -> None:
-    """Make the student an ordinary model again."""
+    """Make the student an ordinary model again; one with a large vocabulary goes on sharing its teacher's table."""
     table = student.model.get_input_embeddings()
-    if isinstance(table, SplitEmbedding):
+    if isinstance(table, SplitEmbedding) and table.num_embeddings < shared_rows.LARGE:
         student.model.set_input_embeddings(table.join(student.pad_id))
     for module in student.modules():
         if parametrize.is_parametrized(module, "weight"):

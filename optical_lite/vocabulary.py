@@ -21,15 +21,17 @@ from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 from torch import nn
 
+from . import shared_rows
 from .corpora import Bitext
 from .cost import cosine_cost, uniform_marginal
 from .encoder import SPECIAL, Encoder, one_form
 from .lexicon import Lexicon, ibm1
 from .settings import InputError, seed_everything
+from .shared_rows import SplitEmbedding
 from .text import latin
 from .transport import solve
 
-FILLS = ("lexicon", "transport", "mean", "random")
+FILLS = ("lexicon", "transport", "mean", "random", "none")
 LEXICONS = {
     "ibm1": {},
     "symmetric": {"diagonal": 4.0, "symmetric": True},
@@ -48,10 +50,11 @@ def extend(
     teacher : an encoder with a WordPiece tokenizer
     bitext : sentence pairs
     size : pieces learned from the source side, before those the English vocabulary has are left out
-    fill : {"lexicon", "transport", "mean", "random"}
+    fill : {"lexicon", "transport", "mean", "random", "none"}
         how a new row starts: the mean of English rows weighted by their translation probability; the same, weighted
         by the mass that transport plans send from the piece to English pieces (from the lexicon's rows on, repeated);
-        the mean of the rows of the English pieces it was cut into before; a draw from the spread of the English rows
+        the mean of the rows of the English pieces it was cut into before; a draw from the spread of the English rows;
+        or no new row: a copy of the teacher, as a multilingual one may do without
     lexicon : {"ibm1", "symmetric"}
         IBM Model 1, or with a prior for like places and both directions, see :func:`optical_lite.lexicon.ibm1`
     seed : for ``random``
@@ -67,22 +70,26 @@ def extend(
     for name, value, known in (("fill", fill, FILLS), ("lexicon", lexicon, LEXICONS)):
         if value not in known:
             raise InputError(f"vocabulary: got {name} {value!r}, expected one of {', '.join(known)}")
+    if fill == "none":
+        return teacher.copy(teacher.name)
     english = json.loads(teacher.tokenizer.to_str())
     if english["model"]["type"] != "WordPiece":
         raise InputError(
             f"vocabulary: got a {english['model']['type']} tokenizer, expected WordPiece; "
             "distil without extension instead"
         )
-    base = len(teacher.embedding)
+    base = teacher.rows
     tokenizer, new = _tokenizer(english, teacher.tokenizer, bitext, size, base)
     rows = _fill(teacher, tokenizer, new, bitext, fill, LEXICONS[lexicon], seed)
-    model = copy.deepcopy(teacher.model)
-    table = nn.Embedding(base + len(new), teacher.embedding.shape[1], padding_idx=teacher.pad_id)
-    table.weight.data = torch.cat([teacher.embedding.detach(), rows.to(teacher.embedding)])
+    student = teacher.copy(f"{teacher.name} + {bitext.source}", tokenizer)
+    model = student.model
+    if base >= shared_rows.LARGE:
+        table = SplitEmbedding(model.get_input_embeddings().weight, base + torch.arange(len(new)), rows)
+    else:
+        table = nn.Embedding(base + len(new), teacher.embedding.shape[1], padding_idx=teacher.pad_id)
+        table.weight.data = torch.cat([teacher.embedding.detach(), rows.to(teacher.embedding)])
     model.set_input_embeddings(table)
-    model.config.vocab_size, model.config.base_vocab_size = len(table.weight), base
-    name, projection = f"{teacher.name} + {bitext.source}", copy.deepcopy(teacher.projection)
-    student = Encoder(model, tokenizer, name, teacher.max_length, projection)
+    model.config.vocab_size, model.config.base_vocab_size = base + len(new), base
     if fill == "transport":
         for _ in range(ROUNDS):
             _refill(student, teacher, bitext, base)
@@ -91,7 +98,7 @@ def extend(
 
 def base_rows(encoder: Encoder) -> int:
     """How many rows of the embedding table came from the teacher (all, where nothing was added)."""
-    return getattr(encoder.model.config, "base_vocab_size", len(encoder.embedding))
+    return getattr(encoder.model.config, "base_vocab_size", encoder.rows)
 
 
 def _tokenizer(english: dict, original: Tokenizer, bitext: Bitext, size: int, base: int) -> tuple[Tokenizer, list[str]]:
@@ -187,7 +194,7 @@ def _fill(
 def _refill(student: Encoder, teacher: Encoder, bitext: Bitext, base: int) -> None:
     """Set each new row to the mean of English rows, weighted by the mass that plans send to them."""
     pairs = bitext.pairs[:: max(1, len(bitext) // PAIRS)]
-    width = len(teacher.embedding)
+    width = teacher.rows
     codes, masses = [], []
     for start in range(0, len(pairs), 256):
         S, H = (
@@ -203,9 +210,10 @@ def _refill(student: Encoder, teacher: Encoder, bitext: Bitext, base: int) -> No
     unique, place = torch.cat(codes).unique(return_inverse=True)
     mass = torch.zeros(len(unique), device=place.device).index_add(0, place, torch.cat(masses))
     row, column = unique // width, unique % width
-    total = torch.zeros(len(student.embedding) - base, device=mass.device).index_add(0, row, mass)
+    total = torch.zeros(student.rows - base, device=mass.device).index_add(0, row, mass)
     weights = (mass / total[row])[:, None]
     rows = torch.zeros(len(total), teacher.embedding.shape[1], device=mass.device)
     rows.index_add_(0, row, weights * teacher.embedding[column])
-    known = total > 0
-    student.embedding[base:][known] = rows[known]
+    known, table = total > 0, student.model.get_input_embeddings()
+    own = table.new if isinstance(table, SplitEmbedding) else table.weight[base:]
+    own[known] = rows[known]

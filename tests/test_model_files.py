@@ -208,3 +208,13 @@ def test_the_multilingual_encoder_reads_many_languages(multilingual):
     assert not batch.mask[:, 0].any()  # <s> is no content
     means = torch.nn.functional.normalize((batch.vectors * batch.mask[..., None]).sum(1), dim=-1)
     assert means[0] @ means[1] > means[0] @ means[2] + 0.05
+
+
+@pytest.mark.parametrize(("kind", "least"), [(torch.float32, 0.99999), (torch.bfloat16, 0.99)])
+def test_our_forward_pass_of_it_is_that_of_transformers(multilingual, kind, least):
+    ids, mask = multilingual.pad(multilingual.tokenize(["Maji safi ni muhimu kwa afya.", "Water.", "清潔な水"]))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
+        found = multilingual(ids, mask)[mask]
+    with torch.no_grad():
+        expected = multilingual.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask]
+    assert torch.nn.functional.cosine_similarity(found, expected, dim=-1).min() > least

@@ -82,3 +82,31 @@ def test_a_model_that_has_searched_can_be_copied():
         found = packed.forward(ours, ids, mask)
     twin = copy.deepcopy(ours)
     torch.testing.assert_close(packed.forward(twin, ids, mask), found)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_what_runs_twice_gives_the_same_gradients(monkeypatch, kind):
+    """Twelve layers and padding with 1, as multilingual encoders have; a budget that keeps five of them."""
+    torch.manual_seed(3)
+    config = BertConfig(**{**SIZES, "num_hidden_layers": 12}, layer_norm_eps=1e-12, pad_token_id=1)
+    ours = BertModel(config, add_pooling_layer=False).eval()
+    ids, mask = batch([5, 20, 11], 1)
+    calls, found = [], {}
+    inner = packed.checkpoint
+    monkeypatch.setattr(packed, "checkpoint", lambda *args, **how: calls.append(1) or inner(*args, **how))
+    each = 60 * 32 * 16 * kind.itemsize + 3 * 4 * 20 * 20 * 4  # of 36 tokens and 24 places, 3 x 4 squares of 20
+    for name, budget in (("all", 12 * each), ("some", 5 * each), ("none", 0)):
+        monkeypatch.setattr(packed, "KEPT", budget)
+        calls.clear()
+        ours.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
+            vectors = packed.forward(ours, ids, mask)
+        vectors.square().mul(torch.arange(32.0)).sum().backward()
+        found[name] = vectors.detach(), [p.grad.clone() for p in ours.parameters()], len(calls)
+    assert [found[name][2] for name in ("all", "some", "none")] == [0, 7, 12]
+    for name in ("some", "none"):
+        assert torch.equal(found[name][0], found["all"][0])
+        assert all(torch.equal(a, b) for a, b in zip(found[name][1], found["all"][1], strict=True))
+    expected = ours(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask]
+    cosine = torch.nn.functional.cosine_similarity(found["all"][0], expected, dim=-1)
+    assert cosine.min() > (0.999999 if kind == torch.float32 else 0.99)

@@ -1,0 +1,140 @@
+"""Shared rows: an embedding table that stays in its file, and of which a student owns only some rows.
+
+Most rows of a large vocabulary never occur in a run. They are neither copied nor trained nor kept in memory: a
+multilingual table has 96 million weights, of which a student's own are a few.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import json
+import mmap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+CHUNK = 1 << 12  # rows written or hashed at a time
+LARGE = 100_000  # rows of a vocabulary from which a student shares its teacher's table: 150 MB of float32
+
+
+class Mapped:
+    """A tensor of a safetensors file, read where it is touched; a write changes memory, never the file.
+
+    Attributes
+    ----------
+    tensor : Tensor of float32
+    """
+
+    def __init__(self, pages: mmap.mmap, tensor: Tensor) -> None:
+        self._pages, self.tensor, self._version = pages, tensor, tensor._version
+
+    @classmethod
+    def open(cls, path: Path, name: str) -> Mapped | None:
+        """The tensor of that name, None where the file has none in float32."""
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            entry = json.loads(file.read(length)).get(name)
+            if entry is None or entry["dtype"] != "F32":
+                return None
+            pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        flat = np.frombuffer(pages, np.float32, (end - begin) // 4, begin)
+        return cls(pages, torch.from_numpy(flat).view(entry["shape"]))
+
+    def __deepcopy__(self, memo: dict) -> Mapped:
+        return self  # a copy of the tensor is ordinary memory
+
+    def release(self) -> None:
+        """Give the memory of what was read back to the system; it is read again where it is touched again."""
+        if self.tensor._version == self._version and hasattr(mmap, "MADV_DONTNEED"):  # nothing was written to it
+            self._pages.madvise(mmap.MADV_DONTNEED)
+
+
+class SplitEmbedding(nn.Module):
+    """An embedding table of which only some rows train, so that an optimiser sees those alone.
+
+    Rows that never occur in a run get no gradient and would never move; leaving them out changes nothing but the
+    time: a dense AdamW over 44,000 rows costs as much as the matrix products of a step.
+
+    Parameters
+    ----------
+    table : Tensor, shape (V, d), not copied and never written to
+    rows : Tensor of int, shape (r,), ascending, the rows that train; those from V on are new
+    new : Tensor, shape (r, d), their values, by default the table's
+    """
+
+    def __init__(self, table: Tensor, rows: Tensor, new: Tensor | None = None) -> None:
+        super().__init__()
+        self.num_embeddings = max(len(table), int(rows[-1]) + 1 if len(rows) else 0)
+        self.register_buffer("rows", rows)  # (r,)
+        self.register_buffer("weight", table.detach())
+        self.register_buffer("place", torch.full((self.num_embeddings,), -1, device=rows.device))
+        self.place[rows] = torch.arange(len(rows), device=rows.device)
+        self.new = nn.Parameter(self.weight[rows].clone() if new is None else new.detach().clone())  # (r, d)
+
+    def __deepcopy__(self, memo: dict) -> SplitEmbedding:
+        twin = SplitEmbedding(self.weight, self.rows, self.new)
+        memo[id(self)] = twin
+        return twin.requires_grad_(self.new.requires_grad)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Rows of ids: shape (...) -> (..., d)."""
+        if not len(self.rows):
+            return nn.functional.embedding(ids, self.weight)
+        place = self.place[ids]
+        mine = place >= 0
+        old = nn.functional.embedding(ids.masked_fill(mine, 0), self.weight)  # what is owned is not looked for
+        return torch.where(mine[..., None], nn.functional.embedding(place.clamp(min=0), self.new), old)
+
+    def split(self, rows: Tensor) -> SplitEmbedding:
+        """The same table with other rows to train, those that it owns among them."""
+        rows = torch.cat([rows, self.rows]).unique()
+        with torch.no_grad():
+            return SplitEmbedding(self.weight, rows, self(rows))
+
+    @torch.no_grad()
+    def chunks(self) -> Iterator[Tensor]:
+        """The whole table, some rows at a time."""
+        for start in range(0, self.num_embeddings, CHUNK):
+            yield self(torch.arange(start, min(start + CHUNK, self.num_embeddings), device=self.rows.device))
+
+    def join(self, padding: int) -> nn.Embedding:
+        """One ordinary table again."""
+        whole = self.weight.new_empty(self.num_embeddings, self.weight.shape[1])
+        for start, part in zip(itertools.count(0, CHUNK), self.chunks(), strict=False):
+            whole[start : start + CHUNK] = part
+        return nn.Embedding.from_pretrained(whole, freeze=False, padding_idx=padding)
+
+
+def trim() -> None:
+    """Give freed memory back to the system, which glibc does not do by itself for what was many small pieces."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def save(model: nn.Module, path: Path, release: Callable[[], None]) -> None:
+    """Write the weights of a model with a split table as one safetensors file, whose table is whole.
+
+    The table goes through memory in chunks, and ``release`` is called after each.
+    """
+    name, table = next((n, m) for n, m in model.named_modules() if isinstance(m, SplitEmbedding))
+    state = {key: value for key, value in model.state_dict().items() if not key.startswith(f"{name}.")}
+    shape, size = [table.num_embeddings, table.new.shape[1]], 4 * table.num_embeddings * table.new.shape[1]
+    header: dict = {"__metadata__": {"format": "pt"},
+                    f"{name}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}  # fmt: skip
+    for key, value in state.items():
+        end = size + 4 * value.numel()
+        header[key] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [size, end]}
+        size = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for part in itertools.chain(table.chunks(), state.values()):
+            file.write(part.detach().float().cpu().contiguous().numpy().data)
+            release()
