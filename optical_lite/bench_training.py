@@ -80,7 +80,9 @@ def timed(module, name: str) -> Iterator[list[float]]:
 def forget(bitext: Bitext, config: DistillConfig) -> None:
     """Empty the teacher's store, so that its work is part of the time."""
     target = distill.tokens(teacher(), teacher(), bitext, config.max_length)[1]
-    shutil.rmtree(VectorStore(teacher(), target).folder)
+    folder = VectorStore(teacher(), target).folder
+    if folder.exists():  # not before the first run
+        shutil.rmtree(folder)
 
 
 @bench

@@ -1,0 +1,86 @@
+"""Every benchmark with what stands in when published data cannot be had: no mirror, no network, no peers."""
+
+import functools
+
+import pytest
+import torch
+
+from optical_lite import bench, bench_aligning, bench_search, bench_training, bench_transport, settings
+from optical_lite.settings import InputError
+
+CACHED = bench_transport.problems, bench_search.real, bench_search.synthetic
+
+
+@pytest.fixture
+def without(monkeypatch, tmp_path):
+    """No published data, no peers, and nothing that an earlier test has read of either."""
+    monkeypatch.delenv("OPTICAL_LITE_MIRROR", raising=False)
+    for name in ("PEERS", "PLAID"):
+        monkeypatch.setenv(f"OPTICAL_LITE_{name}", str(tmp_path / "none"))
+    monkeypatch.setattr(bench, "_measure", lambda: {"float32": 100.0, "matrix": 100.0, "copy": 10.0})
+    for cached in (settings.get, *CACHED):
+        cached.cache_clear()
+    yield monkeypatch
+    monkeypatch.undo()
+    for cached in (settings.get, *CACHED):
+        cached.cache_clear()
+
+
+def whole(rows):
+    """Rows that say how fast, and that no peer was there."""
+    assert rows
+    assert all(row["ours"] > 0 and row["unit"] for row in rows)
+    return {row["name"]: row for row in rows}
+
+
+@pytest.mark.parametrize("n", sorted({n for _, n in bench_transport.SIZES}))
+def test_problems_of_every_size_are_real_and_ragged(without, n):
+    C, a, b = bench_transport.problems(8, n)
+    assert len(C) == 8
+    for mass in (a, b):
+        tokens = (mass > 0).sum(1)
+        assert n // 3 - 2 <= tokens.min() < tokens.max() <= n  # two special tokens have no part
+    assert torch.isfinite(C[(a > 0)[:, :, None] & (b > 0)[:, None, :]]).all()
+
+
+def test_short_sentences_are_put_together_and_what_cannot_fit_is_said():
+    count = lambda texts: [text.split() for text in texts]  # noqa: E731
+    pairs = [(f"a{i} b{i}", f"c{i} d{i} e{i}") for i in range(9)]
+    assert bench_transport.fitting(pairs, count, 3) == pairs
+    assert bench_transport.fitting(pairs, count, 9)[0] == ("a0 b0 a1 b1", "c0 d0 e0 c1 d1 e1")
+    with pytest.raises(InputError, match="no sentence pair of 40 to 120 tokens"):
+        bench_transport.fitting(pairs, count, 120)
+
+
+def test_transport(without):
+    without.setattr(bench_transport, "SIZES", ((4, 64),))
+    without.setattr(bench_transport, "EPSILONS", (0.1,))
+    rows = bench_transport.transport(1)
+    assert {row["peer_name"] for row in rows} == {"POT sinkhorn batch", "POT log_sinkhorn batch", "our log"}
+    assert all(row["ratio"] for row in whole(rows).values())
+
+
+def test_training_and_encoding(without):
+    without.setattr(bench_training, "STEPS", 3)
+    without.setattr(bench_training, "DistillConfig", functools.partial(bench_training.DistillConfig, batch=2))
+    without.setattr(bench_training, "swahili", functools.partial(bench_training.swahili, 48))
+    without.setattr(bench_training, "some_passages", lambda found=bench_training.some_passages: found()[:8])
+    names = whole(bench_training.distillation(1))
+    assert names["distil new rows, teacher stored"]["note"] == "peer not installed"
+    assert "transport in a step, new rows, teacher stored" in names
+    assert whole(bench_training.encoding(1))["encode passages"]["note"] == "peer not installed"
+    bench_training.number_types(1)
+
+
+def test_aligning(without):
+    without.setattr(bench_aligning, "PAIRS", 4)
+    without.setattr(bench_aligning, "FEW", 2)
+    assert {"align --tsv", "align --tsv --layer 4"} == set(whole(bench_aligning.aligning(1)))
+
+
+def test_search(without):
+    without.setattr(bench_search, "synthetic", lambda passages=300: CACHED[2](passages))
+    rows = whole(bench_search.maximum_similarity(1))
+    assert any("160 passages" in name for name in rows)
+    assert all(row["peer"] is None for name, row in rows.items() if "one question at a time" in name)
+    whole(bench_search.plaid(1, passages=300))
