@@ -26,3 +26,18 @@ def test_marginals_sum_to_one_and_are_zero_on_padding():
 def test_rare_tokens_weigh_more():
     table = idf_table([[1, 2], [1, 3], [1, 1]], size=5)
     assert table[1] < table[2] == table[3] < table[4]
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4), (2, 3, 4)])
+def test_marginals_are_shares_of_the_last_dimension(shape):
+    weights = torch.arange(1.0, 1 + torch.tensor(shape).prod()).reshape(shape)
+    mask = weights % 4 != 0
+    found = weighted_marginal(weights, mask)
+    torch.testing.assert_close(found.sum(-1), torch.ones(shape[:-1]))
+    torch.testing.assert_close(found[..., 1] / found[..., 0], weights[..., 1] / weights[..., 0])
+    torch.testing.assert_close(uniform_marginal(mask)[..., :3], torch.full((*shape[:-1], 3), 1 / 3))
+
+
+def test_a_table_of_no_sentence_is_flat():
+    assert idf_table([], size=3).tolist() == [1, 1, 1]
+    assert idf_table([[]], size=2).tolist() == pytest.approx([1 + 0.6931472] * 2)

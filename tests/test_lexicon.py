@@ -119,3 +119,64 @@ def test_words_without_tone_marks_are_found():
     assert word_lexicon(bitext).coverage([question, "!"]) == 0
     assert word_lexicon(bitext, marks=False).coverage([unmarked(question), "Google?"]) == pytest.approx(2 / 3)
     assert unmarked("पानी") == "पानी"  # vowel signs are no accents
+
+
+def textbook(pairs, iterations, diagonal):
+    """Expected counts as fast_align's paper writes them, with dictionaries: a prior for each place, 0.08 for null."""
+    t = {(x, y): 1.0 for f, e in pairs for x in [NULL, *f] for y in e}
+    for _ in range(iterations):
+        counts = dict.fromkeys(t, 0.0)
+        for f, e in pairs:
+            for j, y in enumerate(e):
+                near = [np.exp(-diagonal * abs((i + 0.5) / len(f) - (j + 0.5) / len(e))) for i in range(len(f))]
+                prior = [0.08, *(0.92 * x / sum(near) for x in near)] if diagonal else [1.0] * (1 + len(f))
+                shares = [p * t[x, y] for p, x in zip(prior, [NULL, *f], strict=True)]
+                for x, share in zip([NULL, *f], shares, strict=True):
+                    counts[x, y] += share / sum(shares)
+        t = {(x, y): c / sum(d for (z, _), d in counts.items() if z == x) for (x, y), c in counts.items()}
+    return counts
+
+
+@pytest.mark.parametrize("diagonal", [0.0, 2.0])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_options_agree_with_the_textbook(diagonal, symmetric):
+    """Both directions agree by the geometric mean of their expected counts; the null word has one direction only."""
+    counts = textbook(PAIRS, 3, diagonal)
+    if symmetric:
+        back = textbook([(e, f) for f, e in PAIRS], 3, diagonal)
+        counts = {(x, y): c if x == NULL else (c * back[y, x]) ** 0.5 for (x, y), c in counts.items()}
+    found = ibm1(PAIRS, 3, least=0.0, diagonal=diagonal, symmetric=symmetric)
+    for (x, y), c in counts.items():
+        expected = c / sum(d for (z, _), d in counts.items() if z == x)
+        assert found.table[found.source.index(x), found.target.index(y)] == pytest.approx(expected, abs=1e-12)
+    usual = ibm1(PAIRS, diagonal=diagonal, symmetric=symmetric)
+    np.testing.assert_array_equal(
+        usual.table.toarray(), ibm1(PAIRS, 8, 1e-4, diagonal=diagonal, symmetric=symmetric).table.toarray()
+    )
+
+
+def test_small_probabilities_are_dropped_and_equal_ones_keep_their_order():
+    many = [f"e{i}" for i in range(40)]
+    found = ibm1([(["neno"], many)])
+    assert found.translations("neno", 40) == [(word, pytest.approx(1 / 40)) for word in many]
+    assert len(found.translations("neno")) == 3
+    assert ibm1([(["neno"], many)], least=0.025 + 1e-9).translations("neno") == []
+    assert ibm1([(["neno"], many)], least=0.025 - 1e-9).translations("neno", 50) == found.translations("neno", 50)
+
+
+def test_rows_are_found_by_word_and_null_is_no_word():
+    found = ibm1(PAIRS)
+    assert [found.position(word) for word in found.source[1:]] == list(range(1, len(found.source)))
+    assert found.position(NULL) is None
+    assert found.translations(NULL) == []
+    assert found.position("gari") is None
+    empty = ibm1([([], ["x"]), (["y"], [])])
+    assert (empty.source, empty.target, empty.table.shape) == ([NULL], [], (1, 0))
+    assert found.coverage([]) == 0
+
+
+def test_options_reach_the_lexicon_of_a_bitext():
+    bitext = Bitext("toy", "sw", "en", tuple((" ".join(f), " ".join(e)) for f, e in PAIRS))
+    found, expected = word_lexicon(bitext, symmetric=True, diagonal=2.0), ibm1(PAIRS, symmetric=True, diagonal=2.0)
+    assert found.source == expected.source
+    np.testing.assert_array_equal(found.table.toarray(), expected.table.toarray())

@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from optical_lite import linking
 from optical_lite.linking import (
@@ -14,6 +16,7 @@ from optical_lite.linking import (
     links,
     read_pharaoh,
     score,
+    symmetrize,
     to_pharaoh,
     total,
 )
@@ -124,3 +127,115 @@ def test_names_of_the_module_are_those_of_alignment():
     from optical_lite import alignment
 
     assert alignment.links is linking.links
+
+
+CELLS = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4)))
+
+
+@given(forward=CELLS, backward=CELLS)
+@example(forward={(0, 0), (3, 3), (4, 3)}, backward={(0, 0)})
+def test_growing_stops_only_where_nothing_can_be_added(forward, backward):
+    def touches(cell, links):
+        return any(max(abs(cell[0] - i), abs(cell[1] - j)) == 1 for i, j in links)
+
+    def missing(cell, links):
+        return cell[0] not in {i for i, _ in links}, cell[1] not in {j for _, j in links}
+
+    both, either = forward & backward, forward | backward
+    grown = symmetrize(forward, backward, "grow-diag", (5, 5))
+    final = symmetrize(forward, backward, "grow-diag-final", (5, 5))
+    assert both <= grown <= final <= either
+    assert all(touches(cell, grown) for cell in grown - both)
+    words = [len({cell[side] for cell in grown}) - len({cell[side] for cell in both}) for side in (0, 1)]
+    assert len(grown - both) <= sum(words)  # each brings a new word
+    assert not [cell for cell in either - grown if touches(cell, grown) and any(missing(cell, grown))]
+    for cell in final - grown:
+        assert all(missing(cell, final - {cell}))
+    assert not [cell for cell in either - final if all(missing(cell, final))]
+    for rule, expected in (("forward", forward), ("backward", backward), ("union", either), ("intersection", both)):
+        assert symmetrize(forward, backward, rule, (5, 5)) == expected
+
+
+def test_the_eight_neighbours_are_near_and_no_other_cell():
+    for i, j in itertools.product(range(5), repeat=2):
+        near = max(abs(i - 2), abs(j - 2)) == 1
+        assert symmetrize({(2, 2), (i, j)}, {(2, 2)}, "grow-diag", (5, 5)) == {(2, 2), *([(i, j)] if near else [])}
+
+
+def as_simalign(similarity, rounds=2, alpha=0.9):
+    """SimAlign's loop (simalign.py, get_alignment_matrix and iter_max), on arrays of ones and zeros."""
+
+    def best(S):
+        return np.eye(S.shape[1])[S.argmax(1)] * np.eye(S.shape[0])[S.argmax(0)].T * (S > 0)
+
+    found = best(similarity)
+    if min(similarity.shape) <= 2:
+        return found
+    for _ in range(rounds - 1):
+        rows, columns = 1 - found.sum(1).clip(0, 1)[:, None], 1 - found.sum(0).clip(0, 1)[None]
+        if rows.sum() < 1 or columns.sum() < 1:
+            break
+        found = (found + best(similarity * np.clip(alpha * rows + alpha * columns, 0, 1))).clip(0, 1)
+    return found
+
+
+@given(shape=st.tuples(st.integers(1, 7), st.integers(1, 7)), seed=st.integers(0, 999))
+@settings(max_examples=200)
+def test_itermax_is_that_of_simalign(shape, seed):
+    W = np.random.default_rng(seed).random(shape)
+    assert links(W, "itermax") == set(zip(*np.nonzero(as_simalign(W)), strict=True))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(seed=st.integers(0, 99), threshold=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+@settings(max_examples=20)
+def test_a_threshold_drops_links_whose_share_is_below_it(rule, seed, threshold):
+    """Cells are small whole numbers, so that shares of exactly the threshold, and empty cells, occur."""
+    W = np.random.default_rng(seed).integers(0, 3, (4, 3))
+    kept = {
+        (i, j) for i, j in links(W, rule)
+        if W[i, j] >= threshold * W[i].sum() and W[i, j] >= threshold * W[:, j].sum()
+    }  # fmt: skip
+    assert links(W, rule, threshold) == kept
+    assert all(W[cell] > 0 for cell in kept)
+
+
+def test_rates_of_nothing_are_0_and_f1_is_the_harmonic_mean():
+    nothing = AlignmentScore()
+    assert (nothing.precision, nothing.recall, nothing.f1, nothing.aer) == (0, 0, 0, 0)
+    assert AlignmentScore(found=4, sure=2, in_sure=2, in_possible=2).f1 == pytest.approx(2 * 0.5 * 1 / 1.5)
+    assert score({(0, 0)}, {(1, 1)}).f1 == 0
+
+
+def test_a_comparison_of_few_sentences_is_that_of_all_draws():
+    """Two sentences, of two and of one link: 4 swaps, and 3 resamples of weights 1, 2, 1."""
+    ours = [AlignmentScore(2, 2, 2, 2), AlignmentScore(1, 1, 0, 0)]
+    theirs = [AlignmentScore(2, 2, 0, 0), AlignmentScore(1, 1, 1, 1)]
+    found = compare(ours, theirs, draws=20_000)
+    assert found.difference == pytest.approx(1 / 3 - 2 / 3)
+    assert (found.wins, found.losses) == (1, 1)
+    assert (found.low, found.high) == (-1, 1)  # twice the first, twice the second
+    assert found.p == pytest.approx(1, abs=0.01)  # swapped or not, the gap is 1/3 or 1
+    assert compare(theirs, ours).difference == pytest.approx(1 / 3)
+    good, bad = AlignmentScore(2, 2, 2, 2), AlignmentScore(2, 2, 1, 1)
+    assert compare([good] * 40, [bad] * 40).p == pytest.approx(1 / 2001)  # the order as it is, among 2,000 others
+    assert compare([good] * 40, [bad] * 40, seed=1) == compare([good] * 40, [bad] * 40, seed=1)
+
+
+def test_pharaoh_counts_from_its_base():
+    assert from_pharaoh("3-1 2p2", base=1) == ({(2, 0)}, {(1, 1)})
+    assert to_pharaoh({(2, 1), (0, 3)}, {(0, 3), (1, 1)}) == "0-3 1p1 2-1"  # sure before possible, in order of words
+    with pytest.raises(InputError, match="got '0p1', expected i-j or ipj with numbers from 1"):
+        from_pharaoh("1-1 0p1", base=1)
+
+
+def test_wrong_rules_of_two_directions_are_named():
+    with pytest.raises(InputError, match="got rule 'itermax', expected one of forward, backward"):
+        symmetrize(set(), set(), "itermax", (1, 1))
+    with pytest.raises(InputError, match="got rule 'best', expected one of forward"):
+        links([[1.0]], "best")
+    with pytest.raises(InputError, match=r"shape \(1,\), expected \(N, M\)"):
+        links([1.0])
+    with pytest.raises(InputError, match=r"threshold -0\.1, expected a share"):
+        links([[1.0]], threshold=-0.1)
+    assert links([[1.0]], "match") == {(0, 0)}

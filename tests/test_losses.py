@@ -182,3 +182,73 @@ def test_scores_of_the_other_sentences_by_hand():
     moved = H[[2, 1, 2]]
     torch.testing.assert_close(losses.score_loss(moved, H, mask, mask), expected)
     assert losses.score_loss(H[:1], H[:1], mask[:1], mask[:1]).item() == 0  # alone there is nothing to score
+
+
+def test_given_marginals_take_the_place_of_uniform_ones():
+    S, H, source, target = batch()
+    a = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.2, 0.3, 0.5, 0.0], [1.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    b = torch.tensor([[0.1, 0.6, 0.1, 0.1, 0.1], [0.9, 0.1, 0, 0, 0], [0.5, 0.25, 0.25, 0, 0]], dtype=torch.float64)
+    _, plan = losses.transport_loss(S, H, source, target, a=a, b=b, method="exact")
+    torch.testing.assert_close(plan.plan.sum(2), a)
+    torch.testing.assert_close(plan.plan.sum(1), b)
+    _, half = losses.transport_loss(S, H, source, target, a=a, method="exact")
+    torch.testing.assert_close(half.plan.sum(1), target / target.sum(1, keepdim=True).double())
+
+
+def test_losses_of_each_pair_by_hand():
+    """Lists of costs in plain Python: nearest, one-to-one and sentence cosine."""
+    S, H, source, target = batch()
+    nearest, matched, apart = [], [], []
+    for k in range(3):
+        s, h = S[k, source[k]].detach(), H[k, target[k]]
+        C = (1 - s @ h.T).tolist()
+        nearest.append(sum(map(min, C)) / len(C))
+        free = {(i, j): C[i][j] for i in range(len(C)) for j in range(len(C[0]))}
+        pairs = []
+        while free:
+            i, j = min(free, key=free.get)
+            pairs.append(free[i, j])
+            free = {cell: cost for cell, cost in free.items() if cell[0] != i and cell[1] != j}
+        matched.append(sum(pairs) / len(pairs))
+        apart.append(1 - torch.nn.functional.cosine_similarity(s.sum(0), h.sum(0), dim=0).item())
+    for loss, values in ((losses.greedy_loss, nearest), (losses.match_loss, matched), (losses.sentence_loss, apart)):
+        assert loss(S, H, source, target).item() == pytest.approx(sum(values) / 3)
+
+
+def test_the_score_level_takes_no_sentence_for_another_of_itself():
+    """With a pair said twice, its copy is left out of the labels as its own sentence is."""
+    S, H, source, target = (torch.cat([x, x[2:]]) for x in batch())
+    same = losses.repeated(torch.tensor([[1, 2], [1, 3], [4, 0], [4, 0]]))
+    ours = losses.mean_maxsim(S, source, H, target)
+    theirs = losses.mean_maxsim(H, target, H, target)
+    total = 0.0
+    for i, others in enumerate(([1, 2, 3], [0, 2, 3], [0, 1], [0, 1])):
+        wanted, got = (torch.softmax(x[i, others] / losses.TEMPERATURE, 0) for x in (theirs, ours))
+        total += (wanted * (wanted / got).log()).sum().item() / 4
+    assert losses.score_loss(S, H, source, target, same).item() == pytest.approx(total)
+
+
+def test_mean_maxsim_by_hand():
+    S, H, source, target = batch()
+    found = losses.mean_maxsim(S, source, H[:2], target[:2])
+    assert found.shape == (3, 2)
+    for i in range(3):
+        for k in range(2):
+            best = (S[i, source[i]] @ H[k, target[k]].T).amax(1).mean()
+            assert found[i, k].item() == pytest.approx(best.item())
+
+
+def test_one_to_one_takes_each_cheapest_free_pair_and_no_padding():
+    C = torch.tensor([[[0.1, 0.3, 0.2], [0.2, 0.0, 0.9]], [[0.5, 0.4, 0.3], [0.1, 0.2, 0.0]]])
+    source = torch.tensor([[True, True], [True, True]])
+    target = torch.tensor([[True, True, True], [True, True, False]])
+    found = losses.one_to_one(C, source, target)
+    assert found.int().tolist() == [[[1, 0, 0], [0, 1, 0]], [[0, 1, 0], [1, 0, 0]]]
+    assert not losses.one_to_one(C, source & False, target).any()
+
+
+def test_losses_have_the_names_that_a_run_is_asked_for():
+    from optical_lite.config import LOSSES
+
+    assert {*ALL, "transport"} == set(LOSSES)
+    assert all(function.__name__ == f"{name}_loss" for name, function in ALL.items())

@@ -126,3 +126,38 @@ def test_p_values_are_uniform_without_a_difference():
             ).p
         )
     assert 0.02 <= sum(p < 0.05 for p in ps) / 200 <= 0.1
+
+
+def test_the_usual_metrics_are_four():
+    found = metrics.summary({"q": [("a", 1.0)]}, {"q": {"a": 1}})
+    assert found == {"mrr@10": 1.0, "r@10": 1.0, "r@100": 1.0, "map": 1.0}
+
+
+def test_a_rank_at_the_cut_counts_and_one_below_does_not():
+    ranking = {"q": [(f"p{i}", float(-i)) for i in range(1, 6)]}
+    for rank in range(1, 6):
+        found = metrics.summary(ranking, {"q": {f"p{rank}": 1}}, ["mrr@3", "map@3", "r@3", "p@3", "ndcg@3", "mrr"])
+        inside = rank <= 3
+        assert found["mrr@3"] == found["map@3"] == pytest.approx(inside / rank)
+        assert found["r@3"] == inside
+        assert found["p@3"] == pytest.approx(inside / 3)
+        assert found["ndcg@3"] == pytest.approx(inside / np.log2(rank + 1))
+        assert found["mrr"] == pytest.approx(1 / rank)
+
+
+def test_an_unknown_way_with_ties_is_named():
+    with pytest.raises(InputError, match="got ties 'first', expected 'expected' or 'trec'"):
+        metrics.per_query({"q": [("a", 1.0)]}, {"q": {"a": 1}}, ties="first")
+
+
+def test_no_p_is_below_one_over_the_draws():
+    better, base = ({str(i): value for i in range(40)} for value in (1.0, 0.0))
+    assert metrics.compare(better, base).p == pytest.approx(1 / 10_001)
+    assert metrics.compare(better, base, draws=99).p == pytest.approx(1 / 100)
+    assert metrics.compare_all({}, base) == {}
+
+
+def test_corrected_p_values_are_probabilities_in_the_order_of_the_raw_ones():
+    p = {"a": 0.6, "b": 0.2, "c": 0.9, "d": 0.01}
+    assert metrics.holm(p) == {"d": 0.04, "b": 0.6, "a": 1.0, "c": 1.0}
+    assert metrics.bonferroni(p) == {"a": 1.0, "b": 0.8, "c": 1.0, "d": 0.04}
