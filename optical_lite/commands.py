@@ -170,8 +170,7 @@ def search(args: argparse.Namespace) -> dict:
     """Rank the passages of a collection for its questions; write a TREC run file."""
     from . import retrieval, run_files, trec
 
-    lengths: dict = {}
-    encoders = () if args.system in ("bm25", "structured") else _encoders(args.system, args)
+    lengths, encoders = {}, () if args.system in ("bm25", "structured") else _encoders(args.system, args)
     data = need_collection(_read(args, *encoders[2:]), args.command)
     tag = "-".join(Path(args.system).absolute().name.split()) or "run"
     trec.need_columns(tag, *data.queries, *data.passages, of=args.out)  # before the hours that a search may take
@@ -277,8 +276,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         f"{args.run or args.predictions} on {name} ({args.lang or lang or 'its languages'}, {count} questions): "
         + ", ".join(f"{key} {value:.3f}" for key, value in found.items())
     )
-    run = str(args.run or args.predictions)
-    return {"metrics": found, "queries": count, "run": run, "collection": name, **lengths}
+    return {"metrics": found, "queries": count, "run": str(args.run or args.predictions), "collection": name, **lengths}
 
 
 def _xor_index(data, english, args: argparse.Namespace):

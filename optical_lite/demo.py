@@ -140,6 +140,8 @@ def run(
         english = teacher()
     with result.stage("encode passages"):
         index = PassageIndex.cached(english, questions.passages, progress)
+    if index.cut:
+        print(f"{index.cut:,} of {len(index.ids):,} passages were cut at {index.max_length} tokens")
     with result.stage("baselines"):
         baselines(result, index)
     with result.stage("extend vocabulary"):

@@ -93,7 +93,7 @@ class Encoder(nn.Module):
         self.special = {i for i in known.values() if i is not None}
         self.pad_id = next((known[t] for t in ("[PAD]", "<pad>") if known[t] is not None), 0)
         self.pad_token = tokenizer.id_to_token(self.pad_id)
-        self.limit = positions(model)
+        self.limit = weights.positions(model)
         self.max_length = min(max_length, self.limit)
         self.eval()  # a new module is in training mode, with dropout, whatever its parts are in
 
@@ -332,13 +332,6 @@ class Encoder(nn.Module):
             vectors[rows, :n], ids[rows, :n], mask[rows, :n] = found, found_ids, keep
         tokens = [[self.tokenizer.id_to_token(i) or "" for i in row] for row in ids.tolist()]
         return TokenBatch(vectors, mask, ids, tokens)
-
-
-def positions(model: nn.Module) -> int:
-    """The longest text that a model can read, in tokens: RoBERTa's kind keeps its first positions for padding."""
-    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
-    padding = getattr(table, "padding_idx", None)
-    return getattr(model.config, "max_position_embeddings", 1 << 30) - (0 if padding is None else padding + 1)
 
 
 _TEACHERS: dict[str, Encoder] = {}

@@ -197,7 +197,8 @@ def _steps(config, triples, bitext, data, out, first, progress, on_step) -> dict
         trec.write_run(out / "rankings" / f"{name.replace(' ', '_')}.run", ranking, name.replace(" ", "_"))
     result = {
         "config": config.name, "collection": data.name, "lang": data.lang, "questions": len(data.queries),
-        "documents": len(wanted), "passages": len(passages), "pairs": len(bitext),
+        "documents": len(wanted), "passages": len(passages), "pairs": len(bitext), "passages_cut": index.cut,
+        "questions_cut": teacher.count_cut([*data.queries.values()]),
         "step": "retrieve" if first is None else "re-rank",
         **compare(found, data.qrels), "teacher": model_record(teacher), "student": model_record(student),
         "settings": {name: [value, source] for name, value, source in config.settings()},
@@ -234,7 +235,8 @@ def command(args: argparse.Namespace) -> dict:
     pairs = read_pairs(given["bitext"], given["lang"])
     found = run(config, given["triples"], pairs, data, args.out, first=first, progress=not args.quiet)
     print(
-        f"{args.out}: {found['step']}, {found['questions']} questions ({data.lang}), {found['documents']:,} documents"
+        f"{args.out}: {found['step']}, {found['questions']} questions ({data.lang}), {found['documents']:,} documents; "
+        f"{found['questions_cut']:,} questions and {found['passages_cut']:,} of {found['passages']:,} passages were cut"
     )
     for name, values in found["systems"].items():
         print(f"  {name:<12}" + ", ".join(f"{metric} {value:.3f}" for metric, value in values.items()))

@@ -169,6 +169,13 @@ def _complete(path: Path, found: dict, prefix: str) -> None:
             )
 
 
+def positions(model: nn.Module) -> int:
+    """The longest text that a model can read, in tokens: RoBERTa's kind keeps its first positions for padding."""
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return getattr(model.config, "max_position_embeddings", 1 << 30) - (0 if padding is None else padding + 1)
+
+
 def load_tokenizer(folder: Path, rows: int) -> Tokenizer:
     """The tokenizer of a folder, for a model with so many rows in its embedding table."""
     from transformers import AutoTokenizer

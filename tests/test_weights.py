@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertForMaskedLM, BertModel, RobertaConfig, RobertaModel
 
 from optical_lite import weights
-from optical_lite.encoder import Encoder, model_record, positions
+from optical_lite.encoder import Encoder, model_record
 from optical_lite.settings import InputError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "maji", "safi", "water", "clean"]
@@ -231,7 +231,7 @@ def test_max_length_is_kept_to_or_refused(folder):
         with pytest.raises(InputError, match=f"got {wrong} tokens, expected 3 to 40"):
             Encoder.load(folder, wrong)
     roberta = RobertaModel(RobertaConfig(**{**SIZES, "max_position_embeddings": 42}, pad_token_id=1))
-    assert positions(roberta) == 40  # its first two are for padding
+    assert weights.positions(roberta) == 40  # its first two are for padding
 
 
 def test_a_folder_without_weights_is_named(folder):
