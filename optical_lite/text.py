@@ -7,6 +7,8 @@ than one, punctuation left out. Two texts that Unicode holds to be the same have
 
 from __future__ import annotations
 
+import functools
+import sys
 import unicodedata
 
 # How people type one letter: a glottal stop (Hausa ma'aikata), part of one (Swahili ng'ombe), an elision (Igbo n'ime).
@@ -35,8 +37,14 @@ def visible(text: str) -> str:
     >>> visible("maji\u200bsa\u00adfi")
     'maji safi'
     """
-    text = text.replace(BLANK, " ")
-    return text if text.isascii() else "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return text if text.isascii() else text.translate(_hidden())
+
+
+@functools.cache
+def _hidden() -> dict[int, str | None]:
+    """What to put in the place of each invisible sign: nothing, or the blank that it stands for."""
+    signs = (code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf")
+    return {code: " " if chr(code) == BLANK else None for code in signs}
 
 
 def bare(text: str) -> str:
@@ -101,13 +109,18 @@ def terms(text: str) -> list[str]:
     >>> terms("Ma’aikata: COVID-19, 3.5 km – the doctor's x-ray")
     ['ma'aikata', 'covid', '19', '3.5', 'km', 'the', 'doctor', 'x', 'ray']
     """
-    return [term for word in words(fold(visible(text).translate(APOSTROPHES))) for term in _cut(word)]
+    chunks = fold(visible(text).translate(APOSTROPHES)).split()
+    return [term for chunk in chunks for term in ((chunk,) if chunk.isalnum() else _within(chunk))]
+
+
+@functools.lru_cache(1 << 16)  # words repeat themselves
+def _within(chunk: str) -> tuple[str, ...]:
+    """Terms of what stands between two blanks of a folded text."""
+    return tuple(term for word in words(chunk) for term in _cut(word))
 
 
 def _cut(word: str) -> list[str]:
     """Terms of one folded word."""
-    if word.isalnum():
-        return [word]
     inside = "".join(char if _belongs(word, k) else " " for k, char in enumerate(word))
     return [term for part in inside.split() for term in _clitics(part) if any(map(str.isalnum, term))]
 
