@@ -248,10 +248,12 @@ def evaluate(args: argparse.Namespace) -> dict:
     """Evaluate a run's student on a collection, a TREC run file, or a file of predictions."""
     from . import metrics, retrieval, run_files, xglue, xor
 
+    given = [f"--{name.replace('_', '-')}" for name in ("run", "predictions", "trec_run") if getattr(args, name)]
+    if len(given) != 1:
+        said = " and ".join(given) or "nothing to evaluate"
+        raise InputError(f"evaluate: got {said}, expected one of --run, --predictions and --trec-run")
     if args.trec_run:
         return run_files.evaluate(args)
-    if bool(args.run) == bool(args.predictions):
-        raise InputError("evaluate: got neither or both of --run and --predictions, expected one, or --trec-run")
     student, english, lang = _encoders(args.run, args) if args.run else (None, None, None)
     data, lengths = _read(args, lang), {}
     if isinstance(data, xglue.Task):
@@ -262,7 +264,7 @@ def evaluate(args: argparse.Namespace) -> dict:
             lengths |= said_cut("questions", student.count_cut(asked), len(asked), student)
     elif isinstance(data, xor.Questions):
         built = _xor_index(data, english, args) if args.run else None
-        found, count = _xor(args, data, student, built), len(data.questions)
+        found, count = _xor(args, data, student, built)
         lengths = _lengths(built, english, student, data.questions) if args.run else {}
     elif args.run:
         built = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
@@ -287,17 +289,21 @@ def _xor_index(data, english, args: argparse.Namespace):
     return PassageIndex.cached(english, texts, not args.quiet)
 
 
-def _xor(args: argparse.Namespace, data, student, index) -> dict[str, float]:
-    """R@2kt and R@5kt of a student or of a file of predictions: of each language, and their mean."""
+def _xor(args: argparse.Namespace, data, student, index) -> tuple[dict[str, float], int]:
+    """R@2kt and R@5kt of a student or of predictions: of each language, and their mean; and the questions counted."""
     from . import retrieval, xor
 
     if args.predictions:
-        ranked = xor.read_predictions(args.predictions)
+        made = xor.read_predictions(args.predictions)
+        ranked = {query: passages for query, passages in made.items() if query in data.questions}
+        if missing := len(data.questions) - len(ranked):
+            said = f"{missing} of {len(data.questions)} questions have no prediction and are left out"
+            print(f"{args.predictions}: {said}, as in the published script", file=sys.stderr)
     else:
         run = retrieval.search(index, student, data.questions)
         ranked = {query: [data.passages[passage] for passage, _ in ranking] for query, ranking in run.items()}
     found = xor.recall(ranked, data.langs, data.answers)
-    return {f"{key} {lang}": value for key, values in found.items() for lang, value in values.items()}
+    return {f"{key} {lang}": value for key, values in found.items() for lang, value in values.items()}, len(ranked)
 
 
 def _xglue(args: argparse.Namespace, task, student, english) -> dict[str, float]:

@@ -116,7 +116,7 @@ def read_predictions(path: str | Path, task: str) -> list[float]:
 
 
 def rank(task: Task, questions: Encoder, passages: Encoder, size: int = 64) -> list[float]:
-    """Score of each line: MaxSim over the number of query tokens, from -1 to 1; 0 for an empty candidate.
+    """Score of each line: MaxSim over the number of query tokens, from -1 to 1; 0 for an empty side.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def rank(task: Task, questions: Encoder, passages: Encoder, size: int = 64) -> l
         q, p = questions.encode(left), passages.encode(right)
         for i in range(len(left)):
             best, _ = explain(q.vectors[i][q.mask[i]], p.vectors[i][p.mask[i]])
-            found.append(float(best.mean()))
+            found.append(float(best.mean()) if len(best) else 0.0)
     return found
 
 

@@ -170,7 +170,7 @@ def test_published_xor_predictions(place):
             "--out {x}/a.run",
             "got an index by sentence-transformers/all-MiniLM-L6-v2, expected one by",
         ),
-        ("evaluate --collection pocket", "got neither or both of --run and --predictions"),
+        ("evaluate --collection pocket", "got nothing to evaluate, expected one of"),
         ("evaluate --trec-run {x}/plain.run", "expected --qrels"),
         ("evaluate --trec-run {x}/plain.run --qrels {x}/plain.run", "got 6 columns, expected 4"),
         ("evaluate --trec-run {x}/plain.run --qrels {x}/pocket_trec/qrels.txt --ties best", "got ties 'best'"),

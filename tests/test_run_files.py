@@ -149,8 +149,8 @@ def run(line, capsys):
     out, err = capsys.readouterr()
     assert "nan" not in (out + err).lower().replace("finance", "")
     if code:
-        assert (code, err.count("\n"), out) == (2, 1, "")
-        assert err.startswith("error: ")
+        assert (code, err.count("error: "), out) == (2, 1, "")
+        assert err.splitlines()[-1].startswith("error: ")
     return code, out, err
 
 
@@ -310,3 +310,31 @@ def test_fuse_writes_at_most_k_lines(tmp_path, capsys):
     assert "1 questions with a tie at place 2 cut by passage id" in capsys.readouterr().out
     assert __main__.main([*line, "--ties", "all"]) == 0
     assert [passage for passage, _ in trec.read_run(tmp_path / "c")["q"]] == ["p3", "p1", "p2"]
+
+
+def test_published_predictions_are_those_of_the_questions_asked(place, capsys):
+    from optical_lite.settings import DATA
+
+    folder = DATA / "samples" / "xor"
+    whole = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
+    asked = [json.loads(line) for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    swahili = [record["id"] for record in asked if record["lang"] == "sw"]
+    line = f"evaluate --format xor --collection {folder} --lang sw --predictions some.json"
+    write(place, **{"some.json": json.dumps([record for record in whole if record["id"] != swahili[0]])})
+    code, out, err = run(line, capsys)
+    found = json.loads((place / "out.json").read_text())["metrics"]
+    assert code == 0
+    assert f"1 of {len(swahili)} questions have no prediction and are left out" in err
+    assert f"{len(swahili) - 1} questions" in out
+    assert set(found) == {f"R@{n}kt {name}" for n in (2, 5) for name in ("sw", "mean")}
+    write(place, **{"some.json": json.dumps([record for record in whole if record["id"] not in swahili])})
+    code, _, err = run(line, capsys)
+    assert code == 2
+    assert "no question with an answer to look for" in err
+
+
+def test_one_thing_is_evaluated_at_a_time(place, capsys):
+    for line in ("--run . --trec-run right --qrels judged", "--predictions right --trec-run right", "--both"):
+        code, _, err = run(f"evaluate {line}", capsys)
+        assert code == 2
+        assert "expected one of --run, --predictions and --trec-run" in err
