@@ -126,16 +126,20 @@ def lookup(evidence: dict) -> float | None:
 
 def line(evidence: dict) -> str:
     """A piece of evidence for a reader; its number is looked up, not copied."""
+    if not any(kind in evidence for kind in KINDS):
+        raise InputError(f"{LEDGER.name}: got evidence {evidence}, expected one of {', '.join(KINDS)}; mend the ledger")
     said = evidence.get("says", "")
     if "source" in evidence:
         return f"{evidence['source']}: {said}"
     if "file" in evidence:
         return f"{evidence['file']}: {said}"
     if "value" not in evidence:
-        return f"run {evidence['run']}: {said}"
+        kind = "run" if "run" in evidence else "table"
+        return f"{kind} {evidence[kind]}: {said}"
     got = lookup(evidence)
     if "table" in evidence:
-        return f"{evidence['table']}, {evidence['row']}, {evidence['column']}: {got:,}"
+        shown = comparison.MISSING if got is None else f"{got:,}"
+        return f"{evidence['table']}, {evidence['row']}, {evidence['column']}: {shown}"
     return (
         f"run {evidence['run']}: {evidence['metric']} {got:,}"
         if isinstance(got, int)

@@ -30,7 +30,7 @@ from . import literature, systems
 from .literature import Number
 from .safe_files import write_atomic
 from .settings import DATA, InputError, fits
-from .yaml_files import read_yaml
+from .yaml_files import OWN, read_yaml
 
 SPECS, EXPECTED = DATA / "tables", DATA / "expected"
 REPRODUCED, DIRECTION, DIFFERS, MISSING, NO_VERDICT = "reproduced", "direction only", "differs", "missing", "no verdict"
@@ -116,7 +116,8 @@ def spec(name: str) -> dict:
         raise InputError(f"{name}.yaml: got no {', '.join(sorted(missing))}, expected it; see data/tables/demo.yaml")
     for part in ("rows", "columns"):
         found[part] = {key: v if isinstance(v, dict) else {"label": v} for key, v in found[part].items()}
-        fits(found[part], {object: {"label": str, "columns?": (list, dict)}}, f"{name}.yaml", part, "mend the file")
+        shape = {object: {"label": str, "columns?": (list, dict), "small?": bool, **OWN}}
+        fits(found[part], shape, f"{name}.yaml", part, "mend the file")
     return found
 
 

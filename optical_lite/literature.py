@@ -73,7 +73,8 @@ def row(table: dict, name: str) -> dict:
     """A row with its own source, read_in and doubts, or those of its table."""
     own = table["rows"][name]
     own = own if isinstance(own, dict) else {"values": own}
-    fits(own, {"values": [object], "doubts?": [str]}, f"table {table.get('title')}", f"row {name!r}", "mend the file")
+    shape = {"values": [object], "doubts?": [str], "source?": str, "read_in?": str}
+    fits(own, shape, f"table {table.get('title')}", f"row {name!r}", "mend the file")
     doubts = (*table["doubts"], *own.get("doubts", ()))
     return {"values": own["values"], "doubts": doubts} | {k: own.get(k, table[k]) for k in ("source", "read_in")}
 

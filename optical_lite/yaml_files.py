@@ -18,19 +18,28 @@ CLAIM = {
         "run?": str, "table?": str, "source?": str, "file?": str, "metric?": str, "says?": str, "value?": NUMBER,
     }],
 }  # fmt: skip
+OWN = {"tolerance?": (int, float, dict), "reason?": str, "needs?": str, "command?": str}  # of a table or a part of it
 SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends in ? may be missing
     "map": {},
     "work": {
-        "tables?": {object: {"rows?": {object: (list, dict)}, "columns?": [object], "doubts?": [str], "digits?": int}},
+        "work?": str, "venue?": str, "url?": str, "note?": str,
+        "tables?": {object: {
+            "rows?": {object: (list, dict)}, "columns?": [object], "doubts?": [str], "digits?": int, "title?": str,
+            "metric?": str, "unit?": str, "source?": str, "read_in?": str,
+        }},
     },
     "claims": {"claims": [{**CLAIM, "status": str}], "corrections": [CLAIM]},
     "findings": {str: {str: [str]}},
     "table": {
         "title?": str, "question?": str, "ours?": str, "metrics?": [str], "command?": str,
         "columns?": {object: (str, dict)}, "rows?": {object: (str, dict)}, "systems?": [str],
-        "paper?": [{"table": str, "metric": str, "columns": {object: object}, "rows": {object: object}}],
+        "paper?": [{
+            "table": str, "metric": str, "columns": {object: object}, "rows": {object: object}, "baseline?": str,
+            "values?": bool, **OWN,
+        }],
+        "values?": bool, "rerun?": str, "note?": str, **OWN,
     },
-    "expected": {"command?": str, "cells": {str: {"records?": [str], "metrics?": {str: {"mean": NUMBER}}}}},
+    "expected": {"command?": str, "cells": {str: {"records?": [str], "metrics?": {str: {"mean": NUMBER}}, **OWN}}},
 }  # fmt: skip
 
 

@@ -88,6 +88,8 @@ def test_a_file_of_another_kind(tmp_path, monkeypatch):
         ("findings", "page.md: {words: mean}", "expected a list"),
         ("findings", "page.md: {2020: [mean]}", "got '2020' as a key of 'page.md' of the file, expected str"),
         ("table", "paper: [{table: t, metric: m, columns: {}}]", "got no rows in 1 of paper"),
+        ("table", "paper: [{table: t, metric: m, columns: {}, rows: {}, baseline: [r]}]", "got '['r']' as baseline"),
+        ("work", "tables: {t: {unit: [count]}}", "got '['count']' as unit, expected str"),
         ("table", "metrics: map", "got 'map' as metrics, expected a list"),
         ("table", "rows: {r: 1}", "as 'r' of rows, expected str or a record"),
         ("expected", "cells: {a: {metrics: {map: {mean: .inf}}}}", "got 'inf' as mean, expected int or float"),
@@ -112,6 +114,9 @@ def test_readers_name_what_is_missing_inside(tmp_path, monkeypatch):
     for evidence in ({"run": "x.json", "value": 1}, {"table": "w/t", "row": "r"}):
         with pytest.raises(InputError, match="got no"):
             claims.lookup(evidence)
+    assert claims.line({"table": "w/t", "says": "so"}) == "table w/t: so"
+    with pytest.raises(InputError, match="expected one of run, table, source, file"):
+        claims.line({"says": "so", "metric": "map"})
     monkeypatch.setattr(comparison, "SPECS", tmp_path)
     (tmp_path / "t.yaml").write_text(
         "{title: t, question: q, ours: o, metrics: [], command: c, columns: {c: {small: yes}}, rows: {r: label}}"
