@@ -31,7 +31,7 @@ def demo(args: argparse.Namespace) -> dict:
     """Train a student and compare it with its baselines."""
     from . import demo
 
-    return demo.run(args.collection, args.lang, out=args.out, progress=not args.quiet).record()
+    return demo.run(args.collection, args.lang, out=args.out, progress=not args.quiet, model=args.model).record()
 
 
 def fetch(args: argparse.Namespace) -> dict:
@@ -176,6 +176,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--collection", default="pocket", help="pocket (default) or afriqa")
     sub.add_argument("--lang", default="sw", help="question language (default sw)")
     number_type(sub, "float32")
+    sub.add_argument("--model", default=MODEL, help=f"teacher: {MODELS}")
     sub.add_argument("--out", metavar="DIR", help="run folder (default runs/demo_COLLECTION_LANG)")
     sub.add_argument("--quiet", action="store_true", help="no progress bars")
     sub = add(fetch, "fetch afriqa mafand tico19")

@@ -115,7 +115,7 @@ def _encoders(system: str, args: argparse.Namespace) -> tuple:
     from .encoder import teacher
 
     if system == "encoder":
-        questions = passages = teacher()
+        questions = passages = teacher(args.model)
         lang = None
     else:
         questions, lang = runs.load_student(system), runs.read_config(system)["bitext"]["lang"]

@@ -25,7 +25,7 @@ from .config import DistillConfig
 from .corpora import LANGUAGES, Bitext, Collection, language
 from .cost import cosine_cost, uniform_marginal
 from .distill import distill
-from .encoder import Encoder, teacher
+from .encoder import DEFAULT, Encoder, teacher
 from .lexicon import word_lexicon
 from .retrieval import PassageIndex, Run
 from .runs import checkpoint_steps, load_checkpoint, read_log
@@ -45,7 +45,12 @@ CONFIGS = {
     "smoke": DistillConfig(steps=4, batch=8),
     "pocket": DistillConfig(steps=160, keep=(20, 40, 80, 120)),
     "afriqa": DistillConfig(steps=300, keep=(100, 200)),
-}
+    # of a multilingual encoder: the rates and losses of OPTICAL+, not chosen anew
+    "multilingual": DistillConfig(
+        steps=300, keep=(100, 200), loss="transport + 0.1 late", marginals="idf", epsilon=0.01, trainable="all",
+        rate=1e-4, row_rate=1e-3,
+    ),
+}  # fmt: skip
 
 
 @dataclass
@@ -54,6 +59,7 @@ class Result:
 
     Attributes
     ----------
+    model : the teacher's name
     runs : ranked passages of each system
     per_query : value of each metric for each question, by system
     seconds : wall time of each stage
@@ -62,6 +68,7 @@ class Result:
     collection: Collection
     bitext: Bitext
     folder: Path
+    model: str = DEFAULT
     runs: dict[str, Run] = field(default_factory=dict)
     per_query: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -72,6 +79,7 @@ class Result:
         return {
             "collection": self.collection.name,
             "lang": self.collection.lang,
+            "model": self.model,
             "systems": means,
             "queries": len(self.collection.queries),
             "seconds": {stage: round(value, 2) for stage, value in self.seconds.items()},
@@ -102,7 +110,7 @@ def load(collection: str, lang: str) -> tuple[Collection, Bitext]:
 
 def baselines(result: Result, index: PassageIndex) -> None:
     """Run every system that needs no student."""
-    questions, english = result.collection.queries, teacher()
+    questions, english = result.collection.queries, teacher(result.model)
     lexicon = word_lexicon(result.bitext)
     result.add("zero_shot", retrieval.search(index, english, questions))
     result.add("bm25", retrieval.bm25(result.collection.passages, questions))
@@ -113,7 +121,7 @@ def baselines(result: Result, index: PassageIndex) -> None:
 
 def run(
     collection: str = "pocket", lang: str = "sw", *, out: str | Path | None = None, config: DistillConfig | None = None,
-    figures: bool = True, progress: bool = True,
+    figures: bool = True, progress: bool = True, model: str = DEFAULT,
 ) -> Result:  # fmt: skip
     """Train and compare; print the table, three examples, and write the figures.
 
@@ -122,13 +130,15 @@ def run(
     collection : ``pocket`` or ``afriqa``
     lang : code of the question language
     out : run folder, default ``runs/demo_COLLECTION_LANG`` (an earlier run of the same settings is reused)
-    config : training, default that of the collection, or ``smoke`` in that profile
+    config : training, default that of the collection or the model, or ``smoke`` in that profile
+    model : the teacher, by default the English one
     """
     clock = time.perf_counter()
     questions, bitext = load(collection, lang)
-    config = config or CONFIGS["smoke" if get().profile == "smoke" else collection]
+    config = config or CONFIGS["smoke" if get().profile == "smoke" else model if model in CONFIGS else collection]
     lang = language(lang)
-    result = Result(questions, bitext, Path(out or ROOT / "runs" / f"demo_{collection}_{lang}"))
+    name = f"demo_{collection}_{lang}" + ("" if model == DEFAULT else f"_{Path(model).name}")
+    result = Result(questions, bitext, Path(out or ROOT / "runs" / name), model)
     result.seconds["load"] = time.perf_counter() - clock
     print(
         f"{LANGUAGES[lang]}: {len(bitext):,} sentence pairs ({bitext.name}); {len(questions.queries)} questions over "
@@ -137,7 +147,7 @@ def run(
     for flag in sorted({flag for flags in questions.flags.values() for flag in flags}):
         print(f"leakage flag {flag}: {sum(flag in flags for flags in questions.flags.values())} questions")
     with result.stage("model"):
-        english = teacher()
+        english = teacher(model)
     with result.stage("encode passages"):
         index = PassageIndex.cached(english, questions.passages, progress)
     if index.cut:
@@ -145,7 +155,7 @@ def run(
     with result.stage("baselines"):
         baselines(result, index)
     with result.stage("extend vocabulary"):
-        student = vocabulary.extend(english, bitext)
+        student = vocabulary.extend(english, bitext, lexicon="ibm1" if model == DEFAULT else "symmetric")
     with result.stage("search"):
         result.add("extended", retrieval.search(index, student, questions.queries))
     with result.stage("distil"):
@@ -166,6 +176,7 @@ def print_table(result: Result) -> None:
     print(f"\n{'system':<38}" + "".join(f"{name.upper():>9}" for name in metrics.METRICS))
     for system, title in SYSTEMS.items():
         values = result.per_query[system]
+        title = title if result.model == DEFAULT else title.replace("English encoder", "the encoder")
         print(f"{title:<38}" + "".join(f"{metrics.mean(values[name]):>9.3f}" for name in metrics.METRICS))
     for baseline in ("lexicon", "extended"):
         test = metrics.compare(result.per_query["student"]["mrr@10"], result.per_query[baseline]["mrr@10"])
@@ -190,14 +201,16 @@ def print_examples(result: Result) -> None:
             print(f"    {name:<6} [{mark}] {data.passages[passage][:90]}...")
 
 
-def alignment(student: Encoder, source: str, target: str, *, epsilon: float = 0.05):
-    """Cost matrix and plan of one sentence pair, without special tokens.
+def alignment(
+    student: Encoder, source: str, target: str, *, epsilon: float = 0.05, english: Encoder | None = None
+):  # fmt: skip
+    """Cost matrix and plan of one sentence pair, without special tokens; ``english`` reads the target, or the default.
 
     Returns
     -------
     C, T : Tensor, shapes (n, m); source tokens; target tokens
     """
-    S, H = student.encode([source]), teacher().encode([target])
+    S, H = student.encode([source]), (english or teacher()).encode([target])
     rows, columns = S.mask[0], H.mask[0]
     C = cosine_cost(S.vectors[0][rows], H.vectors[0][columns])  # (n, m)
     a, b = uniform_marginal(S.mask[0][rows][None]), uniform_marginal(H.mask[0][columns][None])
@@ -219,14 +232,15 @@ def draw(result: Result, english: Encoder, index: PassageIndex) -> list[Path]:
 
     data = result.collection
     name = f"demo_{data.lang}" if data.name == "pocket" else f"demo_{data.name}_{data.lang}"
+    name += "" if result.model == DEFAULT else f"_{Path(result.model).name}"
     source, target = example_pair(data)
     steps = checkpoint_steps(result.folder)
     views = {
-        "English encoder": english,
+        "English encoder" if result.model == DEFAULT else result.model: english,
         "extended, untrained": load_checkpoint(result.folder, steps[0]),
         f"after {steps[-1]} steps": load_checkpoint(result.folder, steps[-1]),
     }
-    found = {title: alignment(encoder, source, target) for title, encoder in views.items()}
+    found = {title: alignment(encoder, source, target, english=english) for title, encoder in views.items()}
     C, _, tokens, english_tokens = found[f"after {steps[-1]} steps"]
     paths = plots.save_figure(
         plots.cost_heatmap(C, tokens, english_tokens, title=f"cost, student after {steps[-1]} steps"), f"{name}_cost"

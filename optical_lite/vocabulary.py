@@ -28,7 +28,7 @@ from .encoder import SPECIAL, Encoder, one_form
 from .lexicon import Lexicon, ibm1
 from .settings import InputError, seed_everything
 from .shared_rows import SplitEmbedding
-from .text import latin
+from .text import latin, words
 from .transport import solve
 
 FILLS = ("lexicon", "transport", "mean", "random", "none")
@@ -36,6 +36,8 @@ LEXICONS = {
     "ibm1": {},
     "symmetric": {"diagonal": 4.0, "symmetric": True},
 }  # chosen on AfriQA's ibo and hau dev questions
+MARK = "\u2581"  # before a word, in the pieces of a unigram tokenizer
+SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer where there are fewer pairs than this
 ROUNDS, PAIRS, EPSILON = 2, 6_000, 0.02  # of the transport filling: rounds, sentence pairs, sharpness of its plans
 
 
@@ -47,9 +49,10 @@ def extend(
 
     Parameters
     ----------
-    teacher : an encoder with a WordPiece tokenizer
+    teacher : an encoder with a WordPiece or a unigram tokenizer
     bitext : sentence pairs
-    size : pieces learned from the source side, before those the English vocabulary has are left out
+    size : pieces learned from the source side, before those the English vocabulary has are left out; for a unigram
+        tokenizer, most words added
     fill : {"lexicon", "transport", "mean", "random", "none"}
         how a new row starts: the mean of English rows weighted by their translation probability; the same, weighted
         by the mass that transport plans send from the piece to English pieces (from the lexicon's rows on, repeated);
@@ -73,13 +76,14 @@ def extend(
     if fill == "none":
         return teacher.copy(teacher.name)
     english = json.loads(teacher.tokenizer.to_str())
-    if english["model"]["type"] != "WordPiece":
+    kinds = {"WordPiece": _tokenizer, "Unigram": _unigram}
+    if english["model"]["type"] not in kinds:
         raise InputError(
-            f"vocabulary: got a {english['model']['type']} tokenizer, expected WordPiece; "
-            "distil without extension instead"
+            f"vocabulary: got a {english['model']['type']} tokenizer, expected {' or '.join(kinds)}; "
+            "distil without extension instead (--fill none)"
         )
     base = teacher.rows
-    tokenizer, new = _tokenizer(english, teacher.tokenizer, bitext, size, base)
+    tokenizer, new = kinds[english["model"]["type"]](english, teacher.tokenizer, bitext, size, base)
     rows = _fill(teacher, tokenizer, new, bitext, fill, LEXICONS[lexicon], seed)
     student = teacher.copy(f"{teacher.name} + {bitext.source}", tokenizer)
     model = student.model
@@ -134,6 +138,30 @@ def _tokenizer(english: dict, original: Tokenizer, bitext: Bitext, size: int, ba
     return Tokenizer.from_str(json.dumps(settings)), new
 
 
+def _unigram(english: dict, original: Tokenizer, bitext: Bitext, size: int, base: int) -> tuple[Tokenizer, list[str]]:
+    """The same for a unigram tokenizer: whole words that it cuts up, each of which gets the best score of its list.
+
+    A segmentation's score is the sum of its pieces', all below 0, so that a word with the best one is never cut again.
+    """
+    known = {piece for piece, _ in english["model"]["vocab"]}
+    counts = []
+    for side in zip(*bitext.pairs, strict=True):
+        normal = (original.normalizer.normalize_str(text) for text in side)
+        counts.append(Counter(word for text in normal for word in words(text)))
+    mine, theirs = counts
+    new = []
+    for word in sorted(mine, key=lambda w: (-mine[w], w)):
+        often = mine[word] >= (FEW if len(bitext) < SMALL else SEEN) and theirs[word] * 2 <= mine[word]
+        if often and MARK + word not in known and any(unicodedata.category(c)[0] in "LM" for c in word):
+            new.append(MARK + word)
+    scores = [score for piece, score in english["model"]["vocab"] if piece not in SPECIAL]
+    pads = [[f"<unused {k}>", min(scores)] for k in range(len(known), base)]  # the table has rows without a piece
+    settings = {**english, "model": {**english["model"], "vocab": [
+        *english["model"]["vocab"], *pads, *([piece, max(scores)] for piece in new[:size])
+    ]}}  # fmt: skip
+    return Tokenizer.from_str(json.dumps(settings)), new[:size]
+
+
 def _frequencies(learner: Tokenizer, original: Tokenizer, bitext: Bitext) -> tuple[Counter, Counter]:
     """How often each piece occurs in the source; how often each English piece, and "whole WORD", in English."""
     mine, theirs = Counter(), Counter()
@@ -167,20 +195,21 @@ def _fill(
 ) -> torch.Tensor:
     """First values of the new rows, shape (len(new), d)."""
     table = teacher.embedding.detach().cpu()
-    mean, spread = table.mean(0), table.std(0)
     if fill == "random":
         seed_everything(seed)
-        return mean + spread * torch.randn(len(new), table.shape[1])
-    rows = mean.repeat(len(new), 1)
+        return table.mean(0) + table.std(0) * torch.randn(len(new), table.shape[1])
+    rows = table.mean(0).repeat(len(new), 1)
+    teacher.release()
     if fill == "mean":
         for k, piece in enumerate(new):
-            ids = teacher.tokenizer.encode(piece.removeprefix("##"), add_special_tokens=False).ids
+            ids = teacher.tokenizer.encode(piece.removeprefix("##").removeprefix(MARK), add_special_tokens=False).ids
             if ids:
                 rows[k] = table[ids].mean(0)
         return rows
     lexicon = piece_lexicon(tokenizer, teacher, bitext, **how)
     number = {piece: k for k, piece in enumerate(new)}
-    ids = torch.tensor([teacher.tokenizer.token_to_id(word) for word in lexicon.target])
+    found = [teacher.tokenizer.token_to_id(word) for word in lexicon.target]  # None: what a unigram tokenizer lacks
+    ids = torch.tensor([teacher.tokenizer.token_to_id("<unk>") if i is None else i for i in found])
     for f, piece in enumerate(lexicon.source):
         if piece in number:
             cells = lexicon.table[[f]]

@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 from tokenizers import Tokenizer
-from tokenizers.models import Unigram
+from tokenizers.models import BPE
 
 from optical_lite import metrics, pocket, retrieval, vocabulary
 from optical_lite.corpora import Bitext
@@ -70,8 +70,8 @@ def test_extension_survives_saving(student, tmp_path):
 def test_wrong_fill_and_tokenizer_are_named(teacher):
     with pytest.raises(InputError, match="lexicon, transport, mean, random"):
         vocabulary.extend(teacher, pocket.bitext("sw"), fill="magic")
-    other = Encoder(teacher.model, Tokenizer(Unigram([("a", 0.0)])), "unigram")
-    with pytest.raises(InputError, match="got a Unigram tokenizer"):
+    other = Encoder(teacher.model, Tokenizer(BPE()), "bpe")
+    with pytest.raises(InputError, match="got a BPE tokenizer, expected WordPiece or Unigram"):
         vocabulary.extend(other, pocket.bitext("sw"))
 
 
