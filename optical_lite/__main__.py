@@ -168,7 +168,10 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--max-length", type=int, metavar="N", help=f"tokens that are read of a {of}")
 
     def teaching(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--model", default=MODEL, help=f"which encoder, where that is the system: {MODELS}")
         sub.add_argument("--teacher", metavar="MODEL", help="of a run that another model than the kit's taught")
+        sub.add_argument("--scorer", default="maxsim", choices=("maxsim", "mean"), help="of token vectors, or of their "
+                         "means (maxsim)")  # fmt: skip
         reading_to(sub, "question or passage (256, the model's limit, or the index's)")
 
     add(check, "check")
@@ -213,7 +216,7 @@ def parser() -> argparse.ArgumentParser:
         search, "search --system runs/mine --format trec --collection pocket_trec --index pocket_index --out a.run"
     )
     reading(sub)
-    sub.add_argument("--system", required=True, help="a run's folder, encoder (the English one), bm25 or structured")
+    sub.add_argument("--system", required=True, help="a run's folder, encoder (see --model), bm25 or structured")
     sub.add_argument("--bitext", metavar="TSV", help="pocket, or pairs source<TAB>english: structured's lexicon")
     number_type(sub, "auto")
     sub.add_argument("--index", metavar="DIR", help="made by index; else the cache folder's, built when missing")

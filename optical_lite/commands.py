@@ -182,11 +182,11 @@ def search(args: argparse.Namespace) -> dict:
         questions, passages, _ = encoders
         print(precision_line())
         if args.index:
-            found = _index(args.index, data, passages, args.max_length)
+            found = _index(args.index, data, passages, args)
             questions = questions.reading_to(min(found.max_length, questions.limit))
             passages = passages.reading_to(found.max_length)
         else:
-            found = retrieval.PassageIndex.cached(passages, data.passages, not args.quiet)
+            found = retrieval.PassageIndex.cached(passages, data.passages, not args.quiet, args.scorer)
         lengths = _lengths(found, passages, questions, data.queries)
         run = retrieval.search(found, questions, data.queries, args.k)
     run, said = run_files.keep(run, args.k, args.ties)
@@ -210,7 +210,7 @@ def _structured(args: argparse.Namespace, data):
     return retrieval.structured(data.passages, asked, words, args.k)
 
 
-def _index(folder: str, data, encoder, max_length: int | None):
+def _index(folder: str, data, encoder, args: argparse.Namespace):
     """An index of a folder, after a look whether it is of these texts and this encoder, read to this length."""
     from .encoder import model_record
     from .index import PassageIndex, hash_texts
@@ -219,6 +219,11 @@ def _index(folder: str, data, encoder, max_length: int | None):
     if not place.exists():
         raise InputError(f"{folder}: got no index.json, expected a folder made by the command index; check the path")
     record, found = read_json(place, INDEX), PassageIndex.load(place.with_suffix(".safetensors"))
+    max_length = args.max_length
+    if args.scorer != found.scorer:
+        raise InputError(
+            f"{folder}: got an index for {found.scorer}, expected one for {args.scorer}; leave out --index or --scorer"
+        )
     by, same = record["encoder"], set(found.ids) == set(data.passages)
     if not same or record["texts"] != hash_texts(data.passages):
         of = shown(record["collection"]) + (" whose texts have changed since" if same else "")
@@ -267,7 +272,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         found, count = _xor(args, data, student, built)
         lengths = _lengths(built, english, student, data.questions) if args.run else {}
     elif args.run:
-        built = retrieval.PassageIndex.cached(english, data.passages, not args.quiet)
+        built = retrieval.PassageIndex.cached(english, data.passages, not args.quiet, args.scorer)
         lengths = _lengths(built, english, student, data.queries)
         found = metrics.summary(retrieval.search(built, student, data.queries), data.qrels)
         count = len(data.queries)

@@ -121,6 +121,8 @@ class Encoder(nn.Module):
         model = weights.load_model(folder)
         tokenizer = weights.load_tokenizer(folder, model.get_input_embeddings().num_embeddings)
         projection = weights.load_projection(folder, model.config.hidden_size)
+        if known:  # kept with the model's settings, so that its students have them, too
+            model.config.prefixes = list(model_files.KNOWN[known].prefixes)
         found = cls(model, tokenizer, str(name), 256, projection)
         found._map(folder / "model.safetensors")
         return found.reading_to(max_length).to(device())
@@ -219,6 +221,18 @@ class Encoder(nn.Module):
     def dimension(self) -> int:
         """Length d of a token vector."""
         return self.projection.out_features if self.projection is not None else self.model.config.hidden_size
+
+    @property
+    def prefixes(self) -> tuple[str, str]:
+        """What a question and a passage begin with where their mean vectors are wanted; mostly nothing."""
+        return tuple(getattr(self.model.config, "prefixes", ("", "")))
+
+    def means(self, texts: Sequence[str], prefix: str = "") -> Tensor:
+        """Unit vectors of texts: the mean of their content tokens' vectors, the prefix's among them; shape (N, d)."""
+        found = torch.zeros(len(texts), self.dimension, device=self.device)
+        for rows, vectors, *_ in self.batches([prefix + text for text in texts]):
+            found[rows] = nn.functional.normalize(vectors.sum(1), dim=-1)
+        return found
 
     @property
     def rows(self) -> int:

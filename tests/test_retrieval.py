@@ -107,3 +107,30 @@ def test_fusion_lies_between_its_two_runs():
         retrieval.fuse(first, second, 1.5)
     with pytest.raises(InputError, match="question 's' in one run only"):
         retrieval.fuse(first, {"q": [], "r": []})
+
+
+def test_mean_vectors_rank_by_their_cosine(teacher, tmp_path):
+    """Each side has a prefix of its own; the mean is over unit vectors of content tokens, the prefix's among them."""
+    passages = dict(list(pocket.passages().items())[:6])
+    queries = {name: text[:60] for name, text in passages.items()}
+    reader = teacher.copy("with prefixes")
+    reader.model.config.prefixes = ["ask: ", "tell: "]
+    found = PassageIndex.cached(reader, passages, scorer="mean")
+    assert found.scorer == PassageIndex.load(found.save(tmp_path / "m.safetensors")).scorer == "mean"
+    assert found.vectors.shape == (6, 384)
+    run = retrieval.search(found, reader, queries, k=6)
+
+    def mean(text):
+        batch = reader.encode([text])
+        return torch.nn.functional.normalize(batch.vectors[0][batch.mask[0]].mean(0), dim=0)
+
+    for query, ranking in run.items():
+        expected = {
+            name: float(mean("ask: " + queries[query]) @ mean("tell: " + text)) for name, text in passages.items()
+        }
+        assert [name for name, _ in ranking] == sorted(expected, key=lambda name: -expected[name])
+        for name, value in ranking:
+            assert value == pytest.approx(expected[name], abs=2e-2)
+    assert PassageIndex.cached(teacher, passages).scorer == "maxsim"  # the two do not share a place in the cache
+    with pytest.raises(InputError, match="scorer: got 'max', expected one of maxsim, mean"):
+        PassageIndex.cached(teacher, passages, scorer="max")
