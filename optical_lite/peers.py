@@ -90,7 +90,7 @@ def passages(request: dict) -> tuple[list, list]:
     import numpy as np
     import torch
 
-    index = torch.load(request["index"])
+    index = torch.load(request["index"], weights_only=True)
     parts = [part.float().numpy() for part in index["vectors"].split(index["lengths"].tolist())]
     return parts, [np.asarray(query, dtype=np.float32) for query in request["queries"]]
 
