@@ -13,6 +13,7 @@ import glob
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ def _remove(path: Path) -> None:
 
 
 def _refused(path: Path, error: OSError) -> InputError:
+    path = re.sub(r"\.([^/\\]+)\.[0-9a-f]{8}\.part", r"\1", str(path))  # by the name that it was to have
     if error.errno in FULL:
         return InputError(
             f"{path}: got no room ({error.strerror}), expected enough on the disk; make room or choose another place"

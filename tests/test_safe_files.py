@@ -103,6 +103,13 @@ def test_whatever_writes_a_full_disk_is_one_line(tmp_path, small_files, kind):
     assert names(tmp_path) == []
 
 
+def test_what_was_to_be_in_a_folder_is_called_by_its_name(tmp_path, small_files):
+    with pytest.raises(InputError, match="student: got no room"), new_folder(tmp_path / "student") as part, \
+            into(part) as inner:  # fmt: skip
+        (inner / "weights").write_bytes(bytes(20_000))
+    assert names(tmp_path) == []
+
+
 def test_other_errors_in_the_block_are_not_taken_for_a_full_disk(tmp_path):
     with pytest.raises(FileNotFoundError), making(tmp_path / "x") as part:
         (part.parent / "nothing").read_text()

@@ -125,10 +125,9 @@ class Written:
 def fork(root: Path, act: Callable[[Path], None], number: int | None, phase: int, after: float | None = None) -> dict:
     """Run a case in a child process; how it ended, how long it took, how many operations it did."""
     note, began = root.with_name("note"), time.perf_counter()
-    note.unlink(missing_ok=True)
+    sink = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     child = os.fork()
     if child == 0:
-        sink = os.open(note, os.O_WRONLY | os.O_CREAT, 0o600)
         os.dup2(sink, 1), os.dup2(sink, 2)
         killer = Killer(root, number, phase)
         code = 1
@@ -140,6 +139,7 @@ def fork(root: Path, act: Callable[[Path], None], number: int | None, phase: int
             print(f"{type(error).__name__}: {error}", flush=True)
         print(f"\noperations {' '.join(killer.names)}", flush=True)
         os._exit(code)
+    os.close(sink)
     if after is not None:
         time.sleep(after)
         os.kill(child, signal.SIGKILL)
