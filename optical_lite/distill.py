@@ -98,6 +98,8 @@ def _train(accelerator, student, teacher, bitext, config, out, progress, on_step
     seed_everything(config.seed)
     products = functools.partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=uses_bf16())
     source, target, cut = tokens(student, teacher, bitext, config.max_length)
+    if not config.special:
+        say_blank(student, teacher, source, target, progress)
     for encoder in (student, teacher):
         encoder.put_away()  # from here on there are ids alone
     if accelerator.is_main_process:
@@ -122,7 +124,8 @@ def _train(accelerator, student, teacher, bitext, config, out, progress, on_step
     lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]  # the student's side costs the most
     batches = length_batches(lengths, config.batch * accelerator.num_processes, config.seed)
     share = slice(accelerator.process_index, None, accelerator.num_processes)
-    plan_of_work = [pairs[share] for pairs in itertools.islice(batches, config.steps)]
+    # an epoch's last batch may have fewer pairs than there are processes
+    plan_of_work = [pairs[share] or pairs[:1] for pairs in itertools.islice(batches, config.steps)]
     known = VectorStore(teacher, target)
     bar = tqdm(
         total=config.steps * config.batch, initial=first * config.batch, unit="pair", desc="distil",
@@ -244,6 +247,27 @@ def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tu
         cut[name] = sum(len(row) > reader.room for row in whole)
         sides.append([reader.fit(row) for row in whole])
     return sides[0], sides[1], cut
+
+
+def say_blank(student: Encoder, teacher: Encoder, source: list, target: list, aloud: bool = True) -> int:
+    """Count the pairs with a side that has no known token, from which nothing can be learned; refuse nothing else.
+
+    >>> kind = type("Toy", (), {"special": {0, 1}})()
+    >>> say_blank(kind, kind, [[0, 5, 1], [0, 1]], [[0, 7, 1], [0, 8, 1]])
+    1 of 2 pairs have a side without a known token and teach nothing
+    1
+    """
+    sides = ((student.special, source), (teacher.special, target))
+    full = zip(*([not special.issuperset(ids) for ids in side] for special, side in sides), strict=True)
+    blank = sum(not all(both) for both in full)
+    if blank == len(source):
+        raise InputError(
+            f"distill: got {blank:,} pairs, none with a known token on both sides, expected at least one; "
+            "check the language and the columns of the bitext"
+        )
+    if blank and aloud:
+        print(f"{blank:,} of {len(source):,} pairs have a side without a known token and teach nothing")
+    return blank
 
 
 def _idf(encoder: Encoder, sentences: list[list[int]]) -> Tensor:

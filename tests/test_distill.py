@@ -195,3 +195,23 @@ def test_nothing_to_train_is_named(teacher, tmp_path):
         runs.load_student(tmp_path)
     with pytest.raises(InputError, match="expected a run folder"):
         runs.read_log(tmp_path)
+
+
+@pytest.mark.parametrize("solver", ["stabilized", "unbalanced", "partial", "exact"])
+def test_pairs_without_a_known_token_teach_nothing_and_training_goes_on(teacher, tmp_path, capsys, solver):
+    """Ogham is in neither vocabulary: a batch of it has no mass at all, whatever epsilon."""
+    some = pocket.bitext("sw").pairs[:2]
+    bitext = Bitext("toy", "sw", "en", (*some, ("\u1681\u1682", "stone"), ("\u1683", "edge of a stone")))
+    student = vocabulary.extend(teacher, Bitext("toy", "sw", "en", some))
+    config = DistillConfig(steps=3, batch=2, epsilon=0.001, solver=solver, loss="transport + 0.1 late + greedy")
+    out = distill.distill(student, teacher, bitext, config, tmp_path / "run", progress=True)
+    assert "2 of 4 pairs have a side without a known token and teach nothing" in capsys.readouterr().out
+    assert [line["step"] for line in runs.read_log(out)] == [1, 2, 3]
+    assert all(torch.isfinite(p).all() for p in student.parameters())
+
+
+def test_a_bitext_without_a_known_token_is_refused(teacher, tmp_path):
+    bitext = Bitext("toy", "sw", "en", (("\u1681\u1682", "stone"),) * 3)
+    with pytest.raises(InputError, match="3 pairs, none with a known token on both sides"):
+        distill.distill(teacher, teacher, bitext, DistillConfig(steps=1), tmp_path / "run", progress=False)
+    assert not (tmp_path / "run" / "config.json").exists()
