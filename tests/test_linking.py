@@ -239,3 +239,20 @@ def test_wrong_rules_of_two_directions_are_named():
     with pytest.raises(InputError, match=r"threshold -0\.1, expected a share"):
         links([[1.0]], threshold=-0.1)
     assert links([[1.0]], "match") == {(0, 0)}
+
+
+def test_a_comparison_is_of_corpus_rates_with_an_interval_of_95_percent():
+    random = np.random.default_rng(3)
+    right = random.random((2, 600)) < [[0.7], [0.6]]  # whether each sentence's one link is found
+
+    def rated(found):  # a link that is sure, and one that is only possible, beside it
+        return [AlignmentScore(2, 1, int(hit), 1 + int(hit)) for hit in found]
+
+    ours, theirs = rated(right[0]), rated(right[1])
+    found = compare(ours, theirs, draws=20_000)
+    assert found.difference == pytest.approx(total(ours).aer - total(theirs).aer)
+    gaps = -2 / 3 * (right[0].astype(float) - right[1])  # of one sentence: two counts of three links
+    width = 1.96 * gaps.std() / 600**0.5
+    assert found.low == pytest.approx(gaps.mean() - width, abs=0.05 * width)
+    assert found.high == pytest.approx(gaps.mean() + width, abs=0.05 * width)
+    assert (found.wins, found.losses) == ((gaps < 0).sum(), (gaps > 0).sum())

@@ -161,3 +161,11 @@ def test_corrected_p_values_are_probabilities_in_the_order_of_the_raw_ones():
     p = {"a": 0.6, "b": 0.2, "c": 0.9, "d": 0.01}
     assert metrics.holm(p) == {"d": 0.04, "b": 0.6, "a": 1.0, "c": 1.0}
     assert metrics.bonferroni(p) == {"a": 1.0, "b": 0.8, "c": 1.0, "d": 0.04}
+
+
+def test_an_interval_leaves_a_fortieth_out_on_each_side():
+    values = np.random.default_rng(2).normal(size=(1, 500))
+    low, high = metrics.bootstrap(values, draws=20_000)
+    width = 1.96 * values.std() / 500**0.5
+    assert low[0] == pytest.approx(values.mean() - width, abs=0.05 * width)
+    assert high[0] == pytest.approx(values.mean() + width, abs=0.05 * width)
