@@ -303,7 +303,7 @@ def test_a_model_of_ones_own_is_measured(tmp_path):
         ("--config optical_xlmr --lang sw", "got no --triples, --bitext, --collection, --out"),
         ("--config tiny", "got no --out"),
         ("--config tiny --dry-run --gpu abacus", "expected one of A100, H100"),
-        ("--config tiny --dry-run --share 0", "above 0 and at most 1"),
+        ("--config tiny --dry-run --share 0", "above 0 to 1"),
     ],
 )
 def test_wrong_command_lines_are_named(line, text, capsys):
