@@ -28,9 +28,59 @@ import pytest  # noqa: E402
 
 from optical_lite import settings  # noqa: E402
 
+pytest_plugins = ["pytester"]
+
 # the same inputs on every machine, however slow it is
 hypothesis.settings.register_profile("kit", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("kit")
+
+
+chosen, COMPUTING = settings.uses_bf16, []  # the test that runs, where it says how it computes
+
+
+def uses_bf16():
+    """A test that computes without saying in which number types would be seen on some machines only."""
+    if not COMPUTING:
+        pytest.fail("got a test that encodes, trains or scores, expected it to use the fixture number_type; or, where "
+                    "it needs the real encoder, the mark float32")  # fmt: skip
+    return chosen()
+
+
+settings.uses_bf16 = uses_bf16  # before any other module takes it
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    said = "number_type" in item.fixturenames or any(map(item.get_closest_marker, ("float32", "own_number_type")))
+    COMPUTING[:] = [item.nodeid] if said or isinstance(item, pytest.DoctestItem) else []
+    return (yield)
+
+
+@pytest.fixture(scope="module", params=["float32", "bf16"])
+def number_type(request):
+    """Both number types, one after the other, on any machine: commands and child processes take it, too.
+
+    A processor without bfloat16 instructions emulates them, up to 70 times slower, so these tests use ``tiny``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPTICAL_LITE_PRECISION", request.param)
+        settings.get.cache_clear()
+        yield request.param
+    settings.get.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A random encoder with MiniLM's tokenizer and six layers, of 64 dimensions: a step takes milliseconds."""
+    from transformers import BertConfig, BertModel
+
+    from optical_lite.encoder import Encoder, teacher
+
+    real = teacher()
+    sizes = {"hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 128, "initializer_range": 0.1}
+    settings.seed_everything(0)
+    model = BertModel(BertConfig(**{**real.model.config.to_dict(), **sizes}), add_pooling_layer=False)
+    return Encoder(model, real.tokenizer, "tiny", real.max_length).to(settings.device()).requires_grad_(False)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import pytest
 from optical_lite import __main__, pocket
 from optical_lite.linking import read_pharaoh
 
+pytestmark = pytest.mark.float32
+
 LONG = ["Maji safi ni muhimu.", "Clean water is important."]
 
 

@@ -9,6 +9,8 @@ from optical_lite.alignment import AlignConfig, align, align_pairs, encode_pairs
 from optical_lite.settings import InputError
 from optical_lite.text import words
 
+pytestmark = pytest.mark.float32
+
 
 def test_every_token_belongs_to_the_word_it_is_part_of(teacher, student):
     for text in ("Unaffordable rates, (really)!", "El Niño’s e\u0301cole", "don't — stop…", "a\u200bb  c"):

@@ -8,6 +8,8 @@ from optical_lite import bench, bench_page, bench_search, pocket, settings, tabl
 from optical_lite.__main__ import main
 from optical_lite.settings import InputError
 
+pytestmark = pytest.mark.float32
+
 KEYS = {"name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share"}
 
 

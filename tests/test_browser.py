@@ -20,6 +20,8 @@ import pytest
 from optical_lite import page, pocket
 from optical_lite.settings import ROOT
 
+pytestmark = pytest.mark.float32
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

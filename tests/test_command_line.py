@@ -9,6 +9,8 @@ import pytest
 from optical_lite import __main__, plots, pocket
 from optical_lite.settings import DATA
 
+pytestmark = pytest.mark.float32
+
 SYSTEMS = {"zero_shot", "bm25", "lexicon", "extended", "student", "ceiling"}
 
 

@@ -11,6 +11,8 @@ import pytest
 from optical_lite import __main__, formats, metrics, pocket, retrieval, runs, trec, xglue
 from optical_lite.settings import DATA, ROOT
 
+pytestmark = pytest.mark.float32
+
 SAMPLES = DATA / "samples"
 
 

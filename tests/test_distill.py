@@ -9,6 +9,12 @@ from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
 from optical_lite.settings import InputError, uses_bf16
 
+
+@pytest.fixture(scope="module")
+def teacher(tiny, number_type):
+    return tiny
+
+
 CONFIG = {"steps": 6, "batch": 8, "save_every": 2}
 
 
@@ -145,7 +151,8 @@ def test_epsilon_falls_over_a_run(teacher, tmp_path):
     for name, change in {"falls": {"epsilon_start": 0.5}, "wide": {"epsilon": 0.5}, "sharp": {}}.items():
         out, _ = run(teacher, tmp_path / name, steps=2, rate=1e-9, **{"epsilon": 0.02, **change})
         losses[name] = [line["loss"] for line in runs.read_log(out)]
-    assert losses["falls"] == pytest.approx([losses["wide"][0], losses["sharp"][1]], abs=1e-6)
+    close = 1e-3 if uses_bf16() else 1e-6  # a weight that moved by 1e-9 may round to the next bfloat16 number
+    assert losses["falls"] == pytest.approx([losses["wide"][0], losses["sharp"][1]], abs=close)
     assert losses["wide"][0] - losses["sharp"][0] > 0.01
     with pytest.raises(InputError, match="epsilon_start: got -1"):
         DistillConfig(epsilon_start=-1)

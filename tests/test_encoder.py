@@ -6,6 +6,12 @@ from optical_lite import encoder, model_files
 from optical_lite.encoder import Encoder, model_record
 from optical_lite.settings import InputError, uses_bf16
 
+
+@pytest.fixture(scope="module")
+def teacher(tiny, number_type):
+    return tiny
+
+
 TEXTS = ["The doctor keeps the pills in a dark room.", "Water.", "", "Nairobi is a city. " * 60]
 
 
@@ -27,7 +33,9 @@ def test_batching_and_padding_do_not_change_vectors(teacher):
         torch.testing.assert_close(together.vectors[i, :n], alone.vectors[0], atol=loose, rtol=0)
 
 
-def test_first_layer_matches_transformers(teacher):
+@pytest.mark.float32
+def test_first_layer_matches_transformers():
+    teacher = encoder.teacher()
     model = AutoModel.from_pretrained(model_files.folder("minilm")[0], dtype=torch.float32).eval()
     ids, mask = teacher.pad(teacher.tokenize(TEXTS[:2]))
     with torch.no_grad():
@@ -61,7 +69,7 @@ def test_one_string_is_not_a_list(teacher):
 
 
 def test_a_projection_shortens_the_vectors_and_is_saved(teacher, tmp_path):
-    projection = torch.nn.Linear(384, 8, bias=False)
+    projection = torch.nn.Linear(teacher.dimension, 8, bias=False)
     short = Encoder(teacher.model, teacher.tokenizer, "short", projection=projection).requires_grad_(False)
     vectors = short.encode(["clean water"]).vectors
     assert vectors.shape[-1] == short.dimension == 8

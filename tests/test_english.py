@@ -5,6 +5,8 @@ import pytest
 from optical_lite import english, published
 from optical_lite.text import bare, fold
 
+pytestmark = pytest.mark.float32
+
 real = pytest.mark.usefixtures("mirror")
 
 

@@ -3,6 +3,8 @@ import pytest
 from optical_lite import errors
 from optical_lite.corpora import Bitext, Collection
 
+pytestmark = pytest.mark.float32
+
 DATA = Collection(
     "toy", "sw", {"a": "The fire burns in Arusha.", "b": "Clean water.", "c": "x" * 200},
     {"q1": "maji safi?", "q2": "moto Arusha", "q3": "nani"}, {"q1": {"b": 1}, "q2": {"a": 1}, "q3": {"c": 2, "a": 1}},

@@ -11,6 +11,8 @@ from optical_lite.alignment import AlignConfig
 from optical_lite.config import DistillConfig
 from optical_lite.settings import InputError
 
+pytestmark = pytest.mark.float32
+
 
 @pytest.fixture(scope="module")
 def run(teacher, tmp_path_factory):

@@ -22,6 +22,8 @@ from optical_lite import (
 )
 from optical_lite.settings import InputError
 
+pytestmark = pytest.mark.float32
+
 NAMES = ["zero_shot", "lexicon", "optical", "structured", "ceiling"]
 
 

@@ -16,6 +16,11 @@ from optical_lite.settings import InputError
 
 
 @pytest.fixture(scope="module")
+def teacher(tiny, number_type):
+    return tiny
+
+
+@pytest.fixture(scope="module")
 def passages():
     return {**dict(list(pocket.passages().items())[:40]), "none": ""}
 

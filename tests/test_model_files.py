@@ -17,6 +17,8 @@ from optical_lite.encoder import Encoder, model_record, teacher
 from optical_lite.model_files import FourBit, Hub, Known, Wheel
 from optical_lite.settings import InputError
 
+pytestmark = pytest.mark.float32
+
 D, LAYERS, INNER, ROWS, POSITIONS = 32, 2, 64, 40, 16
 
 

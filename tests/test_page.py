@@ -10,6 +10,8 @@ import pytest
 from optical_lite import __main__, alignment, page, pocket
 from optical_lite.settings import InputError
 
+pytestmark = pytest.mark.float32
+
 
 def data(path):
     text = path.read_text(encoding="utf-8")

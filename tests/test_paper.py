@@ -45,7 +45,7 @@ def go(out, config=CONFIG, **more):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(number_type, tmp_path_factory):
     out = tmp_path_factory.mktemp("paper") / "whole"
     return out, go(out)
 
@@ -103,7 +103,7 @@ def test_a_given_first_stage_is_reranked(whole, tmp_path):
     assert {q: {p for p, _ in r} for q, r in run.items()} == {q: {p for p, _ in r} for q, r in first.items()}
 
 
-def test_a_long_document_is_its_best_passage():
+def test_a_long_document_is_its_best_passage(number_type):
     model = ColBERT.of(paper.tiny(), 32, (32, 24)).requires_grad_(False)  # 21 tokens of text a passage
     texts = {name: text for name, text in list(pocket.passages().items())[:6]} | {"short": "Boil the water."}
     parts = split(texts, model, 10)
@@ -155,7 +155,7 @@ def test_match_is_drdecr_squared_error_up_to_a_factor():
     torch.testing.assert_close(losses.match_loss(S, H, every, every), expected)
 
 
-def test_the_passage_term_is_squared_error_up_to_the_same_factor():
+def test_the_passage_term_is_squared_error_up_to_the_same_factor(number_type):
     teacher = ColBERT.of(paper.tiny(), 32).requires_grad_(False)
     student = copy.deepcopy(teacher)
     bitext = Bitext("x", "sw", "en", (("maji", "clean water, please."), ("shule", "the school")))
@@ -170,7 +170,7 @@ def test_the_passage_term_is_squared_error_up_to_the_same_factor():
     assert float(expected) > 0.01
 
 
-def test_drdecr_runs_and_its_student_encodes_the_passages(tmp_path):
+def test_drdecr_runs_and_its_student_encodes_the_passages(number_type, tmp_path):
     drdecr = CONFIGS["drdecr_xlmr"]
     assert (drdecr.student.loss, drdecr.passages, drdecr.student.rate) == ("0.5 match", 0.5, 4.8e-5)
     config = replace(CONFIG, student=replace(CONFIG.student, loss=drdecr.student.loss), passages=0.5, own=True)
@@ -316,7 +316,7 @@ def test_lengths_must_agree():
         replace(TINY, student=replace(TINY.student, max_length=40))
 
 
-def test_the_command_runs_the_whole(tmp_path, monkeypatch, capsys):
+def test_the_command_runs_the_whole(number_type, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
     out = tmp_path / "run"
     assert __main__.main(["paper", "--config", "tiny", "--out", str(out), "--quiet"]) == 0

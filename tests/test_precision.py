@@ -10,6 +10,8 @@ from optical_lite import demo, paper, pocket, provenance, runs, settings, tuning
 from optical_lite.__main__ import main
 from optical_lite.settings import InputError, computing_in
 
+pytestmark = pytest.mark.own_number_type
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -198,3 +200,19 @@ def test_old_records_are_read_and_another_number_type_is_refused():
         with pytest.raises(InputError, match="begun with matrix products in bf16, expected float32"):
             provenance.same_precision("runs/x", record)
     assert provenance.environment()["precision"] == "float32"
+
+
+@pytest.mark.parametrize(("declared", "passes"), [("number_type", True), ("", False)])
+def test_a_numeric_test_that_forgets_its_number_types_fails(pytester, declared, passes):
+    """The guard of the suite itself, on a test that encodes."""
+    pytester.makeconftest((settings.ROOT / "tests" / "conftest.py").read_text().replace(
+        "Path(__file__).parent", f"Path({str(settings.ROOT / 'tests')!r})"
+    ))  # fmt: skip
+    pytester.makepyfile(f"""
+        def test_scores({declared}):
+            from optical_lite.settings import uses_bf16
+            uses_bf16()
+    """)
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done.assert_outcomes(**({"passed": 2} if passes else {"failed": 1}))
+    assert passes or "expected it to use the fixture number_type" in done.stdout.str()

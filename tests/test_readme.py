@@ -4,9 +4,13 @@ import contextlib
 import io
 import re
 
+import pytest
+
 from optical_lite import comparison
 from optical_lite.settings import ROOT
 from optical_lite.tables import block
+
+pytestmark = pytest.mark.float32
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

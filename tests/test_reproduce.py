@@ -8,6 +8,8 @@ import pytest
 from optical_lite import __main__, comparison, pages, reproduce
 from optical_lite.settings import ROOT
 
+pytestmark = pytest.mark.float32
+
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):

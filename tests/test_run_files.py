@@ -280,7 +280,7 @@ def tied(count=9):
 
 
 @pytest.mark.parametrize("system", ["bm25", "structured", "encoder"])
-def test_search_writes_at_most_k_lines_and_says_what_it_did_with_ties(tmp_path, monkeypatch, capsys, system):
+def test_search_writes_at_most_k_lines_and_says_how_it_cut_ties(number_type, tmp_path, monkeypatch, capsys, system):
     monkeypatch.setattr(encoder, "teacher", paper.tiny)
     formats.write("trec", tied(), tmp_path / "data")
     (tmp_path / "pairs.tsv").write_text("maji\twater\nsafi\tclean\n")

@@ -9,6 +9,12 @@ from optical_lite import store as module
 from optical_lite.settings import InputError, get
 from optical_lite.store import VectorStore
 
+
+@pytest.fixture(scope="module")
+def teacher(tiny, number_type):
+    return tiny
+
+
 NUMBERS = itertools.count()
 TEXTS = ["The doctor keeps the pills in a dark room.", "Water.", "Nairobi is a city.", "The rain came late this year."]
 
@@ -68,15 +74,17 @@ def flip(path, place):
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_what_is_lost_or_changed_is_encoded_again(filled, damage):
+def test_what_is_lost_or_changed_is_encoded_again(number_type, filled, damage):
     """Never zeros for vectors: a checksum of each sentence is kept apart from them."""
     store, good = filled
     DAMAGE[damage](store)
     fresh = again(store)
-    torch.testing.assert_close(fresh.batch([0, 4, 9])[0], good, atol=2e-3, rtol=0)
+    close = 2e-2 if number_type == "bf16" else 2e-3  # products of another batch round otherwise
+    torch.testing.assert_close(fresh.batch([0, 4, 9])[0], good, atol=close, rtol=0)
     assert fresh.fill([0, 4, 9]) == 0
     DAMAGE[damage](store)  # under a store that is at work
-    torch.testing.assert_close(fresh.batch([0, 4, 9])[0], good, atol=2e-3, rtol=0)
+    close = 2e-2 if number_type == "bf16" else 2e-3  # products of another batch round otherwise
+    torch.testing.assert_close(fresh.batch([0, 4, 9])[0], good, atol=close, rtol=0)
 
 
 def test_nothing_but_the_damaged_sentence_is_encoded_again(filled):

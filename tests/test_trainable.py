@@ -6,6 +6,11 @@ from optical_lite.config import DistillConfig
 from optical_lite.settings import InputError
 
 
+@pytest.fixture(scope="module")
+def teacher(tiny, number_type):
+    return tiny
+
+
 @pytest.mark.parametrize("which", ["new", "upper", "low-rank", "all"])
 def test_only_what_should_train_moves_and_the_run_can_be_loaded(teacher, tmp_path, which):
     bitext = pocket.bitext("sw")

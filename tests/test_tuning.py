@@ -16,6 +16,11 @@ from optical_lite.tuning import TuneConfig, loss_of, neighbours, report, tune
 
 
 @pytest.fixture(scope="module")
+def teacher(tiny, number_type):
+    return tiny
+
+
+@pytest.fixture(scope="module")
 def pairs():
     """English pocket questions with the passages that answer them."""
     data = pocket.collection("sw", "dev")
@@ -91,7 +96,7 @@ def test_bad_settings_are_named():
         TuneConfig(trainable="projection")
 
 
-def test_the_command_starts_from_any_model(pairs, monkeypatch, tmp_path, capsys):
+def test_the_command_starts_from_any_model(number_type, pairs, monkeypatch, tmp_path, capsys):
     data = pocket.collection("sw", "dev")
     monkeypatch.setattr(tuning, "TEACHER", TuneConfig(steps=2, batch=8))
     monkeypatch.setattr(english, "teacher_pairs", lambda: pairs)

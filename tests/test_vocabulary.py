@@ -11,6 +11,8 @@ from optical_lite.corpora import Bitext
 from optical_lite.encoder import Encoder, model_record
 from optical_lite.settings import InputError
 
+pytestmark = pytest.mark.float32
+
 
 def test_old_rows_are_kept_and_new_words_are_whole(teacher, student):
     base = vocabulary.base_rows(student)

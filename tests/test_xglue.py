@@ -6,6 +6,12 @@ import pytest
 from optical_lite import formats, xglue
 from optical_lite.settings import DATA, InputError
 
+
+@pytest.fixture(scope="module")
+def teacher(tiny, number_type):
+    return tiny
+
+
 SAMPLES = DATA / "samples" / "xglue"
 
 
