@@ -28,7 +28,7 @@ demo: .venv/installed  ## train a student on the pocket collection and compare (
 	$(BIN)/python -m optical_lite demo --lang $(LANG_CODE)
 
 test: .venv/installed  ## run every test, doctest and notebook, without network
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lab: .venv/installed  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks

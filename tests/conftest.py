@@ -8,6 +8,8 @@ from pathlib import Path
 OFFLINE = Path(__file__).parent / "offline"
 os.environ["PYTHONPATH"] = str(OFFLINE) + os.pathsep + os.environ.get("PYTHONPATH", "")
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:  # beside others: a thread each
+    os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPTICAL_LITE_PROFILE"] = "smoke"
 # Encoders that a person has fetched are found in their own folder; nothing else of a cache is.
 CACHE = os.environ.get("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
@@ -47,6 +49,16 @@ def uses_bf16():
 
 
 settings.uses_bf16 = uses_bf16  # before any other module takes it
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """With workers: the notebooks come first, each by itself; the other tests of a file share what they set up."""
+    slow = [item for item in items if item.get_closest_marker("notebook")]
+    items[:] = [*slow, *(item for item in items if item not in slow)]
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items[len(slow) :]:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -115,6 +115,7 @@ def test_links_lead_somewhere(path):
         assert (path.parent / link).exists(), link
 
 
+@pytest.mark.notebook
 @lessons
 def test_a_lesson_runs(path):
     notebook = execute(path)  # in profile smoke, without network
@@ -124,6 +125,7 @@ def test_a_lesson_runs(path):
     assert "Correct." not in said
 
 
+@pytest.mark.notebook
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
 def test_solutions_solve(path):
     said = "".join(o.text for o in outputs(execute(path)) if o.output_type == "stream")
