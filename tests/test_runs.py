@@ -20,7 +20,7 @@ BITEXT = replace(pocket.bitext("sw"), pairs=pocket.bitext("sw").pairs[:12])
 
 
 @pytest.fixture(scope="module")
-def tiny():
+def tiny(number_type):
     return paper.tiny().requires_grad_(False)
 
 

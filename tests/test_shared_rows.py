@@ -6,13 +6,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from optical_lite import distill, pocket, runs, shared_rows, vocabulary
+from optical_lite import distill, encoder, pocket, runs, shared_rows, vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.encoder import Encoder, model_record
 from optical_lite.shared_rows import Mapped, SplitEmbedding
 
 CONFIG = DistillConfig(steps=3, batch=4, trainable="all", rate=1e-4, row_rate=1e-3, marginals="idf")
 TEXT = ["Daktari huweka vidonge", "The doctor keeps the pills."]
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny, number_type):
+    return tiny
 
 
 def train(teacher, out, fill):
@@ -74,7 +79,9 @@ def test_rows_are_split_anew_and_joined():
     assert table[1].tolist() == [2.0, 3.0]
 
 
-def test_a_table_stays_in_its_file(teacher, tmp_path, monkeypatch):
+@pytest.mark.float32
+def test_a_table_stays_in_its_file(tmp_path, monkeypatch):
+    teacher = encoder.teacher()
     monkeypatch.setattr(shared_rows, "LARGE", 1_000)
     left = Encoder.load(teacher.save(tmp_path / "m"))
     assert left._mapped is not None

@@ -170,7 +170,7 @@ def test_a_pickle_is_not_read(folder, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["bert", "unknown"])
-def test_code_in_a_folder_is_never_run(folder, tmp_path, monkeypatch, kind):
+def test_code_in_a_folder_is_never_run(number_type, folder, tmp_path, monkeypatch, kind):
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked the user"))
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass C: pass\n")
     names = {"AutoConfig": "evil.C", "AutoModel": "evil.C", "AutoTokenizer": ["evil.C", "evil.C"]}
