@@ -20,7 +20,7 @@ ROWS = 60
 
 
 @pytest.fixture
-def tiny():
+def tiny(number_type):
     """An encoder whose table has more rows than its tokenizer pieces."""
     pieces = ["<s>", "<pad>", "</s>", "<unk>", *(f"\u2581{word}" for word in ENGLISH), "\u2581", ",",
               *"abcdefghijklmnopqrstuvwxyzN", "\u2581ma"]  # fmt: skip
