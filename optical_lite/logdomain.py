@@ -74,7 +74,8 @@ def unbalanced(
     with :math:`s` the mass of a side and :math:`\mathrm{KL}(x \| y) = \sum x \log(x / y) - x + y`. The entropy is taken
     against the product of the marginals, as in POT. So no mass is made: a plan of mean cost :math:`\bar c` has at most
     the mass :math:`s\,e^{-\bar c / (2 \rho + \epsilon)}`. And a token cut into two, each of half its mass, moves what
-    it moved. (Counted cell by cell, the entropy would want mass in each, the more the longer the sentences are.)
+    it moved. (Counted cell by cell, the entropy would want mass in each, the more the longer the sentences are: with
+    uniform marginals of n and m tokens the same plan, :math:`(nm)^{\epsilon / (2 \rho + \epsilon)}` times as heavy.)
 
     ``reach`` is :math:`\rho`, in units of the cost. It is a soft scale, no threshold: two tokens that have only each
     other keep :math:`e^{-C / (2 \rho + \epsilon)}` of their mass, about a third at :math:`C = 2\rho`.

@@ -224,6 +224,19 @@ def test_unbalanced_makes_no_mass(problem, reach, epsilon):
     torch.testing.assert_close(free, a[:, :, None] * b[:, None, :], atol=1e-6, rtol=0)  # nothing to save: all moves
 
 
+@pytest.mark.filterwarnings("ignore:If reg_type = entropy")
+@pytest.mark.parametrize(("n", "m"), [(3, 5), (7, 2)])
+def test_counted_cell_by_cell_a_uniform_problem_has_the_same_plan_but_heavier(n, m):
+    cost = torch.rand(1, n, m, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    a, b = torch.full((1, n), 1 / n, dtype=torch.float64), torch.full((1, m), 1 / m, dtype=torch.float64)
+    options = {"epsilon": 0.1, "reach": 0.4, "max_iterations": 20_000, "tolerance": 1e-12}
+    found = solve(cost, a, b, method="unbalanced", **options).plan[0]
+    counted = ot.unbalanced.sinkhorn_unbalanced(
+        a[0].numpy(), b[0].numpy(), cost[0].numpy(), 0.1, 0.4, reg_type="entropy", stopThr=1e-13, numItermax=20_000
+    )
+    np.testing.assert_allclose(found.numpy() * (n * m) ** (0.1 / 0.9), counted, rtol=1e-6)
+
+
 @pytest.mark.parametrize("price", [0.0, 0.3, 1.0, 5.0])
 def test_two_tokens_alone_keep_what_reach_leaves_them(price):
     one = torch.ones(1, 1, dtype=torch.float64)
