@@ -79,7 +79,6 @@ class Result:
         return {
             "collection": self.collection.name,
             "lang": self.collection.lang,
-            "model": self.model,
             "systems": means,
             "queries": len(self.collection.queries),
             "seconds": {stage: round(value, 2) for stage, value in self.seconds.items()},

@@ -147,6 +147,8 @@ class Encoder(nn.Module):
             self._mapped = Mapped.open(path, "embeddings.word_embeddings.weight")
             if self._mapped:
                 table.weight = nn.Parameter(self._mapped.tensor, requires_grad=False)
+                for part in self.model.parameters():  # else they keep a map of the whole file, which was read whole
+                    part.data = part.data if part is table.weight else part.data.clone()
 
     @property
     def tokenizer(self) -> Tokenizer:

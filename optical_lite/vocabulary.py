@@ -216,6 +216,7 @@ def _fill(
             weights = torch.from_numpy(cells.data).float()
             if len(weights):
                 rows[number[piece]] = (weights / weights.sum()) @ table[ids[cells.indices]]
+    teacher.release()
     return rows
 
 
