@@ -31,7 +31,7 @@ def stopped(monkeypatch, capsys, error, *more):
 @pytest.mark.parametrize(
     ("error", "code", "text"),
     [
-        (InputError("x: got 1,\n  expected 2"), 2, "error: x: got 1, expected 2\n"),
+        (InputError("x: got 1, expected 2"), 2, "error: x: got 1, expected 2\n"),
         (OSError(28, "No space left on device", "/a/b"), 2, "/a/b: got 'No space left on device', expected room"),
         (PermissionError(13, "Permission denied", "/a/b"), 2, "/a/b: got 'Permission denied', expected to use it"),
         (FileNotFoundError(2, "No such file or directory", "a", None, "b"), 2, "a -> b: got 'No such file"),
