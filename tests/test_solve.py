@@ -150,6 +150,12 @@ def test_options_out_of_range_are_named_whatever_the_method(method, option, text
         solve(torch.ones(1, 2, 2), half, half, method=method, **option)
 
 
+def test_a_tolerance_of_0_asks_for_every_iteration():
+    half = torch.full((1, 2), 0.5)
+    found = solve(torch.tensor([[[0.0, 0.7], [0.3, 0.1]]]), half, half, tolerance=0, max_iterations=7, check_every=100)
+    assert found.iterations.item() == 7
+
+
 @EVERY
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 def test_costs_that_are_no_numbers_are_refused_between_real_tokens(method, wrong):

@@ -218,6 +218,8 @@ def test_the_plan_is_a_constant_for_autograd():
     [
         (lambda c, a, b: (c[0], a, b, {}), "add a batch dimension"),
         (lambda c, a, b: (c, b, a, {}), "expected"),
+        (lambda c, a, b: (c, a[:, :-1], b, {}), "expected"),
+        (lambda c, a, b: (c, a, b[:, :-1], {}), "expected"),
         (lambda c, a, b: (c, -a, b, {}), "negative mass"),
         (lambda c, a, b: (c, 2 * a, b, {}), "sums differ"),
         (lambda c, a, b: (c, a * math.nan, b, {}), "differ by nan"),
