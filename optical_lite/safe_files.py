@@ -173,7 +173,8 @@ def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
         no room, no permission, a folder in place of a file; what was there before is as it was
     """
     given = Path(path)
-    if given.parts[:2] == ("/", "dev") or (given.exists() and not given.is_file() and not given.is_dir()):
+    device = given.parts[:2] == ("/", "dev") and given.parts[2:3] != ("shm",)  # that is a folder in memory
+    if device or (given.exists() and not given.is_file() and not given.is_dir()):
         yield given
         return
     place = Path(os.path.realpath(given))
