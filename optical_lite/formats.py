@@ -90,10 +90,6 @@ def write(kind: str, data: Collection, folder: str | Path) -> Path:
     if kind not in writers or not isinstance(data, Collection):
         said = kind if kind not in writers else f"a {type(data).__name__}"
         raise InputError(f"convert: got {said}, expected a collection to write as {' or '.join(writers)}")
-    try:
-        with new_folder(folder) as part:
-            writers[kind](data, part)
-    except UnicodeEncodeError as error:
-        text = error.object[max(0, error.start - 20) : error.end + 20]
-        raise InputError(f"{data.name}: got {text!r}, expected text without halves of surrogate pairs") from None
+    with new_folder(folder) as part:
+        writers[kind](data, part)
     return folder
