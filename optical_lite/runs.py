@@ -127,7 +127,7 @@ def _save_torch(path: Path, value: object) -> None:
 def _load(path: Path) -> dict:
     """A saved state; whatever is wrong with the file is one line."""
     try:
-        state = torch.load(path, map_location=device(), weights_only=True)
+        state = weights.read_saved(path, device())
         if not state["step"] >= 0 or not state["weights"] or not {"optimizer", "schedule"} <= set(state):
             raise ValueError
     except Exception as error:  # torch.load raises whatever its parts raise

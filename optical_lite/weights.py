@@ -235,13 +235,20 @@ def put(student, place: Path, device: str) -> None:
                 target.copy_(value.float())
 
 
+def read_saved(place: Path, device: str) -> dict:
+    """What ``torch.save`` wrote, after a look at the checksum of each part, which ``torch.load`` does not take."""
+    with zipfile.ZipFile(place) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > place.stat().st_size:
+            raise ValueError("packed")  # torch stores tensors as they are; what unpacks to more is no checkpoint
+        if archive.testzip():
+            raise ValueError("changed")
+    return torch.load(place, map_location=device, weights_only=True)
+
+
 def _checkpoint(place: Path, device: str) -> tuple[dict[str, Tensor], Tensor]:
     """The weights of a checkpoint, and which rows of the embedding table are among them."""
     try:
-        with zipfile.ZipFile(place) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > place.stat().st_size:
-                raise ValueError("packed")  # torch stores tensors as they are; what unpacks to more is no checkpoint
-        state = torch.load(place, map_location=device, weights_only=True)
+        state = read_saved(place, device)
         kept, rows = state["weights"], state["rows"]
         whole = rows.dtype == torch.long and rows.ndim == 1 and len(rows) and rows.min() >= 0
         if not whole or not all(isinstance(value, Tensor) for value in kept.values()):

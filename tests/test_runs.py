@@ -104,7 +104,7 @@ def test_a_run_that_was_killed_in_its_first_moment_begins_anew(train, tmp_path, 
 
 
 DAMAGE = {
-    "resume.pt": (b"", b"x", b"PK\x03\x04" + b"x" * 50, "cut", "other"),
+    "resume.pt": (b"", b"x", b"PK\x03\x04" + b"x" * 50, "cut", "other", "a bit"),
     "log.jsonl": (b"", b"{\n", b"\xff\xfe", "cut", "missing", "swapped"),
     "config.json": (b"", b"[]", b"{", b"\xff"),
 }
@@ -117,6 +117,10 @@ def test_a_damaged_file_is_named_and_nothing_is_trained(half, train, name, how):
         (half / "resume.pt").unlink()  # else it is put back
     if how == "cut":
         place.write_bytes(place.read_bytes()[: len(place.read_bytes()) // 2])
+    elif how == "a bit":
+        content = bytearray(place.read_bytes())
+        content[len(content) // 2] ^= 1  # in the midst of a tensor
+        place.write_bytes(content)
     elif how == "missing":
         place.unlink()
     elif how == "swapped":
