@@ -123,7 +123,8 @@ def test_an_index_says_its_number_type(place, tmp_path, device, capsys):
     assert json.loads((tmp_path / "index" / "index.json").read_text())["precision"] == "bf16"
     assert "matrix products in bf16" in capsys.readouterr().out
     assert train(place, tmp_path / "run") == 0
-    line = f"search --collection {place}/beir --system {tmp_path}/run --index {tmp_path}/index --out {tmp_path}/a.run"
+    line = f"search --collection {place}/beir --system {tmp_path}/run --index {tmp_path}/index"
+    line += f" --teacher {place}/tiny --out {tmp_path}/a.run"
     assert main(line.split()) == 0
     assert "encoded in" not in capsys.readouterr().out
     assert main([*line.split(), "--precision", "float32"]) == 0
@@ -141,7 +142,7 @@ def test_evaluate_and_demo_compute_in_float32_unless_asked(place, tmp_path, devi
         "optical_lite.retrieval.search",
         lambda *some, **more: seen.append(settings.precision()) or search(*some, **more),
     )
-    line = f"evaluate --run {tmp_path}/run --collection {place}/beir --quiet"
+    line = f"evaluate --run {tmp_path}/run --teacher {place}/tiny --collection {place}/beir --quiet"
     assert main(line.split()) == 0
     assert main([*line.split(), "--precision", "auto"]) == 0
     assert seen == ["float32", "bf16"]
