@@ -60,10 +60,11 @@ class Killer:
         if mine and self.phase == 2 and half:
             half()
             os.kill(os.getpid(), signal.SIGKILL)
-        found = function(*arguments, **named)
-        if mine:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return found
+        try:
+            return function(*arguments, **named)
+        finally:  # also where it is refused, such as a folder that is there
+            if mine:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def wrap(self) -> None:
         """Put the counter around everything that changes files."""
