@@ -7,6 +7,7 @@ at most: its student is tested on every collection of its language.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import json
@@ -25,8 +26,8 @@ from .distill import distill
 from .encoder import Encoder, model_record, teacher
 from .provenance import environment
 from .retrieval import PassageIndex
-from .runs import data_hash, read_metrics
-from .safe_files import discard, sweep, write_json
+from .runs import data_hash, is_finished, read_metrics
+from .safe_files import discard, hold, sweep, write_json
 from .settings import ROOT, InputError
 from .sources import sha256
 from .systems import LANGUAGES, SYSTEMS, System
@@ -52,6 +53,25 @@ def _hash(data: Collection) -> str:
     """sha256 of all that decides a value: passages, questions, translations, judgements."""
     parts = data.passages, data.queries, data.translations, data.qrels
     return sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode())
+
+
+def _student(system: System) -> System:
+    """What decides a system's student, the same for systems that differ in how they search."""
+    return replace(system, title="", reads="question", engine="maxsim", marks=True)
+
+
+def training(lang: str, system: System, seed: int) -> Path:
+    """The run folder of a student, while its cell is not finished."""
+    return TRAINING / f"{lang}_{sha256(repr((_student(system), seed)).encode())[:12]}"
+
+
+def _clear(folder: Path, done: set[Path]) -> None:
+    """Remove what a killed queue left: hidden parts, and finished trainings of cells that have their records."""
+    for place in [TRAINING, *folder.glob("*")]:
+        sweep(place)
+    for place in filter(is_finished, done):
+        with contextlib.suppress(InputError), hold(place):  # refused where another process trains there
+            discard(place)
 
 
 class Workplace:
@@ -118,7 +138,7 @@ class Workplace:
 
     def encoder(self, system: System, seed: int) -> tuple[Encoder, dict]:
         """The encoder that reads a system's queries, trained where the system says so, and the record of that."""
-        return self._made(replace(system, title="", reads="question", engine="maxsim", marks=True), seed)
+        return self._made(_student(system), seed)
 
     @functools.lru_cache(maxsize=3)  # noqa: B019 (systems that differ in how they search share their students)
     def _made(self, system: System, seed: int) -> tuple[Encoder, dict]:
@@ -129,11 +149,10 @@ class Workplace:
             made, spent = self.untrained(of, system.fill, system.lexicon, drawn, *system.source)
         if system.train:
             made, config = copy.deepcopy(made), replace(system.train, seed=seed)
-            name = sha256(repr((system, seed)).encode())[:12]  # an interrupted training is resumed
-            folder = TRAINING / f"{self.lang}_{name}"
-            _, training = _timed(lambda: distill(made, of, self.bitext(*system.source), config, folder, progress=False))
+            folder = training(self.lang, system, seed)  # an interrupted one is resumed
+            _, took = _timed(lambda: distill(made, of, self.bitext(*system.source), config, folder, progress=False))
             summary = read_metrics(folder)
-            spent, record = spent + training, {"config": asdict(config), "training": summary}
+            spent, record = spent + took, {"config": asdict(config), "training": summary}
             self.trained.append(folder)
         return made, {"seconds": float(spent[0]), "cpu_seconds": float(spent[1])} | record
 
@@ -235,13 +254,16 @@ def run(
     int, how many cells were run
     """
     folder = folder or (records.DEV_RECORDS if dev else records.RECORDS)
-    for place in [TRAINING, *folder.glob("*")]:
-        sweep(place)
     todo: dict[str, list[tuple[str, int]]] = {}
+    trained: dict[bool, set[Path]] = {True: set(), False: set()}  # of cells that have their records, and of others
     for lang, name, seed in cells(names, langs, seeds):
         wanted = ["dev"] if dev else systems.place(lang).collections
-        if not all((folder / f"{collection}_{lang}" / f"{name}_{seed}.json").exists() for collection in wanted):
+        places = [folder / f"{collection}_{lang}" for collection in wanted]
+        done = all((place / f"{name}_{seed}.json").exists() for place in places)
+        trained[done].add(training(lang, SYSTEMS[name], seed))
+        if not done:
             todo.setdefault(lang, []).append((name, seed))
+    _clear(folder, trained[True] - trained[False])
     bar, ran = tqdm(total=sum(map(len, todo.values())), desc="grid", unit="cell", disable=not progress), 0
     for lang, work in todo.items():
         place = Workplace(lang, dev)
