@@ -57,7 +57,7 @@ bench: .venv/installed .venv-bench/installed  ## measure ours against its peers 
 	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json $(if $(NAMES),,--page docs/performance.md)
 
 licences: .venv/installed  ## write docs/licences.md: packages, models and data with their licences
-	$(BIN)/python -m optical_lite.licences
+	$(BIN)/python -m optical_lite.study.licences
 
 audit:  ## look for known vulnerabilities of the locked packages (needs a network)
 	$(PYTHON) -m venv .venv-audit

@@ -1,17 +1,10 @@
 """optical_lite: learn, see and reproduce optimal-transport distillation for cross-lingual retrieval.
 
-``import optical_lite as ol`` loads nothing heavy; each module is imported when it is first used::
-
-    ol.banner()                               # settings and versions
-    ol.pocket, ol.published, ol.testsets      # data
-    ol.own, ol.formats, ol.trec, ol.xor       # your own files, published formats and their scores
-    ol.cost, ol.transport, ol.losses          # the method
-    ol.encoder, ol.lexicon, ol.vocabulary     # models
-    ol.distill, ol.runs                       # training
-    ol.retrieval, ol.metrics                  # evaluation
-    ol.alignment                              # plans to links, AER
-    ol.plots, ol.check                        # figures, exercise checks
-    ol.literature, ol.comparison, ol.claims   # published numbers beside ours, the ledger
+``import optical_lite as ol`` loads nothing heavy: each name of the shelf below is imported when it is first used.
+The method lies flat in this folder, in reading order: text, corpora, cost, transport, losses, encoder, lexicon,
+vocabulary, config, distillation, index, retrieval, lexical, metrics, significance. Everything else is a room, and a
+room imports only from rooms below it: kernels, (the method), formats, datasets, alignment, training, paper, views,
+study, lessons, bench, cli.
 """
 
 from __future__ import annotations
@@ -19,27 +12,32 @@ from __future__ import annotations
 import importlib
 
 __version__ = "0.1.0"
-MODULES = (
-    "settings", "safe_files", "provenance", "lines", "config", "text", "sources", "corpora", "pocket",
-    "published", "testsets", "english", "cost", "logdomain", "transport", "packed", "encoder", "lexicon", "vocabulary",
-    "losses", "store", "runs", "trainable", "distill", "index", "retrieval", "metrics", "plots", "demo", "check",
-    "literature", "tables", "comparison", "claims", "pages", "reproduce", "tuning", "translation", "systems",
-    "records", "grid", "evidence", "findings", "plots_evidence", "subwords", "linking", "alignment", "gold",
-    "aligners", "align_files", "alignment_study", "fonts", "drawing", "pictures", "plots_alignment", "offers",
-    "explorer", "reasons", "panel", "widgets", "page", "errors", "files", "own", "sgml", "topics", "trec",
-    "msmarco", "wikiclir", "xglue", "xor", "formats", "commands", "run_files", "colbert", "paper_configs", "paper",
-    "dry_run",
-)  # fmt: skip
-SHORT = {"banner": "provenance", "Encoder": "encoder", "save_figure": "plots", "DistillConfig": "config"}
-__all__ = [*MODULES, *SHORT]
+SHELF = {  # public name: its module, and after a colon what of it
+    "banner": "provenance:banner", "settings": "settings", "config": "config", "DistillConfig": "config:DistillConfig",
+    "text": "text", "corpora": "corpora", "own": "formats.own", "cost": "cost",
+    "transport": "transport", "losses": "losses",
+    "encoder": "encoder", "lexicon": "lexicon", "vocabulary": "vocabulary",
+    "retrieval": "retrieval", "metrics": "metrics",
+    "pocket": "datasets.pocket", "testsets": "datasets.testsets",
+    "english": "datasets.english_questions", "alignment": "alignment", "gold": "alignment.gold",
+    "distill": "training.distill", "runs": "training.runs", "trainable": "training.trainable",
+    "tuning": "training.teacher", "plots": "views.figures",
+    "plots_alignment": "views.figures_alignment", "plots_evidence": "views.figures_evidence",
+    "widgets": "views.widgets", "systems": "study.systems", "records": "study.records",
+    "evidence": "study.evidence", "literature": "study.published_numbers", "comparison": "study.summary",
+    "claims": "study.claims", "pages": "study.pages", "reproduce": "study.check",
+    "alignment_study": "study.alignment_grid", "demo": "study.demo", "errors": "lessons.side_by_side",
+    "check": "lessons.checks",
+}  # fmt: skip
+__all__ = list(SHELF)
 
 
 def __getattr__(name: str):
-    if name in MODULES:
-        return importlib.import_module(f".{name}", __name__)
-    if name in SHORT:
-        return getattr(importlib.import_module(f".{SHORT[name]}", __name__), name)
-    raise AttributeError(f"optical_lite has no {name!r}; it has {', '.join(__all__)}")
+    if name not in SHELF:
+        raise AttributeError(f"optical_lite has no {name!r}; it has {', '.join(SHELF)}")
+    place, _, attribute = SHELF[name].partition(":")
+    module = importlib.import_module(f".{place}", __name__)
+    return getattr(module, attribute) if attribute else module
 
 
 def __dir__() -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import console, options
-from .commands import check, convert, evaluate, index, read_pairs, said_cut, search
+from .cli import console, options
+from .cli.commands import check, convert, evaluate, index, read_pairs, said_cut, search
+from .cli.run_files import fuse, significance
 from .config import SETTINGS, DistillConfig
-from .run_files import fuse, significance
 from .safe_files import write_json
 from .settings import PRECISIONS, computing_in, precision, precision_line
 
@@ -29,14 +29,15 @@ EPILOG = """examples:
 
 def demo(args: argparse.Namespace) -> dict:
     """Train a student and compare it with its baselines."""
-    from . import demo
+    from .study import demo
 
     return demo.run(args.collection, args.lang, out=args.out, progress=not args.quiet, model=args.model).record()
 
 
 def fetch(args: argparse.Namespace) -> dict:
     """Download and verify real data, or an encoder that the kit knows by name."""
-    from . import model_files, sources
+    from . import model_files
+    from .datasets import sources
 
     found = {}
     for name in args.dataset:
@@ -54,8 +55,10 @@ def fetch(args: argparse.Namespace) -> dict:
 
 def train(args: argparse.Namespace) -> dict:
     """Distil a student from sentence pairs."""
-    from . import distill, published, runs, testsets, vocabulary
+    from . import vocabulary
+    from .datasets import published, testsets
     from .encoder import Encoder
+    from .training import distill, runs
 
     if args.bitext == "published":
         bitext = published.training_bitext(
@@ -81,14 +84,14 @@ def train(args: argparse.Namespace) -> dict:
 
 def tune(args: argparse.Namespace) -> dict:
     """Tune a teacher for MaxSim, and compare it with the untouched one on English questions."""
-    from . import tuning
+    from .training import teacher as tuning
 
     return tuning.command(args)
 
 
 def tables(args: argparse.Namespace) -> dict:
     """Published numbers beside ours; check that they still hold."""
-    from . import reproduce
+    from .study import check as reproduce
 
     if args.run:
         return reproduce.run_grid(args.systems, args.langs, args.seeds, dev=args.dev)
@@ -102,21 +105,21 @@ def tables(args: argparse.Namespace) -> dict:
 
 def align(args: argparse.Namespace) -> dict:
     """Link the words of a sentence pair, or of a file of pairs, by a transport plan."""
-    from . import align_files
+    from .cli import align
 
-    return align_files.command(args)
+    return align.command(args)
 
 
 def bench(args: argparse.Namespace) -> list:
     """Measure ours against its peers, side by side in one run."""
-    from . import bench
+    from .bench import runner as bench
 
     return bench.command(args.name, args.repetitions, args.json, args.page)
 
 
 def paper(args: argparse.Namespace) -> dict:
     """The experiment at its real size, or on a random tiny BERT; --dry-run says what it costs."""
-    from . import paper
+    from .cli import paper
 
     return paper.command(args)
 
@@ -309,7 +312,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code, see :mod:`optical_lite.console`."""
+    """Run a command and return its exit code, see :mod:`optical_lite.cli.console`."""
 
     def run() -> int:
         args = parser().parse_args(arguments)

@@ -12,11 +12,6 @@ LOSSES = ("transport", "greedy", "match", "sentence", "contrast", "late", "score
 TRAINABLE = ("new", "upper", "low-rank", "all")
 SOLVERS = ("stabilized", "log", "exact", "proximal", "unbalanced", "partial")
 MARGINALS = ("uniform", "idf")
-MBERT, XLMR = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-base"  # names at the hub
-REVISIONS = {  # the commit at the hub that a name means
-    MBERT: "3f076fdb1ab68d5b2880cb87a0886f315b8146f8",
-    XLMR: "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
-}
 
 SETTINGS = {  # of training, as options of ``train``
     "loss": "transport, greedy, match, sentence, contrast, late, score, or a weighted sum",

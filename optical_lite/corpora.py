@@ -1,8 +1,8 @@
 """Corpora: sentence pairs and retrieval collections, and what a word of them is.
 
 Two types leave this module: :class:`Bitext` and :class:`Collection`. Your own files are read by
-:mod:`optical_lite.own`, the bundled data by :mod:`optical_lite.pocket`, published data sets by
-:mod:`optical_lite.published`.
+:mod:`optical_lite.formats.own`, the bundled data by :mod:`optical_lite.datasets.pocket`, published data sets by
+:mod:`optical_lite.datasets.published`.
 """
 
 from __future__ import annotations

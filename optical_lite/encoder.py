@@ -19,11 +19,12 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor, nn
 
-from . import model_files, packed, shared_rows, weights
+from . import model_files, weights
+from .kernels import packed, shared_rows
+from .kernels.shared_rows import Mapped, SplitEmbedding
+from .provenance import sha256
 from .safe_files import into, write_json
 from .settings import InputError, device, shown, uses_bf16
-from .shared_rows import Mapped, SplitEmbedding
-from .sources import sha256
 
 DEFAULT = "minilm"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<pad>", "<unk>", "<s>", "</s>", "<mask>")

@@ -21,9 +21,9 @@ from safetensors import safe_open
 from torch import Tensor
 
 from .encoder import Encoder, model_record
+from .provenance import sha256
 from .safe_files import making, room
 from .settings import InputError, get, uses_bf16
-from .sources import sha256
 
 CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
 SCORERS = ("maxsim", "mean")

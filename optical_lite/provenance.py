@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from pathlib import Path
@@ -10,6 +11,11 @@ from .settings import ROOT, InputError, device, get, precision, seed_everything
 
 CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # what decides a result, besides the data
 PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal sha256 of some bytes."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ line and a test run the same code. Each value has an environment variable:
 ``OPTICAL_LITE_PRECISION``  of matrix products: ``float32``, ``bf16`` or ``auto``, see :func:`computing_in`
 ``OPTICAL_LITE_CACHE``      downloads, default ``~/.cache/optical_lite``
 ``OPTICAL_LITE_MODELS``     encoders that were fetched, default ``models`` in the cache folder
-``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.sources`
+``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.datasets.sources`
 ==========================  =================================================================================
 """
 

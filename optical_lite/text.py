@@ -107,7 +107,7 @@ def terms(text: str) -> list[str]:
     w'adi, French l'eau). Scripts without blanks are cut at punctuation alone.
 
     >>> terms("Ma’aikata: COVID-19, 3.5 km – the doctor's x-ray")
-    ['ma'aikata', 'covid', '19', '3.5', 'km', 'the', 'doctor', 'x', 'ray']
+    ["ma'aikata", 'covid', '19', '3.5', 'km', 'the', 'doctor', 'x', 'ray']
     """
     chunks = fold(visible(text).translate(APOSTROPHES)).split()
     return [term for chunk in chunks for term in ((chunk,) if chunk.isalnum() else _within(chunk))]

@@ -24,9 +24,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from . import logdomain
+from .kernels import logdomain
+from .kernels.stabilized import stabilized
 from .settings import InputError
-from .stabilized import stabilized
 
 METHODS = ("log", "scaling", "stabilized", "exact", "proximal", "unbalanced", "partial")
 
@@ -224,11 +224,11 @@ def solve(
         as soon as the plan moves by less between two checks)
     reach : float
         for ``unbalanced``: price of leaving mass behind, in units of the cost, see
-        :func:`optical_lite.logdomain.unbalanced`; ``marginal_error`` then says how much was left on both sides, and
+        :func:`.kernels.logdomain.unbalanced`; ``marginal_error`` then says how much was left on both sides, and
         ``converged`` whether the plan came to rest
     mass : float
         for ``partial``: the share of the mass that has to move, above 0 and at most 1; ``marginal_error`` is that of
-        the enlarged problem, see :func:`optical_lite.logdomain.with_waste`
+        the enlarged problem, see :func:`.kernels.logdomain.with_waste`
 
     Returns
     -------

@@ -21,13 +21,13 @@ from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 from torch import nn
 
-from . import shared_rows
 from .corpora import Bitext
 from .cost import cosine_cost, uniform_marginal
 from .encoder import SPECIAL, Encoder, one_form
+from .kernels import shared_rows
+from .kernels.shared_rows import SplitEmbedding
 from .lexicon import Lexicon, ibm1
 from .settings import InputError, seed_everything
-from .shared_rows import SplitEmbedding
 from .text import latin, words
 from .transport import solve
 

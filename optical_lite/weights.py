@@ -18,9 +18,9 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from .config import REVISIONS
+from .model_files import REVISIONS
+from .provenance import sha256
 from .settings import InputError, read_json, shown
-from .sources import sha256
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
          "vocab.txt", "sentencepiece.bpe.model", "projection.safetensors")  # fmt: skip
@@ -33,7 +33,7 @@ def place(name: str | Path) -> Path:
     """The folder that a name means: a folder, or a model of the hub, which is then fetched.
 
     A hub is asked only where the name says so: ``hub:OWNER/NAME``, ``hub:OWNER/NAME@REVISION``, or one of
-    :data:`optical_lite.config.REVISIONS`. A :class:`Path` is never more than a folder.
+    :data:`optical_lite.model_files.REVISIONS`. A :class:`Path` is never more than a folder.
     """
     if isinstance(name, str) and (name.startswith(HUB) or (name in REVISIONS and not Path(name).exists())):
         return from_hub(name.removeprefix(HUB))

@@ -104,7 +104,8 @@ def teacher():
 
 @pytest.fixture(scope="session")
 def student(teacher):
-    from optical_lite import pocket, vocabulary
+    from optical_lite import vocabulary
+    from optical_lite.datasets import pocket
 
     return vocabulary.extend(teacher, pocket.bitext("sw"))
 

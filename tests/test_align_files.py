@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from optical_lite import __main__, pocket
-from optical_lite.linking import read_pharaoh
+from optical_lite import __main__
+from optical_lite.alignment.linking import read_pharaoh
+from optical_lite.datasets import pocket
 
 pytestmark = pytest.mark.float32
 

@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from optical_lite import aligners
-from optical_lite.aligners import ALIGNERS
+from optical_lite.alignment import statistical
+from optical_lite.alignment.statistical import ALIGNERS
 from optical_lite.settings import InputError
 
 
 @pytest.mark.parametrize("name", ALIGNERS)
 def test_a_word_for_word_language_is_aligned(name):
-    if not aligners.available(name):
+    if not statistical.available(name):
         pytest.skip(f"{name}: pip install 'optical-lite[align]'")
     draw = random.Random(0)
     text = []
@@ -25,6 +25,6 @@ def test_a_word_for_word_language_is_aligned(name):
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(aligners, "available", lambda name: False)
+    monkeypatch.setattr(statistical, "available", lambda name: False)
     with pytest.raises(InputError, match="got no package eflomal"):
-        aligners.eflomal([(["a"], ["b"])])
+        statistical.eflomal([(["a"], ["b"])])

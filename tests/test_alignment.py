@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from optical_lite import alignment, pocket
-from optical_lite.alignment import AlignConfig, align, align_pairs, encode_pairs, owners, realign, word_plan
+from optical_lite.alignment import plans
+from optical_lite.alignment.plans import AlignConfig, align, align_pairs, encode_pairs, owners, realign, word_plan
+from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
 from optical_lite.text import words
 
@@ -136,4 +137,4 @@ def test_unbalanced_mass_tells_words_without_counterpart(teacher):
 
 
 def test_the_module_offers_the_whole_of_its_contract():
-    assert all(hasattr(alignment, name) for name in alignment.__all__)
+    assert all(hasattr(plans, name) for name in plans.__all__)

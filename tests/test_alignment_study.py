@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from optical_lite import alignment_study
-from optical_lite.alignment import AlignmentScore
+from optical_lite.alignment.plans import AlignmentScore
+from optical_lite.study import alignment_grid
 
-RECORDS = sorted(alignment_study.FOLDER.glob("*.json"))
+RECORDS = sorted(alignment_grid.FOLDER.glob("*.json"))
 
 
 def test_the_page_is_made_from_the_records():
-    assert (alignment_study.FOLDER / "README.md").read_text(encoding="utf-8") == alignment_study.page()
+    assert (alignment_grid.FOLDER / "README.md").read_text(encoding="utf-8") == alignment_grid.page()
 
 
 @pytest.mark.parametrize("place", RECORDS, ids=lambda place: place.stem)
@@ -29,12 +29,12 @@ def test_records_agree_with_their_counts(place):
 
 def test_transport_beats_greedy_and_ibm1_on_the_four_pocket_languages():
     for lang in ("sw", "so", "tl", "mr"):
-        found = json.loads((alignment_study.FOLDER / f"pocket-{lang}.json").read_text())["systems"]
+        found = json.loads((alignment_grid.FOLDER / f"pocket-{lang}.json").read_text())["systems"]
         assert found["transport"]["aer"] < min(found["greedy"]["aer"], found["ibm1"]["aer"])
 
 
 def test_published_rates_stand_beside_ours_with_their_digits():
-    lines = alignment_study.beside([{"set": "awesome-ja", "systems": {"transport": {"aer": 0.5}}}]).splitlines()
+    lines = alignment_grid.beside([{"set": "awesome-ja", "systems": {"transport": {"aer": 0.5}}}]).splitlines()
     cells = {line.split(" | ")[0][2:]: line.strip("| ").split(" | ")[2:] for line in lines[2:]}
     assert cells["transport, ours"] == [*["missing"] * 5, "50.0", "missing"]
     assert cells["awesome-align, tuned"] == ["15.1", "4.5", "-", "20.7", "-", "38.4", "14.5"]
@@ -43,6 +43,6 @@ def test_published_rates_stand_beside_ours_with_their_digits():
 
 
 def test_a_missing_score_is_missing():
-    assert "missing" in alignment_study.table(
+    assert "missing" in alignment_grid.table(
         [{"set": "x", "bitext": {"pairs": 1}, "systems": {}, "transport against": {}}]
     )

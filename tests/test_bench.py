@@ -4,9 +4,13 @@ import time
 import pytest
 import torch
 
-from optical_lite import bench, bench_page, bench_search, pocket, settings, tables
+from optical_lite import settings
 from optical_lite.__main__ import main
+from optical_lite.bench import page as bench_page
+from optical_lite.bench import registry, runner, search
+from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
+from optical_lite.study import markup
 
 pytestmark = pytest.mark.float32
 
@@ -17,9 +21,9 @@ KEYS = {"name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share"}
 def small(monkeypatch):
     """Pocket in place of the real pool."""
     data = pocket.collection("sw")
-    index = bench_search.PassageIndex.cached(bench_search.teacher(), data.passages)
-    questions = bench_search.teacher().encode(list(data.translations.values())[:5])
-    monkeypatch.setattr(bench_search, "real", lambda: (index, questions))
+    index = search.PassageIndex.cached(search.teacher(), data.passages)
+    questions = search.teacher().encode(list(data.translations.values())[:5])
+    monkeypatch.setattr(search, "real", lambda: (index, questions))
 
 
 def test_rows_from_the_command_line(tmp_path, capsys):
@@ -32,18 +36,18 @@ def test_rows_from_the_command_line(tmp_path, capsys):
 
 
 def test_a_ratio_is_how_many_times_ours_is_faster():
-    times = bench.row("x", "ms", [0.1, 0.2, 0.3], [0.4, 0.6, 0.5], "peer")
+    times = registry.row("x", "ms", [0.1, 0.2, 0.3], [0.4, 0.6, 0.5], "peer")
     assert (times["ours"], times["peer"], times["ratio"]) == (200.0, 500.0, 2.5)
     assert times["ours_spread"] == [100.0, 300.0]
-    rates = bench.row("x", "pairs/s", [0.1], [0.5], "peer", work=10)
+    rates = registry.row("x", "pairs/s", [0.1], [0.5], "peer", work=10)
     assert (rates["ours"], rates["peer"], rates["ratio"]) == (100.0, 20.0, 5.0)
-    alone = bench.row("x", "ms", [0.1], [], "absent")
+    alone = registry.row("x", "ms", [0.1], [], "absent")
     assert alone["peer"] is alone["ratio"] is None
 
 
 def test_sides_take_turns_and_the_first_does_not_count():
     calls = []
-    ours, theirs = bench.take_turns(lambda: calls.append("a"), lambda: calls.append("b"), 2)
+    ours, theirs = registry.take_turns(lambda: calls.append("a"), lambda: calls.append("b"), 2)
     assert calls == ["a", "b"] * 3
     assert len(ours) == len(theirs) == 2
 
@@ -66,16 +70,16 @@ def test_the_table_of_this_kind_of_machine_is_replaced_and_nothing_else(tmp_path
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     rows = [
-        bench.row("x", "ms", [0.1], [0.5], "peer", limit_share=0.5, memory_mib=12.5, note="5 | 6"),
-        bench.row("y", "ms", [0.1], [], ""),
+        registry.row("x", "ms", [0.1], [0.5], "peer", limit_share=0.5, memory_mib=12.5, note="5 | 6"),
+        registry.row("y", "ms", [0.1], [], ""),
     ]
     bench_page.write(rows, page)
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "| x | 100 | 500 (peer) | ms | 5.00 | 50% | 12.5 | 5 \\| 6 |" in tables.block(text, mine)
+    assert "| x | 100 | 500 (peer) | ms | 5.00 | 50% | 12.5 | 5 \\| 6 |" in markup.block(text, mine)
     for name in (other, "growth", "lessons"):
-        assert tables.block(text, name) == f"old {name}\n"
+        assert markup.block(text, name) == f"old {name}\n"
     page.write_text("no mark")
     with pytest.raises(InputError, match="without"):
         bench_page.write(rows, page)
@@ -86,18 +90,18 @@ def test_growth_and_lessons_have_tables_of_their_own(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     rows = [
-        bench.row(f"growth pairs {n}", "ms", [n**2 / 1e3], [], "", quantity="pairs", size=n, memory_mib=memory)
+        registry.row(f"growth pairs {n}", "ms", [n**2 / 1e3], [], "", quantity="pairs", size=n, memory_mib=memory)
         for n, memory in ((10, 0.0), (20, 2.0), (40, 8.0))
     ]
     rows += [
-        bench.row(f"notebook 00, {profile}", "ms", [seconds], [], "", lesson="00", profile=profile)
+        registry.row(f"notebook 00, {profile}", "ms", [seconds], [], "", lesson="00", profile=profile)
         for profile, seconds in (("smoke", 3.0), ("pocket", 60.0))
     ]
     bench_page.write(rows, page)
     text = page.read_text()
-    assert "| pairs | 10 to 40 | 100 to 1,600 | 2.00 | 0 to 8 | 2.00 |" in tables.block(text, "growth")
-    assert "| 00 | 3 | 60 |\n| all | 3 | 60 |" in tables.block(text, "lessons")
-    assert "growth" not in tables.block(text, bench_page.kind())
+    assert "| pairs | 10 to 40 | 100 to 1,600 | 2.00 | 0 to 8 | 2.00 |" in markup.block(text, "growth")
+    assert "| 00 | 3 | 60 |\n| all | 3 | 60 |" in markup.block(text, "lessons")
+    assert "growth" not in markup.block(text, bench_page.kind())
     rows = [{**r, "memory_mib": 0.5} for r in rows if "size" in r]
     assert "below 1 MiB" in bench_page.growth_table(rows)
 
@@ -105,30 +109,31 @@ def test_growth_and_lessons_have_tables_of_their_own(tmp_path):
 def test_a_slow_peer_takes_fewer_turns(monkeypatch):
     for slow, expected, called in (((0.005, 1.0), 3, 4), ((0.0, 0.005), 2, 2)):
         calls = []
-        monkeypatch.setattr(bench, "SLOW", slow)
-        ours, theirs = bench.take_turns(lambda: None, lambda calls=calls: calls.append(time.sleep(0.01)), 5)
+        monkeypatch.setattr(registry, "SLOW", slow)
+        ours, theirs = registry.take_turns(lambda: None, lambda calls=calls: calls.append(time.sleep(0.01)), 5)
         assert (len(ours), len(theirs), len(calls)) == (5, expected, called)
-        found = bench.row("x", "ms", ours, theirs, "peer", note="two")
+        found = registry.row("x", "ms", ours, theirs, "peer", note="two")
         assert found["note"] == f"two; peer repeated {expected} times, it is slow"
 
 
 def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path, capsys):
     out, page = tmp_path / "b.json", tmp_path / "page.md"
     page.write_text(PAGE)
-    earlier = [{**bench.row(name, "ms", [1.0], [], ""), "bench": name} for name in ("transport", "machine")]
+    earlier = [{**registry.row(name, "ms", [1.0], [], ""), "bench": name} for name in ("transport", "machine")]
     out.write_text(json.dumps(earlier))
-    bench.command(["machine"], 1, out, page)
+    runner.command(["machine"], 1, out, page)
     assert json.loads(out.read_text())[0]["bench"] == "transport"
-    text = tables.block(page.read_text(), bench_page.kind())
+    text = markup.block(page.read_text(), bench_page.kind())
     assert "| transport | 1,000 |" in text
     assert "| machine | 1,000 |" not in text
     assert text.index("machine float32") < text.index("| transport")
 
 
 def test_calls_of_a_function_are_timed():
-    from optical_lite import bench_training, cost
+    from optical_lite import cost
+    from optical_lite.bench import training
 
-    with bench_training.timed(cost, "uniform_marginal") as seconds:
+    with training.timed(cost, "uniform_marginal") as seconds:
         cost.uniform_marginal(torch.ones(1, 2))
     assert len(seconds) == 1
     cost.uniform_marginal(torch.ones(1, 2))
@@ -137,42 +142,42 @@ def test_calls_of_a_function_are_timed():
 
 def test_an_absent_peer_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("OPTICAL_LITE_PEERS", str(tmp_path / "none"))
-    assert bench.ask_peer("encode", {}) is None
+    assert registry.ask_peer("encode", {}) is None
     monkeypatch.setenv("OPTICAL_LITE_PLAID", str(tmp_path / "none"))
-    assert bench.ask_peer("plaid", {}) is None
-    assert "not installed or failed" in bench_search.peer_note(None, [[1]])
+    assert registry.ask_peer("plaid", {}) is None
+    assert "not installed or failed" in search.peer_note(None, [[1]])
 
 
 def test_a_peers_recall_is_said():
-    note = bench_search.peer_note({"top": [[3, 1, 2], [4, 5, 6]]}, [[3, 1, 2], [5, 6, 7]])
+    note = search.peer_note({"top": [[3, 1, 2], [4, 5, 6]]}, [[3, 1, 2], [5, 6, 7]])
     assert note == "the peer has the same first passage for 1 of 2, recall@100 0.8333"
 
 
 def test_million_is_only_run_by_name_and_cleans_up(small, monkeypatch):
-    (found,) = bench_search.million(1, passages=700, questions=3)
+    (found,) = search.million(1, passages=700, questions=3)
     assert found["name"] == "MaxSim from a file, 700 passages, d 128"
     assert found["ours"] > 0
     assert found["memory_mib"] < 64
     assert "3 questions at once, one repetition" in found["note"]
     assert list((settings.get().cache / "bench").iterdir()) == []
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("", (), {"free": 10_000}))
-    with pytest.raises(InputError, match="GB free on the disk"):
-        bench_search.million(1, passages=700)
+    with pytest.raises(InputError, match="free on the disk"):
+        search.million(1, passages=700)
     assert list((settings.get().cache / "bench").iterdir()) == []
-    monkeypatch.setattr(bench, "TESTS", {"a": lambda _: [], "million": pytest.fail})
-    assert bench.command([]) == []
+    monkeypatch.setattr(runner, "TESTS", {"a": lambda _: [], "million": pytest.fail})
+    assert runner.command([]) == []
 
 
 def test_rows_of_search_without_peers(small, monkeypatch, tmp_path):
     monkeypatch.setenv("OPTICAL_LITE_PLAID", str(tmp_path / "none"))
-    (found,) = bench_search.plaid(1, passages=600)
+    (found,) = search.plaid(1, passages=600)
     assert found["name"] == "MaxSim beside PLAID, 600 passages"
     assert found["peer"] is None
     assert "the peer is not installed or failed" in found["note"]
 
 
 def test_peak_sees_an_allocation():
-    with bench.Peak() as peak:
+    with registry.Peak() as peak:
         block = bytearray(64 << 20)
         block[::4096] = b"x" * len(block[::4096])
     assert peak.mib == pytest.approx(64, abs=8)

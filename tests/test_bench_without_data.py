@@ -5,10 +5,13 @@ import functools
 import pytest
 import torch
 
-from optical_lite import bench, bench_aligning, bench_search, bench_training, bench_transport, settings
+from optical_lite import settings
+from optical_lite.bench import aligning, registry, search, training
+from optical_lite.bench import transport as bench_transport
 from optical_lite.settings import InputError
 
-CACHED = bench_transport.problems, bench_search.real, bench_search.synthetic
+pytestmark = pytest.mark.float32  # the benchmarks measure the real encoder
+CACHED = bench_transport.problems, search.real, search.synthetic
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def without(monkeypatch, tmp_path):
     monkeypatch.delenv("OPTICAL_LITE_MIRROR", raising=False)
     for name in ("PEERS", "PLAID"):
         monkeypatch.setenv(f"OPTICAL_LITE_{name}", str(tmp_path / "none"))
-    monkeypatch.setattr(bench, "_measure", lambda: {"float32": 100.0, "matrix": 100.0, "copy": 10.0})
+    monkeypatch.setattr(registry, "_measure", lambda: {"float32": 100.0, "matrix": 100.0, "copy": 10.0})
     for cached in (settings.get, *CACHED):
         cached.cache_clear()
     yield monkeypatch
@@ -61,26 +64,26 @@ def test_transport(without):
 
 
 def test_training_and_encoding(without):
-    without.setattr(bench_training, "STEPS", 3)
-    without.setattr(bench_training, "DistillConfig", functools.partial(bench_training.DistillConfig, batch=2))
-    without.setattr(bench_training, "swahili", functools.partial(bench_training.swahili, 48))
-    without.setattr(bench_training, "some_passages", lambda found=bench_training.some_passages: found()[:8])
-    names = whole(bench_training.distillation(1))
+    without.setattr(training, "STEPS", 3)
+    without.setattr(training, "DistillConfig", functools.partial(training.DistillConfig, batch=2))
+    without.setattr(training, "swahili", functools.partial(training.swahili, 48))
+    without.setattr(training, "some_passages", lambda found=training.some_passages: found()[:8])
+    names = whole(training.distillation(1))
     assert names["distil new rows, teacher stored"]["note"] == "peer not installed"
     assert "transport in a step, new rows, teacher stored" in names
-    assert whole(bench_training.encoding(1))["encode passages"]["note"] == "peer not installed"
-    bench_training.number_types(1)
+    assert whole(training.encoding(1))["encode passages"]["note"] == "peer not installed"
+    training.number_types(1)
 
 
 def test_aligning(without):
-    without.setattr(bench_aligning, "PAIRS", 4)
-    without.setattr(bench_aligning, "FEW", 2)
-    assert {"align --tsv", "align --tsv --layer 4"} == set(whole(bench_aligning.aligning(1)))
+    without.setattr(aligning, "PAIRS", 4)
+    without.setattr(aligning, "FEW", 2)
+    assert {"align --tsv", "align --tsv --layer 4"} == set(whole(aligning.aligning(1)))
 
 
 def test_search(without):
-    without.setattr(bench_search, "synthetic", lambda passages=300: CACHED[2](passages))
-    rows = whole(bench_search.maximum_similarity(1))
+    without.setattr(search, "synthetic", lambda passages=300: CACHED[2](passages))
+    rows = whole(search.maximum_similarity(1))
     assert any("160 passages" in name for name in rows)
     assert all(row["peer"] is None for name, row in rows.items() if "one question at a time" in name)
-    whole(bench_search.plaid(1, passages=300))
+    whole(search.plaid(1, passages=300))

@@ -17,8 +17,9 @@ import urllib.request
 import nbformat
 import pytest
 
-from optical_lite import page, pocket
+from optical_lite.datasets import pocket
 from optical_lite.settings import ROOT
+from optical_lite.views import html_page
 
 pytestmark = pytest.mark.float32
 
@@ -86,7 +87,7 @@ def test_required_means_required(monkeypatch, request):
 
 def test_the_page_works_without_a_network(tab, teacher, student, tmp_path):
     rows = [*pocket.gold("mr")[:3], ("ⵣⵣⵣ", "water"), ("الماء النظيف", "clean water"), ("maji", "water")]
-    path = page.write(tmp_path / "x.html", rows, {"English encoder": teacher, "extended": student})
+    path = html_page.write(tmp_path / "x.html", rows, {"English encoder": teacher, "extended": student})
     tab.context.set_offline(True)
     tab.goto(path.as_uri())
     words = tab.locator("#links text").evaluate_all("all => all.map(e => e.firstChild.textContent)")  # without titles

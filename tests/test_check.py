@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from optical_lite import check
+from optical_lite.lessons import checks
 from optical_lite.settings import ROOT
 
 ANSWERS = [
@@ -16,25 +16,25 @@ WRONG = [(name, answer) for module in ANSWERS for name, answers in module.WRONG.
 
 
 def test_every_exercise_has_right_and_wrong_answers():
-    names = {name for name in vars(check) if re.fullmatch(r"ex\d\d_\d", name)}
+    names = {name for name in vars(checks) if re.fullmatch(r"ex\d\d_\d", name)}
     assert names == RIGHT.keys() == {name for name, _ in WRONG}
     assert all(sum(other == name for other, _ in WRONG) >= 2 for name in names)
 
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right(name, capsys):
-    getattr(check, name)(RIGHT[name])
+    getattr(checks, name)(RIGHT[name])
     assert capsys.readouterr().out == "Correct.\n"
 
 
 @pytest.mark.parametrize(("name", "answer"), WRONG, ids=[f"{name}-{i}" for i, (name, _) in enumerate(WRONG)])
 def test_wrong(name, answer, capsys):
-    getattr(check, name)(answer)
+    getattr(checks, name)(answer)
     assert capsys.readouterr().out.startswith("Not yet: ")
 
 
 @pytest.mark.parametrize("name", RIGHT)
 @pytest.mark.parametrize("empty", [None, ...])
 def test_empty(name, empty, capsys):
-    getattr(check, name)(empty)
+    getattr(checks, name)(empty)
     assert capsys.readouterr().out.startswith("No answer yet")

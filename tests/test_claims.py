@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from optical_lite import claims, comparison
 from optical_lite.settings import InputError
+from optical_lite.study import claims, summary
 
 LEDGER = claims.ledger()
 
@@ -23,7 +23,7 @@ def test_none_is_measured_without_a_run_in_the_repository():
     for claim in measured:
         runs = [evidence["run"] for evidence in claim.evidence if "run" in evidence and "value" in evidence]
         assert runs, claim.statement
-        assert all((comparison.EXPECTED / run.partition("#")[0]).exists() for run in runs)
+        assert all((summary.EXPECTED / run.partition("#")[0]).exists() for run in runs)
 
 
 def test_corrections_name_the_wrong_paper_and_xglue():
@@ -67,7 +67,7 @@ def test_the_checker_complains(change, text):
 
 
 def test_a_deleted_run_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(comparison, "EXPECTED", tmp_path)
+    monkeypatch.setattr(summary, "EXPECTED", tmp_path)
     assert any("no run demo_afriqa_sw" in text for text in claims.problems(LEDGER))
     assert claims.line(RUN).endswith("missing")
 
@@ -78,7 +78,7 @@ def test_numbers_shown_are_looked_up(tmp_path, monkeypatch, capsys):
     (tmp_path / "demo_afriqa_sw").mkdir()
     record = {"systems": {"student": {"mrr@10": 0.25}}}
     (tmp_path / "demo_afriqa_sw" / "result.json").write_text(json.dumps(record))
-    monkeypatch.setattr(comparison, "EXPECTED", tmp_path)
+    monkeypatch.setattr(summary, "EXPECTED", tmp_path)
     assert claims.line(RUN).endswith("mrr@10 0.250")
 
 

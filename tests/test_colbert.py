@@ -7,10 +7,12 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from optical_lite import colbert, paper, pocket, retrieval
-from optical_lite.colbert import ColBERT, fit, pair_loss, rerank
+from optical_lite import retrieval
+from optical_lite.datasets import pocket
 from optical_lite.encoder import model_record
-from optical_lite.paper_configs import CONFIGS
+from optical_lite.paper import colbert, experiment
+from optical_lite.paper.colbert import ColBERT, fit, pair_loss, rerank
+from optical_lite.paper.configs import CONFIGS
 from optical_lite.retrieval import PassageIndex
 from optical_lite.settings import InputError, uses_bf16
 
@@ -19,7 +21,7 @@ SMALL = replace(CONFIGS["tiny"].teacher, steps=6, batch=4, passage_length=40)
 
 
 def fresh(seed=0):
-    return ColBERT.of(paper.tiny(seed), 32)
+    return ColBERT.of(experiment.tiny(seed), 32)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +112,7 @@ def test_other_tokenizers_have_other_markers(extra, expected):
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.BertProcessing(("</s>", 2), ("<s>", 0))
     assert colbert.markers(tokenizer) == expected
-    made = ColBERT(paper.tiny().model, tokenizer, "x")
+    made = ColBERT(experiment.tiny().model, tokenizer, "x")
     (ids,) = made.tokenize(["maji ."])
     head = [0, *([5] if expected else []), len(known) - 2, len(known) - 1, 2]
     assert ids == head + [4] * (32 - len(head))
@@ -120,7 +122,7 @@ def test_other_tokenizers_have_other_markers(extra, expected):
 def test_a_tokenizer_without_mask_is_refused():
     tokenizer = Tokenizer(models.WordLevel({"maji": 0, "?": 1}, unk_token="?"))
     with pytest.raises(InputError, match="without"):
-        ColBERT(paper.tiny().model, tokenizer, "x")
+        ColBERT(experiment.tiny().model, tokenizer, "x")
 
 
 def test_pair_loss_equals_a_plain_loop():
@@ -140,7 +142,9 @@ def test_pair_loss_equals_a_plain_loop():
 
 def test_a_teacher_learns_and_an_interrupted_one_ends_alike(number_type, tmp_path):
     lines = []
-    whole = fit(fresh(), paper.TRIPLES, replace(SMALL, steps=16), tmp_path / "a", progress=False, on_step=lines.append)
+    whole = fit(
+        fresh(), experiment.TRIPLES, replace(SMALL, steps=16), tmp_path / "a", progress=False, on_step=lines.append
+    )
     assert sum(line["loss"] for line in lines[-4:]) < 0.9 * sum(line["loss"] for line in lines[:4])
 
     def stop(line):
@@ -149,26 +153,26 @@ def test_a_teacher_learns_and_an_interrupted_one_ends_alike(number_type, tmp_pat
 
     options = {"save_every": 5, "progress": False}
     with pytest.raises(KeyboardInterrupt):
-        fit(fresh(), paper.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=stop, **options)
+        fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=stop, **options)
     steps = []
-    again = fit(fresh(), paper.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=steps.append, **options)
+    again = fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=steps.append, **options)
     assert [line["step"] for line in steps] == [11, 12, 13, 14, 15, 16]
     torch.testing.assert_close(again.projection.weight, whole.projection.weight, atol=1e-5, rtol=0)
     assert not any(p.requires_grad for p in again.parameters())
-    loaded = fit(fresh(), paper.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=pytest.fail, **options)
+    loaded = fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=pytest.fail, **options)
     assert model_record(loaded) == model_record(again)
     with pytest.raises(InputError, match="another way"):
-        fit(fresh(), paper.TRIPLES, replace(SMALL, steps=17), tmp_path / "b", **options)
+        fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=17), tmp_path / "b", **options)
 
 
 def test_a_batch_in_parts_is_the_same_batch(number_type, tmp_path):
     config, found = replace(SMALL, steps=2), []
     for parts in (1, 4):
         out = tmp_path / str(parts)
-        found.append(fit(fresh(), paper.TRIPLES, config, out, accumulate=parts, progress=False).projection.weight)
+        found.append(fit(fresh(), experiment.TRIPLES, config, out, accumulate=parts, progress=False).projection.weight)
     torch.testing.assert_close(*found, atol=1e-3 if uses_bf16() else 1e-4, rtol=0)
     with pytest.raises(InputError, match="expected 1 to 4"):
-        fit(fresh(), paper.TRIPLES, config, tmp_path / "x", accumulate=5)
+        fit(fresh(), experiment.TRIPLES, config, tmp_path / "x", accumulate=5)
 
 
 def test_triples_go_round_and_none_are_refused(tmp_path):
@@ -186,7 +190,7 @@ def test_triples_go_round_and_none_are_refused(tmp_path):
 
 def test_the_samples_have_no_shortcut():
     """A passage is right as often as it is wrong, so that only the question tells which it is."""
-    rows = [row.split("\t") for row in paper.TRIPLES.read_text(encoding="utf-8").splitlines()]
+    rows = [row.split("\t") for row in experiment.TRIPLES.read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 80
     assert sorted(row[1] for row in rows) == sorted(row[2] for row in rows)
     test = set(pocket.collection("en").queries.values())

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from optical_lite import __main__, plots, pocket
+from optical_lite import __main__
+from optical_lite.datasets import pocket
 from optical_lite.settings import DATA
+from optical_lite.views import figures as plots
 
 pytestmark = pytest.mark.float32
 

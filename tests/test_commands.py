@@ -8,8 +8,11 @@ import shutil
 import ir_measures
 import pytest
 
-from optical_lite import __main__, formats, metrics, pocket, retrieval, runs, trec, xglue
+from optical_lite import __main__, metrics, retrieval
+from optical_lite.datasets import pocket, reading
+from optical_lite.formats import trec, xglue
 from optical_lite.settings import DATA, ROOT
+from optical_lite.training import runs
 
 pytestmark = pytest.mark.float32
 
@@ -41,7 +44,7 @@ def run(place, line, capsys=None):
 
 def test_the_path_gives_what_the_package_gives(place, teacher):
     data = pocket.collection("sw")
-    assert formats.read("trec", place / "pocket_trec", "sw").queries == data.queries
+    assert reading.read("trec", place / "pocket_trec", "sw").queries == data.queries
     built = retrieval.PassageIndex.load(place / "pocket_index" / "index.safetensors")
     assert set(built.ids) == set(data.passages)
     plain = retrieval.search(built, teacher, data.queries)
@@ -131,12 +134,12 @@ def test_evaluate_reads_every_format(place, teacher):
 def test_xglue_from_end_to_end(place, teacher):
     student, folder = f"--run {place}/runs/demo_pocket_sw --quiet", SAMPLES / "xglue"
     found = run(place, f"evaluate {student} --format wpr --collection {folder}/xglue.wpr.de.test --lang de")
-    task = formats.read("wpr", folder / "xglue.wpr.de.test")
+    task = reading.read("wpr", folder / "xglue.wpr.de.test")
     encoder = runs.load_student(place / "runs" / "demo_pocket_sw")
     assert found["metrics"] == {"ndcg": pytest.approx(xglue.score(task, xglue.rank(task, encoder, teacher)))}
     for kind, lang in (("qadsm", "de"), ("qam", "fr")):
         path = folder / f"xglue.{kind}.{lang}.test"
-        test, dev = (formats.read(kind, path.with_suffix(end)) for end in (".test", ".dev"))
+        test, dev = (reading.read(kind, path.with_suffix(end)) for end in (".test", ".dev"))
         cut = xglue.threshold(xglue.rank(dev, encoder, teacher), dev.labels)
         right = [(s > cut) == y for s, y in zip(xglue.rank(test, encoder, teacher), test.labels, strict=True)]
         found = run(place, f"evaluate {student} --format {kind} --collection {path}")
@@ -320,7 +323,7 @@ def test_a_teacher_of_ones_own_is_named_by_the_user(place, teacher, tmp_path, ca
 
 def test_the_scorer_and_the_model_are_options_of_search_and_evaluate(place, teacher, capsys):
     where = "--collection pocket --lang sw --split dev --quiet"
-    data = formats.read(None, "pocket", "sw", split="dev")
+    data = reading.read(None, "pocket", "sw", split="dev")
     for scorer in ("maxsim", "mean"):
         built = retrieval.PassageIndex.cached(teacher, data.passages, scorer=scorer)
         expected = metrics.summary(retrieval.search(built, teacher, data.queries), data.qrels)

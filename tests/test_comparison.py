@@ -5,9 +5,9 @@ import json
 import pytest
 import yaml
 
-from optical_lite import comparison, literature, pages, systems
-from optical_lite.comparison import verdict
 from optical_lite.settings import InputError
+from optical_lite.study import pages, published_numbers, summary, systems
+from optical_lite.study.summary import verdict
 
 
 @pytest.fixture
@@ -15,14 +15,14 @@ def kit(tmp_path, monkeypatch):
     """A small table of its own: two systems, a published table, three seeds of one run."""
     for name in ("tables", "expected", "paper"):
         (tmp_path / name).mkdir()
-    monkeypatch.setattr(comparison, "SPECS", tmp_path / "tables")
-    monkeypatch.setattr(comparison, "EXPECTED", tmp_path / "expected")
+    monkeypatch.setattr(summary, "SPECS", tmp_path / "tables")
+    monkeypatch.setattr(summary, "EXPECTED", tmp_path / "expected")
     works = {
         "w": {"tables": {"t": {
             "unit": "percent", "metric": "MRR@10", "source": "arXiv:1234.56789", "read_in": "original", "doubts": [],
             "columns": ["Swahili"], "rows": {"Base": [20.0], "Best": [50.0]}}}}
     }  # fmt: skip
-    monkeypatch.setattr(literature, "works", lambda folder=None: works)
+    monkeypatch.setattr(published_numbers, "works", lambda folder=None: works)
     spec = {
         "title": "T", "question": "Q?", "ours": "mine", "command": "run", "metrics": ["mrr@10", "map"],
         "rows": {"base": "Base", "best": "Best", "none": {"label": "Not run", "needs": "a GPU"}}, "tolerance": 0.02,
@@ -46,13 +46,13 @@ def kit(tmp_path, monkeypatch):
 
         def expect(self):
             cells = {
-                "sw/base": comparison.summarise(["base_0.json"]),
-                "sw/best": comparison.summarise([f"best_{seed}.json" for seed in range(3)]),
+                "sw/base": summary.summarise(["base_0.json"]),
+                "sw/best": summary.summarise([f"best_{seed}.json" for seed in range(3)]),
             }
-            comparison.write_expected("mine", cells, "run all")
+            summary.write_expected("mine", cells, "run all")
 
         def cells(self, metric="mrr@10"):
-            return {c.key.split("/")[1]: c for c in comparison.cells("t") if c.metric == metric}
+            return {c.key.split("/")[1]: c for c in summary.cells("t") if c.metric == metric}
 
     kit = Kit()
     kit.save()
@@ -64,7 +64,7 @@ def test_rows_may_be_systems_by_name(kit):
     del kit.table["rows"]
     kit.table["systems"] = ["marginals", "zero_shot"]
     kit.save()
-    rows = comparison.spec("t")["rows"]
+    rows = summary.spec("t")["rows"]
     assert list(rows) == ["zero_shot", "idf", "special"]  # in the order of the systems
     assert rows["idf"]["label"] == systems.SYSTEMS["idf"].title
 
@@ -132,7 +132,7 @@ def test_accept_takes_new_records_and_keeps_the_rest(kit):
     path.write_text(yaml.safe_dump(content))
     kit.record("best_2", 0.55)
     assert kit.cells()["best"].state == "differs"
-    comparison.accept("mine")
+    summary.accept("mine")
     found = kit.cells()["best"]
     assert (found.state, found.tolerance, found.reason) == ("reproduced", 0.07, "because")
     assert found.expected == 0.51
@@ -166,17 +166,17 @@ def test_verdict(paper, ours, options, state):
 
 def test_wrong_names_and_files(kit):
     with pytest.raises(InputError, match="got 'x', expected one of t"):
-        comparison.spec("x")
+        summary.spec("x")
     with pytest.raises(InputError, match="got no best_9"):
-        comparison.summarise(["best_9.json"])
+        summary.summarise(["best_9.json"])
     (kit.folder / "tables" / "t.yaml").write_text("title: x")
     with pytest.raises(InputError, match="got no columns, command"):
-        comparison.spec("t")
+        summary.spec("t")
 
 
 def test_close_is_two_sided():
-    assert comparison.close(0.5, 0.52, 0.02)
-    assert not comparison.close(0.5, 0.53, 0.02)
-    assert not comparison.close(0.55, 0.52, 0.02)
-    assert not comparison.close(None, 0.0, 1.0)
-    assert not comparison.close(float("nan"), 0.0, 1.0)
+    assert summary.close(0.5, 0.52, 0.02)
+    assert not summary.close(0.5, 0.53, 0.02)
+    assert not summary.close(0.55, 0.52, 0.02)
+    assert not summary.close(None, 0.0, 1.0)
+    assert not summary.close(float("nan"), 0.0, 1.0)

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from optical_lite import __main__, console
+from optical_lite import __main__
+from optical_lite.cli import console
 from optical_lite.settings import InputError
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from optical_lite.corpora import Bitext, Collection, language
-from optical_lite.own import read_beir, read_bitext
+from optical_lite.formats.own import read_beir, read_bitext
 from optical_lite.settings import InputError
 from optical_lite.text import words
 

@@ -4,10 +4,12 @@ import shutil
 import pytest
 import torch
 
-from optical_lite import distill, pocket, runs, vocabulary
+from optical_lite import vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
+from optical_lite.datasets import pocket
 from optical_lite.settings import InputError, uses_bf16
+from optical_lite.training import distill, runs
 
 
 @pytest.fixture(scope="module")

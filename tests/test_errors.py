@@ -1,7 +1,7 @@
 import pytest
 
-from optical_lite import errors
 from optical_lite.corpora import Bitext, Collection
+from optical_lite.lessons import side_by_side
 
 pytestmark = pytest.mark.float32
 
@@ -15,7 +15,7 @@ AFTER = {"q1": [("b", 3.0), ("a", 2.0)], "q2": [("b", 1.0), ("a", 1.0)], "q3": [
 
 
 def test_browse_orders_questions_by_gain_and_shows_both_answers():
-    table = errors.browse(DATA, BEFORE, AFTER)
+    table = side_by_side.browse(DATA, BEFORE, AFTER)
     assert list(table.index) == ["q1", "q3", "q2"]
     assert table["gain"].tolist() == pytest.approx([0.5, 0.0, -0.25])  # a tie costs half of the way to rank 2
     assert table.loc["q1", ["rank before", "rank after"]].tolist() == [2, 1]
@@ -23,22 +23,22 @@ def test_browse_orders_questions_by_gain_and_shows_both_answers():
     assert table["rank before"].isna().tolist() == [False, True, False]
     assert table.loc["q3", "top before"] == ""
     assert table.loc["q3", "right"].endswith("…")
-    assert len(table.loc["q3", "right"]) == errors.WIDTH
+    assert len(table.loc["q3", "right"]) == side_by_side.WIDTH
     assert table.loc["q2", "translation"] == ""
 
 
 def test_browse_shows_how_each_encoder_cuts_the_question(teacher, student):
-    from optical_lite import pocket
+    from optical_lite.datasets import pocket
 
     data = pocket.collection("sw")
     run = {query: [(next(iter(grades)), 1.0)] for query, grades in data.qrels.items()}
-    table = errors.browse(data, {}, run, encoders=(teacher, student))
+    table = side_by_side.browse(data, {}, run, encoders=(teacher, student))
     assert (table["gain"] == 1).all()
     assert table["tokens before"].str.split().str.len().sum() > 1.4 * table["tokens after"].str.split().str.len().sum()
 
 
 def test_traits_count_words(teacher):
-    found = errors.traits(DATA, teacher, Bitext("toy", "sw", "en", (("Maji ya moto.", "Hot water."),)))
+    found = side_by_side.traits(DATA, teacher, Bitext("toy", "sw", "en", (("Maji ya moto.", "Hot water."),)))
     assert found["words"].tolist() == [2, 2, 1]
     assert found["unseen"].tolist() == [0.5, 0.5, 1.0]
     assert found["shared"].tolist() == [0.0, 0.5, 0.0]
@@ -46,6 +46,6 @@ def test_traits_count_words(teacher):
 
 
 def test_first_rank_needs_a_relevant_passage():
-    assert errors.first_rank([("a", 1.0)], {"b": 1}) is None
-    assert errors.first_rank([], {"b": 1}) is None
-    assert errors.first_rank([("b", 1.0), ("a", 1.0)], {"b": 0, "a": 2}) == 2
+    assert side_by_side.first_rank([("a", 1.0)], {"b": 1}) is None
+    assert side_by_side.first_rank([], {"b": 1}) is None
+    assert side_by_side.first_rank([("b", 1.0), ("a", 1.0)], {"b": 0, "a": 2}) == 2

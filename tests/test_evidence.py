@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optical_lite import comparison, evidence, plots, plots_evidence, records, systems
 from optical_lite.settings import InputError
+from optical_lite.study import evidence, records, summary, systems
+from optical_lite.views import figures, figures_evidence
 
 LEVELS = {"zero_shot": 0.1, "lexicon": 0.4, "extended": 0.5, "optical": 0.6, "late": 0.55, "optical_late": 0.7,
           "ceiling": 0.9, "optical_500": 0.45, "optical_3000": 0.55, "extended_500": 0.3}  # fmt: skip
@@ -22,7 +23,7 @@ LEAKED = {
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
     """Records of 60 questions whose means are known."""
-    monkeypatch.setattr(comparison, "EXPECTED", tmp_path)
+    monkeypatch.setattr(summary, "EXPECTED", tmp_path)
     monkeypatch.setattr(records, "RECORDS", tmp_path / "clir")
     monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev")
     monkeypatch.setattr(records, "CPU_RECORDS", tmp_path / "clir_cpu")
@@ -154,16 +155,16 @@ def test_page_and_curve(toy):
 
 def test_figures_show_every_system_and_are_repeatable(toy, tmp_path):
     frame = evidence.frame("toy_sw")
-    ax = plots_evidence.forest(frame, title="toy")
+    ax = figures_evidence.forest(frame, title="toy")
     assert len(ax.get_yticks()) == len(frame) - 2
-    first = [path.read_bytes() for path in plots.save_figure(ax, "one", tmp_path)]
-    again = plots.save_figure(plots_evidence.forest(frame, title="toy"), "two", tmp_path)
+    first = [path.read_bytes() for path in figures.save_figure(ax, "one", tmp_path)]
+    again = figures.save_figure(figures_evidence.forest(frame, title="toy"), "two", tmp_path)
     assert first == [path.read_bytes() for path in again]
-    ax = plots_evidence.effects({"toy_sw": evidence.two_by_two("toy_sw")})
+    ax = figures_evidence.effects({"toy_sw": evidence.two_by_two("toy_sw")})
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["transport", "contrast", "both", "interaction"]
-    ax = plots_evidence.curves(evidence.curve("toy_sw", ["optical"]), {"optical": "OPTICAL"})
+    ax = figures_evidence.curves(evidence.curve("toy_sw", ["optical"]), {"optical": "OPTICAL"})
     assert ax.get_xscale() == "log"
     titles = dict.fromkeys(map(str, range(9)), "a curve")  # more than there are shapes
-    ax = plots_evidence.curves(evidence.curve("toy_sw", []), titles)
+    ax = figures_evidence.curves(evidence.curve("toy_sw", []), titles)
     assert len(ax.get_legend().get_texts()) == 9
     plt.close("all")

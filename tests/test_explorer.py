@@ -6,10 +6,13 @@ import time
 
 import pytest
 
-from optical_lite import distill, explorer, linking, offers, pocket, reasons, widgets
-from optical_lite.alignment import AlignConfig
+from optical_lite.alignment import linking
+from optical_lite.alignment.plans import AlignConfig
 from optical_lite.config import DistillConfig
+from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
+from optical_lite.training import distill
+from optical_lite.views import choices, explorer, why_found, widgets
 
 pytestmark = pytest.mark.float32
 
@@ -26,7 +29,7 @@ def run(teacher, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def known(teacher, student):
-    return offers.Students({"English encoder": teacher, "extended": student})
+    return choices.Students({"English encoder": teacher, "extended": student})
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def lab(known):
 
 @pytest.fixture
 def ask():
-    pair = offers.examples("sw", "pocket, with gold")[1]
+    pair = choices.examples("sw", "pocket, with gold")[1]
     return explorer.Ask(pair.source, pair.target, "extended", AlignConfig(), pair.sure, pair.possible)
 
 
@@ -80,7 +83,7 @@ def test_bad_text_is_told(lab, ask):
     with pytest.raises(InputError, match="got student 'x'"):
         lab.view(dataclasses.replace(ask, student="x"))
     with pytest.raises(InputError, match="got sentences 'x'"):
-        offers.examples("sw", "x")
+        choices.examples("sw", "x")
 
 
 def test_hard_texts_are_drawn(lab, ask):
@@ -97,15 +100,15 @@ def test_hard_texts_are_drawn(lab, ask):
 
 def test_flores_offers_what_fits(lab, mirror):
     for lang in ("sw", "mr", "hi"):
-        found = offers.examples(lang, offers.FLORES)
+        found = choices.examples(lang, choices.FLORES)
         assert len(found) > 100
         english = "English encoder"  # cuts foreign words into the most pieces
         for example in max(found, key=lambda e: len(e.source)), max(found, key=lambda e: len(e.target)), found[0]:
             view = lab.view(explorer.Ask(example.source, example.target, english))
-            assert max(len(view.alignment.source_words), len(view.alignment.target_words)) <= offers.FITS
+            assert max(len(view.alignment.source_words), len(view.alignment.target_words)) <= choices.FITS
             assert view.picture.svg
     with pytest.raises(InputError, match="for Finnish, expected one of"):
-        offers.examples("fi", offers.FLORES)
+        choices.examples("fi", choices.FLORES)
 
 
 def test_a_change_takes_less_than_150_ms_after_the_first_encoding(lab, ask):
@@ -127,15 +130,15 @@ def test_a_movie_has_a_frame_for_each_checkpoint(lab, ask, run):
 
 
 def test_runs_of_a_language_are_found(run):
-    assert offers.known_runs("swa", run.parent) == [run]
-    assert offers.known_runs("so", run.parent) == []
-    names = list(offers.students("sw", run.parent))
+    assert choices.known_runs("swa", run.parent) == [run]
+    assert choices.known_runs("so", run.parent) == []
+    names = list(choices.students("sw", run.parent))
     assert names[:2] == ["English encoder", "extended, untrained"]
     assert names[-1] == "run, step 2"
 
 
 def test_reasons_add_up_to_the_score_of_the_ranking(lab):
-    finder = reasons.Finder(lab, pocket.collection("sw"))
+    finder = why_found.Finder(lab, pocket.collection("sw"))
     name, question = next(iter(finder.collection.queries.items()))
     ranked = finder.ranking("extended", question)
     reason = finder.reason("extended", question, ranked[3][0])
@@ -197,7 +200,7 @@ def test_ones_own_sentences_have_boxes_to_type_into(shown):
 
 
 def test_another_language_has_its_own_sentences_students_and_letters(shown, tmp_path, monkeypatch):
-    monkeypatch.setattr(offers, "ROOT", tmp_path)  # no runs
+    monkeypatch.setattr(choices, "ROOT", tmp_path)  # no runs
     first, movie = shown.panels["alignment"], shown.panels["training"]
     assert not first.fonts.value
     first.language.value = "mr"
@@ -212,7 +215,7 @@ def test_another_language_has_its_own_sentences_students_and_letters(shown, tmp_
     assert first.source.value == ""
     assert "type a sentence" in first.message.value
     first.language.value = "sw"
-    assert list(first.set.options) == [*offers.SETS, widgets.OWN]
+    assert list(first.set.options) == [*choices.SETS, widgets.OWN]
     assert first.view.ask.student == first.names["sw"][-1]
     assert "press the button" in movie.message.value
     movie.load.click()

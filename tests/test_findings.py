@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from optical_lite import evidence, findings
 from optical_lite.settings import InputError
+from optical_lite.study import evidence, findings
 
 
 def test_the_prose_says_what_the_records_give():

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from optical_lite import formats, msmarco, pocket, trec
 from optical_lite.corpora import Collection
+from optical_lite.datasets import pocket, reading
+from optical_lite.formats import msmarco, trec
 from optical_lite.settings import DATA, InputError
 
 SAMPLES = DATA / "samples"
@@ -30,7 +31,7 @@ LATIN = {"encoding": "iso-8859-1"}
     ],
 )
 def test_the_samples(kind, lang, options, lang_read, sizes):
-    data = formats.read(kind, SAMPLES / kind, lang, **options)
+    data = reading.read(kind, SAMPLES / kind, lang, **options)
     assert isinstance(data, Collection)
     assert (data.lang, len(data.passages), len(data.queries), sum(map(len, data.qrels.values()))) == (lang_read, *sizes)
 
@@ -44,7 +45,7 @@ def test_trec_documents_and_topics():
         "Q&A: How rain forms Rain begins inside clouds, where moisture has gathered on specks of dust as very fine "
         "droplets. So says a report from São Tomé."
     )
-    data = formats.read("trec", SAMPLES / "trec", "sw", **LATIN)
+    data = reading.read("trec", SAMPLES / "trec", "sw", **LATIN)
     question = "Je, ninaweza kupata malaria kwa kuketi kando ya mtu mgonjwa?"
     assert data.queries["41"] == "Je, ninaweza kupata malaria " + question  # title and description; C041 is 41
     assert data.translations["41"] == "Can I get malaria Can I get malaria by sitting next to a sick person?"
@@ -62,14 +63,14 @@ def test_a_description_over_lines_and_gzip(tmp_path):
 
 def test_the_two_msmarco_triples_agree():
     folder = SAMPLES / "msmarco"
-    data = formats.read("msmarco", folder)
+    data = reading.read("msmarco", folder)
     by_id = [*msmarco.triples(folder / "triples.train.ids.small.tsv", data.queries, data.passages)]
     assert by_id == [*msmarco.triples(folder / "triples.train.small.tsv")]
     assert len(by_id) == 3
 
 
 def test_mmarco_has_the_english_queries_as_translations():
-    data = formats.read("mmarco", SAMPLES / "mmarco", "deu")
+    data = reading.read("mmarco", SAMPLES / "mmarco", "deu")
     assert data.queries["1000000"].startswith("Kann ich Malaria")
     assert data.translations["1000000"].startswith("Can I get malaria")
 
@@ -77,19 +78,19 @@ def test_mmarco_has_the_english_queries_as_translations():
 @pytest.mark.parametrize("kind", ["trec", "beir"])
 def test_written_and_read_again_it_is_the_same(kind, tmp_path):
     data = pocket.collection("mr")
-    folder = formats.write(kind, data, tmp_path / "pocket")
-    assert formats.read(kind, folder, "mr") == data
+    folder = reading.write(kind, data, tmp_path / "pocket")
+    assert reading.read(kind, folder, "mr") == data
     with pytest.raises(InputError, match="expected a new folder"):
-        formats.write(kind, data, folder)
+        reading.write(kind, data, folder)
 
 
 def test_a_folder_that_cannot_be_written_is_not_there(tmp_path):
     data = Collection("toy", "sw", {"a b": "water"}, {"q": "maji"}, {"q": {"a b": 1}})
     with pytest.raises(InputError, match="got name 'a b'"):
-        formats.write("trec", data, tmp_path / "out")
+        reading.write("trec", data, tmp_path / "out")
     assert not any(tmp_path.iterdir())
     with pytest.raises(InputError, match="got a Task"):
-        formats.write("trec", formats.read("wpr", SAMPLES / "xglue" / "xglue.wpr.de.test"), tmp_path / "out")
+        reading.write("trec", reading.read("wpr", SAMPLES / "xglue" / "xglue.wpr.de.test"), tmp_path / "out")
 
 
 def test_a_run_reads_back_as_it_was_written(tmp_path):
@@ -100,8 +101,8 @@ def test_a_run_reads_back_as_it_was_written(tmp_path):
 
 
 def test_named_collections_and_what_a_format_lacks(tmp_path):
-    assert formats.read("pocket", lang="sw") == formats.read(None, "pocket", "sw") == pocket.collection("sw")
-    assert formats.read(None, SAMPLES / "beir", "sw") == formats.read("beir", SAMPLES / "beir", "sw")
+    assert reading.read("pocket", lang="sw") == reading.read(None, "pocket", "sw") == pocket.collection("sw")
+    assert reading.read(None, SAMPLES / "beir", "sw") == reading.read("beir", SAMPLES / "beir", "sw")
     for kind, path, options, text in (
         ("nothing", None, {}, "got 'nothing', expected afriqa"),
         ("pocket", tmp_path, {}, "known by name"),
@@ -110,12 +111,12 @@ def test_named_collections_and_what_a_format_lacks(tmp_path):
         ("xquad-r", None, {"split": "dev"}, "all of it is a test set"),
     ):
         with pytest.raises(InputError, match=text):
-            formats.read(kind, path, "de", **options)
+            reading.read(kind, path, "de", **options)
 
 
 def test_belebele_and_xquad_r_through_the_door(mirror):
-    assert formats.read("xquad-r", lang="de").name == "xquad-r"
-    assert formats.read("belebele", lang="mr", split="dev").name == "belebele"
+    assert reading.read("xquad-r", lang="de").name == "xquad-r"
+    assert reading.read("belebele", lang="mr", split="dev").name == "belebele"
 
 
 @pytest.fixture
@@ -170,38 +171,38 @@ def test_a_wrong_file_is_named(copy, kind, file, change, text):
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
     lang = "de" if kind == "mmarco" else "sw"
     with pytest.raises(InputError, match=text):
-        formats.read(kind, copy / kind, lang, **(LATIN if kind == "trec" else {}))
+        reading.read(kind, copy / kind, lang, **(LATIN if kind == "trec" else {}))
 
 
 def test_lenient_leaves_out_what_is_not_there(copy):
     qrels = copy / "trec" / "qrels.txt"
     qrels.write_text(qrels.read_text() + "41 0 elsewhere 1\n77 0 LA010194-0001 1\n42 0 elsewhere 1\n")
     (copy / "trec" / "documents" / "herald" / "gh950101.sgml").unlink()
-    data = formats.read("trec", copy / "trec", "sw", lenient=True)
+    data = reading.read("trec", copy / "trec", "sw", lenient=True)
     assert set(data.queries) == set(data.qrels) == {"41", "42", "43", "44"}
     assert set(data.passages) == {f"LA010194-000{n}" for n in range(1, 5)}
 
 
 def test_encodings_and_files_that_are_not_there(copy, tmp_path):
     for call, text in (
-        (lambda: formats.read("trec", copy / "trec", "sw"), r"gh950101.sgml.*byte 0xe3.*--encoding iso-8859-1"),
-        (lambda: formats.read("trec", copy / "trec", "sw", encoding="klingon"), "got encoding 'klingon'"),
-        (lambda: formats.read("trec", copy / "trec", "fr", **LATIN), "got no file topics.fr.txt"),
-        (lambda: formats.read("trec", tmp_path / "none", "sw"), "got no such folder"),
-        (lambda: formats.read("trec", copy / "trec", "sw", documents=tmp_path / "none"), "no such file"),
-        (lambda: formats.read("trec", copy / "trec", "sw", fields="text", **LATIN), "got fields 'text'"),
-        (lambda: formats.read("mmarco", copy / "mmarco", "sw"), "got language 'sw'"),
-        (lambda: formats.read("msmarco", copy / "msmarco", split="train"), "got no file queries.train.tsv"),
-        (lambda: formats.read("clirmatrix", copy / "clirmatrix", "tl"), "got no file"),
+        (lambda: reading.read("trec", copy / "trec", "sw"), r"gh950101.sgml.*byte 0xe3.*--encoding iso-8859-1"),
+        (lambda: reading.read("trec", copy / "trec", "sw", encoding="klingon"), "got encoding 'klingon'"),
+        (lambda: reading.read("trec", copy / "trec", "fr", **LATIN), "got no file topics.fr.txt"),
+        (lambda: reading.read("trec", tmp_path / "none", "sw"), "got no such folder"),
+        (lambda: reading.read("trec", copy / "trec", "sw", documents=tmp_path / "none"), "no such file"),
+        (lambda: reading.read("trec", copy / "trec", "sw", fields="text", **LATIN), "got fields 'text'"),
+        (lambda: reading.read("mmarco", copy / "mmarco", "sw"), "got language 'sw'"),
+        (lambda: reading.read("msmarco", copy / "msmarco", split="train"), "got no file queries.train.tsv"),
+        (lambda: reading.read("clirmatrix", copy / "clirmatrix", "tl"), "got no file"),
     ):
         with pytest.raises(InputError, match=text):
             call()
     (copy / "msmarco" / "collection.tsv.gz").write_bytes(b"not gzip")
     with pytest.raises(InputError, match=r"collection.tsv, collection.tsv.gz.*expected one file"):
-        formats.read("msmarco", copy / "msmarco")
+        reading.read("msmarco", copy / "msmarco")
     (copy / "msmarco" / "collection.tsv").unlink()
     with pytest.raises(InputError, match="gzip cannot unpack"):
-        formats.read("msmarco", copy / "msmarco")
+        reading.read("msmarco", copy / "msmarco")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_triples_of_unknown_ids(tmp_path):
 def test_ir_datasets(monkeypatch):
     monkeypatch.setitem(sys.modules, "ir_datasets", None)
     with pytest.raises(InputError, match="pip install ir_datasets"):
-        formats.read("ir_datasets", "wikiclir/sw", "en")
+        reading.read("ir_datasets", "wikiclir/sw", "en")
 
     class Document(namedtuple("Document", "doc_id title text")):
         def default_text(self):
@@ -243,9 +244,9 @@ def test_ir_datasets(monkeypatch):
     bare = SimpleNamespace(has_docs=lambda: True, has_queries=lambda: False, has_qrels=lambda: False)
     found = {"wikiclir/sw": whole, "bare": bare}
     monkeypatch.setitem(sys.modules, "ir_datasets", SimpleNamespace(load=found.__getitem__))
-    data = formats.read("ir_datasets", "wikiclir/sw", "en")
+    data = reading.read("ir_datasets", "wikiclir/sw", "en")
     assert data == Collection("wikiclir/sw", "en", {"d": "Maji ni uhai."}, {"q": "It is life."}, {"q": {"d": 2}})
     with pytest.raises(InputError, match="without queries and qrels"):
-        formats.read("ir_datasets", "bare", "en")
+        reading.read("ir_datasets", "bare", "en")
     with pytest.raises(InputError, match="expected a name of"):
-        formats.read("ir_datasets", "nothing", "en")
+        reading.read("ir_datasets", "nothing", "en")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from optical_lite import gold
+from optical_lite.alignment import gold
 from optical_lite.settings import InputError
 
 # sentences, sure links, possible links, links outside a sentence (counted from the files, once by hand)

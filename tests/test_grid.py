@@ -7,20 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from optical_lite import (
-    comparison,
-    grid,
-    paper,
-    pocket,
-    published,
-    records,
-    reproduce,
-    settings,
-    systems,
-    testsets,
-    tuning,
-)
+from optical_lite import settings
+from optical_lite.datasets import pocket, published, testsets
+from optical_lite.paper import experiment
 from optical_lite.settings import InputError
+from optical_lite.study import check, grid, records, summary, systems
+from optical_lite.training import teacher as tuning
 
 pytestmark = pytest.mark.float32
 
@@ -44,7 +36,7 @@ def place(monkeypatch, tmp_path):
     monkeypatch.setitem(systems.LANGUAGES, "sw", systems.Place(("first", "second")))
     short = replace(systems.SYSTEMS["optical"], train=replace(systems.ROWS, steps=2, batch=8))
     monkeypatch.setitem(systems.SYSTEMS, "optical", short)
-    monkeypatch.setattr(comparison, "EXPECTED", tmp_path)
+    monkeypatch.setattr(summary, "EXPECTED", tmp_path)
     return tmp_path / "clir"
 
 
@@ -69,7 +61,7 @@ def test_a_queue_is_resumed_and_summarised(place):
     assert (place / "first_sw" / records.GROUPS).read_text() == " ".join(map(str, range(20))) + "\n"  # a passage each
 
     records.summarise(place)
-    found = comparison.expected("ours")["cells"]
+    found = summary.expected("ours")["cells"]
     assert found["first_sw/optical"]["metrics"]["mrr@10"]["n"] == 2
     assert found["first_sw/ceiling"]["gap_closed"] == 1
     assert found["first_sw/zero_shot"]["gap_closed"] == 0
@@ -82,17 +74,17 @@ def test_a_queue_is_resumed_and_summarised(place):
 
 
 def test_any_cell_can_be_run_again_and_compared(place, capsys, monkeypatch):
-    monkeypatch.setattr(reproduce.findings, "problems", list)  # they are about the real records
+    monkeypatch.setattr(check.findings, "problems", list)  # they are about the real records
     chosen = {"systems": ["zero_shot", "optical"], "langs": ["sw"], "seeds": [0]}
     grid.run(*chosen.values(), folder=place, progress=False)
     path = records.summarise(place)
-    assert all(cell.got == pytest.approx(cell.expected, abs=1e-3) for cell in reproduce.rerun("clir", chosen))
-    found = comparison.expected("ours")["cells"]
+    assert all(cell.got == pytest.approx(cell.expected, abs=1e-3) for cell in check.rerun("clir", chosen))
+    found = summary.expected("ours")["cells"]
     found["first_sw/optical"]["metrics"]["mrr@10"]["mean"] += 0.03
     found["second_sw/zero_shot"]["metrics"]["mrr@10"]["mean"] += 0.03
-    comparison.write_expected("ours", found, "run")
+    summary.write_expected("ours", found, "run")
     assert path == place.parent / "ours.yaml"
-    wrong = [line for line in reproduce.check(["clir"], chosen) if " got " in line]
+    wrong = [line for line in check.check(["clir"], chosen) if " got " in line]
     assert [line.split()[1] for line in wrong] == ["first_sw/optical", "second_sw/zero_shot"]
     assert "ok   first_sw/zero_shot mrr@10" in capsys.readouterr().out
 
@@ -101,11 +93,11 @@ def test_without_data_nothing_is_run_again_and_that_is_said(monkeypatch, capsys)
     def far(**_):
         raise InputError("afriqa: no network, or set OPTICAL_LITE_MIRROR")
 
-    monkeypatch.setitem(reproduce.RERUNS, "grid", replace(reproduce.RERUNS["grid"], run=far))
-    assert reproduce.check(["clir"]) == []
+    monkeypatch.setitem(check.RERUNS, "grid", replace(check.RERUNS["grid"], run=far))
+    assert check.check(["clir"]) == []
     assert "clir: nothing run again" in capsys.readouterr().out
     with pytest.raises(InputError):  # asked for by name, it must be there
-        reproduce.check(["clir"], {"langs": ["sw"]})
+        check.check(["clir"], {"langs": ["sw"]})
 
 
 def test_without_accents_the_query_loses_them(place, monkeypatch):
@@ -142,9 +134,9 @@ def test_fused_rows_share_a_student_and_rank_by_both_engines(place):
 
 
 def test_a_multilingual_model_is_teacher_and_student(place, monkeypatch, tmp_path):
-    folder = paper.tiny().save(tmp_path / "model")
+    folder = experiment.tiny().save(tmp_path / "model")
     english = replace(pocket.bitext("sw"), pairs=tuple((e, e) for _, e in pocket.bitext("sw").pairs[:40]))
-    monkeypatch.setattr(tuning.english, "teacher_pairs", lambda: english)
+    monkeypatch.setattr(tuning.english_questions, "teacher_pairs", lambda: english)
     monkeypatch.setattr(tuning, "TEACHER", tuning.TuneConfig(steps=2, batch=4))
     monkeypatch.setattr(tuning, "get", lambda: replace(settings.get(), cache=tmp_path))
     for name in ("mbert_zero_shot", "mbert_optical"):
@@ -178,8 +170,8 @@ def test_development_questions_have_records_of_their_own(place):
 
 def test_development_runs_leave_the_expected_numbers_alone(place, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev")
-    before = comparison.write_expected("ours", {}, "run").read_bytes()
-    found = reproduce.run_grid(["zero_shot"], ["sw"], None, dev=True)
+    before = summary.write_expected("ours", {}, "run").read_bytes()
+    found = check.run_grid(["zero_shot"], ["sw"], None, dev=True)
     assert list(found["mrr@10"]) == ["dev_sw/zero_shot"]
     assert "dev_sw/zero_shot: MRR@10 0." in capsys.readouterr().out
     assert (tmp_path / "ours.yaml").read_bytes() == before

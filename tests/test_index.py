@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from optical_lite import index as module
-from optical_lite import pocket, retrieval, safe_files
+from optical_lite import retrieval, safe_files
+from optical_lite.datasets import pocket
 from optical_lite.index import PassageIndex, content_lengths, writing
 from optical_lite.settings import InputError
 

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from optical_lite import formats, lines, linking, msmarco, own, pocket, sgml, topics, trec, wikiclir, xglue, xor
+from optical_lite.alignment import linking
 from optical_lite.corpora import Collection
-from optical_lite.files import check_written
+from optical_lite.datasets import pocket, reading
+from optical_lite.formats import from_ir_datasets, lines, msmarco, own, sgml, topics, trec, xglue, xor_tydi
+from optical_lite.formats.collect import check_written
 from optical_lite.settings import InputError
 
 WHOLE = st.characters(exclude_categories=("Cs",))
@@ -53,7 +55,7 @@ def collections(draw, names=NAMES, texts=TEXTS, questions=TEXTS):
 
 def again(kind: str, data: Collection, place: Path) -> Collection:
     with tempfile.TemporaryDirectory(dir=place) as folder:
-        return formats.read(kind, formats.write(kind, data, Path(folder) / data.name), data.lang)
+        return reading.read(kind, reading.write(kind, data, Path(folder) / data.name), data.lang)
 
 
 @pytest.mark.parametrize("kind", ["beir", "trec"])
@@ -163,8 +165,8 @@ READERS = {
     "texts": msmarco.texts,
     "triples": lambda path: [*msmarco.triples(path)],
     "links": linking.read_pharaoh,
-    "questions": xor.read_questions,
-    "answers": xor.read_predictions,
+    "questions": xor_tydi.read_questions,
+    "answers": xor_tydi.read_predictions,
     "task": lambda path: xglue.read(path, task="wpr"),
     "values": lambda path: xglue.read_predictions(path, "qam"),
 }
@@ -270,10 +272,10 @@ def test_markup_that_never_ends_is_read_in_proportion(unit, tmp_path):
 def test_names_never_become_paths(name, tmp_path):
     data = Collection("toy", name, {"p": "water"}, {"q": "maji"}, {"q": {"p": 1}})
     for call in (
-        lambda: formats.write("trec", data, tmp_path / "out" / "deep"),
-        lambda: wikiclir.read_wikiclir(tmp_path, name),
-        lambda: wikiclir.read_clirmatrix(tmp_path, "sw", name),
-        lambda: formats.read("trec", tmp_path, name),
+        lambda: reading.write("trec", data, tmp_path / "out" / "deep"),
+        lambda: from_ir_datasets.read_wikiclir(tmp_path, name),
+        lambda: from_ir_datasets.read_clirmatrix(tmp_path, "sw", name),
+        lambda: reading.read("trec", tmp_path, name),
         lambda: msmarco.read(tmp_path, split=name),
         lambda: own.read_opus(tmp_path / "x", name),
     ):
@@ -286,7 +288,7 @@ def test_names_never_become_paths(name, tmp_path):
 def test_a_collection_of_any_name_is_written_into_its_folder(name, tmp_path):
     data = Collection(name, "sw", {"p": "water"}, {"q": "maji"}, {"q": {"p": 1}})
     for kind in ("trec", "beir"):
-        found = formats.read(kind, formats.write(kind, data, tmp_path / kind / "deep"), "sw")
+        found = reading.read(kind, reading.write(kind, data, tmp_path / kind / "deep"), "sw")
         assert replace(found, name=name) == data
     assert {path.relative_to(tmp_path).parts[1] for path in tmp_path.rglob("*") if path.is_file()} == {"deep"}
 
@@ -310,12 +312,12 @@ def test_what_cannot_be_held_is_not_written(change, said, tmp_path):
             assert again(kind, data, tmp_path) == data
             continue
         with pytest.raises(InputError, match=said):
-            formats.write(kind, data, tmp_path / kind)
+            reading.write(kind, data, tmp_path / kind)
         assert not (tmp_path / kind).exists()
 
 
 def test_a_text_too_long_to_be_read_is_not_written(monkeypatch):
-    monkeypatch.setattr("optical_lite.files.TEXT", 10)
+    monkeypatch.setattr("optical_lite.formats.collect.TEXT", 10)
     data = Collection("toy", "sw", {"p": "water, and more"}, {"q": "maji"}, {"q": {"p": 1}})
     with pytest.raises(InputError, match="got 15 characters, expected 10 at most"):
         check_written(data)
@@ -325,6 +327,6 @@ def test_pocket_is_written_and_read_in_every_language(tmp_path):
     for lang in ("en", *pocket.LANGUAGES):
         data = pocket.collection(lang)
         for kind in ("trec", "beir"):
-            found = formats.read(kind, formats.write(kind, data, tmp_path / lang / kind / "pocket"), lang)
+            found = reading.read(kind, reading.write(kind, data, tmp_path / lang / kind / "pocket"), lang)
             assert found == (replace(data, translations={}) if (kind, lang) == ("trec", "en") else data)
             assert math.isfinite(sum(map(len, found.passages.values())))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from optical_lite import lexicon as lexicon_module
-from optical_lite import pocket
 from optical_lite.corpora import Bitext
+from optical_lite.datasets import pocket
 from optical_lite.lexicon import NULL, ibm1, word_lexicon
 from optical_lite.text import terms, unmarked
 

@@ -5,9 +5,9 @@ import importlib.metadata
 import pytest
 from packaging.version import Version
 
-from optical_lite import licences
+from optical_lite.datasets.sources import registry
 from optical_lite.settings import InputError
-from optical_lite.sources import registry
+from optical_lite.study import licences
 
 
 def test_the_page_is_what_is_locked_and_installed():

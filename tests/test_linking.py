@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from optical_lite import linking
-from optical_lite.linking import (
+from optical_lite.alignment import linking
+from optical_lite.alignment.linking import (
     RULES,
     AlignmentScore,
     compare,
@@ -124,9 +124,9 @@ def test_pharaoh_there_and_back(tmp_path):
 
 
 def test_names_of_the_module_are_those_of_alignment():
-    from optical_lite import alignment
+    from optical_lite.alignment import plans
 
-    assert alignment.links is linking.links
+    assert plans.links is linking.links
 
 
 CELLS = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4)))

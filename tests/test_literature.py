@@ -5,21 +5,21 @@ import re
 
 import pytest
 
-from optical_lite import literature
 from optical_lite.settings import InputError
+from optical_lite.study import published_numbers
 
-WORKS = literature.works()
+WORKS = published_numbers.works()
 
 
 def values():
     for work in WORKS.values():
         for table in work["tables"].values():
             for name in table["rows"]:
-                yield from literature.row(table, name)["values"]
+                yield from published_numbers.row(table, name)["values"]
 
 
 def test_the_registry_is_sound_and_large():
-    assert literature.problems(WORKS) == []
+    assert published_numbers.problems(WORKS) == []
     assert {
         "optical",
         "drdecr",
@@ -38,31 +38,33 @@ def test_the_registry_is_sound_and_large():
 
 
 def test_sources_are_public():
-    for path in literature.FOLDER.glob("*.yaml"):
+    for path in published_numbers.FOLDER.glob("*.yaml"):
         assert not re.search(r"shared/|public copy|/work|/tmp", path.read_text(encoding="utf-8")), path.name
 
 
 def test_some_numbers_as_printed():
-    assert literature.number("milq/map100", "Mono-Distill", "sw+so CLIR").value == 9.5
-    assert literature.number("ciral/ndcg20", "BM25, human query translation; Test-A", "so").value == 0.1214
-    assert literature.number("simalign/aer", "mBERT[8] Argmax (subword)", "hin").value == 0.45
-    assert literature.number("wikiclir/sizes", "sw", "documents").value == 37079
-    assert literature.number("wikiclir/sizes", "no", "queries").value == 299_897  # a bare no would be False in YAML
-    card = literature.number("drdecr/xor_r2kt", "Whitebox card (ColBERTv1), current", "te")
+    assert published_numbers.number("milq/map100", "Mono-Distill", "sw+so CLIR").value == 9.5
+    assert published_numbers.number("ciral/ndcg20", "BM25, human query translation; Test-A", "so").value == 0.1214
+    assert published_numbers.number("simalign/aer", "mBERT[8] Argmax (subword)", "hin").value == 0.45
+    assert published_numbers.number("wikiclir/sizes", "sw", "documents").value == 37079
+    assert (
+        published_numbers.number("wikiclir/sizes", "no", "queries").value == 299_897
+    )  # a bare no would be False in YAML
+    card = published_numbers.number("drdecr/xor_r2kt", "Whitebox card (ColBERTv1), current", "te")
     assert any("permuted" in doubt for doubt in card.doubts)
 
 
 def test_optical_is_empty_and_says_why():
     table = WORKS["optical"]["tables"]["results"]
-    assert all(value is None for name in table["rows"] for value in literature.row(table, name)["values"])
+    assert all(value is None for name in table["rows"] for value in published_numbers.row(table, name)["values"])
     assert "no number is quoted from memory" in table["empty"]
-    assert literature.number("optical/results", "OPTICAL, MAP", "sw").value is None
+    assert published_numbers.number("optical/results", "OPTICAL, MAP", "sw").value is None
 
 
 def broken(change):
     works = copy.deepcopy({name: WORKS[name] for name in ("africlirmatrix", "afriqa", "optical")})
     change({name: work["tables"] for name, work in works.items()}, works)
-    return literature.problems(works)
+    return published_numbers.problems(works)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +112,4 @@ def test_a_typed_in_table_passes():
 )
 def test_unknown_names(where, text):
     with pytest.raises(InputError, match=re.escape(text)):
-        literature.number(*where)
+        published_numbers.number(*where)

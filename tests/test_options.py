@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import __main__, options
+from optical_lite import __main__
+from optical_lite.cli import options
 from optical_lite.config import DistillConfig
 from optical_lite.settings import InputError
 

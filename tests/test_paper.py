@@ -12,16 +12,20 @@ import torch
 from scipy.stats import ttest_rel
 from torch.utils.flop_counter import FlopCounterMode
 
-from optical_lite import __main__, dry_run, losses, paper, pocket, trec
-from optical_lite.colbert import ColBERT, split
+from optical_lite import __main__, losses
 from optical_lite.corpora import Bitext, Collection
-from optical_lite.dry_run import SHAPES, Shape
+from optical_lite.datasets import pocket
 from optical_lite.encoder import model_record
-from optical_lite.own import read_opus
-from optical_lite.paper_configs import CONFIGS, MBERT, XLMR
+from optical_lite.formats import trec
+from optical_lite.formats.own import read_opus
+from optical_lite.paper import budget
+from optical_lite.paper import experiment as paper
+from optical_lite.paper.budget import SHAPES, Shape
+from optical_lite.paper.colbert import ColBERT, split
+from optical_lite.paper.configs import CONFIGS, MBERT, XLMR
 from optical_lite.retrieval import PassageIndex
-from optical_lite.runs import load_student, read_log
 from optical_lite.settings import InputError
+from optical_lite.training.runs import load_student, read_log
 
 TINY = CONFIGS["tiny"]
 CONFIG = replace(
@@ -221,7 +225,7 @@ def test_comparison_is_a_paired_t_test_with_bonferroni():
 
 def test_parameters_by_hand():
     """Embeddings (3000 + 192 + 2) x 64 + 128; two layers of 4 x 4160 + 16640 + 16448 + 256; projection 64 x 32."""
-    count = dry_run.parameters(SHAPES["tiny"], 32)
+    count = budget.parameters(SHAPES["tiny"], 32)
     assert count == {"embeddings": 204_544, "layers": 99_968, "projection": 2_048, "total": 306_560}
     assert count["total"] == model_record(ColBERT.of(paper.tiny(), 32))["parameters"]
 
@@ -234,12 +238,12 @@ def test_parameters_of_the_real_models(name):
     with torch.device("meta"):
         model = kinds[1](kinds[0](**SHAPES[name].__dict__), add_pooling_layer=False)
     expected = sum(p.numel() for p in model.parameters())
-    assert dry_run.parameters(SHAPES[name], 128)["total"] == expected + SHAPES[name].hidden_size * 128
+    assert budget.parameters(SHAPES[name], 128)["total"] == expected + SHAPES[name].hidden_size * 128
 
 
 def test_operations_by_hand_and_by_a_counter():
     """32 tokens x (2 layers x (2 x (4 x 64 x 64 + 2 x 64 x 256) + 4 x 32 x 64) + 2 x 64 x 32)."""
-    assert dry_run.forward(SHAPES["tiny"], 32, 32) == 32 * (2 * (98_304 + 8_192) + 4_096) == 6_946_816
+    assert budget.forward(SHAPES["tiny"], 32, 32) == 32 * (2 * (98_304 + 8_192) + 4_096) == 6_946_816
     model, ids = ColBERT.of(paper.tiny(), 32), torch.full((1, 32), 20)
     with FlopCounterMode(display=False) as counter:
         model(ids, torch.ones(1, 32, dtype=torch.bool))
@@ -258,21 +262,21 @@ def test_what_training_keeps_is_of_the_estimated_size():
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
         vectors = model(ids, torch.ones(4, 180, dtype=torch.bool))
-    assert 0.5 < sum(sizes.values()) / (2 * dry_run.kept(SHAPES["tiny"], 4, 180)) < 1.2
+    assert 0.5 < sum(sizes.values()) / (2 * budget.kept(SHAPES["tiny"], 4, 180)) < 1.2
     assert vectors.requires_grad
 
 
 def test_estimate_of_the_tiny_configuration():
-    found = dry_run.estimate(TINY)
-    question, passage = dry_run.forward(SHAPES["tiny"], 32, 32), dry_run.forward(SHAPES["tiny"], 180, 32)
+    found = budget.estimate(TINY)
+    question, passage = budget.forward(SHAPES["tiny"], 32, 32), budget.forward(SHAPES["tiny"], 180, 32)
     assert found["teacher"]["step"] == 3 * 16 * (question + 2 * passage)
     assert found["teacher"]["total"] == 40 * found["teacher"]["step"]
     assert found["student"]["step"] == 16 * 4 * question
     assert (found["weights"], found["optimizer"]) == (4 * 306_560, 12 * 306_560)
     assert found["passages"]["index"] == 10**6 * 180 * 32 * 2
-    twice = dry_run.estimate(replace(TINY, passages=0.5))
+    twice = budget.estimate(replace(TINY, passages=0.5))
     assert twice["student"]["step"] == 2 * found["student"]["step"]
-    parts = dry_run.estimate(replace(TINY, accumulate=4))
+    parts = budget.estimate(replace(TINY, accumulate=4))
     assert 4 * parts["teacher"]["activations"] == found["teacher"]["activations"]
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from optical_lite import drawing, fonts, pictures, plots, pocket
+from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
 from optical_lite.text import words
+from optical_lite.views import drawing, figures, fonts, pictures
 
 
 def parse(picture):
@@ -122,7 +123,7 @@ def test_a_vowel_sign_without_its_letter_stands_on_a_circle():
 
 
 def test_cells_that_are_not_numbers_are_refused():
-    for draw in (pictures.heatmap, plots.heatmap):
+    for draw in (pictures.heatmap, figures.heatmap):
         with pytest.raises(InputError, match="got 1 cells that are not numbers"):
             draw([[0.5, float("nan")]], ["a"], ["b", "c"])
 

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from optical_lite import plots
 from optical_lite.settings import InputError
+from optical_lite.views import figures
 
 matplotlib.use("Agg")
 
@@ -19,7 +19,7 @@ def close():
 
 
 def test_heatmap_labels_and_values():
-    ax = plots.plan_heatmap(torch.eye(2, 3), ["maji", "safi"], ["clean", "water", "."])
+    ax = figures.plan_heatmap(torch.eye(2, 3), ["maji", "safi"], ["clean", "water", "."])
     assert [t.get_text() for t in ax.get_xticklabels()] == ["clean", "water", "."]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["maji", "safi"]
     assert ax.collections[0].get_array().reshape(2, 3).tolist() == torch.eye(2, 3).tolist()
@@ -27,35 +27,35 @@ def test_heatmap_labels_and_values():
 
 def test_it_draws_on_the_axes_given():
     _, ax = plt.subplots()
-    assert plots.cost_heatmap(torch.rand(2, 2), ["a", "b"], ["c", "d"], ax=ax) is ax
-    strip = plots.plan_strip([torch.eye(2)] * 3, ["a", "b"], ["c", "d"], ["x", "y", "z"])
+    assert figures.cost_heatmap(torch.rand(2, 2), ["a", "b"], ["c", "d"], ax=ax) is ax
+    strip = figures.plan_strip([torch.eye(2)] * 3, ["a", "b"], ["c", "d"], ["x", "y", "z"])
     assert [ax.get_title() for ax in strip] == ["x", "y", "z"]
 
 
 def test_wrong_labels_are_named():
     with pytest.raises(InputError, match=r"matrix \(2, 3\) for 2 source and 2 target"):
-        plots.heatmap(torch.rand(2, 3), ["a", "b"], ["c", "d"])
+        figures.heatmap(torch.rand(2, 3), ["a", "b"], ["c", "d"])
 
 
 def test_files_are_the_same_from_run_to_run(tmp_path):
     sums = []
     for folder in ("one", "two"):
         torch.manual_seed(0)
-        ax = plots.learning_curve([{"step": i, "loss": 1 / i} for i in range(1, 30)], points={0: 0.1, 29: 0.5})
-        paths = plots.save_figure(ax, "x", tmp_path / folder)
+        ax = figures.learning_curve([{"step": i, "loss": 1 / i} for i in range(1, 30)], points={0: 0.1, 29: 0.5})
+        paths = figures.save_figure(ax, "x", tmp_path / folder)
         sums.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
     assert sums[0] == sums[1]
     assert [path.suffix for path in paths] == [".png", ".svg"]
 
 
 def test_devanagari_is_drawn_or_spelled(monkeypatch):
-    assert plots.romanise("डॉक्टर पाणी गोळ्या") == "doktara paani golyaa"
-    assert all(ord(c) < 128 for c in plots.romanise("आजारी व्यक्तीच्या १२"))
-    monkeypatch.setattr(plots, "devanagari_font", lambda: None)
+    assert figures.romanise("डॉक्टर पाणी गोळ्या") == "doktara paani golyaa"
+    assert all(ord(c) < 128 for c in figures.romanise("आजारी व्यक्तीच्या १२"))
+    monkeypatch.setattr(figures, "devanagari_font", lambda: None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a missing glyph would warn
-        ax = plots.plan_heatmap(torch.eye(1), ["पाणी"], ["water"])
+        ax = figures.plan_heatmap(torch.eye(1), ["पाणी"], ["water"])
         ax.figure.canvas.draw()
     assert ax.get_yticklabels()[0].get_text() == "paani"
-    monkeypatch.setattr(plots, "devanagari_font", lambda: "Noto Sans Devanagari")
-    assert plots.label("पाणी") == "पाणी"
+    monkeypatch.setattr(figures, "devanagari_font", lambda: "Noto Sans Devanagari")
+    assert figures.label("पाणी") == "पाणी"

@@ -4,7 +4,7 @@ import shutil
 import nbformat
 import pytest
 
-from optical_lite import pocket
+from optical_lite.datasets import pocket
 from optical_lite.settings import ROOT, InputError
 
 

@@ -2,13 +2,19 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
-from optical_lite import demo, paper, pocket, provenance, runs, settings, tuning
+from optical_lite import provenance, settings
 from optical_lite.__main__ import main
+from optical_lite.datasets import pocket
+from optical_lite.paper import experiment
 from optical_lite.settings import InputError, computing_in
+from optical_lite.study import demo
+from optical_lite.training import runs
+from optical_lite.training import teacher as tuning
 
 pytestmark = pytest.mark.own_number_type
 
@@ -17,7 +23,7 @@ pytestmark = pytest.mark.own_number_type
 def place(tmp_path_factory):
     """A folder with a tiny encoder, a few pairs and a collection of four passages."""
     folder = tmp_path_factory.mktemp("precision")
-    paper.tiny().save(folder / "tiny")
+    experiment.tiny().save(folder / "tiny")
     pairs = pocket.bitext("sw").pairs[:12]
     (folder / "pairs.tsv").write_text("".join(f"{ours}\t{english}\n" for ours, english in pairs), encoding="utf-8")
     beir = folder / "beir"
@@ -102,11 +108,13 @@ def test_a_run_goes_on_in_its_own_number_type_only(place, tmp_path, device, caps
 
 
 def test_teachers_go_on_in_their_own_number_type_only(tmp_path):
-    config = paper.replace(paper.CONFIGS["tiny"].teacher, steps=2, batch=4)
+    config = replace(experiment.CONFIGS["tiny"].teacher, steps=2, batch=4)
     for fit in (
-        lambda: paper.fit(paper.ColBERT.of(paper.tiny(), 32), paper.TRIPLES, config, tmp_path / "a", progress=False),
+        lambda: experiment.fit(
+            experiment.ColBERT.of(experiment.tiny(), 32), experiment.TRIPLES, config, tmp_path / "a", progress=False
+        ),
         lambda: tuning.tune(
-            paper.tiny(), pocket.bitext("sw"), tuning.TuneConfig(steps=1, batch=4), tmp_path / "b", progress=False
+            experiment.tiny(), pocket.bitext("sw"), tuning.TuneConfig(steps=1, batch=4), tmp_path / "b", progress=False
         ),
     ):
         with computing_in("float32"):
@@ -137,7 +145,7 @@ def test_evaluate_and_demo_compute_in_float32_unless_asked(place, tmp_path, devi
     device(True)
     assert train(place, tmp_path / "run") == 0
     seen = []
-    search = paper.retrieval.search
+    search = experiment.retrieval.search
     monkeypatch.setattr(
         "optical_lite.retrieval.search",
         lambda *some, **more: seen.append(settings.precision()) or search(*some, **more),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from optical_lite import published
+from optical_lite.datasets import published
 from optical_lite.settings import InputError
 from optical_lite.text import fold
 
@@ -85,7 +85,7 @@ def test_more_bitexts():
 
 
 def test_recipes_leave_out_what_is_tested():
-    from optical_lite import testsets
+    from optical_lite.datasets import testsets
 
     assert len(published.training_bitext("som", recipe="tico19+hornmt")) == 5_101
     assert "ntrex" in published.training_bitext("som", recipe="plus").name

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from optical_lite import comparison
 from optical_lite.settings import ROOT
-from optical_lite.tables import block
+from optical_lite.study import summary
+from optical_lite.study.markup import block
 
 pytestmark = pytest.mark.float32
 
@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_tables_are_generated():
     """That they equal their YAML is tested with every other page, in test_reproduce."""
-    assert set(re.findall(r"<!-- table:(\w+) -->", README)) <= set(comparison.names())
+    assert set(re.findall(r"<!-- table:(\w+) -->", README)) <= set(summary.names())
     assert "| student, after transport | 0.501 |" in block(README, "demo")
 
 

@@ -5,8 +5,10 @@ import shutil
 
 import pytest
 
-from optical_lite import __main__, comparison, pages, reproduce
+from optical_lite import __main__
 from optical_lite.settings import ROOT
+from optical_lite.study import check as reproduce
+from optical_lite.study import pages, summary
 
 pytestmark = pytest.mark.float32
 
@@ -14,8 +16,8 @@ pytestmark = pytest.mark.float32
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     """The expected numbers, to spoil; pages are those of the spoilt numbers, so only numbers can be wrong."""
-    shutil.copytree(comparison.EXPECTED, tmp_path / "expected")
-    monkeypatch.setattr(comparison, "EXPECTED", tmp_path / "expected")
+    shutil.copytree(summary.EXPECTED, tmp_path / "expected")
+    monkeypatch.setattr(summary, "EXPECTED", tmp_path / "expected")
     monkeypatch.setattr(pages, "stale", list)
     return tmp_path / "expected"
 
@@ -101,9 +103,9 @@ def test_a_rerun_that_gives_nothing_is_missing(copy, capsys, monkeypatch):
 
 
 def test_a_difference_needs_a_reason(copy, capsys, monkeypatch):
-    found = list(comparison.cells("demo"))
+    found = list(summary.cells("demo"))
     bad = found[0].__class__(**{**vars(found[0]), "state": "differs", "reason": ""})
-    monkeypatch.setattr(comparison, "cells", lambda name: [bad])
+    monkeypatch.setattr(summary, "cells", lambda name: [bad])
     assert any("no reason is given" in line for line in reproduce.check(["demo_languages"]))
 
 
@@ -162,11 +164,11 @@ def test_wrong_names_are_said_in_one_line(capsys, line, text):
 
 def test_typed_in_numbers_fill_the_table(monkeypatch):
     """What a reader types into data/paper/optical.yaml appears beside ours."""
-    from optical_lite import literature
+    from optical_lite.study import published_numbers
 
-    works = json.loads(json.dumps(literature.works()))
+    works = json.loads(json.dumps(published_numbers.works()))
     works["optical"]["tables"]["results"].update(read_in="original")
     works["optical"]["tables"]["results"]["rows"]["OPTICAL, MAP"][0] = 0.25
-    monkeypatch.setattr(literature, "works", lambda folder=None: works)
+    monkeypatch.setattr(published_numbers, "works", lambda folder=None: works)
     assert "| OPTICAL | Swahili | MAP | 0.250 |" in pages.long("optical")
     assert "| OPTICAL | Somali | MAP | empty |" in pages.long("optical")

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import __main__, encoder, formats, metrics, paper, retrieval, trec
+from optical_lite import __main__, encoder, metrics, retrieval
 from optical_lite.corpora import Collection
+from optical_lite.datasets import reading
+from optical_lite.formats import trec
+from optical_lite.paper import experiment
 from optical_lite.settings import InputError
 
 NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
@@ -281,8 +284,8 @@ def tied(count=9):
 
 @pytest.mark.parametrize("system", ["bm25", "structured", "encoder"])
 def test_search_writes_at_most_k_lines_and_says_how_it_cut_ties(number_type, tmp_path, monkeypatch, capsys, system):
-    monkeypatch.setattr(encoder, "teacher", paper.tiny)
-    formats.write("trec", tied(), tmp_path / "data")
+    monkeypatch.setattr(encoder, "teacher", lambda model: experiment.tiny())
+    reading.write("trec", tied(), tmp_path / "data")
     (tmp_path / "pairs.tsv").write_text("maji\twater\nsafi\tclean\n")
     line = f"search --format trec --collection {tmp_path}/data --lang sw --system {system} --quiet --k 4 --json "
     line += f"{tmp_path}/said.json --out {tmp_path}/a.run --bitext {tmp_path}/pairs.tsv"

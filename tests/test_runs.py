@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from optical_lite import distill, offers, paper, pocket, runs, vocabulary
+from optical_lite import vocabulary
 from optical_lite.config import DistillConfig
+from optical_lite.datasets import pocket
+from optical_lite.paper import experiment
 from optical_lite.settings import InputError
+from optical_lite.training import distill, runs
+from optical_lite.views import choices
 
 CONFIG = DistillConfig(steps=4, batch=4, save_every=2, keep=(1,))
 BITEXT = replace(pocket.bitext("sw"), pairs=pocket.bitext("sw").pairs[:12])
@@ -21,7 +25,7 @@ BITEXT = replace(pocket.bitext("sw"), pairs=pocket.bitext("sw").pairs[:12])
 
 @pytest.fixture(scope="module")
 def tiny(number_type):
-    return paper.tiny().requires_grad_(False)
+    return experiment.tiny().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +185,7 @@ def test_one_bad_run_hides_no_other(finished, tmp_path, capsys):
         (tmp_path / name / "config.json").write_text(text)
     (tmp_path / "folder" / "config.json").mkdir(parents=True)
     (tmp_path / "good" / "checkpoints" / "best.pt").write_bytes(b"")
-    assert [run.name for run in offers.known_runs("sw", tmp_path)] == ["good"]
+    assert [run.name for run in choices.known_runs("sw", tmp_path)] == ["good"]
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 6
     assert all(line.startswith("left out: ") and "config.json" in line for line in said)

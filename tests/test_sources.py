@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from optical_lite import settings, sources
+from optical_lite import settings
+from optical_lite.datasets import sources
 from optical_lite.settings import InputError
 
 

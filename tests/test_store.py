@@ -5,9 +5,9 @@ import resource
 import pytest
 import torch
 
-from optical_lite import store as module
 from optical_lite.settings import InputError, get
-from optical_lite.store import VectorStore
+from optical_lite.training import vector_store as module
+from optical_lite.training.vector_store import VectorStore
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,12 @@ import pytest
 import torch
 from test_weights import Code, encoder
 
-from optical_lite import __main__, offers, runs
+from optical_lite import __main__
 from optical_lite import encoder as encoders
 from optical_lite.encoder import model_record
 from optical_lite.settings import InputError
+from optical_lite.training import runs
+from optical_lite.views import choices
 
 
 def make(folder, teacher, **change):
@@ -236,5 +238,5 @@ def test_one_bad_run_hides_no_other(run, tmp_path, capsys):
         (shutil.copytree(run, tmp_path / "all" / f"bad{number}") / "config.json").write_bytes(content)
     shutil.copytree(run, tmp_path / "all" / "cut")
     (tmp_path / "all" / "cut" / "metrics.json").unlink()
-    assert offers.known_runs("sw", tmp_path / "all") == [good]
+    assert choices.known_runs("sw", tmp_path / "all") == [good]
     assert capsys.readouterr().err.count("left out: ") == 5

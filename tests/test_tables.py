@@ -2,28 +2,28 @@
 
 import pytest
 
-from optical_lite import tables
 from optical_lite.settings import InputError
+from optical_lite.study import markup
 
 PAGE = "a\n<!-- table:x -->\nold\n<!-- /table:x -->\nb\n<!-- table:y -->\nkeep\n<!-- /table:y -->\n"
 
 
 def test_special_characters_survive_each_format():
     header, rows = ("a|b", "%"), [("<x>", "50 % & more"), ("±", "Δ−1")]
-    assert r"a\|b" in tables.markdown(header, rows)
-    assert "&lt;x&gt;" in tables.html(header, rows)
-    assert "<x>" not in tables.html(header, rows)
-    found = tables.latex(header, rows)
+    assert r"a\|b" in markup.markdown(header, rows)
+    assert "&lt;x&gt;" in markup.html(header, rows)
+    assert "<x>" not in markup.html(header, rows)
+    found = markup.latex(header, rows)
     assert r"50 \% \& more \\" in found
     assert r"$\pm$ & $\Delta$$-$1 \\" in found
     assert found.count("&") == 4  # one in each of three lines, and the escaped one
 
 
 def test_only_the_block_changes():
-    found = tables.replace_block(PAGE, "x", "new\n\n")
+    found = markup.replace_block(PAGE, "x", "new\n\n")
     assert found == PAGE.replace("old", "new")
-    assert tables.block(found, "x") == "new\n"
-    assert tables.replace_block(found, "x", tables.block(found, "x")) == found
+    assert markup.block(found, "x") == "new\n"
+    assert markup.replace_block(found, "x", markup.block(found, "x")) == found
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_only_the_block_changes():
 )
 def test_a_page_without_one_pair_of_marks_is_refused(page):
     with pytest.raises(InputError, match="without <!-- table:x -->"):
-        tables.replace_block(page, "x", "new")
+        markup.replace_block(page, "x", "new")

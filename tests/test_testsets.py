@@ -2,8 +2,8 @@
 
 import pytest
 
-from optical_lite import published, testsets
 from optical_lite.corpora import Bitext, Collection
+from optical_lite.datasets import published, testsets
 from optical_lite.settings import InputError
 from optical_lite.text import bare
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import aligners, pocket, retrieval, vocabulary
+from optical_lite import retrieval, vocabulary
+from optical_lite.alignment import statistical
 from optical_lite.corpora import Bitext
+from optical_lite.datasets import pocket
 from optical_lite.encoder import one_form
 from optical_lite.lexicon import word_lexicon
 from optical_lite.text import APOSTROPHES, bare, fold, latin, terms, unmarked, visible, words
@@ -111,7 +113,7 @@ def test_lexicon_and_rankings_do_not_see_the_form(pairs, form):
 def test_aligners_do_not_see_the_form(form):
     split = [(source.split(), target.split()) for source, target in HINDI]
     written = [([FORMS[form](word) for word in source], target) for source, target in split]
-    assert aligners.ibm_model1(split) == aligners.ibm_model1(written)
+    assert statistical.ibm_model1(split) == statistical.ibm_model1(written)
 
 
 @pytest.mark.parametrize("lang", ["mr", "sw"])

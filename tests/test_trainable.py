@@ -1,9 +1,11 @@
 import pytest
 import torch
 
-from optical_lite import distill, pocket, runs, vocabulary
+from optical_lite import vocabulary
 from optical_lite.config import DistillConfig
+from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
+from optical_lite.training import distill, runs
 
 
 @pytest.fixture(scope="module")

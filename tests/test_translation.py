@@ -2,8 +2,8 @@
 
 import pytest
 
-from optical_lite import systems, translation
 from optical_lite.settings import InputError
+from optical_lite.study import systems, translation
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import ot
 import pytest
 import torch
 
-from optical_lite import stabilized
+from optical_lite.kernels import stabilized
 from optical_lite.settings import InputError
 from optical_lite.transport import METHODS, solve
 

@@ -6,13 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from optical_lite import english, paper, pocket, tuning
 from optical_lite.__main__ import main
 from optical_lite.corpora import Bitext
+from optical_lite.datasets import english_questions as english
+from optical_lite.datasets import pocket
 from optical_lite.encoder import Encoder
 from optical_lite.losses import TEMPERATURE
+from optical_lite.paper import experiment
 from optical_lite.settings import InputError
-from optical_lite.tuning import TuneConfig, loss_of, neighbours, report, tune
+from optical_lite.training import teacher as tuning
+from optical_lite.training.teacher import TuneConfig, loss_of, neighbours, report, tune
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def test_the_command_starts_from_any_model(number_type, pairs, monkeypatch, tmp_
     monkeypatch.setattr(tuning, "TEACHER", TuneConfig(steps=2, batch=8))
     monkeypatch.setattr(english, "teacher_pairs", lambda: pairs)
     monkeypatch.setattr(english, "teacher_dev", lambda: replace(data, queries=data.translations))
-    folder = paper.tiny().save(tmp_path / "tiny")
+    folder = experiment.tiny().save(tmp_path / "tiny")
     assert main(["tune", "--model", str(folder), "--out", str(tmp_path / "tuned")]) == 0
     assert f"{len(data.queries)} English questions" in capsys.readouterr().out
     assert Encoder.load(tmp_path / "tuned").dimension == 64

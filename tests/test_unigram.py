@@ -7,10 +7,12 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel
 
-from optical_lite import distill, runs, shared_rows, vocabulary
+from optical_lite import vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
 from optical_lite.encoder import Encoder
+from optical_lite.kernels import shared_rows
+from optical_lite.training import distill, runs
 
 ENGLISH = ["clean", "water", "is", "the", "fire", "Nairobi"]
 PAIRS = (("maji safi", "clean water"), ("maji, Nairobi", "water Nairobi"), ("moto safi", "the fire is clean"),

@@ -6,8 +6,9 @@ import torch
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
-from optical_lite import metrics, pocket, retrieval, vocabulary
+from optical_lite import metrics, retrieval, vocabulary
 from optical_lite.corpora import Bitext
+from optical_lite.datasets import pocket
 from optical_lite.encoder import Encoder, model_record
 from optical_lite.settings import InputError
 

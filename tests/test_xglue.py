@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from optical_lite import formats, xglue
+from optical_lite.datasets import reading
+from optical_lite.formats import xglue
 from optical_lite.settings import DATA, InputError
 
 
@@ -16,13 +17,13 @@ SAMPLES = DATA / "samples" / "xglue"
 
 
 def test_the_samples():
-    wpr = formats.read("wpr", SAMPLES / "xglue.wpr.de.test", "de")
+    wpr = reading.read("wpr", SAMPLES / "xglue.wpr.de.test", "de")
     assert (wpr.name, wpr.lang, len(wpr.pairs)) == ("wpr", "de", 13)
     assert [len(group) for group in xglue.groups(wpr)] == [3, 3, 3, 3, 1]
     assert wpr.labels[:4] == (0, 4, 1, 0)
     assert wpr.pairs[1][1].startswith("How malaria spreads Malaria is caused")
-    assert formats.read("qadsm", SAMPLES / "xglue.qadsm.de.dev").labels == (1, 0) * 3
-    assert formats.read("qam", SAMPLES / "xglue.qam.fr.test").labels == (1, 0) * 3
+    assert reading.read("qadsm", SAMPLES / "xglue.qadsm.de.dev").labels == (1, 0) * 3
+    assert reading.read("qam", SAMPLES / "xglue.qam.fr.test").labels == (1, 0) * 3
 
 
 def test_wpr_agrees_with_scikit_learn():
@@ -40,7 +41,7 @@ def test_wpr_agrees_with_scikit_learn():
 
 
 def test_accuracy_and_predictions(tmp_path):
-    task = formats.read("qadsm", SAMPLES / "xglue.qadsm.de.test")
+    task = reading.read("qadsm", SAMPLES / "xglue.qadsm.de.test")
     (tmp_path / "de.prediction").write_text("Good\nBad\nGood\nGood\nBad\nBad\n")
     assert xglue.score(task, xglue.read_predictions(tmp_path / "de.prediction", "qadsm")) == pytest.approx(4 / 6)
 
@@ -79,12 +80,12 @@ def test_the_english_encoder_ranks_english_pairs(teacher):
 def test_a_wrong_file_is_named(tmp_path, task, content, text):
     (tmp_path / "x").write_text(content)
     with pytest.raises(InputError, match=text):
-        formats.read(task, tmp_path / "x", "sw")
+        reading.read(task, tmp_path / "x", "sw")
 
 
 def test_scores_need_labels_and_as_many_predictions(tmp_path):
     (tmp_path / "x").write_text("maji\ta\tb\nmaji\tc\td\n")
-    unjudged = formats.read("wpr", tmp_path / "x")
+    unjudged = reading.read("wpr", tmp_path / "x")
     assert unjudged.labels == ()
     with pytest.raises(InputError, match="got 2 predictions for 0 labels"):
         xglue.score(unjudged, [1, 2])

@@ -4,22 +4,23 @@ import json
 
 import pytest
 
-from optical_lite import formats, xor
+from optical_lite.datasets import reading
+from optical_lite.formats import xor_tydi
 from optical_lite.settings import DATA, InputError
 
 SAMPLE = DATA / "samples" / "xor"
 
 
 def test_the_sample():
-    data = formats.read("xor", SAMPLE)
+    data = reading.read("xor", SAMPLE)
     assert (len(data.questions), len(data.passages), data.titles["1"]) == (5, 8, "How malaria spreads")
-    assert set(formats.read("xor", SAMPLE, "de").questions) == {"1001", "1003"}
-    found = xor.recall(xor.read_predictions(SAMPLE / "predictions.json"), data.langs, data.answers)
+    assert set(reading.read("xor", SAMPLE, "de").questions) == {"1001", "1003"}
+    found = xor_tydi.recall(xor_tydi.read_predictions(SAMPLE / "predictions.json"), data.langs, data.answers)
     assert found["R@2kt"] == found["R@5kt"] == {"sw": 1.0, "de": 1.0, "mean": 1.0}
 
 
 def recall(passages, answers=("fire",), langs="te", tokens=(2000, 5000), **more):
-    return xor.recall({"q": passages}, {"q": langs, "r": "bn"}, {"q": list(answers)}, tokens=tokens, **more)
+    return xor_tydi.recall({"q": passages}, {"q": langs, "r": "bn"}, {"q": list(answers)}, tokens=tokens, **more)
 
 
 def test_the_cut_is_at_the_token():
@@ -34,7 +35,7 @@ def test_rules_of_the_script():
     assert recall(["a fireplace"])["R@2kt"]["te"] == 1  # part of a word will do
     assert recall(["the end", "of fire"], ["end of"])["R@2kt"]["te"] == 1  # over passages
     assert recall(["it is 3,5"], tokenize=lambda text: list(text), answers=["3 , 5"])["R@2kt"]["te"] == 1
-    both = xor.recall(
+    both = xor_tydi.recall(
         {"a": ["fire"], "b": ["water"], "c": ["fire"], "yes": ["fire"], "unknown": ["fire"]},
         {"a": "te", "b": "te", "c": "bn", "yes": "bn"}, {"a": ["fire"], "b": ["fire"], "c": ["fire"], "yes": ["yes"]},
     )  # fmt: skip
@@ -45,10 +46,10 @@ def test_wrong_files_are_named(tmp_path):
     with pytest.raises(InputError, match="got no question with an answer"):
         recall(["fire"], ["yes", "no"])
     with pytest.raises(InputError, match="got no question in 'te', expected one of de, sw"):
-        formats.read("xor", SAMPLE, "te")
+        reading.read("xor", SAMPLE, "te")
     (tmp_path / "p.json").write_text('{"q": "fire"}')
     with pytest.raises(InputError, match="expected a JSON list"):
-        xor.read_predictions(tmp_path / "p.json")
+        xor_tydi.read_predictions(tmp_path / "p.json")
     good = {"id": 1, "question": "maji?", "lang": "sw", "answers": ["water"]}
     for name, questions, passages, text in (
         ("a", [good, good], "id\ttext\ttitle\n", "id '1' twice"),
@@ -59,4 +60,4 @@ def test_wrong_files_are_named(tmp_path):
         (tmp_path / name / "q.jsonl").write_text("".join(json.dumps(record) + "\n" for record in questions))
         (tmp_path / name / "p.tsv").write_text(passages)
         with pytest.raises(InputError, match=text):
-            formats.read("xor", tmp_path / name)
+            reading.read("xor", tmp_path / name)

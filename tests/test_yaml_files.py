@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import claims, comparison, findings, literature, yaml_files
 from optical_lite.settings import InputError
-from optical_lite.yaml_files import read_yaml
+from optical_lite.study import claims, findings, published_numbers, summary, yaml_files
+from optical_lite.study.yaml_files import read_yaml
 
 CLAIM = "{statement: s, finding: f, status: x, evidence: [{source: a, says: b}]}"
 
@@ -106,23 +106,23 @@ def test_another_shape_is_named_down_to_its_part(tmp_path, kind, content, text):
 def test_readers_name_what_is_missing_inside(tmp_path, monkeypatch):
     (tmp_path / "w.yaml").write_text("tables: {t: {rows: {r: {doubts: []}}, columns: [c]}}")
     with pytest.raises(InputError, match="w/t: got no doubts in the table"):
-        literature.number("w/t", "r", "c", tmp_path)
+        published_numbers.number("w/t", "r", "c", tmp_path)
     whole = "title: x, metric: m, unit: count, source: s, read_in: copy, doubts: [], columns: [c]"
     (tmp_path / "v.yaml").write_text(f"tables: {{t: {{{whole}, rows: {{r: {{doubts: []}}}}}}}}")
     with pytest.raises(InputError, match="got no values in row 'r'"):
-        literature.number("v/t", "r", "c", tmp_path)
+        published_numbers.number("v/t", "r", "c", tmp_path)
     for evidence in ({"run": "x.json", "value": 1}, {"table": "w/t", "row": "r"}):
         with pytest.raises(InputError, match="got no"):
             claims.lookup(evidence)
     assert claims.line({"table": "w/t", "says": "so"}) == "table w/t: so"
     with pytest.raises(InputError, match="expected one of run, table, source, file"):
         claims.line({"says": "so", "metric": "map"})
-    monkeypatch.setattr(comparison, "SPECS", tmp_path)
+    monkeypatch.setattr(summary, "SPECS", tmp_path)
     (tmp_path / "t.yaml").write_text(
         "{title: t, question: q, ours: o, metrics: [], command: c, columns: {c: {small: yes}}, rows: {r: label}}"
     )
     with pytest.raises(InputError, match="got no label in 'c' of columns"):
-        comparison.spec("t")
+        summary.spec("t")
     for measure in ("", " ", "=x", "least", "over plus_sharp single nowhere", "mean optical afriqa_*"):
         with pytest.raises(InputError, match="findings: got"):
             findings.measure(measure)
@@ -145,8 +145,8 @@ def test_what_yaml_writes_is_read(tmp_path_factory, value):
 
 
 FILES = {
-    "claims": claims.LEDGER, "findings": findings.LEDGER, "table": comparison.SPECS / "demo.yaml",
-    "work": literature.FOLDER / "simalign.yaml", "expected": comparison.EXPECTED / "demo.yaml",
+    "claims": claims.LEDGER, "findings": findings.LEDGER, "table": summary.SPECS / "demo.yaml",
+    "work": published_numbers.FOLDER / "simalign.yaml", "expected": summary.EXPECTED / "demo.yaml",
 }  # fmt: skip
 
 

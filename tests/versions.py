@@ -20,7 +20,7 @@ from pathlib import Path
 from optical_lite.provenance import PACKAGES
 from optical_lite.safe_files import write_json
 from optical_lite.settings import ROOT
-from optical_lite.tables import markdown
+from optical_lite.study.markup import markdown
 
 PYTHONS, ENDS = ("3.11", "3.13"), {"lowest": "lowest-direct", "newest": "highest"}
 RECORD = ROOT / "data" / "expected" / "versions.json"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from optical_lite import pocket
+from optical_lite.datasets import pocket
 
 
 class Wrong(AssertionError):

@@ -20,14 +20,19 @@ def _patch(tiny) -> None:
     """Make the tiny model the default teacher, wherever a module has taken it by name."""
     import torch
 
-    from optical_lite import align_files, demo, encoder, grid, offers, paper, provenance, published, systems, testsets
-    from optical_lite import pocket as data
+    from optical_lite import encoder, provenance
+    from optical_lite.alignment import files
+    from optical_lite.datasets import pocket as data
+    from optical_lite.datasets import published, testsets
+    from optical_lite.paper import experiment
+    from optical_lite.study import demo, grid, systems
+    from optical_lite.views import choices
 
     torch.set_num_threads(1)
     provenance.commit = lambda: "unknown"  # asks git, in a process of its own, each time
-    for module in (encoder, align_files, demo, grid, offers):
+    for module in (encoder, files, demo, grid, choices):
         module.teacher = lambda *_: tiny  # whichever is asked for
-    paper.tiny = lambda seed=0: copy.deepcopy(tiny)
+    experiment.tiny = lambda seed=0: copy.deepcopy(tiny)
     bitext, whole = data.bitext(LANG), data.collection(LANG)
     few = replace(bitext, pairs=bitext.pairs[:PAIRS])
     asked = sorted(whole.queries)[:6]
@@ -47,15 +52,22 @@ def _patch(tiny) -> None:
 
 def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
     """For each command what it does in a folder, and how many of its operations are cut short at most."""
-    from optical_lite import align_files, colbert, distill, formats, grid, paper, sources, tuning, vocabulary
-    from optical_lite import demo as demonstration
-    from optical_lite import pocket as data
+    from optical_lite import vocabulary
     from optical_lite.__main__ import main
+    from optical_lite.alignment import files
     from optical_lite.config import DistillConfig
+    from optical_lite.datasets import pocket as data
+    from optical_lite.datasets import reading as formats
+    from optical_lite.datasets import sources
     from optical_lite.index import PassageIndex
-    from optical_lite.paper_configs import CONFIGS
-    from optical_lite.store import VectorStore
-    from optical_lite.tuning import TuneConfig
+    from optical_lite.paper import colbert, experiment
+    from optical_lite.paper.configs import CONFIGS
+    from optical_lite.study import demo as demonstration
+    from optical_lite.study import grid
+    from optical_lite.training import distill
+    from optical_lite.training import teacher as tuning
+    from optical_lite.training.teacher import TuneConfig
+    from optical_lite.training.vector_store import VectorStore
 
     bitext, small = data.bitext(LANG), data.collection(LANG)
     student = vocabulary.extend(tiny, bitext)
@@ -86,7 +98,7 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
         known.batch([3, 9])
 
     def align(root: Path) -> None:
-        align_files.write_links(align_files.student(LANG), tiny, folder / "pairs.tsv", root / "links", progress=False)
+        files.write_links(files.student(LANG), tiny, folder / "pairs.tsv", root / "links", progress=False)
 
     def run(root: Path) -> None:
         distill.distill(copy.deepcopy(student), tiny, bitext, config, root / "run", progress=False)
@@ -95,9 +107,10 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
         "train": (run, 90),
         "tune": (lambda root: tuning.tune(tiny, questions, TuneConfig(steps=3, batch=3, rate=1e-4), root / "tuned",
                                           save_every=1, progress=False), 40),
-        "teacher": (lambda root: colbert.fit(colbert.ColBERT.of(copy.deepcopy(tiny), 16), paper.TRIPLES,
+        "teacher": (lambda root: colbert.fit(colbert.ColBERT.of(copy.deepcopy(tiny), 16), experiment.TRIPLES,
                                              one.teacher, root / "teacher", save_every=1, progress=False), 25),
-        "paper": (lambda root: paper.run(one, paper.TRIPLES, bitext, small, root / "paper", progress=False), 35),
+        "paper": (lambda root: experiment.run(one, experiment.TRIPLES, bitext, small, root / "paper",
+                                              progress=False), 35),
         "index": (lambda root: (root / "index").exists() or command(
             "index", *reading, "--model", model, "--out", root / "index", "--quiet"), 25),
         "cached index": (lambda root: PassageIndex.cached(tiny, small.passages), 20),
@@ -118,8 +131,8 @@ def warm(folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
     os.environ["OPTICAL_LITE_CACHE"] = str(folder / "case" / "cache")
     root = Path(__file__).resolve().parents[2]
     sys.path.insert(0, str(root))
-    from optical_lite import paper
+    from optical_lite.paper import experiment
 
-    tiny = paper.tiny().requires_grad_(False)
+    tiny = experiment.tiny().requires_grad_(False)
     _patch(tiny)
     return cases(tiny, folder)

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import torch
 
-from optical_lite import commands, distill, offers, paper, pocket, runs, vocabulary
+from optical_lite import vocabulary
+from optical_lite.cli import commands
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
+from optical_lite.datasets import pocket
 from optical_lite.encoder import Encoder
 from optical_lite.index import PassageIndex
+from optical_lite.paper import experiment
 from optical_lite.retrieval import search
+from optical_lite.training import distill, runs
+from optical_lite.views import choices
 
 from .cases import Case, Target, Wrong, tree
 
@@ -25,7 +30,7 @@ QUESTIONS = {"q": "Je, ninaweza kupata malaria?"}
 def made() -> Path:
     """A folder with a tiny teacher, a run of two steps and an index."""
     place = Path(tempfile.mkdtemp(prefix="optical_lite_fuzz_"))
-    teacher = Encoder.load(paper.tiny().save(place / "teacher")).requires_grad_(False)
+    teacher = Encoder.load(experiment.tiny().save(place / "teacher")).requires_grad_(False)
     bitext = small()
     student = vocabulary.extend(teacher, bitext, size=200)
     distill.distill(student, teacher, bitext, DistillConfig(steps=2, batch=4), place / "run", progress=False)
@@ -71,7 +76,7 @@ def log(case: Case) -> object:
 
 
 def known(case: Case) -> object:
-    return offers.known_runs("sw", case.folder)
+    return choices.known_runs("sw", case.folder)
 
 
 def checkpoint(case: Case) -> object:

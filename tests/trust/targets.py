@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from optical_lite import formats, own, pocket, trec, xglue, xor
 from optical_lite.corpora import Collection
+from optical_lite.datasets import pocket
+from optical_lite.datasets import reading as formats
+from optical_lite.formats import own, trec, xglue, xor_tydi
 from optical_lite.settings import DATA, InputError
 
 from . import command_lines
@@ -68,7 +70,7 @@ def predictions(path: Path) -> object:
 
 
 def pharaoh(path: Path) -> object:
-    from optical_lite.linking import read_pharaoh, to_pharaoh
+    from optical_lite.alignment.linking import read_pharaoh, to_pharaoh
 
     found = read_pharaoh(path)
     (path.parent / "again").write_text("".join(to_pharaoh(s, p - s) + "\n" for s, p in found))
@@ -85,16 +87,16 @@ def opus() -> dict[str, bytes]:
 
 
 def triples(path: Path) -> object:
-    from optical_lite import msmarco
+    from optical_lite.formats import msmarco
 
     return [*msmarco.triples(path)]
 
 
 def published(folder: Path) -> object:
-    from optical_lite import literature
+    from optical_lite.study import published_numbers
 
-    found = literature.works(folder)
-    return literature.problems(found)
+    found = published_numbers.works(folder)
+    return published_numbers.problems(found)
 
 
 def over(module: str, name: str, value: object, function: Callable) -> object:
@@ -112,7 +114,10 @@ def over(module: str, name: str, value: object, function: Callable) -> object:
 
 def table(case: Case) -> object:
     return over(
-        "comparison", "SPECS", case.folder / "in", lambda it: [cell for name in it.names() for cell in it.cells(name)]
+        "study.summary",
+        "SPECS",
+        case.folder / "in",
+        lambda it: [cell for name in it.names() for cell in it.cells(name)],
     )
 
 
@@ -120,11 +125,11 @@ def claims(case: Case) -> object:
     def look(it):
         return it.problems(it.ledger()), it.problems(it.corrections()), it.page()
 
-    return over("claims", "LEDGER", case.folder / "in" / "claims.yaml", look)
+    return over("study.claims", "LEDGER", case.folder / "in" / "claims.yaml", look)
 
 
 def findings(case: Case) -> object:
-    from optical_lite import findings
+    from optical_lite.study import findings
 
     return findings.problems(case.folder / "in" / "findings.yaml")
 
@@ -154,9 +159,9 @@ TARGETS: dict[str, Target] = {
     "mmarco": Target(lambda: tree(SAMPLES / "mmarco"), collection("mmarco", "de")),
     "clirmatrix": Target(lambda: tree(SAMPLES / "clirmatrix"), collection("clirmatrix", "sw"), 2),
     "wikiclir": Target(lambda: tree(SAMPLES / "wikiclir"), collection("wikiclir", "sw"), 2),
-    "xor": Target(lambda: tree(SAMPLES / "xor"), lambda case: xor.read(case.folder / "in"), 2),
+    "xor": Target(lambda: tree(SAMPLES / "xor"), lambda case: xor_tydi.read(case.folder / "in"), 2),
     "xor predictions": Target(
-        lambda: tree(SAMPLES / "xor", "predictions.json"), reading("predictions.json", xor.read_predictions), 2
+        lambda: tree(SAMPLES / "xor", "predictions.json"), reading("predictions.json", xor_tydi.read_predictions), 2
     ),
     **{
         kind: Target(

@@ -1,0 +1,256 @@
+"""Alignment: which word translates which, read off a transport plan between sub-word tokens.
+
+Tokens are encoded, a plan moves their mass, the mass is summed over the tokens of each word, and a rule turns the word
+matrix into links (:mod:`.linking`). Notebook 03 goes through it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from .. import transport
+from ..encoder import Encoder
+from ..settings import InputError
+from .linking import (
+    AlignmentScore,
+    Links,
+    compare,
+    from_pharaoh,
+    links,
+    read_pharaoh,
+    score,
+    symmetrize,
+    to_pharaoh,
+    total,
+)
+from .subwords import Pair, Text, encode_pairs, owners, word_plan, word_similarity
+
+__all__ = [
+    "AlignConfig", "Alignment", "AlignmentScore", "Links", "Pair", "align", "align_pairs", "compare", "encode_pairs",
+    "from_pharaoh", "links", "masses", "owners", "read_pharaoh", "realign", "score", "symmetrize", "to_pharaoh",
+    "total", "word_plan", "word_similarity",
+]  # fmt: skip
+
+EXPONENT = 87  # exp(-87) is the last that float32 holds without loss
+LEVELS, MASSES, SIMILARITY = ("word", "token"), ("uniform", "words"), "similarity"
+
+
+@dataclass(frozen=True)
+class AlignConfig:
+    """How links are found, from the cost matrix on.
+
+    Attributes
+    ----------
+    method : one of :data:`optical_lite.transport.METHODS`, or ``similarity``: no transport, the rule reads
+        ``(1 + cosine) / 2``, as greedy argmax and SimAlign do
+    epsilon : entropic regularisation
+    marginals : ``uniform``: every token has the same mass; ``words``: every word has, shared by its tokens
+    rule, threshold : see :func:`.linking.links`
+    level : ``word``: mass is summed over words first; ``token``: tokens are linked, and words whose tokens are
+    null : a word that keeps less than this share of its mass links to nothing (``unbalanced`` and ``partial``)
+    reach, mass : passed to the unbalanced and the partial solver
+    position : added to the cost for words far from the diagonal, times :math:`|i/N - j/M|`, between 0 and 1
+    reduce : ``max`` or ``mean`` of token similarities, for ``similarity`` at word level
+    """
+
+    method: str = "stabilized"
+    epsilon: float = 0.05
+    marginals: str = "uniform"
+    rule: str = "intersection"
+    threshold: float = 0.0
+    level: str = "word"
+    null: float = 0.0
+    reach: float | None = None
+    mass: float | None = None
+    position: float = 0.0
+    reduce: str = "max"
+
+    def __post_init__(self) -> None:
+        known = {
+            "method": (*transport.METHODS, SIMILARITY), "marginals": MASSES, "level": LEVELS, "reduce": ("max", "mean"),
+        }  # fmt: skip
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise InputError(f"align: got {name} {getattr(self, name)!r}, expected one of {', '.join(values)}")
+        if not 0 <= self.position < math.inf:
+            raise InputError(f"align: got position {self.position}, expected a cost of 0 or more")
+        if not 0 <= self.null < 1:
+            raise InputError(f"align: got null {self.null}, expected a share of mass from 0 up to 1")
+
+    def solver(self) -> dict:
+        """Keywords of :func:`optical_lite.transport.solve`."""
+        extra = {k: getattr(self, k) for k in ("reach", "mass") if getattr(self, k) is not None}
+        return {"method": self.method, "epsilon": self.epsilon, **extra}
+
+
+@dataclass(frozen=True)
+class Alignment(Pair):
+    """A pair with its plan and links.
+
+    Attributes
+    ----------
+    plan : Tensor, shape (n, m), ``T``; the similarities for method ``similarity``
+    word_plan : array, shape (N, M), the same for words
+    links : set of (source word, target word)
+    transport_cost, converged, iterations, marginal_error : of the plan, see :class:`optical_lite.transport.TransportPlan`
+    """  # noqa: E501
+
+    plan: Tensor
+    word_plan: np.ndarray
+    links: Links
+    transport_cost: float
+    converged: bool
+    iterations: int
+    marginal_error: float
+
+
+def masses(owner: Sequence[int], marginals: str = "uniform") -> Tensor:
+    """Mass of each token of a sentence, shape (n,), summing to 1.
+
+    >>> masses([0, 0, 1], "words")
+    tensor([0.2500, 0.2500, 0.5000])
+    """
+    index = torch.tensor(owner, dtype=torch.long)
+    if marginals == "words":
+        weight = 1 / torch.bincount(index)[index].float() if len(index) else index.float()
+    else:
+        weight = torch.ones(len(index))
+    return weight / weight.sum().clamp_min(1e-12)
+
+
+def _distance(pair: Pair) -> Tensor:
+    """How far each pair of tokens is from the diagonal, by the place of their words: shape (n, m), from 0 to 1."""
+    x, y = (
+        (torch.tensor(owner, dtype=torch.float32) + 0.5) / max(1, len(words))
+        for owner, words in ((pair.source_owner, pair.source_words), (pair.target_owner, pair.target_words))
+    )
+    return (x[:, None] - y).abs()
+
+
+def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[Alignment]:
+    """Find plans and links of encoded pairs; pairs of like size are solved together.
+
+    Parameters
+    ----------
+    pairs : of :func:`encode_pairs`, or alignments, of which everything after the cost is found anew
+    config : see :class:`AlignConfig`
+
+    Raises
+    ------
+    InputError
+        method ``scaling`` with an epsilon so small that its kernel underflows
+    """
+    found: list[Alignment | None] = [None] * len(pairs)
+    order = sorted(range(len(pairs)), key=lambda k: tuple(pairs[k].cost.shape))
+    for rows in (order[i : i + 64] for i in range(0, len(order), 64)):
+        some = [pairs[k] for k in rows]
+        a = pad_sequence([masses(p.source_owner, config.marginals) for p in some], batch_first=True)  # (B, n)
+        b = pad_sequence([masses(p.target_owner, config.marginals) for p in some], batch_first=True)  # (B, m)
+        C = torch.zeros(len(some), a.shape[1], b.shape[1])  # (B, n, m)
+        for k, p in enumerate(some):
+            shifted = p.cost + config.position * _distance(p) if config.position else p.cost
+            C[k, : p.cost.shape[0], : p.cost.shape[1]] = shifted
+        if config.method == SIMILARITY:
+            T, facts = (1 - C / 2).clamp_min(0), [(float("nan"), True, 0, 0.0)] * len(some)
+        else:
+            alive = (a.sum(1) > 0) & (b.sum(1) > 0)  # a side without a known token has nothing to move
+            a, b = a * alive[:, None], b * alive[:, None]
+            solved = transport.solve(C, a, b, **config.solver())
+            T = solved.plan
+            if config.method == "scaling":
+                _underflow(some, solved, config)
+            facts = list(
+                zip(*(x.tolist() for x in (solved.cost, solved.converged, solved.iterations, solved.marginal_error)),
+                    strict=True)
+            )  # fmt: skip
+        for k, p in enumerate(some):
+            n, m = p.cost.shape
+            found[rows[k]] = _link(p, T[k, :n, :m], a[k, :n], b[k, :m], facts[k], config)
+    return found
+
+
+def _underflow(pairs: Sequence[Pair], solved: transport.TransportPlan, config: AlignConfig) -> None:
+    """Raise where plain scaling lost its numbers: exp(-C / epsilon) is 0 in float32 once C / epsilon passes 87."""
+    highest = [float(p.cost.max()) + config.position if p.cost.numel() else 0.0 for p in pairs]
+    lost = (~solved.marginal_error.isfinite()).tolist()
+    for pair, gone, well, most in zip(pairs, lost, solved.converged.tolist(), highest, strict=True):
+        if gone or (not well and most / config.epsilon > EXPONENT):
+            raise InputError(
+                f"align: got epsilon {config.epsilon:.3g} for method scaling, whose kernel underflows in float32 on "
+                f"{' '.join(pair.source_words)[:40]!r}, expected {most / EXPONENT:.2g} or more; raise epsilon, or "
+                "choose method log or stabilized, which never underflow"
+            )
+
+
+def _link(pair: Pair, plan: Tensor, a: Tensor, b: Tensor, facts: tuple, config: AlignConfig) -> Alignment:
+    owner = pair.source_owner, pair.target_owner
+    shape = len(pair.source_words), len(pair.target_words)
+    matrix = plan.numpy()
+    if config.method == SIMILARITY:
+        W = word_similarity(matrix, *owner, *shape, config.reduce)
+    else:
+        W = word_plan(matrix, *owner, *shape)
+    if config.null > 0:
+        expected = (np.bincount(o, mass.numpy(), n) for o, mass, n in zip(owner, (a, b), shape, strict=True))
+        rows, columns = (
+            sums < config.null * mass for sums, mass in zip((W.sum(1), W.sum(0)), expected, strict=True)
+        )  # the words that keep too little
+    else:
+        rows, columns = np.zeros(shape[0], bool), np.zeros(shape[1], bool)
+    if config.level == "token":
+        cells = links(matrix, config.rule, config.threshold)
+        chosen = {(owner[0][i], owner[1][j]) for i, j in cells}
+        chosen = {(i, j) for i, j in chosen if not (rows[i] or columns[j])}
+    else:
+        chosen = links(np.where(rows[:, None] | columns, 0.0, W), config.rule, config.threshold)
+    fields = {name: getattr(pair, name) for name in Pair.__dataclass_fields__}
+    return Alignment(**fields, plan=plan, word_plan=W, links=chosen, **dict(zip(FACTS, facts, strict=True)))
+
+
+FACTS = ("transport_cost", "converged", "iterations", "marginal_error")
+
+
+def _config(options: dict) -> AlignConfig:
+    unknown = sorted(set(options) - set(AlignConfig.__dataclass_fields__))
+    if unknown:
+        raise InputError(
+            f"align: got option {unknown[0]!r}, expected one of {', '.join(AlignConfig.__dataclass_fields__)}"
+        )
+    return AlignConfig(**options)
+
+
+def align(student: Encoder, teacher: Encoder, source: Text, target: Text, **options) -> Alignment:
+    """Align one sentence pair.
+
+    Parameters
+    ----------
+    student, teacher : encoders of the source and of the target side
+    source, target : sentences, or lists of words
+    **options : fields of :class:`AlignConfig`
+
+    Examples
+    --------
+    >>> from optical_lite.encoder import teacher
+    >>> found = align(teacher(), teacher(), "Clean water is safe.", "Clean water is safe.")
+    >>> sorted(found.links)
+    [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]
+    """
+    return realign(encode_pairs(student, teacher, [(source, target)]), _config(options))[0]
+
+
+def align_pairs(
+    student: Encoder, teacher: Encoder, pairs: Iterable[tuple[Text, Text]], *, chunk: int = 512, **options
+) -> Iterator[Alignment]:
+    """Align a stream of sentence pairs, ``chunk`` of them in memory at a time, in order."""
+    config, stream, first = _config(options), iter(pairs), 1
+    while some := list(itertools.islice(stream, chunk)):
+        yield from realign(encode_pairs(student, teacher, some, first=first), config)
+        first += len(some)

@@ -1,0 +1,123 @@
+"""Aligners: the statistical word aligners that a plan is compared with, on the same sentences and the same bitext.
+
+IBM Model 1 is :mod:`optical_lite.lexicon`'s; fast_align's algorithm comes from the package ``systran-align``, eflomal
+from its own (``pip install 'optical-lite[align]'``).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..lexicon import Lexicon, ibm1
+from ..settings import InputError
+from ..text import fold, visible
+from .linking import Links, from_pharaoh, symmetrize
+
+Words = tuple[Sequence[str], Sequence[str]]
+PACKAGES = {"fast_align": "systran_align", "eflomal": "eflomal"}
+
+
+def available(name: str) -> bool:
+    """Whether an aligner's package is installed.
+
+    >>> available("ibm1")
+    True
+    """
+    return name not in PACKAGES or importlib.util.find_spec(PACKAGES[name]) is not None
+
+
+def _need(name: str) -> None:
+    if not available(name):
+        raise InputError(f"{name}: got no package {PACKAGES[name]}, expected it; pip install 'optical-lite[align]'")
+
+
+def _lower(pairs: Sequence[Words]) -> list[Words]:
+    """Words in normal form; as many as before, for links count them."""
+    return [tuple([fold(visible(word)).replace(" ", "") or word for word in side] for side in pair) for pair in pairs]
+
+
+def _best(lexicon: Lexicon, source: Sequence[str], target: Sequence[str]) -> set[tuple[int, int]]:
+    """For each target word the source word that most probably made it; none where that is the null word."""
+    number = {word: k for k, word in enumerate(lexicon.target)}
+    rows = [0, *(lexicon.position(word) for word in source)]
+    found = set()
+    for j, word in enumerate(target):
+        column = number.get(word)
+        chances = [lexicon.table[row, column] if row is not None and column is not None else 0.0 for row in rows]
+        best = max(range(len(rows)), key=lambda k: (chances[k], -k))
+        if best and chances[best] > 0:
+            found.add((best - 1, j))
+    return found
+
+
+def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "grow-diag") -> list[Links]:
+    """IBM Model 1, trained both ways on lower-cased words.
+
+    Parameters
+    ----------
+    pairs : word pairs to align; the aligner trains on them too, as all of its kind do
+    more : further word pairs to train on
+    rule : how the two directions are combined, see :func:`.linking.symmetrize`
+
+    Examples
+    --------
+    >>> text = [(["maji", "safi"], ["clean", "water"]), (["maji"], ["water"]), (["safi"], ["clean"])]
+    >>> [sorted(found) for found in ibm_model1(text[:1], text[1:])]
+    [[(0, 1), (1, 0)]]
+    """
+    pairs, more = _lower(pairs), _lower(more)
+    bitext = pairs + more
+    there, back = ibm1(bitext), ibm1([(target, source) for source, target in bitext])
+    found = []
+    for source, target in pairs:
+        to_target = _best(there, source, target)  # each English word has one source word
+        to_source = {(i, j) for j, i in _best(back, target, source)}
+        found.append(symmetrize(to_source, to_target, rule, (len(source), len(target))))
+    return found
+
+
+def fast_align(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "grow-diag-final") -> list[Links]:
+    """fast_align's algorithm (a log-linear reparametrisation of IBM Model 2) in systran-align, symmetrised there.
+
+    Source: Dyer, Chahuneau and Smith, NAACL 2013; options as its authors recommend (diagonal, tuned tension, Dirichlet
+    prior). ``rule`` is named for the record: systran-align itself combines the directions by grow-diag-final-and.
+    """
+    _need("fast_align")
+    import systran_align
+
+    if rule != "grow-diag-final":
+        raise InputError(f"fast_align: got rule {rule!r}, expected grow-diag-final, the one systran-align has")
+    with tempfile.TemporaryDirectory() as folder:
+        text, forward, backward = (str(Path(folder) / name) for name in ("text", "forward", "backward"))
+        lines = (" ".join(source) + " ||| " + " ".join(target) for source, target in _lower([*pairs, *more]))
+        Path(text).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options = {"favor_diagonal": True, "optimize_tension": True, "variational_bayes": True}
+        systran_align.generate_alignment_probabilities(text, forward, backward, **options)
+        aligner = systran_align.Aligner(forward, backward)
+        return [{(int(i), int(j)) for i, j in aligner.align(s, t)["alignments"]} for s, t in _lower(pairs)]
+
+
+def eflomal(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "grow-diag-final") -> list[Links]:
+    """eflomal: a Bayesian IBM model with word order and fertility, sampled; both ways, then combined.
+
+    Source: Östling and Tiedemann, "Efficient Word Alignment with Markov Chain Monte Carlo", PBML 2016.
+    """
+    _need("eflomal")
+    from eflomal import Aligner
+
+    text = _lower([*pairs, *more])  # the sentences to align come first: their lines are read back
+    with tempfile.TemporaryDirectory() as folder:
+        forward, backward = Path(folder) / "forward", Path(folder) / "backward"
+        sides = ([" ".join(side) + "\n" for side in column] for column in zip(*text, strict=True))
+        Aligner().align(*sides, links_filename_fwd=str(forward), links_filename_rev=str(backward))
+        lines = (path.read_text().split("\n") for path in (forward, backward))
+        return [
+            symmetrize(from_pharaoh(there)[0], from_pharaoh(back)[0], rule, (len(source), len(target)))
+            for (source, target), there, back in zip(pairs, *(found[: len(pairs)] for found in lines), strict=True)
+        ]
+
+
+ALIGNERS = {"ibm1": ibm_model1, "fast_align": fast_align, "eflomal": eflomal}

@@ -1,0 +1,193 @@
+"""Sub-words: which word each token belongs to, sums over the tokens of a word, and encoded sentence pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..cost import cosine_cost
+from ..encoder import Encoder
+from ..settings import InputError
+from ..text import words as split_words
+
+Text = str | Sequence[str]  # a sentence, or its words where somebody has split it before (gold sets)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sentence pair, encoded: N source and M target words, cut into n and m tokens.
+
+    Attributes
+    ----------
+    source_words, target_words : lists of N and M strings
+    source_tokens, target_tokens : lists of n and m strings, special tokens left out
+    source_owner, target_owner : word to which each token belongs, lists of n and m numbers
+    source_unknown, target_unknown : words of which the tokenizer knows nothing (``[UNK]``): they have no token
+    cost : Tensor, shape (n, m), the cosine cost ``C``
+    """
+
+    source_words: list[str]
+    target_words: list[str]
+    source_tokens: list[str]
+    target_tokens: list[str]
+    source_owner: list[int]
+    target_owner: list[int]
+    source_unknown: list[int]
+    target_unknown: list[int]
+    cost: Tensor
+
+
+@dataclass(frozen=True)
+class _Side:
+    words: list[str]
+    ids: list[int]
+    keep: list[int]  # positions in ids of the tokens that count
+    tokens: list[str]
+    owner: list[int]
+
+
+def _owners(text: str, words: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """The word that shares most characters with each span of the text; the next one for a span of blanks."""
+    ends, place = [], 0
+    of = np.zeros(len(text) + 1, dtype=np.int64)  # word of each character; a blank belongs to the word after it
+    for k, word in enumerate(words):
+        end = text.index(word, place) + len(word)
+        of[place:end] = k
+        ends.append(end)
+        place = end
+    of[place:] = max(0, len(words) - 1)
+    found = []
+    for start, end in offsets:
+        inside = of[start : max(end, start + 1)]
+        word = int(inside[0])
+        if inside[-1] != word:  # a token across words: the word of most of its characters
+            word = int(np.bincount(inside).argmax())
+        found.append(word)
+    return found
+
+
+def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> list[_Side]:
+    """Tokens and words of one side of some pairs; pair numbers in errors start at ``first``."""
+    words = [split_words(text) if isinstance(text, str) else list(text) for text in texts]
+    whole = [text if isinstance(text, str) else " ".join(text) for text in texts]
+    for number, found in enumerate(words, first):
+        if not found:
+            raise InputError(f"align: got an empty {name} side in pair {number}, expected text; fill or delete it")
+    sides = []
+    codes = encoder.tokenizer.encode_batch(whole)
+    for number, (text, found, code) in enumerate(zip(whole, words, codes, strict=True), first):
+        ids = code.ids
+        if len(ids) > encoder.max_length:
+            raise InputError(
+                f"align: got {len(ids)} tokens on the {name} side of pair {number}, expected at most "
+                f"{encoder.max_length}; nothing is cut off silently, so split the text into sentences"
+            )
+        keep = [k for k, i in enumerate(ids) if i not in encoder.special]
+        offsets, tokens = code.offsets, code.tokens
+        owner = _owners(text, found, [offsets[k] for k in keep])
+        sides.append(_Side(found, ids, keep, [tokens[k] for k in keep], owner))
+    return sides
+
+
+def owners(encoder: Encoder, text: Text) -> tuple[list[str], list[int]]:
+    """Words of a text, and the word to which each of its tokens belongs.
+
+    Parameters
+    ----------
+    encoder : its tokenizer says where in the text each token comes from
+    text : a sentence, cut into words by :func:`optical_lite.text.words`; or a list of words
+
+    Returns
+    -------
+    words : list of N strings
+    owner : list of n numbers below N, for the tokens that are not special, in order
+
+    Examples
+    --------
+    >>> from optical_lite.encoder import teacher
+    >>> owners(teacher(), "Unaffordable water!")
+    (['Unaffordable', 'water', '!'], [0, 0, 0, 0, 1, 2])
+    """
+    side = _sides(encoder, [text], "source", 1)[0]
+    return side.words, side.owner
+
+
+def word_plan(plan, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int) -> np.ndarray:
+    """Sum a plan over the tokens of each word.
+
+    Parameters
+    ----------
+    plan : Tensor or array, shape (n, m)
+    source_owner, target_owner : n and m numbers, the words of the tokens
+    N, M : numbers of words
+
+    Returns
+    -------
+    array, shape (N, M); a word without tokens has an empty row or column
+
+    Examples
+    --------
+    >>> word_plan([[0.2, 0.1], [0.1, 0.2], [0.0, 0.4]], [0, 0, 1], [0, 1], 2, 2).round(2).tolist()
+    [[0.3, 0.3], [0.0, 0.4]]
+    """
+    found = np.zeros((N, M))
+    np.add.at(found, (np.asarray(source_owner, int)[:, None], np.asarray(target_owner, int)), np.asarray(plan))
+    return found
+
+
+def word_similarity(
+    similarity, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int, reduce: str = "max"
+) -> np.ndarray:
+    """Largest or mean similarity between the tokens of two words; shapes as in :func:`word_plan`.
+
+    >>> word_similarity([[0.2, 0.1], [0.6, 0.3]], [0, 0], [0, 1], 1, 2).tolist()
+    [[0.6, 0.3]]
+    """
+    index = np.asarray(source_owner, int)[:, None], np.asarray(target_owner, int)
+    found = np.zeros((N, M))
+    if reduce == "max":
+        np.maximum.at(found, index, np.asarray(similarity))
+        return found
+    counts = np.bincount(index[0][:, 0], minlength=N)[:, None] * np.bincount(index[1], minlength=M)
+    return word_plan(similarity, source_owner, target_owner, N, M) / np.maximum(counts, 1)
+
+
+def _vectors(encoder: Encoder, sides: Sequence[_Side]) -> list[Tensor]:
+    """Unit vectors of each sentence's tokens, shapes (n_k, d)."""
+    found: list[Tensor] = [torch.empty(0)] * len(sides)
+    for rows, vectors, _ in encoder.batches_of_ids([side.ids for side in sides]):
+        for k, row in zip(rows, vectors, strict=True):
+            found[k] = row[sides[k].keep]
+    return found
+
+
+def encode_pairs(
+    student: Encoder, teacher: Encoder, pairs: Sequence[tuple[Text, Text]], *, first: int = 1
+) -> list[Pair]:
+    """Encode sentence pairs: the slow half of :func:`align`; :func:`realign` does the rest as often as one likes.
+
+    Parameters
+    ----------
+    student, teacher : encoders of the source and of the target side
+    pairs : (source, target), each a sentence or a list of words
+    first : number of the first pair, for error messages
+
+    Raises
+    ------
+    InputError
+        an empty side, or more tokens than the encoder reads
+    """
+    left = _sides(student, [source for source, _ in pairs], "source", first)
+    right = _sides(teacher, [target for _, target in pairs], "target", first)
+    S, H = _vectors(student, left), _vectors(teacher, right)
+    found = []
+    for k, (s, t) in enumerate(zip(left, right, strict=True)):
+        unknown = ([i for i in range(len(x.words)) if i not in set(x.owner)] for x in (s, t))
+        found.append(
+            Pair(s.words, t.words, s.tokens, t.tokens, s.owner, t.owner, *unknown, cosine_cost(S[k], H[k]).cpu())
+        )
+    return found

@@ -1,0 +1,129 @@
+"""Console: what stands between a command and the terminal, so that whatever stops it is one line and an exit code.
+
+==========  ===============================================================================================
+exit code   meaning
+==========  ===============================================================================================
+0, 1        all went well; a check found something wrong
+2           wrong input, or a disk, a permission, a memory that does not suffice
+130, 143    stopped by Ctrl-C, by SIGTERM (128 and the signal's number)
+141         the reader of the output has gone, as in ``... | head -1``
+==========  ===============================================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from ..safe_files import FULL
+from ..settings import InputError
+
+STOPPED = (OSError, MemoryError, RecursionError, UnicodeError)  # of what is no fault of the code
+
+
+class Output:
+    """Standard output that fails at the end, not in the middle of a command: its files are written whatever happens.
+
+    What the console's encoding does not hold is replaced by question marks.
+    """
+
+    def __init__(self, under: TextIO) -> None:
+        self.under, self.lost = under, None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.under, name)
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        encoding = getattr(self.under, "encoding", None) or "utf-8"
+        self._try(self.under.write, text.encode(encoding, "replace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        """Bring it to its reader."""
+        self._try(self.under.flush)
+
+    def _try(self, call: Callable, *values: str) -> None:
+        if self.lost is None:
+            try:
+                call(*values)
+            except OSError as error:
+                self.lost = error
+                with contextlib.suppress(OSError, ValueError):  # what is left would fail again when Python ends
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), self.under.fileno())
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which then leaves things as Ctrl-C does."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM as an exception, where signals can be had."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def reason(error: BaseException) -> str | None:
+    """What stopped a command, in one line; None for what only a fault of the code can be."""
+    if isinstance(error, InputError):
+        said = str(error)
+    elif isinstance(error, OSError):
+        names = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+        said = f"{names or 'system'}: got {error.strerror or str(error) or type(error).__name__!r}, expected "
+        said += "room on the disk; make some" if error.errno in FULL else "to use it; check path, kind and permissions"
+    elif isinstance(error, RecursionError):
+        said = "input: got data nested too deeply, expected what the command wrote; check the files given"
+    elif isinstance(error, UnicodeError):
+        kind, why = getattr(error, "encoding", "an encoding"), getattr(error, "reason", str(error))
+        said = f"text: got what {kind} does not hold ({why}), expected text in UTF-8; mend it"
+    elif isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error):
+        said = "memory: got less than the command needs, expected more; give smaller files, --batch or --size"
+    else:
+        return None
+    return " ".join(said.split())
+
+
+def guarded(call: Callable[[], int]) -> int:
+    """The exit code of a command, after one line on standard error where something stopped it."""
+    output = Output(sys.stdout) if sys.stdout is not None else None
+    try:
+        with contextlib.redirect_stdout(output), _terminable():
+            code = call()
+            if output is not None:
+                output.flush()
+        if output is None or output.lost is None:
+            return code
+        if isinstance(output.lost, BrokenPipeError):
+            return 141
+        output.lost.filename = output.lost.filename or "standard output"
+        raise output.lost
+    except KeyboardInterrupt as stop:
+        name, number = ("SIGTERM", signal.SIGTERM) if isinstance(stop, Terminated) else ("Ctrl-C", signal.SIGINT)
+        said, code = f"stopped by {name}; what was written is whole, and the same command goes on or begins anew", 128
+        code += number
+    except Exception as error:
+        if (said := reason(error)) is None:
+            raise
+        said, code = f"error: {said}", 2
+    finally:
+        if output is not None:
+            output.flush()
+    with contextlib.suppress(OSError):
+        print(said.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+    return code

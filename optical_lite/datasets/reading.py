@@ -1,0 +1,95 @@
+"""Formats: one door to every collection, whatever form it comes in, and writers of the two that others read.
+
+``read("trec", "clef2003", "sw", encoding="iso-8859-1")``, ``read("belebele", lang="mr")``, ``read(None, "folder")``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from ..corpora import Collection
+from ..formats.collect import is_folder
+from ..formats.lines import file_part
+from ..safe_files import new_folder
+from ..settings import InputError
+
+READERS = {  # kind: module and function, imported when needed
+    "beir": ("formats.own", "read_beir"),
+    "trec": ("formats.trec", "read"),
+    "msmarco": ("formats.msmarco", "read"),
+    "mmarco": ("formats.msmarco", "read_mmarco"),
+    "wikiclir": ("formats.from_ir_datasets", "read_wikiclir"),
+    "clirmatrix": ("formats.from_ir_datasets", "read_clirmatrix"),
+    "ir_datasets": ("formats.from_ir_datasets", "read_ir_datasets"),
+    "xor": ("formats.xor_tydi", "read"),
+    **dict.fromkeys(("wpr", "qadsm", "qam"), ("formats.xglue", "read")),
+}
+
+
+def reader(kind: str) -> Callable:
+    """The function that reads a format, ``(path, lang, ...)``; that of pocket and named collections needs no path."""
+    from . import pocket, testsets
+
+    def named(path, lang: str, split: str = "test"):
+        if path not in (None, kind):
+            raise InputError(f"{kind}: got {path} to read from, expected none: it is known by name; leave it out")
+        return pocket.collection(lang, split) if kind == "pocket" else testsets.load(kind, lang, split)
+
+    if kind in READERS:
+        module, name = READERS[kind]
+        found = getattr(importlib.import_module(f"optical_lite.{module}"), name)
+        return partial(found, task=kind) if module.endswith("xglue") else found
+    if kind != "pocket" and kind not in testsets.NAMES:
+        raise InputError(
+            f"collection: got {kind[:200]!r}, expected {', '.join(testsets.NAMES)}, pocket, a BEIR folder, or a "
+            f"folder and its --format ({', '.join(READERS)}); check the path"
+        )
+    return named
+
+
+def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **options):
+    """Read a collection.
+
+    Parameters
+    ----------
+    kind : a key of :data:`READERS`, ``pocket`` or one of :data:`.testsets.NAMES`; None takes ``path`` for a
+        BEIR folder, else for such a name
+    path : folder or file; a name for ``ir_datasets``; not needed by pocket and named collections
+    lang : language of the questions (of the documents for ``wikiclir``)
+    options : of the format's reader, such as ``split``, ``lenient``, ``encoding``
+
+    Returns
+    -------
+    Collection; :class:`~.xor_tydi.Questions` for ``xor``, :class:`~.xglue.Task` for wpr, qadsm, qam
+
+    Examples
+    --------
+    >>> len(read("pocket", lang="sw").passages)
+    160
+    """
+    if kind is None:
+        kind = "beir" if path != "pocket" and is_folder(str(path)) else str(path)
+    function = reader(kind)
+    if kind in READERS and path is None:
+        raise InputError(f"{kind}: got no path, expected the folder or file to read; give --collection")
+    unknown = sorted(set(options) - set(inspect.signature(function).parameters))
+    if unknown:
+        raise InputError(f"{kind}: got --{', --'.join(unknown)}, which this format does not have; leave it out")
+    return function(path, file_part("language", lang), **options)
+
+
+def write(kind: str, data: Collection, folder: str | Path) -> Path:
+    """Write a collection as ``trec`` or ``beir`` into a new folder, which appears when it is whole."""
+    from ..formats import own, trec
+
+    writers, folder = {"trec": trec.write, "beir": own.write_beir}, Path(folder)
+    if kind not in writers or not isinstance(data, Collection):
+        said = kind if kind not in writers else f"a {type(data).__name__}"
+        raise InputError(f"convert: got {said}, expected a collection to write as {' or '.join(writers)}")
+    with new_folder(folder) as part:
+        writers[kind](data, part)
+    return folder

@@ -1,0 +1,141 @@
+"""Sources: where real data lives, how its bytes are checked, and how they get here.
+
+``data/sources.tsv`` lists every file at a pinned commit with its size, sha256 and licence. A file is read
+from the mirror (``OPTICAL_LITE_MIRROR``, laid out ``<owner>__<name>/<path>``), else from the cache, else
+downloaded into the cache. Fetched data is never part of this repository.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..provenance import sha256
+from ..safe_files import write_atomic
+from ..settings import DATA, InputError, get
+
+ADDRESS = "https://raw.githubusercontent.com/{repo}/{commit}/{path}"
+TIMEOUT = 60  # seconds without a byte
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file at one commit."""
+
+    dataset: str
+    repo: str
+    commit: str
+    path: str
+    bytes: int
+    sha256: str
+    licence: str
+
+    @property
+    def local(self) -> str:
+        """Path below a mirror or cache folder."""
+        return f"{self.repo.replace('/', '__')}/{self.path}"
+
+    @property
+    def address(self) -> str:
+        """Download address."""
+        return ADDRESS.format(repo=self.repo, commit=self.commit, path=urllib.parse.quote(self.path))
+
+
+@functools.cache
+def registry() -> dict[tuple[str, str], Source]:
+    """All known files, keyed by (dataset, path)."""
+    with open(DATA / "sources.tsv", encoding="utf-8", newline="") as file:
+        rows = [Source(**{**row, "bytes": int(row["bytes"])}) for row in csv.DictReader(file, delimiter="\t")]
+    return {(source.dataset, source.path): source for source in rows}
+
+
+def _verify(content: bytes, source: Source, place: str) -> bytes:
+    if len(content) < source.bytes:
+        raise InputError(
+            f"{place}: got {len(content):,} bytes, expected {source.bytes:,} (cut short); delete it and fetch again"
+        )
+    found = sha256(content)
+    if found != source.sha256:
+        raise InputError(
+            f"{place}: got sha256 {found[:12]}..., expected {source.sha256[:12]}... (changed content); "
+            f"restore the file of {source.repo} at commit {source.commit[:12]}"
+        )
+    return content
+
+
+class _Https(urllib.request.HTTPRedirectHandler):
+    """Follows a server to another address only by https."""
+
+    def redirect_request(self, request, file, code, message, headers, address):
+        if not address.startswith("https://"):
+            raise InputError(f"{request.full_url}: got sent to {address!r}, expected an https address; try again later")
+        return super().redirect_request(request, file, code, message, headers, address)
+
+
+def _open(address: str):
+    return urllib.request.build_opener(_Https).open(address, timeout=TIMEOUT)
+
+
+def _download(source: Source) -> bytes:
+    try:
+        with _open(source.address) as answer:
+            content = answer.read(source.bytes + 1)  # never more, whatever is sent
+            return _verify(content, source, source.address)
+    except (urllib.error.URLError, OSError) as error:
+        raise InputError(
+            f"{source.dataset}: got no answer from {source.address} ({error}), expected the file; connect to the "
+            f"network, or set OPTICAL_LITE_MIRROR to a folder that holds {source.local}"
+        ) from error
+
+
+def read(dataset: str, path: str) -> bytes:
+    """Return the verified bytes of a file: from the mirror, the cache or the network, in this order.
+
+    Parameters
+    ----------
+    dataset, path : a row of ``data/sources.tsv``
+
+    Raises
+    ------
+    InputError
+        unknown file, no network, truncated or changed content. Nothing unverified is written.
+    """
+    source = registry().get((dataset, path))
+    if source is None:
+        raise InputError(f"{dataset}: got path {path!r}, expected a file listed in data/sources.tsv")
+    for folder in (get().mirror, get().cache):
+        if folder is not None and (place := folder / source.local).exists():
+            return _verify(place.read_bytes(), source, str(place))
+    content = _download(source)
+    write_atomic(get().cache / source.local, content)
+    return content
+
+
+def read_text(dataset: str, path: str) -> str:
+    """:func:`read`, decoded as UTF-8, with plain line ends."""
+    return read(dataset, path).decode("utf-8-sig").replace("\r\n", "\n")
+
+
+def paths(dataset: str) -> list[str]:
+    """All paths of a data set."""
+    found = [source.path for source in registry().values() if source.dataset == dataset]
+    if not found:
+        known = sorted({source.dataset for source in registry().values()})
+        raise InputError(f"data set: got {dataset!r}, expected one of {', '.join(known)}")
+    return found
+
+
+def fetch(dataset: str) -> list[Path | str]:
+    """Make every file of a data set present and verified; return where each one is found."""
+    found: list[Path | str] = []
+    for path in paths(dataset):
+        read(dataset, path)
+        local = registry()[dataset, path].local
+        mirror = get().mirror
+        found.append(mirror / local if mirror and (mirror / local).exists() else get().cache / local)
+    return found

@@ -1,0 +1,229 @@
+"""Lines: text files and JSON as every reader of the kit takes them in, bounded and with clear errors.
+
+Files are read line by line, ``.gz`` is unpacked on the way, and whatever is wrong is named with its file and line.
+What is too long, unpacks to too much, is nested too deep or holds numbers that are no numbers is refused here, once for
+all readers.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..settings import InputError
+
+LONGEST = 2**25  # characters of one line: a passage has thousands, the longest article a few millions
+TEXT = 2**22  # characters of one text that is written: every one escaped, its line is still below LONGEST
+LARGEST = 2**28  # characters of a file that is read whole
+PACKED, RATIO = 2**25, 50  # more unpacked bytes than both PACKED and RATIO times the file: text packs 3 to 20 times
+NO_CHARACTER_SETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+FAILURES = (OSError, EOFError, LookupError, ValueError, zlib.error)
+
+
+class _Unpacked(gzip.GzipFile):
+    """A ``.gz`` file that stops when it unpacks to far more than text does (a bomb has a thousand times its size)."""
+
+    def __init__(self, path: Path):
+        super().__init__(path, "rb")
+        self.most = max(PACKED, RATIO * path.stat().st_size)
+
+    def read1(self, size: int = -1) -> bytes:
+        chunk = super().read1(size)
+        if self.tell() > self.most:
+            raise InputError(
+                f"{self.name}: got more than {self.most:,} bytes unpacked, expected at most {RATIO} times the file; "
+                "unpack it yourself if you trust it"
+            )
+        return chunk
+
+
+def _open(path: Path, encoding: str) -> io.TextIOWrapper:
+    codec = codecs.lookup(encoding)
+    if codec.name in NO_CHARACTER_SETS or not codec._is_text_encoding:
+        raise LookupError(encoding)
+    file = _Unpacked(path) if path.suffix == ".gz" else open(path, "rb")  # noqa: SIM115 (closed by the wrapper)
+    return io.TextIOWrapper(file, encoding="utf-8-sig" if codec.name == "utf-8" else codec.name, newline="\n")
+
+
+def _failure(path: object, error: Exception, encoding: str, done: int) -> InputError:
+    """What a failed read says, in one line."""
+    if isinstance(error, InputError):
+        return error
+    if isinstance(error, FileNotFoundError):
+        said = "got no such file, expected a text file; check the path"
+    elif isinstance(error, IsADirectoryError):
+        said = "got a folder, expected a text file"
+    elif isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+        said = "got a file that gzip cannot unpack, expected a whole .gz file; copy it again"
+    elif isinstance(error, OSError):
+        said = f"got {error.strerror or error}, expected a text file that can be read; check the path"
+    elif isinstance(error, LookupError):
+        said = f"got encoding {encoding!r}, expected a name such as utf-8 or iso-8859-1"
+    elif isinstance(error, UnicodeError):
+        byte = error.object[error.start : error.start + 1].hex() if isinstance(error, UnicodeDecodeError) else ""
+        return InputError(
+            f"{path}, after line {done}: got {f'byte 0x{byte}' if byte else str(error)}, expected {encoding}; convert "
+            "it to UTF-8 with iconv or, where the command has the option, name what it is: --encoding iso-8859-1"
+        )
+    else:  # a null character in a path or in the name of an encoding
+        said = f"got {error}, expected the path of a text file and a known encoding"
+    shown = str(path)[:200]
+    return InputError(f"{shown if shown.isprintable() else repr(shown)}: {said}")
+
+
+def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
+    """Lines of a text file without their ends; a name that ends in ``.gz`` is unpacked, a byte order mark dropped."""
+    done = 0
+    try:
+        with _open(Path(path), encoding) as file:
+            while line := file.readline(LONGEST + 1):
+                if len(line) > LONGEST:
+                    raise InputError(
+                        f"{path}, line {done + 1}: got more than {LONGEST:,} characters, expected a shorter line; "
+                        "check that it is a text file"
+                    )
+                done += 1
+                yield line.removesuffix("\n").removesuffix("\r")
+    except FAILURES as error:
+        raise _failure(path, error, encoding, done) from None
+
+
+def read_text(path: str | Path, encoding: str = "utf-8") -> str:
+    r"""A text file as a whole, with ``\n`` at the ends of lines, under the same bounds as :func:`lines`."""
+    found: list[str] = []
+    size = 0
+    try:
+        with _open(Path(path), encoding) as file:
+            while chunk := file.read(2**20):
+                found.append(chunk)
+                size += len(chunk)
+                if size > LARGEST:
+                    raise InputError(f"{path}: got more than {LARGEST:,} characters, expected a smaller file")
+    except FAILURES as error:
+        raise _failure(path, error, encoding, "".join(found).count("\n")) from None
+    return "".join(found).replace("\r\n", "\n")
+
+
+def numbered(
+    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t", encoding: str = "utf-8"
+) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line that is not blank; cells are read plainly, quotation marks are text.
+
+    Parameters
+    ----------
+    columns : how many cells a line has
+    shape : the columns in words, for the error message
+    sep : what separates them, None for any run of blanks
+    """
+    for number, line in enumerate(lines(path, encoding), 1):
+        if not line.strip(" "):
+            continue
+        cells = line.split(sep)
+        if len(cells) != columns:
+            raise InputError(
+                f"{path}, line {number}: got {len(cells)} columns, expected {columns} ({shape}); mend the line"
+            )
+        yield number, cells
+
+
+def filled(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Number and text of each line of a file in which every line counts: blank ones may stand at the end alone."""
+    blank = 0
+    for number, line in enumerate(lines(path, encoding), 1):
+        if not line.strip():
+            blank = blank or number
+        elif blank:
+            raise InputError(f"{path}, line {blank}: got a blank line, expected text in every line; fill or delete it")
+        else:
+            yield number, line
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return value
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object")
+    return found
+
+
+def parse_json(text: str, where: str):
+    """JSON as its standard has it: finite numbers, each name once in an object, whole characters, bounded depth.
+
+    >>> parse_json("[1e999]", "toy, line 3")
+    Traceback (most recent call last):
+    optical_lite.settings.InputError: toy, line 3: got '[1e999]' (1e999 is no finite number), expected JSON; mend it
+    """
+    try:
+        found = json.loads(text, parse_float=_finite, parse_constant=_finite, object_pairs_hook=_object)
+        if SURROGATE.search(text):
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        said = "nested too deep"
+    except UnicodeEncodeError:
+        said = "half of a surrogate pair"
+    except ValueError as error:
+        said = str(error)
+    else:
+        return found
+    raise InputError(f"{where}: got {text[:60]!r} ({said}), expected JSON; mend it") from None
+
+
+def read_json(path: str | Path):
+    """A JSON file of the user's; see :func:`parse_json`."""
+    return parse_json(read_text(path), str(path))
+
+
+def check_fields(record: object, kinds: Mapping[str, type | tuple[type, ...]], where: str) -> dict:
+    """A JSON object whose fields have the types named; a field that may be None may also be missing."""
+    if isinstance(record, dict):
+        wrong = [name for name, kind in kinds.items() if not _is(record.get(name), kind)]
+        said = f"{wrong[0]} {json.dumps(record.get(wrong[0]), ensure_ascii=False)[:60]}" if wrong else ""
+    else:
+        wrong, said = list(kinds), json.dumps(record, ensure_ascii=False)[:60]
+    if wrong:
+        needed = ", ".join(name for name, kind in kinds.items() if not _is(None, kind))
+        raise InputError(f"{where}: got {said}, expected JSON with {needed} of the right kinds; mend it")
+    return record
+
+
+def _is(value: object, kind: type | tuple[type, ...]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def json_lines(
+    path: str | Path, kinds: Mapping[str, type | tuple[type, ...]], encoding: str = "utf-8"
+) -> Iterator[tuple[int, dict]]:
+    """Number and object of each line of JSON that is not blank; ``kinds`` are the fields, see :func:`check_fields`."""
+    for number, line in enumerate(lines(path, encoding), 1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            yield number, check_fields(parse_json(line, where), kinds, where)
+
+
+def file_part(what: str, name: str) -> str:
+    """A name that is part of a file's name: letters, digits, hyphens, and single dots inside.
+
+    >>> file_part("split", "dev.small")
+    'dev.small'
+    >>> file_part("language", "../../sw")
+    Traceback (most recent call last):
+    optical_lite.settings.InputError: language: got '../../sw', expected letters, digits, - and _, such as sw, dev.small
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*", str(name)) or len(name) > 64:
+        raise InputError(f"{what}: got {str(name)[:64]!r}, expected letters, digits, - and _, such as sw, dev.small")
+    return name

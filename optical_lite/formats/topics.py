@@ -1,0 +1,123 @@
+"""Topics: questions as TREC and CLEF write them, in three forms.
+
+Elements with closed tags (CLEF, ``<SW-title>...</SW-title>``), elements whose tags are never closed (TREC,
+``<desc> Description:``), and the plain text of the CIIR's Swahili and Somali translations of CLEF 2000-2003
+(``query_id:``, ``title:``, ``description:``, a blank line between topics).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from ..settings import InputError
+from .collect import Qrels
+from .lines import read_text
+from .sgml import marked_up, plain, spans
+
+FIELDS = {
+    "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc", "narr": "narr",
+    "narrative": "narr", "flags": "flags",
+}  # fmt: skip
+LABELS = {  # that begin a field, by whether its tag is closed: a closed title is a question as it stands
+    ("id", False): r"^\s*number\s*:", ("id", True): r"^\s*number\s*:\s",
+    ("title", False): r"^\s*topic\s*:", ("title", True): None, ("flags", False): None, ("flags", True): None,
+    **{("desc", closed): r"^\s*description\s*:" for closed in (False, True)},
+    **{("narr", closed): r"^\s*narrative\s*:" for closed in (False, True)},
+}  # fmt: skip
+
+
+def read_topics(path: str | Path, fields: str = "title+desc", encoding: str = "utf-8") -> dict[str, str]:
+    """Questions by topic id.
+
+    Parameters
+    ----------
+    fields : what makes a question, of title, desc and narr joined by +; a topic may lack one of them, not all
+    """
+    return {name: text for name, (text, _) in read_flagged(path, fields, encoding).items()}
+
+
+def read_flagged(path: str | Path, fields: str, encoding: str) -> dict[str, tuple[str, list[str] | None]]:
+    """Question and flags, where there are any, by topic id."""
+    wanted = fields.split("+")
+    if not set(wanted) <= {"title", "desc", "narr"}:
+        raise InputError(f"topics: got fields {fields!r}, expected title, desc, narr joined by +, such as title+desc")
+    text = read_text(path, encoding)
+    tagged = [_tagged(path, inside) for _, _, inside, _ in spans(text, ("topic", "top"))]
+    found = tagged or [*_translated(text)]
+    if not found:
+        raise InputError(f"{path}: got no topic, expected <top>...</top> or lines that start with query_id:")
+    topics: dict[str, tuple[str, list[str] | None]] = {}
+    for number, topic in enumerate(found, 1):
+        name, question = topic.get("id", "").strip(), " ".join(topic[f] for f in wanted if topic.get(f))
+        if not name or name in topics or not question.strip():
+            said = f"topic {name!r} twice" if name in topics else f"{'no text' if name else 'no number'}"
+            raise InputError(f"{path}, topic {number}: got {said}, expected a number of its own and {fields}")
+        topics[name] = question, topic["flags"].split() if "flags" in topic else None
+    return topics
+
+
+def _tagged(path: str | Path, inside: str) -> dict[str, str]:
+    """Fields of a topic. In TREC's form tags are not closed: each field reaches to the next tag and has a label."""
+    topic: dict[str, str] = {}
+    parts = re.split(r"<(/?)([\w-]+)(?:\s[^<>]*)?>", inside)
+    tags = [*zip(parts[1::3], parts[2::3], parts[3::3], strict=True), ("", "", "")]
+    for (closing, tag, text), (closed, after, _) in pairwise(tags):
+        field = FIELDS.get(tag.lower().rsplit("-", 1)[-1])
+        if closing or not field:
+            continue
+        if field in topic:
+            raise InputError(f"{path}: got two <{tag}> in topic {topic.get('id')!r}, expected one language a file")
+        label = LABELS[field, bool(closed and after == tag)]
+        topic[field] = plain(re.sub(label, "", text, flags=re.IGNORECASE) if label else text)
+    return topic
+
+
+def _translated(text: str) -> Iterator[dict[str, str]]:
+    """Topics of the CIIR's text files; a description may go on over lines, each with its label."""
+    for block in re.split(r"^.*query_id:", text, flags=re.MULTILINE)[1:]:
+        name, *more = (line.strip() for line in block.split("\n"))
+        title, *rest = [line for line in more if line] or [""]
+        desc = " ".join(re.sub("^.*?description:", "", line).strip() for line in rest)
+        yield {"id": name, "title": re.sub("^.*?title:", "", title).strip(), "desc": desc}
+
+
+def renamed(topics: dict, judged: Qrels) -> dict:
+    """Topics under the names that judgements use, where it is clear which is which.
+
+    >>> renamed({"C041": "maji?"}, {"41": {}})
+    {'41': 'maji?'}
+    """
+    names: dict[str, list[str]] = {}
+    for name in judged:
+        names.setdefault(_number(name), []).append(name)
+    found = {}
+    for name, value in topics.items():
+        same = [other for other in names.get(_number(name), []) if other not in topics]
+        found[same[0] if len(same) == 1 and name not in judged else name] = value
+    if len(found) < len(topics):
+        raise InputError(f"topics: got {', '.join(topics)[:200]}, expected numbers that judgements tell apart")
+    return found
+
+
+def _number(name: str) -> str:
+    """A topic's number without CLEF's letter and zeros.
+
+    >>> _number("C041"), _number("q-7")
+    ('41', 'q-7')
+    """
+    found = re.fullmatch(r"[A-Za-z]?0*(\d+)", name)
+    return found[1] if found else name
+
+
+def topic(lang: str, name: str, question: str, flags: dict[str, list[str]]) -> str:
+    """A topic in CLEF's form, whose tags are closed."""
+    tag, marks = f"{re.sub('[^A-Za-z0-9]', '-', lang).upper()}-title", flags.get(name)
+    if marks is not None and " ".join(marks).split() != marks:
+        raise InputError(f"question {name!r}: got flags {marks}, expected words without blanks")
+    if not question.strip():
+        raise InputError(f"question {name!r}: got no text, expected some, as TREC's topics have")
+    noted = "" if marks is None else f"<flags>{marked_up(' '.join(marks))}</flags>\n"
+    return f"<top>\n<num>{marked_up(name)}</num>\n<{tag}>{marked_up(question)}</{tag}>\n{noted}</top>\n"

@@ -1,0 +1,1 @@
+"""Lessons: the checks of the exercises, and questions side by side."""

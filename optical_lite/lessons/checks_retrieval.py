@@ -1,0 +1,279 @@
+"""Checks of the exercises of notebooks 04 to 08: students, training, evaluation and tables."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import torch
+from tokenizers.models import WordPiece
+
+from ..cost import cosine_cost
+from ..metrics import holm, per_query
+from ..study.summary import verdict
+from ..transport import solve
+from .marking import NotYet, exercise, function, same
+
+
+@exercise
+def ex04_1(answer: object) -> None:
+    """A function (pairs, t) -> the translation probabilities after one EM step of IBM Model 1, without a null word."""
+    function(answer, "em_step")
+    dice = random.Random(0)
+    drawn = [([dice.choice("abcd") for _ in range(3)], [dice.choice("wxyz") for _ in range(4)]) for _ in range(6)]
+    for pairs in ([(["maji", "safi"], ["clean", "water"]), (["maji"], ["water"])], drawn):
+        cells = sorted({(f, e) for left, right in pairs for f in left for e in right})
+        t = {cell: 0.1 + dice.random() for cell in cells}
+        counts = dict.fromkeys(cells, 0.0)
+        for left, right in pairs:
+            for e in right:
+                total = sum(t[f, e] for f in left)
+                for f in left:
+                    counts[f, e] += t[f, e] / total
+        got = answer([(list(left), list(right)) for left, right in pairs], dict(t))
+        if not isinstance(got, dict) or set(got) != set(cells):
+            raise NotYet(f"expected a dict with a number for each of the {len(cells)} cells (f, e) of t; got {got!r}")
+        source, target = ({cell[side] for cell in cells} for side in (0, 1))
+        if all(abs(sum(v for c, v in got.items() if c[1] == e) - 1) < 1e-6 for e in target) and len(source) > 1:
+            raise NotYet("these sum to 1 for each English word; t(e | f) must sum to 1 for each source word f")
+        for f, e in cells:
+            expected = counts[f, e] / sum(value for cell, value in counts.items() if cell[0] == f)
+            same(got[f, e], expected, f"t({e} | {f})")
+
+
+@exercise
+def ex04_2(answer: object) -> None:
+    """A function (word, vocabulary) -> the pieces of a word, longest match first, as WordPiece cuts it."""
+    function(answer, "cut")
+    plain = {"da", "##kt", "##ari", "##k", "##t", "d", "##a", "##aktari", "daktar"}
+    cases = [("daktari", plain), ("da", plain), ("daktariz", plain), ("maji", {"m", "##a", "##ji", "##j", "##i"}),
+             ("maji", {"maji", "m", "ma"}), ("ab", {"a", "b"}), ("ab", {"##a", "##b"})]  # fmt: skip
+    for word, pieces in cases:
+        numbers = {piece: k for k, piece in enumerate(["[UNK]", *sorted(pieces)])}
+        expected = [token.value for token in WordPiece(numbers, unk_token="[UNK]").tokenize(word)]
+        got = answer(word, set(pieces))
+        if got != expected:
+            raise NotYet(f"for {word!r} and the vocabulary {sorted(pieces)} got {got!r}, expected {expected}")
+
+
+@exercise
+def ex04_3(answer: object) -> None:
+    """A function (rows, d, layers, rank) -> how many numbers train with trainable="low-rank"."""
+    function(answer, "trained")
+    for rows, d, layers, rank in ((904, 384, 6, 8), (10, 16, 2, 4), (0, 768, 12, 1)):
+        expected = rows * d + layers * 4 * 2 * rank * d
+        got = answer(rows, d, layers, rank)
+        if got == expected - rows * d and rows:
+            raise NotYet("the new rows of the embedding table train, too")
+        if got == rows * d + layers * 4 * rank * d:
+            raise NotYet("a matrix is changed by a product of two thin ones, d x rank and rank x d; both train")
+        same(got, expected, f"the count for {rows} rows, d = {d}, {layers} layers, rank {rank}", 1e-9)
+
+
+@exercise
+def ex05_1(answer: object) -> None:
+    """A function (S, H, T) -> the gradient of <T, C> with respect to S."""
+    function(answer, "slope_in_S")
+    for n, m, d in ((2, 3, 4), (5, 4, 6), (4, 4, 4)):
+        S, H = (torch.nn.functional.normalize(torch.randn(k, d), dim=-1) for k in (n, m))
+        T = torch.rand(n, m)
+        T = T / T.sum()
+        leaf = S.clone().requires_grad_()
+        with torch.enable_grad():
+            (T * cosine_cost(leaf, H)).sum().backward()
+        same(answer(S.clone(), H.clone(), T.clone()), leaf.grad, f"the gradient for n, m, d = {n}, {m}, {d}")
+
+
+@exercise
+def ex05_2(answer: object) -> None:
+    """A function T -> the derivative of the regularised optimum with respect to epsilon."""
+    function(answer, "slope_in_epsilon")
+    for n, m, epsilon in ((3, 4, 0.1), (5, 2, 0.3), (4, 4, 0.5)):
+        C = torch.rand(1, n, m, dtype=torch.float64)
+        a, b = (mass / mass.sum() for mass in (0.5 + torch.rand(1, k, dtype=torch.float64) for k in (n, m)))
+        value, h = {}, 1e-4
+        for e in (epsilon - h, epsilon, epsilon + h):
+            T = solve(C, a, b, epsilon=e, max_iterations=20_000, tolerance=1e-12).plan[0]
+            value[e] = (T * C[0]).sum() + e * (T * (T.log() - 1)).sum(), T
+        expected = (value[epsilon + h][0] - value[epsilon - h][0]) / (2 * h)
+        same(answer(value[epsilon][1].clone()), expected, f"dF/depsilon of a {n} by {m} problem", 1e-3)
+
+
+@exercise
+def ex05_3(answer: object) -> None:
+    """A function {step: value} -> the earliest step at most 0.01 below the best."""
+    function(answer, "choose_step")
+    fixed = (
+        {0: 0.50, 20: 0.61, 40: 0.638, 80: 0.643, 120: 0.60},
+        {0: 0.70, 50: 0.695, 100: 0.60},
+        {0: 0.1, 10: 0.3, 20: 0.3},
+    )
+    steps = [0, 20, 40, 80, 120, 160]
+    drawn = [dict(zip(steps, (0.6 + 0.03 * torch.rand(6)).tolist(), strict=True)) for _ in range(20)]
+    drawn.append(dict(reversed(drawn[0].items())))
+    for points in (*fixed, *drawn):
+        if any(abs(max(points.values()) - value - 0.01) < 1e-4 for value in points.values()):
+            continue  # too close to the border to depend on rounding
+        expected = next(step for step in sorted(points) if points[step] >= max(points.values()) - 0.01)
+        got = answer(dict(points))
+        if got != expected:
+            shown = {step: round(value, 3) for step, value in points.items()}
+            raise NotYet(f"for {shown} got {got!r}, expected {expected}")
+
+
+@exercise
+def ex06_1(answer: object) -> None:
+    """A function (ranked, judged, k) -> nDCG@k with linear gain."""
+    function(answer, "ndcg")
+    cases = (([0, 2, 0, 1, 3], [3, 2, 1], 5), ([0, 2, 0, 1, 3], [3, 2, 1], 3), ([1, 0, 2], [2, 2, 1], 10),
+             ([1], [1, 1, 1], 2), ([0, 0], [1], 2))  # fmt: skip
+    for ranked, judged, k in cases:
+        names = iter(f"missing{i}" for i in range(9))
+        left, grades = list(judged), {}
+        for place, grade in enumerate(ranked):
+            if grade:
+                left.remove(grade)
+                grades[f"p{place}"] = grade
+        grades |= {next(names): grade for grade in left}
+        run = {"q": [(f"p{place}", -float(place)) for place in range(len(ranked))]}
+        expected = per_query(run, {"q": grades}, [f"ndcg@{k}"])[f"ndcg@{k}"]["q"]
+        same(answer(list(ranked), list(judged), k), expected, f"nDCG@{k} of grades {ranked}, judged {judged},", 1e-6)
+
+
+@exercise
+def ex06_2(answer: object) -> None:
+    """A function gaps -> the exact two-sided p value of the sign-flip test."""
+    function(answer, "p_value")
+    for gaps in ([0.5, 0.25, -0.1, 0.0, 0.3], [0.5, 0.5, 0.5, 0.5], [0.2, -0.2], [-1.0, -0.5, -0.25, 0.1, -0.05, -0.3]):
+        sums = [
+            sum(s * g for s, g in zip(signs, gaps, strict=True))
+            for signs in itertools.product((1, -1), repeat=len(gaps))
+        ]
+        expected = sum(abs(total) >= abs(sum(gaps)) - 1e-12 for total in sums) / len(sums)
+        one_sided = sum(total >= sum(gaps) - 1e-12 for total in sums) / len(sums)
+        got = answer(list(gaps))
+        if got is not None and got is not ... and abs(float(got) - one_sided) < 1e-9 and one_sided != expected:
+            raise NotYet("this counts one direction; a difference as large the other way would surprise us as much")
+        same(got, expected, f"p for the differences {gaps}", 1e-6)
+
+
+@exercise
+def ex06_3(answer: object) -> None:
+    """A function {name: p} -> {name: p after Holm's correction}."""
+    function(answer, "correct")
+    cases = [
+        {"a": 0.01, "b": 0.04, "c": 0.03},
+        {"a": 0.8, "b": 0.9},
+        {"a": 0.02},
+        {"a": 0.04, "b": 0.001, "c": 0.045, "d": 0.9},
+    ]
+    for p in cases:
+        expected, got = holm(p), answer(dict(p))
+        if not isinstance(got, dict) or set(got) != set(p):
+            raise NotYet(f"expected a dict with the names {sorted(p)}; got {got!r}")
+        bonferroni = {name: min(1.0, len(p) * value) for name, value in p.items()}
+        if bonferroni != expected and all(abs(got[name] - bonferroni[name]) < 1e-9 for name in p):
+            raise NotYet("this is Bonferroni's correction; Holm multiplies only the smallest p by the number of tests")
+        for name in p:
+            same(got[name], expected[name], f"p of {name!r} among {p}", 1e-6)
+
+
+@exercise
+def ex07_1(answer: object) -> None:
+    """A function (s, tau) -> gradient of the contrastive loss with respect to the scores."""
+    function(answer, "slope_of_contrast")
+    for size, tau in ((3, 0.05), (5, 0.5)):
+        s = (torch.rand(size, size, dtype=torch.float64) * 2 - 1).requires_grad_()
+        torch.nn.functional.cross_entropy(s / tau, torch.arange(size)).backward()
+        with torch.inference_mode():  # a formula needs no automatic differentiation
+            got = answer(s.detach().clone(), tau)
+        for other, hint in ((s.grad * size, "mind the mean over the batch"), (s.grad * tau, "mind the temperature"),
+                            (-s.grad, "the sign is turned: the right sentence must pull")):  # fmt: skip
+            if torch.is_tensor(got) and got.shape == other.shape and torch.allclose(got.double(), other, atol=1e-6):
+                raise NotYet(hint)
+        same(got, s.grad, f"the gradient of {size} sentences at temperature {tau}", 1e-6)
+
+
+@exercise
+def ex07_2(answer: object) -> None:
+    """A function (none, transport, contrast, both) -> interaction and its standard error over questions."""
+    function(answer, "interaction")
+    for questions in (8, 30):
+        hard = torch.rand(questions, dtype=torch.float64)  # what all four share
+        none, transport, contrast, both = ((hard + 0.2 * torch.rand_like(hard)).numpy() for _ in range(4))
+        got = answer(none.copy(), transport.copy(), contrast.copy(), both.copy())
+        each = both + none - transport - contrast
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise NotYet("expected two numbers: the interaction and its standard error")
+        if abs(float(got[0]) + each.mean()) < 1e-9:
+            raise NotYet("the sign is turned: above 0 the two help each other")
+        same(float(got[0]), each.mean(), "the interaction", 1e-6)
+        if abs(float(got[1]) - each.std(ddof=1)) < 1e-9:
+            raise NotYet("this is the standard deviation of a question; the mean of many is known better")
+        if abs(float(got[1]) - each.std() / questions**0.5) < 1e-9:
+            raise NotYet("the standard deviation of a sample has n - 1 below (NumPy: ddof=1)")
+        same(float(got[1]), each.std(ddof=1) / questions**0.5, "the standard error", 1e-6)
+
+
+@exercise
+def ex07_3(answer: object) -> None:
+    """A function (p) -> how many p values survive Holm's correction at 0.05."""
+    function(answer, "survivors")
+    for p in (
+        [0.01, 0.04, 0.03],
+        [0.001, 0.02, 0.024, 0.6],
+        [0.2],
+        [0.012, 0.013, 0.024, 0.049],
+        [0.03, 0.02, 0.9, 0.001],
+    ):
+        expected = sum(value <= 0.05 for value in holm({str(i): value for i, value in enumerate(p)}).values())
+        got = answer(list(p))
+        if got == sum(value <= 0.05 for value in p) != expected:
+            raise NotYet(f"for {p} this counts every p below 0.05; the smallest must be below 0.05 / {len(p)}")
+        if got != expected:
+            raise NotYet(f"for {p} got {got}, expected {expected}; stop at the first that fails")
+
+
+@exercise
+def ex08_1(answer: object) -> None:
+    """A function (cells, average, digits) -> whether a printed average can be the mean of its rounded cells."""
+    function(answer, "adds_up")
+    cases = [
+        ([0.5, 0.25, 0.3], 0.35, 2, True), ([0.5, 0.25, 0.3], 0.36, 2, True), ([0.5, 0.25, 0.3], 0.37, 2, False),
+        ([0.5, 0.25, 0.3], 0.33, 2, False), ([0.5, None, 0.3], 0.4, 2, True), ([61.2, 77.0, 65.0], 67.7, 1, True),
+        ([42.4, 54.9, 54.1, 33.6, 52.3, 33.8, 52.5], 53.5, 1, False), ([0.418, 0.305], 0.363, 3, False),
+    ]  # fmt: skip
+    for cells, average, digits, expected in cases:
+        got = answer(list(cells), average, digits)
+        if bool(got) != expected or got is None:
+            raise NotYet(f"for {cells}, average {average}, {digits} digits: got {got!r}, expected {expected}")
+
+
+@exercise
+def ex08_2(answer: object) -> None:
+    """A function (paper, ours, tolerance) -> the state of a row, without directions."""
+    function(answer, "state")
+    pairs = ((0.5, 0.51), (0.5, 0.45), (0.5, 0.9), (0.5, None), (None, 0.5), (0.0, 0.0), (0.5, 0.0), (None, None))
+    for paper, ours in pairs:
+        expected = verdict(paper, ours, tolerance=0.02)
+        got = answer(paper, ours, 0.02)
+        if got != expected:
+            raise NotYet(f"paper {paper}, ours {ours}, tolerance 0.02: got {got!r}, expected {expected!r}")
+
+
+@exercise
+def ex08_3(answer: object) -> None:
+    """A function (reference, values) -> the labelling of the values with the least total distance to a reference."""
+    function(answer, "relabel")
+    for size in (2, 4, 6):
+        names, numbers = [f"l{i}" for i in range(size)], torch.randperm(90)[:size].double() + 5
+        reference = dict(zip(names, numbers.tolist(), strict=True))
+        values = (numbers[torch.randperm(size)] + 8 * torch.rand(size, dtype=torch.float64)).tolist()
+        best = min(sum(abs(reference[n] - v) for n, v in zip(names, order, strict=True))
+                   for order in itertools.permutations(values))  # fmt: skip
+        got = answer(dict(reference), list(values))
+        if not isinstance(got, dict) or set(got) != set(names) or sorted(got.values()) != sorted(values):
+            raise NotYet(f"expected a dict that gives each of {names} one of the values, each value once; got {got!r}")
+        paid = sum(abs(reference[n] - got[n]) for n in names)
+        if paid > best + 1e-6:
+            raise NotYet(f"for {reference} the distances add up to {paid:.2f}; another labelling gives {best:.2f}")

@@ -1,0 +1,263 @@
+r"""ColBERT: questions and passages the late-interaction way, a teacher trained on triples, re-ranking.
+
+A question is cut or filled up to 32 tokens with [MASK]; every position of it, special tokens included, takes part in
+MaxSim, so that the model can expand a short question. A passage is cut at 180 tokens and its punctuation is left out.
+Both start with a marker after the first token, and vectors are projected to 128 dimensions. Others do not attend to
+[MASK]. Source: Khattab and Zaharia, "ColBERT", SIGIR 2020, and its code (stanford-futuredata/ColBERT).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from .. import retrieval
+from ..encoder import Encoder, model_record
+from ..formats import msmarco
+from ..provenance import environment
+from ..retrieval import PassageIndex, Run
+from ..safe_files import hold, write_json
+from ..settings import InputError, seed_everything, uses_bf16
+from ..training import runs
+from ..training.teacher import TuneConfig
+
+LENGTHS = (32, 180)  # tokens of a question and of a passage
+
+
+def markers(tokenizer: Tokenizer) -> tuple[int, int] | None:
+    """Token ids that mark a question and a passage; None where the tokenizer has none to spare.
+
+    The two lowest ``[unusedN]`` of a BERT; an umbrella and a cup, which hardly any text has, for XLM-R: DR.DECR means
+    to use them (its released code has their code points, 9748 and 9749, where their ids should be).
+    """
+    vocabulary = tokenizer.get_vocab()
+    spare = sorted(i for token, i in vocabulary.items() if re.fullmatch(r"\[unused\d+\]", token))
+    spare = spare[:2] or [vocabulary[token] for token in ("☔", "☕") if token in vocabulary]
+    return (spare[0], spare[1]) if len(spare) == 2 else None
+
+
+class ColBERT(Encoder):
+    """An encoder in one of two roles; what it does with a text depends on the role, the weights do not.
+
+    Parameters
+    ----------
+    model, tokenizer, name, projection : as for :class:`optical_lite.encoder.Encoder`
+    role : ``question`` or ``passage``, see :meth:`reading`
+    lengths : tokens of a question, always so many, and of a passage, at most so many
+    """
+
+    def __init__(
+        self, model: nn.Module, tokenizer: Tokenizer, name: str, max_length: int = 256,
+        projection: nn.Linear | None = None, role: str = "question", lengths: tuple[int, int] = LENGTHS,
+    ) -> None:  # fmt: skip
+        super().__init__(model, tokenizer, name, lengths[role == "passage"], projection)
+        self.role, self.lengths = role, lengths
+        known = [tokenizer.token_to_id(token) for token in ("[MASK]", "<mask>")]
+        self.fill_id = next((i for i in known if i is not None), None)
+        if self.fill_id is None:
+            raise InputError(f"{name}: got a tokenizer without [MASK] or <mask>, expected a BERT or XLM-R model")
+        pair = markers(tokenizer)
+        self.marker = [] if pair is None else [pair[role == "passage"]]
+        signs = (tokenizer.token_to_id(start + sign) for sign in string.punctuation for start in ("", "▁"))
+        self.punctuation = {i for i in signs if i is not None}
+
+    @classmethod
+    def of(cls, encoder: Encoder, dimension: int = 128, lengths: tuple[int, int] = LENGTHS, seed: int = 0) -> ColBERT:
+        """Make an encoder a ColBERT; a projection is drawn as BERT draws its matrices, unless there is one."""
+        projection = encoder.projection
+        if projection is None:
+            seed_everything(seed)
+            projection = nn.Linear(encoder.dimension, dimension, bias=False)
+            nn.init.normal_(projection.weight, std=getattr(encoder.model.config, "initializer_range", 0.02))
+        return cls(encoder.model, encoder.tokenizer, encoder.name, 0, projection.to(encoder.device), lengths=lengths)
+
+    def reading(self, role: str) -> ColBERT:
+        """The same weights in the role of ``question`` or ``passage``; it takes no memory."""
+        return ColBERT(self.model, self.tokenizer, self.name, 0, self.projection, role, self.lengths)
+
+    @property
+    def room(self) -> int:
+        """How many ids of a whole text are read: a marker takes one place."""
+        return self.max_length - len(self.marker)
+
+    def fit(self, ids: list[int]) -> list[int]:
+        """Token ids: first token, marker, text, last token, and [MASK] up to the length of a question."""
+        ids = super().fit(ids)
+        ids = [ids[0], *self.marker, *ids[1:]]
+        return ids + [self.fill_id] * (self.max_length - len(ids) if self.role == "question" else 0)
+
+    def attended(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Tokens that others attend to, shape (B, n): all but [MASK]."""
+        return mask & (ids != self.fill_id)
+
+    def content(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Tokens that take part in MaxSim, shape (B, n): all of a question, all but punctuation of a passage."""
+        if self.role == "question":
+            return mask
+        return mask & ~torch.isin(ids, torch.tensor(sorted(self.punctuation), device=ids.device))
+
+
+def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[str, dict[str, str]]:
+    """Passages of long documents, ``{document: {document#0: text, document#1: text, ...}}``; together they hold it all.
+
+    A passage may begin inside a word.
+
+    Parameters
+    ----------
+    encoder : whose tokens are counted; a passage has as many as it reads, special tokens included
+    stride : tokens from the start of a passage to that of the next; 0 leaves documents whole, and reading cuts them
+    """
+    room, found = encoder.lengths[1] - 2 - len(encoder.marker), {}
+    if not 0 <= stride <= room:
+        raise InputError(f"split: got a stride of {stride} tokens, expected 0 to {room}, the tokens of a passage")
+    for name, text in documents.items():
+        places = encoder.tokenizer.encode(text, add_special_tokens=False).offsets if stride else []
+        starts = range(0, max(1, len(places) - room + stride), stride or 1)
+        parts = [text] if len(places) <= room else [
+            text[places[i][0] : places[min(i + room, len(places)) - 1][1]] for i in starts
+        ]  # fmt: skip
+        found[name] = {f"{name}#{k}": part for k, part in enumerate(parts)}
+    return found
+
+
+def pair_scores(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
+    """MaxSim of question i with passage i: shapes (B, n, d), (B, n), (B, m, d), (B, m) -> (B,).
+
+    >>> Q, P = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), torch.tensor([[[1.0, 0.0], [0.6, 0.8]]])
+    >>> pair_scores(Q, torch.ones(1, 2, dtype=bool), P, torch.ones(1, 2, dtype=bool))
+    tensor([1.8000])
+    """
+    best = (Q @ P.transpose(1, 2)).masked_fill(~p_mask[:, None, :], -torch.inf).amax(2)  # (B, n)
+    return (best * q_mask).sum(1)
+
+
+def pair_loss(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
+    r"""Pairwise softmax cross entropy, as ColBERT's first version has it.
+
+    .. math:: L = -\frac{1}{B} \sum_i \log \frac{e^{s(q_i, p_i^+)}}{e^{s(q_i, p_i^+)} + e^{s(q_i, p_i^-)}}
+
+    Parameters
+    ----------
+    Q, q_mask : questions, shapes (B, n, d) and (B, n)
+    P, p_mask : the B right passages, then the B others, shapes (2 B, m, d) and (2 B, m)
+    """
+    scores = pair_scores(torch.cat([Q, Q]), torch.cat([q_mask, q_mask]), P, p_mask).view(2, -1).T  # (B, 2)
+    return cross_entropy(scores, torch.zeros(len(Q), dtype=torch.long, device=Q.device))
+
+
+def stream(path: str | Path, skip: int = 0) -> Iterator[tuple[str, str, str]]:
+    """The triples of a file in its order, again and again, without the first ``skip``; never all in memory."""
+    if next(msmarco.triples(path), None) is None:
+        raise InputError(f"{path}: got no triple, expected lines query<TAB>relevant passage<TAB>other passage")
+    endless = itertools.chain.from_iterable(msmarco.triples(path) for _ in itertools.count())
+    return itertools.islice(endless, skip, None)
+
+
+def fit(
+    start: ColBERT, triples: str | Path, config: TuneConfig, out: str | Path, *, accumulate: int = 1,
+    save_every: int = 1000, progress: bool = True, on_step: Callable[[dict], None] | None = None,
+) -> ColBERT:  # fmt: skip
+    """Train a teacher on triples; an interrupted run goes on where it was saved, a finished one is loaded.
+
+    Parameters
+    ----------
+    start : where it starts; trained in place
+    triples : a file of text triples, read in its order, see :func:`optical_lite.formats.msmarco.triples`
+    accumulate : parts that a batch is computed in, one after the other, for less memory
+    save_every : steps between states to go on from
+
+    Returns
+    -------
+    ColBERT, frozen. Without dropout, gradients clipped at norm 1; ColBERT's own code trains with dropout.
+    """
+    out, path = Path(out), Path(triples)
+    if not 1 <= accumulate <= config.batch:
+        raise InputError(f"fit: got a batch of {config.batch} in {accumulate} parts, expected 1 to {config.batch}")
+    stream(path)  # complains of a wrong file before anything is written
+    record = {"config": asdict(config), "accumulate": accumulate, "from": model_record(start),
+              "triples": f"{path.name}, {path.stat().st_size} bytes"}  # fmt: skip
+    with hold(out):
+        if runs.opened(out / "teacher.json", record, "a teacher trained"):
+            return ColBERT.of(Encoder.load(out), lengths=start.lengths).requires_grad_(False)
+        start.name = str(out)  # as it is called when it is loaded
+        _train(start, path, config, out, accumulate, save_every, progress, on_step)
+        start.requires_grad_(False).save(out)
+        write_json(out / "teacher.json", {**record, "result": model_record(start), "environment": environment()})
+        (out / "resume.pt").unlink(missing_ok=True)
+    return start
+
+
+def _train(start, path, config, out, accumulate, save_every, progress, on_step) -> None:
+    """The loop of :func:`fit`, in a folder that no other process writes to."""
+    from tqdm import tqdm
+
+    from ..training.distill import slope
+
+    seed_everything(config.seed)
+    trained = dict(start.requires_grad_(True).named_parameters())
+    optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
+    session = runs.Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps)
+    batches = stream(path, session.first * config.batch)
+    question, passage = start.reading("question"), start.reading("passage")
+    bar = tqdm(total=config.steps, initial=session.first, desc="teacher", unit="step", disable=not progress)
+    with session:
+        for step in range(session.first, config.steps):
+            lot, total = list(itertools.islice(batches, config.batch)), 0.0
+            for part in (lot[i::accumulate] for i in range(accumulate)):
+                asked, right, other = zip(*part, strict=True)
+                loss = pair_loss(*_vectors(question, asked), *_vectors(passage, right + other))
+                (loss * len(part) / len(lot)).backward()
+                total += loss.item() * len(part) / len(lot)
+            nn.utils.clip_grad_norm_(trained.values(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            line = {"step": step + 1, "loss": total, "seconds": session.seconds}
+            session.add(line)
+            bar.update()
+            if on_step:
+                on_step(line)
+    bar.close()
+
+
+def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Vectors of texts, shape (B, n, d), and which of them take part, shape (B, n)."""
+    ids, mask = encoder.pad(encoder.tokenize(texts))
+    with torch.autocast(encoder.device.type, torch.bfloat16, enabled=uses_bf16()):
+        vectors = encoder(ids, mask)
+    return vectors.float(), encoder.content(ids, mask)
+
+
+def rerank(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], first: Run, k: int = 1000) -> Run:
+    """Order the candidates of a given first stage by exact MaxSim; nothing else can enter the ranking.
+
+    Parameters
+    ----------
+    index : holds every candidate, and may hold more
+    first : the first stage's run; a question it does not answer stays without an answer
+    """
+    place, run = {name: i for i, name in enumerate(index.ids)}, {}
+    begins = [0, *index.lengths.cumsum(0).tolist()]
+    for query, text in queries.items():
+        names = [passage for passage, _ in first.get(query, ())]
+        unknown = [name for name in names if name not in place]
+        if unknown:
+            raise InputError(
+                f"rerank: got candidate {unknown[0]!r} for question {query!r}, which is no passage of the collection; "
+                "give the first stage of this collection"
+            )
+        rows = sorted(place[name] for name in names)  # the index's order, shortest first, which scoring relies on
+        vectors = torch.cat([index.vectors[:0], *(index.vectors[begins[i] : begins[i + 1]] for i in rows)])
+        part = PassageIndex([index.ids[i] for i in rows], vectors, index.lengths[rows])
+        run |= retrieval.top([query], part.ids, retrieval.score(part, encoder.encode([text])), k)
+    return run

@@ -1,0 +1,207 @@
+r"""Paper: the experiment at its real size, as a configuration; the same steps run on a random tiny BERT in seconds.
+
+Five steps: a ColBERT *teacher* learns matching from English triples; a *student*, a copy of it, learns to read
+questions of another language from sentence pairs; passages are encoded by the frozen teacher and *retrieved*, or a
+given first stage is *re-ranked*; rankings are *evaluated*, and *compared* by paired t-tests with Bonferroni's
+correction.
+
+The settings and their sources are in :mod:`.configs`; :mod:`.budget` says what the
+real sizes cost.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers.trainers import WordPieceTrainer
+from torch import Tensor
+
+from .. import metrics, retrieval
+from ..corpora import Bitext, Collection
+from ..datasets import pocket
+from ..encoder import Encoder, model_record
+from ..formats import trec
+from ..formats.own import read_bitext, read_opus
+from ..retrieval import PassageIndex, Run
+from ..safe_files import hold, sweep, write_json
+from ..settings import DATA, InputError, device, seed_everything
+from ..training import runs
+from ..training.distill import distill
+from ..training.runs import data_hash
+from ..training.vector_store import VectorStore
+from .colbert import ColBERT, fit, rerank, split
+from .configs import TINY, PaperConfig
+
+METRICS = ("map", "p@10", "ndcg@10", "r@100")
+TRIPLES = DATA / "samples" / "triples.tsv"
+
+
+def tiny(seed: int = 0) -> Encoder:
+    """A random BERT of 2 layers and 64 dimensions, with a vocabulary learned from the pocket collection."""
+    from transformers import BertConfig, BertModel
+
+    texts = [side for pair in pocket.bitext("sw").pairs for side in pair] + list(pocket.passages().values())
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = sorted({letter for text in texts for letter in tokenizer.normalizer.normalize_str(text)})
+    fixed = [f"##{letter}" for letter in letters if not letter.isspace()]  # so that it is repeatable, see vocabulary
+    tokenizer.train_from_iterator(
+        texts, WordPieceTrainer(vocab_size=TINY["vocab_size"], show_progress=False, special_tokens=special + fixed)
+    )
+    ends = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    tokenizer.post_processor = processors.BertProcessing(*ends)
+    seed_everything(seed)
+    model = BertModel(BertConfig(**{**TINY, "vocab_size": tokenizer.get_vocab_size()}), add_pooling_layer=False)
+    return Encoder(model, tokenizer, "tiny").to(device())
+
+
+def passage_term(student: ColBERT, teacher: ColBERT, bitext: Bitext, weight: float) -> Callable[[list[int]], Tensor]:
+    """DR.DECR's second term: the English sentences, read as passages, keep the teacher's vectors token by token.
+
+    DR.DECR takes the mean squared error of unit vectors over a batch's rectangle; with d dimensions that is 2 / d times
+    the mean cosine cost, which stands here, over the tokens alone. Its greedy term is scaled alike by
+    :func:`optical_lite.losses.match_loss`, and Adam does not see a common factor.
+    """
+    reader = student.reading("passage")
+    known = VectorStore(teacher.reading("passage"), reader.tokenize([target for _, target in bitext.pairs]))
+
+    def term(rows: list[int]) -> Tensor:
+        H, ids, mask = known.batch(rows)  # (B, m, d)
+        cost = 1 - (reader(ids, mask).float() * H).sum(-1)  # (B, m)
+        keep = reader.content(ids, mask)
+        return weight * (cost * keep).sum() / keep.sum()
+
+    return term
+
+
+def read_pairs(name: str, lang: str) -> Bitext:
+    """Sentence pairs: ``pocket``, a TSV, or the stem of two line-aligned files ``STEM.LANG`` and ``STEM.en``."""
+    if name == "pocket":
+        return pocket.bitext(lang)
+    opus = not Path(name).is_file() and Path(f"{name}.{lang}").exists()
+    return (read_opus(name, lang) if opus else read_bitext(name, lang)).clean()
+
+
+def search(
+    index: PassageIndex, encoder: Encoder, queries: dict[str, str], first: Run | None, depth: int,
+    parts: dict[str, dict[str, str]],
+) -> Run:  # fmt: skip
+    """Retrieve from the whole index, or re-rank a first stage where there is one; a document is its best passage.
+
+    Parameters
+    ----------
+    parts : passages of each document, see :func:`.colbert.split`
+    """
+    k = depth * max(map(len, parts.values()))  # so many passages belong to at least ``depth`` documents
+    if first is None:
+        run = retrieval.search(index, encoder, queries, k)
+    else:
+        candidates = {q: [(p, s) for d, s in ranking for p in parts.get(d, [d])] for q, ranking in first.items()}
+        run = rerank(index, encoder, queries, candidates, k)
+    owner, found = {passage: document for document, own in parts.items() for passage in own}, {}
+    for query, ranking in run.items():
+        best: dict[str, float] = {}
+        for passage, score in ranking:
+            best.setdefault(owner[passage], score)  # the best passage comes first
+        found[query] = list(best.items())
+    return retrieval.at_most(found, depth)
+
+
+def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
+    """Means of every run, and paired t-tests of ours against each other one, corrected for their number (Bonferroni).
+
+    Returns
+    -------
+    dict with ``systems`` (metric by name, by system) and ``tests`` (difference, p, p_bonferroni by system, by metric);
+    p is None where the test is not computable, and does not count in the correction
+    """
+    values = {name: metrics.per_query(run, qrels, METRICS) for name, run in runs.items()}
+    others, tests = [name for name in values if name != ours], {}
+    for metric in METRICS:
+        p = {}
+        for name in others:
+            with suppress(InputError):  # one question, or the same difference on all: no reason to lose the experiment
+                p[name] = metrics.t_test(values[ours][metric], values[name][metric])
+        corrected = metrics.bonferroni(p)
+        mean = {name: metrics.mean(v[metric]) for name, v in values.items()}
+        tests[metric] = {
+            name: {"difference": mean[ours] - mean[name], "p": p.get(name), "p_bonferroni": corrected.get(name)}
+            for name in others
+        }
+    means = {name: {metric: metrics.mean(v[metric]) for metric in METRICS} for name, v in values.items()}
+    return {"systems": means, "tests": tests}
+
+
+def run(
+    config: PaperConfig, triples: str | Path, bitext: Bitext, data: Collection, out: str | Path, *,
+    first: Run | None = None, progress: bool = True, on_step: Callable[[dict], None] | None = None,
+) -> dict:  # fmt: skip
+    """Run an experiment; stop it when you like, the same call goes on where it was.
+
+    Parameters
+    ----------
+    config : one of :data:`CONFIGS`, or a changed one
+    triples : file of English training triples
+    bitext : sentence pairs of the questions' language with English
+    data : questions and English passages
+    out : folder for ``teacher/``, ``student/`` (a run), ``rankings/`` (TREC runs) and ``result.json``
+    first : a first stage to re-rank; retrieval from the whole collection without one
+    on_step : called with each line of the two trainings' logs
+    """
+    out = Path(out)
+    record = {"config": json.loads(json.dumps(asdict(config))), "bitext": data_hash(bitext), "lang": data.lang}
+    with hold(out):
+        runs.opened(out / "paper.json", record, "an experiment made")
+        sweep(out / "rankings")
+        return _steps(config, triples, bitext, data, out, first, progress, on_step)
+
+
+def _steps(config, triples, bitext, data, out, first, progress, on_step) -> dict:
+    """The steps of :func:`run`, in a folder that no other process writes to."""
+    lengths = (config.teacher.question_length, config.teacher.passage_length)
+    start = tiny(config.teacher.seed) if config.model == "tiny" else Encoder.load(config.model)
+    teacher = fit(
+        ColBERT.of(start, config.teacher.dimension, lengths, config.teacher.seed), triples, config.teacher,
+        out / "teacher", accumulate=config.accumulate, save_every=config.student.save_every, progress=progress,
+        on_step=on_step,
+    )  # fmt: skip
+    student = ColBERT.of(copy.deepcopy(teacher), lengths=lengths).requires_grad_(True)
+    beside = passage_term(student, teacher, bitext, config.passages) if config.passages else None
+    distill(student, teacher, bitext, config.student, out / "student", progress=progress, on_step=on_step,
+            beside=beside)  # fmt: skip
+    wanted = data.passages
+    if first is not None:
+        named = {passage for ranking in first.values() for passage, _ in ranking}
+        wanted = {name: text for name, text in wanted.items() if name in named}
+    parts = split(wanted, teacher, config.stride)
+    passages = {name: text for own in parts.values() for name, text in own.items()}
+    index = PassageIndex.cached(teacher.reading("passage"), passages, progress)
+    theirs = index if not config.own else PassageIndex.cached(student.reading("passage"), passages, progress)
+    how = (first, config.depth, parts)
+    if first is not None:
+        found = {"first stage": first}
+    else:
+        found = {"bm25": retrieval.at_most(retrieval.bm25(wanted, data.queries, config.depth), config.depth)}
+    found["teacher"] = search(index, teacher, data.queries, *how)
+    found["student"] = search(theirs, student, data.queries, *how)
+    if data.translations:
+        found["translation"] = search(index, teacher, data.translations, *how)
+    for name, ranking in found.items():
+        trec.write_run(out / "rankings" / f"{name.replace(' ', '_')}.run", ranking, name.replace(" ", "_"))
+    result = {
+        "config": config.name, "collection": data.name, "lang": data.lang, "questions": len(data.queries),
+        "documents": len(wanted), "passages": len(passages), "pairs": len(bitext), "passages_cut": index.cut,
+        "questions_cut": teacher.count_cut([*data.queries.values()]),
+        "step": "retrieve" if first is None else "re-rank",
+        **compare(found, data.qrels), "teacher": model_record(teacher), "student": model_record(student),
+        "settings": {name: [value, source] for name, value, source in config.settings()},
+    }  # fmt: skip
+    write_json(out / "result.json", result)
+    return result

@@ -1,0 +1,218 @@
+"""Reproduction: print the tables, write their pages, and check that a rerun still gives the expected numbers.
+
+:func:`check` fails on six things, and prints each: a cheap row that comes out *below or above* its expected value by
+more than the tolerance, a mean that its records do not give, a run that is gone, a published number that we miss
+without a reason, a number in the README or a notebook that the records do not give, and a page that differs from its
+YAML.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..safe_files import write_atomic
+from ..settings import ROOT, InputError, get
+from . import findings, pages, published_numbers
+from . import summary as comparison
+
+Rerun = Callable[..., dict[str, dict[str, float]]]  # -> metrics by cell
+CHEAP = ("zero_shot", "bm25", "lexicon", "extended")  # in Twi, which has one collection and 481 sentence pairs
+
+
+@dataclass(frozen=True)
+class Cheap:
+    """Rows of a table that can be run again on the spot.
+
+    Attributes
+    ----------
+    run : does it
+    rows : systems that are compared; what is trained is left out in profile smoke, where training is a few steps
+    seconds : about how long it takes on two cores
+    """
+
+    run: Rerun
+    rows: tuple[str, ...]
+    seconds: int
+
+
+def pocket_demo(lang: str = "sw") -> dict[str, dict[str, float]]:
+    """The demo on the pocket collection: metrics of each system by cell."""
+    from . import demo
+
+    config = demo.CONFIGS["smoke" if get().profile == "smoke" else "pocket"]
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        found = demo.run("pocket", lang, out=Path(folder) / "run", config=config, figures=False, progress=False)
+    return {f"pocket_{lang}/{system}": metrics for system, metrics in found.record()["systems"].items()}
+
+
+def grid_cells(
+    systems: Sequence[str] = CHEAP, langs: Sequence[str] = ("tw",), seeds: Sequence[int] = (0,)
+) -> dict[str, dict[str, float]]:
+    """Cells of the comparison, from nothing but the data: metrics by cell, means over the seeds."""
+    from . import grid, records
+
+    with tempfile.TemporaryDirectory() as folder:
+        grid.run(list(systems), list(langs), list(seeds), folder=Path(folder), progress=False)
+        return records.means(Path(folder))
+
+
+RERUNS = {
+    "pocket": Cheap(pocket_demo, ("lexicon", "extended", "student"), 90),
+    "grid": Cheap(grid_cells, CHEAP, 120),
+}
+TRAINED = ("student",)
+
+
+@dataclass(frozen=True)
+class Again:
+    """A number of a rerun: ``got`` is None where the run gave none, ``expected`` where nothing is recorded."""
+
+    key: str
+    metric: str
+    expected: float | None
+    tolerance: float
+    got: float | None
+
+
+def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> Iterator[Again]:
+    """Run rows of a table again.
+
+    Parameters
+    ----------
+    name : of the table
+    chosen : ``systems``, ``langs`` and ``seeds`` of the comparison, whether the table shows them or not; by default
+        the table's cheap rows
+    """
+    table = comparison.spec(name)
+    cheap, stated = RERUNS[table["rerun"]], comparison.expected(table["ours"])["cells"]
+    for key, values in cheap.run(**chosen or {}).items():
+        row, cell = key.partition("/")[2], stated.get(key, {})
+        if chosen or (cell and row in cheap.rows and not (get().profile == "smoke" and row in TRAINED)):
+            for metric in table["metrics"]:
+                mean = cell.get("metrics", {}).get(metric, {}).get("mean")
+                yield Again(key, metric, mean, cell.get("tolerance", 0.0), values.get(metric))
+
+
+def check(names: Sequence[str] | None = None, chosen: dict[str, Sequence] | None = None) -> list[str]:
+    """Print what is checked and return what is wrong; for ``chosen`` see :func:`rerun`."""
+    names, wrong = list(names or comparison.names()), []
+    kinds = {name: comparison.spec(name).get("rerun") for name in names}
+    if chosen and "grid" not in kinds.values():
+        raise InputError(f"check: got {' '.join(chosen)} for {', '.join(names)}, expected them with --table clir alone")
+    for name in names:
+        for cell in comparison.cells(name):
+            if cell.state == comparison.MISSING:
+                wrong.append(f"{name}: {cell.key} {cell.metric}: missing")
+            elif cell.reason.startswith("the records give"):
+                wrong.append(f"{name}: {cell.key} {cell.metric}: {cell.reason}")
+            elif cell.state == comparison.DIFFERS and not cell.reason:
+                wrong.append(
+                    f"{name}: {cell.key} {cell.metric}: differs from the published number, and no reason is given"
+                )
+    for name, kind in kinds.items():
+        if kind == "grid" or (kind and not chosen):
+            wrong += _check_rerun(name, chosen)
+    return wrong + findings.problems() + [f"{path} differs from its YAML; run: make tables" for path in pages.stale()]
+
+
+def _check_rerun(name: str, chosen: dict[str, Sequence] | None) -> list[str]:
+    start, wrong = time.perf_counter(), []
+    try:
+        found = list(rerun(name, chosen))
+    except InputError as error:
+        if chosen or "OPTICAL_LITE_MIRROR" not in str(error):
+            raise
+        print(f"{name}: nothing run again, its data are out of reach: {error}")
+        return []
+    for cell in found:
+        if cell.expected is None:
+            wrong.append(f"{name}: {cell.key} {cell.metric}: no expected value")
+            continue
+        good = comparison.close(cell.got, cell.expected, cell.tolerance)
+        said = "missing" if cell.got is None else f"{cell.got:.4f}"
+        line = f"{cell.key} {cell.metric}: got {said}, expected {cell.expected:.4f} ± {cell.tolerance:g}"
+        print(f"{'ok  ' if good else 'FAIL'} {line}")
+        if not good:
+            wrong.append(f"{name}: {line}")
+    print(f"{name}: run again in {time.perf_counter() - start:.0f} s")
+    return wrong
+
+
+def plan(names: Sequence[str]) -> list[str]:
+    """What :func:`check` would run, and how long that takes."""
+    lines = []
+    for name in names:
+        cheap = RERUNS.get(comparison.spec(name).get("rerun", ""))
+        recorded = sum(1 for _ in comparison.cells(name))
+        what = f"would run again {', '.join(cheap.rows)}, about {cheap.seconds} s" if cheap else "nothing to run again"
+        lines.append(f"{name}: would compare {recorded} cells with their records; {what}")
+    return lines
+
+
+def write() -> list[str]:
+    """Write every generated file that differs; return their paths."""
+    files = pages.generated()
+    changed = pages.stale(files)
+    for path in changed:
+        write_atomic(ROOT / path, files[path])
+    return changed
+
+
+def listing() -> list[str]:
+    """One line for each table of ours, then the published ones."""
+    lines = [
+        f"{name}: {comparison.spec(name)['title']}; {pages.counts(pages.shown(name))}" for name in comparison.names()
+    ]
+    published = [f"{work}/{name}" for work, content in published_numbers.works().items() for name in content["tables"]]
+    return [*lines, f"published: {' '.join(published)}"]
+
+
+def run_grid(systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, *, dev: bool) -> dict:
+    """What ``python -m optical_lite tables --run`` does: the cells that are missing, then the summary of all."""
+    from . import grid, records
+
+    ran = grid.run(systems, langs, seeds, dev=dev)
+    if dev:  # beside the expected numbers, which are of test questions
+        found = {key: values["mrr@10"] for key, values in records.means(records.DEV_RECORDS).items()}
+        print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
+        return {"ran": ran, "mrr@10": found}
+    path = records.summarise()
+    print(f"{ran} cells run; summary in {path.relative_to(ROOT)}; for the pages run: make tables")
+    return {"ran": ran, "summary": str(path.relative_to(ROOT))}
+
+
+def command(
+    table: str | None = None, *, check_all: bool = False, dry_run: bool = False, list_all: bool = False,
+    write_all: bool = False, kind: str = "md", chosen: dict[str, Sequence] | None = None,
+) -> tuple[dict, int]:  # fmt: skip
+    """What ``python -m optical_lite tables`` does: the result to record, and the exit code."""
+    if table and "/" in table:
+        if check_all or write_all:
+            raise InputError(
+                f"table: got {table!r}, a published table, expected one of {', '.join(comparison.names())}"
+            )
+        print(pages.published(table, kind))
+        return {"published": table}, 0
+    names = [table] if table else comparison.names()
+    for name in names:
+        comparison.spec(name)  # an unknown name is said before anything runs
+    if list_all:
+        print("\n".join(listing()))
+    elif dry_run:
+        print("\n".join(plan(names)))
+    elif write_all:
+        print("\n".join(f"wrote {path}" for path in write()) or "every page is up to date")
+    elif check_all:
+        wrong = check(names, chosen)
+        print("\n".join(f"WRONG {line}" for line in wrong) or "everything agrees")
+        return {"tables": names, "wrong": wrong}, int(bool(wrong))
+    else:
+        for name in names:
+            print(f"{comparison.spec(name)['title']}: {pages.counts(pages.shown(name))}\n\n{pages.long(name, kind)}\n")
+    return {name: [cell.record() for cell in comparison.cells(name)] for name in names}, 0

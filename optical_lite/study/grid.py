@@ -1,0 +1,285 @@
+"""Grid: systems x languages x seeds as a queue that can be stopped and taken up again.
+
+One record a cell: ``data/expected/clir/COLLECTION_LANG/SYSTEM_SEED.json`` with metrics, the reciprocal rank of every
+question, configuration, data and model hashes, time and place. What is there is not run again. A cell is one training
+at most: its student is tested on every collection of its language.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import lexicon, metrics, retrieval, vocabulary
+from ..corpora import Bitext, Collection, language
+from ..datasets import published, testsets
+from ..encoder import Encoder, model_record, teacher
+from ..provenance import environment, sha256
+from ..retrieval import PassageIndex
+from ..safe_files import discard, hold, sweep, write_json
+from ..settings import ROOT, InputError
+from ..text import unmarked
+from ..training import teacher as tuning
+from ..training.distill import distill
+from ..training.runs import data_hash, is_finished, read_metrics
+from . import records, systems, translation
+from .systems import LANGUAGES, SYSTEMS, System
+
+TRAINING = ROOT / "runs" / "grid"  # runs of cells that are not finished
+
+
+def teacher_of(system: System) -> Encoder:
+    """The frozen encoder that sees a system's passages, and the English side where it trains."""
+    if not system.teacher:
+        return teacher()
+    return tuning.tuned_teacher("" if system.teacher == "tuned" else system.teacher)
+
+
+def _timed(make: Callable) -> tuple[object, np.ndarray]:
+    """What a function returns, and the seconds that it took: of the wall, of the processor."""
+    began = time.perf_counter(), time.process_time()
+    return make(), np.subtract((time.perf_counter(), time.process_time()), began)
+
+
+def _hash(data: Collection) -> str:
+    """sha256 of all that decides a value: passages, questions, translations, judgements."""
+    parts = data.passages, data.queries, data.translations, data.qrels
+    return sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode())
+
+
+def _student(system: System) -> System:
+    """What decides a system's student, the same for systems that differ in how they search."""
+    return replace(system, title="", reads="question", engine="maxsim", marks=True)
+
+
+def training(lang: str, system: System, seed: int) -> Path:
+    """The run folder of a student, while its cell is not finished."""
+    return TRAINING / f"{lang}_{sha256(repr((_student(system), seed)).encode())[:12]}"
+
+
+def _clear(folder: Path, done: set[Path]) -> None:
+    """Remove what a killed queue left: hidden parts, and finished trainings of cells that have their records."""
+    for place in [TRAINING, *folder.glob("*")]:
+        sweep(place)
+    for place in filter(is_finished, done):
+        with contextlib.suppress(InputError), hold(place):  # refused where another process trains there
+            discard(place)
+
+
+class Workplace:
+    """What the cells of one language share: collections, bitexts, indexes, untrained students.
+
+    Parameters
+    ----------
+    lang : a language of :data:`.systems.LANGUAGES`
+    dev : work on the language's development questions in place of its tests
+    """
+
+    def __init__(self, lang: str, dev: bool = False) -> None:
+        self.lang, self.dev = language(lang), dev
+        self.place = systems.place(self.lang)
+        tests = [testsets.load(name, self.lang) for name in self.place.collections]
+        held = testsets.dev_collection(self.lang)
+        self.held_out = [*tests, held]
+        names = ["dev"] if dev else self.place.collections
+        self.trained: list[Path] = []  # folders of runs whose cell has no record yet
+        self.collections: dict[str, Collection] = dict(zip(names, [held] if dev else tests, strict=True))
+
+    @functools.cache  # noqa: B019 (a workplace lives as long as its queue)
+    def bitext(self, recipe: str = "", pairs: int = 0, draw: int = 0) -> Bitext:
+        """The pairs of a recipe without anything that is asked; where a number is given, a draw of so many."""
+        found = published.training_bitext(self.lang, self.held_out, recipe or self.place.recipe)
+        if not pairs:
+            return found
+        if pairs > len(found):
+            raise InputError(f"bitext: got {pairs} pairs wanted of {len(found)} in {self.lang}, expected at most all")
+        order = list(range(len(found)))
+        random.Random(draw).shuffle(order)  # a prefix of one order: what 500 pairs hold, 1,000 hold too
+        return replace(found, pairs=tuple(found.pairs[i] for i in sorted(order[:pairs])))
+
+    @functools.cache  # noqa: B019
+    def leakage(self, collection: str, *source) -> dict[str, int]:
+        """What a bitext already says of a collection."""
+        return testsets.leakage(self.collections[collection], self.bitext(*source))
+
+    def check(self, system: System) -> None:
+        """Raise where the language lacks what a system needs."""
+        self.bitext(*system.source)
+        if self.dev and system.teacher and "afriqa" in self.place.collections:
+            raise InputError(
+                f"teacher: got a tuned one for development questions in {self.lang}, expected the untouched "
+                "one: it was tuned on AfriQA's development questions in English"
+            )
+
+    def lexicon(self, system: System) -> tuple[lexicon.Lexicon | None, np.ndarray]:
+        """Word translation probabilities of a system's bitext, None where it translates none; seconds to make them."""
+        if system.reads != "lexicon" and system.engine != "structured":
+            return None, np.zeros(2)
+        return self._lexicon(system.lexicon, system.marks, *system.source)
+
+    @functools.cache  # noqa: B019
+    def _lexicon(self, kind: str, marks: bool, *source) -> tuple[lexicon.Lexicon, np.ndarray]:
+        bitext = self.bitext(*source)
+        return _timed(lambda: lexicon.word_lexicon(bitext, marks=marks, **vocabulary.LEXICONS[kind]))
+
+    @functools.cache  # noqa: B019
+    def untrained(self, of: Encoder, fill: str, kind: str, seed: int, *source):
+        """A student before training, and the seconds to make it."""
+        bitext = self.bitext(*source)
+        return _timed(lambda: vocabulary.extend(of, bitext, fill=fill, lexicon=kind, seed=seed))
+
+    def encoder(self, system: System, seed: int) -> tuple[Encoder, dict]:
+        """The encoder that reads a system's queries, trained where the system says so, and the record of that."""
+        return self._made(_student(system), seed)
+
+    @functools.lru_cache(maxsize=3)  # noqa: B019 (systems that differ in how they search share their students)
+    def _made(self, system: System, seed: int) -> tuple[Encoder, dict]:
+        of = made = teacher_of(system)
+        spent, record = np.zeros(2), {}
+        if system.fill:
+            drawn = seed if system.fill == "random" else 0
+            made, spent = self.untrained(of, system.fill, system.lexicon, drawn, *system.source)
+        if system.train:
+            made, config = copy.deepcopy(made), replace(system.train, seed=seed)
+            folder = training(self.lang, system, seed)  # an interrupted one is resumed
+            _, took = _timed(lambda: distill(made, of, self.bitext(*system.source), config, folder, progress=False))
+            summary = read_metrics(folder)
+            spent, record = spent + took, {"config": asdict(config), "training": summary}
+            self.trained.append(folder)
+        return made, {"seconds": float(spent[0]), "cpu_seconds": float(spent[1])} | record
+
+    def queries(self, system: System, data: Collection) -> dict[str, str]:
+        """What a system is asked, before any translation of its own."""
+        if system.reads == "machine":
+            return self.machine(data.name)
+        asked = data.translations if system.reads == "reference" else data.queries
+        return dict(asked) if system.marks else {query: unmarked(text) for query, text in asked.items()}
+
+    def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
+        """Rank a collection's passages by a system."""
+        if system.engine == "fused":
+            lexical = replace(system, engine="structured", reads="question", marks=False)
+            both = (self.search(each, encoder, data) for each in (replace(system, engine="maxsim"), lexical))
+            return retrieval.fuse(*both, systems.LEXICAL_SHARE)
+        queries, (table, _) = self.queries(system, data), self.lexicon(system)
+        if system.reads == "lexicon":
+            queries = {query: table.translate(text) for query, text in queries.items()}
+        if system.engine == "bm25":
+            return retrieval.bm25(data.passages, queries)
+        if system.engine == "structured":
+            return retrieval.structured(data.passages, queries, table)
+        return retrieval.search(self.index(teacher_of(system), data.name), encoder, queries)
+
+    @functools.cache  # noqa: B019
+    def machine(self, name: str) -> dict[str, str]:
+        """A collection's questions as a neural translator has them in English."""
+        asked = self._named(name).queries
+        return dict(zip(asked, translation.translate(list(asked.values()), self.lang), strict=True))
+
+    @functools.cache  # noqa: B019
+    def index(self, of: Encoder, name: str) -> PassageIndex:
+        """Passages as a teacher sees them."""
+        return PassageIndex.cached(of, self._named(name).passages)
+
+    def _named(self, name: str) -> Collection:
+        return next(data for data in self.collections.values() if data.name == name)
+
+    def run(self, name: str, seed: int, folder: Path) -> dict[str, dict]:
+        """One cell: a record for each collection."""
+        system = systems.find(name)
+        (encoder, record), (table, extra) = self.encoder(system, seed), self.lexicon(system)
+        spent = zip(("seconds", "cpu_seconds"), extra.tolist(), strict=True)
+        record = record | {key: round(record[key] + more, 1) for key, more in spent}
+        bitext = self.bitext(*system.source) if system.fill or table else None
+        found = {}
+        for collection, data in self.collections.items():
+            values = metrics.per_query(self.search(system, encoder, data), data.qrels)
+            found[collection] = {
+                "system": name, "title": system.title, "collection": collection, "lang": self.lang, "seed": seed,
+                "metrics": {metric: metrics.mean(each) for metric, each in values.items()},
+                "mrr@10 by question": " ".join(f"{values['mrr@10'][query]:.4g}" for query in sorted(values["mrr@10"])),
+                "data": _hash(data),
+                "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
+                "leakage": bitext and self.leakage(collection, *system.source),
+                "teacher": model_record(teacher_of(system))["sha256"],
+                **({"known_words": round(table.coverage(self.queries(system, data).values()), 4)} if table else {}),
+                **({"lexical_share": systems.LEXICAL_SHARE} if system.engine == "fused" else {}),
+                **record, "environment": environment(),
+            }  # fmt: skip
+        for collection, value in found.items():
+            place = folder / f"{collection}_{self.lang}"
+            records.write_groups(place, self.collections[collection].qrels)
+            write_json(place / f"{name}_{seed}.json", value)
+        while self.trained:
+            discard(self.trained.pop())  # the record stays, the weights (110 MB) can be made again
+        return found
+
+
+def cells(names: list[str] | None, langs: list[str] | None, seeds: list[int] | None) -> Iterator[tuple[str, str, int]]:
+    """(language, system, seed) of a queue; all seeds of a system follow each other, so that its row is soon whole."""
+    for lang in map(language, langs or LANGUAGES):
+        for name in systems.expand(names):
+            for seed in SYSTEMS[name].seeds if seeds is None else seeds:
+                if seed in SYSTEMS[name].seeds or SYSTEMS[name].train:
+                    yield lang, name, seed
+
+
+def run(
+    names: list[str] | None = None, langs: list[str] | None = None, seeds: list[int] | None = None, *,
+    dev: bool = False, folder: Path | None = None, progress: bool = True,
+) -> int:  # fmt: skip
+    """Run what is missing of a queue; stop it when you like, the same call goes on.
+
+    A language that lacks what a system needs, such as 10,000 pairs, goes without it, and the queue says so; where the
+    system was asked for by its own name it is an error.
+
+    Parameters
+    ----------
+    names : systems or groups of :mod:`.systems`, all by default
+    langs : two-letter codes, all by default
+    seeds : in place of each system's own
+    dev : on development questions, for choosing settings
+    folder : of the records, :data:`.study.records.RECORDS` or :data:`.study.records.DEV_RECORDS` by default
+
+    Returns
+    -------
+    int, how many cells were run
+    """
+    folder = folder or (records.DEV_RECORDS if dev else records.RECORDS)
+    todo: dict[str, list[tuple[str, int]]] = {}
+    trained: dict[bool, set[Path]] = {True: set(), False: set()}  # of cells that have their records, and of others
+    for lang, name, seed in cells(names, langs, seeds):
+        wanted = ["dev"] if dev else systems.place(lang).collections
+        places = [folder / f"{collection}_{lang}" for collection in wanted]
+        done = all((place / f"{name}_{seed}.json").exists() for place in places)
+        trained[done].add(training(lang, SYSTEMS[name], seed))
+        if not done:
+            todo.setdefault(lang, []).append((name, seed))
+    _clear(folder, trained[True] - trained[False])
+    bar, ran = tqdm(total=sum(map(len, todo.values())), desc="grid", unit="cell", disable=not progress), 0
+    for lang, work in todo.items():
+        place = Workplace(lang, dev)
+        for name, seed in work:
+            bar.set_postfix_str(f"{lang} {name} {seed}")
+            try:
+                place.check(SYSTEMS[name])
+            except InputError as error:
+                if name in (names or ()):
+                    raise
+                bar.write(f"left out: {lang} {name}; {error}")
+            else:
+                place.run(name, seed, folder)
+                ran += 1
+            bar.update()
+    bar.close()
+    return ran

@@ -1,0 +1,4 @@
+"""Training: the fast loop of distillation, what trains, the run's folder, and stored teacher vectors.
+
+:mod:`.teacher` tunes a teacher for late interaction.
+"""

@@ -1,0 +1,233 @@
+r"""Tuning: teach an English encoder late interaction, so that it is the kind of teacher that OPTICAL assumes.
+
+MiniLM was trained through its mean vector; nobody ever asked its token vectors to match one by one. Here questions find
+their passages by MaxSim among the passages of the batch and one BM25 neighbour each:
+
+.. math:: L = -\log \frac{\exp(s(q, p^+) / \tau)}{\sum_p \exp(s(q, p) / \tau)}, \qquad
+          s(q, p) = \frac{1}{n} \sum_i \max_j \langle q_i, p_j \rangle
+
+Passages that equal the right one are no negatives. Source: Khattab and Zaharia, "ColBERT", SIGIR 2020; in-batch
+negatives as in ColBERTv2 (Santhanam et al., NAACL 2022). Notebook 04.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..corpora import Bitext, Collection
+from ..datasets import english_questions
+from ..encoder import Encoder, model_record, teacher
+from ..losses import find_own, mean_maxsim
+from ..provenance import environment
+from ..safe_files import hold, write_json
+from ..settings import InputError, get, precision_line, read_json, seed_everything, uses_bf16
+from . import runs
+
+PARTS = ("projection", "all")
+CUT = ("questions_cut", "passages_cut")
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """How a teacher is tuned.
+
+    Attributes
+    ----------
+    trainable : ``projection`` (a linear layer on a frozen encoder) or ``all``
+    dimension : length of the token vectors, by a projection; 0 for no projection
+    steps, batch, rate, warmup : as in :class:`optical_lite.config.DistillConfig`
+    question_length, passage_length : tokens that are read
+    """
+
+    trainable: str = "all"
+    dimension: int = 0
+    steps: int = 400
+    batch: int = 32
+    rate: float = 3e-5
+    warmup: float = 0.1
+    question_length: int = 32
+    passage_length: int = 180
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.trainable not in PARTS:
+            raise InputError(f"trainable: got {self.trainable!r}, expected one of {', '.join(PARTS)}")
+        if self.trainable == "projection" and not self.dimension:
+            raise InputError("tune: got a projection of dimension 0, expected a number above 0, such as 128")
+
+
+TEACHER = TuneConfig(rate=1e-4)  # chosen on CLAP NQ's dev questions
+
+
+def neighbours(pairs: list[tuple[str, str]], k: int = 4) -> list[list[int]]:
+    """For each question, pairs whose passage BM25 finds for it though it is another passage."""
+    from ..retrieval import bm25
+
+    texts = {passage: str(i) for i, (_, passage) in reversed(list(enumerate(pairs)))}  # each passage once
+    run = bm25({number: text for text, number in texts.items()}, {str(i): q for i, (q, _) in enumerate(pairs)}, k + 1)
+    return [
+        [int(p) for p, _ in run[str(i)] if p != texts[passage]][:k] or [(i + 1) % len(pairs)]
+        for i, (_, passage) in enumerate(pairs)
+    ]
+
+
+def principal_axes(encoder: Encoder, texts: list[str], dimension: int) -> nn.Linear:
+    """A projection to the directions in which token vectors differ most."""
+    batch = encoder.encode(texts)
+    vectors = batch.vectors[batch.mask]  # (tokens, d)
+    _, _, axes = torch.linalg.svd(vectors.float(), full_matrices=False)
+    layer = nn.Linear(vectors.shape[1], dimension, bias=False, device=vectors.device)
+    layer.weight.data = axes[:dimension].contiguous()
+    return layer
+
+
+def loss_of(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor, same: Tensor) -> Tensor:
+    """Cross entropy of the right passages.
+
+    Parameters
+    ----------
+    Q, q_mask : questions, shapes (B, n, d) and (B, n)
+    P, p_mask : passages, shapes (K, m, d) and (K, m); question i is answered by passage i
+    same : Tensor of bool, shape (B, K), True where another column holds the right passage's text
+    """
+    return find_own(mean_maxsim(Q, q_mask, P, p_mask), same)
+
+
+def tune(
+    encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *, save_every: int = 50, wait: bool = False,
+    progress: bool = True, on_step: Callable[[dict], None] | None = None,
+) -> Encoder:  # fmt: skip
+    """Tune a copy of an encoder on (question, passage) pairs; write it, its record and its log to a folder.
+
+    Returns the tuned encoder, frozen. An interrupted training goes on where it was saved; a folder that is already
+    finished with the same record is loaded instead.
+
+    Parameters
+    ----------
+    save_every : steps between states to go on from
+    wait : for another process that writes to the folder; without it, that is an error
+    on_step : called with each line of the log
+    """
+    out = Path(out)
+    record = {"config": asdict(config), "from": model_record(encoder), "pairs": len(pairs), "data": pairs.name}
+    with hold(out, wait):
+        if runs.opened(out / "tune.json", record, "a teacher tuned"):
+            return Encoder.load(out).requires_grad_(False)
+        tuned, long = _train(encoder, list(pairs.pairs), config, out, save_every, progress, on_step)
+        tuned.requires_grad_(False).save(out)
+        made = {"result": model_record(tuned), "environment": environment(), "log": runs.read_log(out)}
+        write_json(out / "tune.json", {**record, **long, **made})
+        (out / "resume.pt").unlink(missing_ok=True)
+    return tuned
+
+
+def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[Encoder, dict]:
+    """The loop of :func:`tune`, in a folder that no other process writes to; and how many texts were cut."""
+    from tqdm import tqdm
+
+    from .distill import length_batches, slope
+
+    seed_everything(config.seed)
+    model = copy.deepcopy(encoder.model)
+    tuned = Encoder(model, encoder.tokenizer, f"{encoder.name}, tuned for MaxSim", encoder.max_length)
+    if config.dimension:
+        tuned.projection = principal_axes(encoder, [passage for _, passage in texts[:: max(1, len(texts) // 256)]],
+                                          config.dimension)  # fmt: skip
+    tuned.requires_grad_(config.trainable == "all")
+    if tuned.projection is not None:
+        tuned.projection.requires_grad_(True)
+    trained = {name: p for name, p in tuned.named_parameters() if p.requires_grad}
+    optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
+    hard, ids, long = neighbours(texts), {}, {}
+    for side, limit in ((0, config.question_length), (1, config.passage_length)):
+        reader = tuned.reading_to(limit)
+        whole = reader.whole([pair[side] for pair in texts])
+        long[CUT[side]] = sum(len(row) > reader.room for row in whole)
+        ids[side] = [reader.fit(row) for row in whole]
+    batches = length_batches([len(row) for row in ids[1]], config.batch, config.seed)
+    session = runs.Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps)
+    work = itertools.islice(enumerate(batches), session.first, config.steps)
+    bar = tqdm(work, total=config.steps, initial=session.first, desc="tune", disable=not progress)
+    with session:
+        for step, rows in bar:
+            columns = [*rows, *(hard[i][step % len(hard[i])] for i in rows)]
+            same = torch.tensor([[i != k and texts[rows[i]][1] == texts[c][1] for k, c in enumerate(columns)]
+                                 for i in range(len(rows))], device=tuned.device)  # fmt: skip
+            sides = []
+            for side, chosen in ((0, rows), (1, columns)):
+                padded, mask = tuned.pad([ids[side][i] for i in chosen])
+                with torch.autocast(tuned.device.type, torch.bfloat16, enabled=uses_bf16()):
+                    vectors = tuned(padded, mask)
+                sides += [vectors.float(), tuned.content(padded, mask)]
+            loss = loss_of(*sides, same)
+            loss.backward()
+            nn.utils.clip_grad_norm_(trained.values(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            line = {"step": step + 1, "loss": loss.item(), "seconds": session.seconds}
+            session.add(line)
+            if on_step:
+                on_step(line)
+    return tuned, long
+
+
+def cut(folder: str | Path) -> dict[str, int]:
+    """How many questions and passages were cut when a teacher was tuned, as its record says."""
+    found = read_json(Path(folder) / "tune.json", dict.fromkeys(CUT, int))
+    return {name: found[name] for name in CUT}
+
+
+@functools.cache
+def tuned_teacher(model: str = "") -> Encoder:
+    """The default teacher, or a model by hub name or folder, tuned: made once, then read from the cache folder.
+
+    The default one takes twenty minutes on two cores.
+    """
+    start = Encoder.load(model).requires_grad_(False) if model else teacher()
+    kind = ["bf16"] if uses_bf16() else []  # its weights differ between number types
+    folder = get().cache / "_".join(["tuned_teacher", *filter(None, model.split("/")), *kind])
+    return tune(start, english_questions.teacher_pairs(), TEACHER, folder, wait=True)
+
+
+def report(before: Encoder, after: Encoder, data: Collection) -> dict:
+    """Both encoders on English questions: metrics, and a paired test of MRR@10.
+
+    Parameters
+    ----------
+    data : questions in English, such as :func:`optical_lite.datasets.english_questions.teacher_dev`
+    """
+    from .. import metrics, retrieval
+
+    found, ranks = {"collection": data.name, "queries": len(data.queries), "passages": len(data.passages)}, []
+    for name, encoder in (("before", before), ("after", after)):
+        run = retrieval.search(retrieval.PassageIndex.cached(encoder, data.passages), encoder, data.queries)
+        found[name] = {"model": model_record(encoder)["sha256"], "metrics": metrics.summary(run, data.qrels)}
+        ranks.append(metrics.per_query(run, data.qrels)["mrr@10"])
+    return {**found, "test": asdict(metrics.compare(ranks[1], ranks[0], metrics.same_passages(data.qrels)))}
+
+
+def command(args: argparse.Namespace) -> dict:
+    """What ``python -m optical_lite tune`` does: tune, and compare with the untouched one on English questions."""
+    start, pairs = Encoder.load(args.model).requires_grad_(False), english_questions.teacher_pairs()
+    print(precision_line())
+    config = replace(TEACHER, passage_length=args.max_length or TEACHER.passage_length)
+    tuned = tune(start, pairs, config, args.out, progress=not args.quiet)
+    found = {**report(start, tuned, english_questions.teacher_dev()), **cut(args.out)}
+    before, after, test = found["before"]["metrics"]["mrr@10"], found["after"]["metrics"]["mrr@10"], found["test"]
+    print(f"{args.out}: MRR@10, {found['queries']} English questions: {before:.3f} -> {after:.3f}, p = {test['p']:.4f}")
+    print(
+        f"{found['questions_cut']:,} of {len(pairs):,} questions were cut at {config.question_length} tokens, "
+        f"{found['passages_cut']:,} passages at {config.passage_length}; --max-length {start.limit} reads more of these"
+    )
+    return found

@@ -1,0 +1,115 @@
+"""Store: the teacher's token vectors of a bitext on disk, so that no sentence is encoded twice.
+
+A teacher does not change, so its vectors of a sentence are the same in every epoch, for every seed and every loss.
+They lie in one file of half-precision numbers, at places known from the sentence lengths; the file is sparse, so only
+sentences that were used take room. Beside it stands a checksum of each sentence's vectors, written after them: a
+sentence counts as present when its vectors have that sum. What is lost, cut, changed or half-written is encoded again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..encoder import Encoder, model_record
+from ..provenance import sha256
+from ..safe_files import hold, one_line, write_atomic
+from ..settings import InputError, get, uses_bf16
+
+
+class VectorStore:
+    """Teacher vectors of a list of sentences, encoded when first asked for.
+
+    Parameters
+    ----------
+    teacher : frozen encoder
+    sentences : token ids of each sentence, special tokens included
+    """
+
+    def __init__(self, teacher: Encoder, sentences: Sequence[Sequence[int]]) -> None:
+        self.teacher, self.sentences = teacher, sentences
+        key = [model_record(teacher)["sha256"], uses_bf16(), *map(list, sentences)]
+        self.folder = get().cache / "teacher" / sha256(json.dumps(key).encode())[:32]
+        self.places = list(itertools.pairwise(itertools.accumulate(map(len, sentences), initial=0)))
+        self.vectors, self.checks = self.folder / "vectors.f16", self.folder / "checks.u4"
+        self.known = self._checks()
+
+    def _checks(self) -> np.ndarray:
+        """Checksums as they are on disk, shape (sentences,), 0 for what is not there."""
+        content = self.checks.read_bytes() if self.checks.exists() else b""
+        if len(content) != 4 * len(self.sentences):  # none yet, or cut short
+            return np.zeros(len(self.sentences), np.uint32)
+        return np.frombuffer(content, np.uint32).copy()
+
+    def _read(self, rows: Iterable[int]) -> Iterator[np.ndarray | None]:
+        """Vectors of sentences, shape (length, d), or None where they are not there as they were written."""
+        width = 2 * self.teacher.dimension
+        with open(self.vectors if self.vectors.exists() else os.devnull, "rb") as file:
+            for row in rows:
+                begin, end = self.places[row]
+                file.seek(begin * width)
+                found = file.read((end - begin) * width)
+                whole = self.known[row] and len(found) == (end - begin) * width and _sum(found) == self.known[row]
+                yield np.frombuffer(found, np.float16).reshape(end - begin, -1) if whole else None
+
+    def _missing(self, rows: Iterable[int]) -> list[int]:
+        rows = sorted(set(rows))
+        return [row for row, found in zip(rows, self._read(rows), strict=True) if found is None]
+
+    def fill(self, rows: Iterable[int]) -> int:
+        """Encode those of some sentences that are not there yet; how many these were."""
+        missing = self._missing(rows)
+        if missing:
+            self.known = self._checks()  # another process may have been at it
+            missing = self._missing(missing)
+        if not missing:
+            return 0
+        with hold(self.folder, wait=True):  # makes it
+            file = os.open(self.vectors, os.O_RDWR | os.O_CREAT, 0o666)
+        sums = {}
+        with one_line(self.vectors), open(file, "r+b") as file:  # written, not mapped: a full disk is an error
+            for positions, vectors, lengths in self.teacher.batches_of_ids([self.sentences[row] for row in missing]):
+                for position, found, length in zip(positions, vectors.half().cpu().numpy(), lengths, strict=True):
+                    row, content = missing[position], found[:length].tobytes()
+                    file.seek(self.places[row][0] * 2 * self.teacher.dimension)
+                    file.write(content)
+                    sums[row] = _sum(content)
+        self.teacher.release()
+        with hold(self.folder, wait=True):
+            self.known = self._checks()
+            self.known[list(sums)] = list(sums.values())
+            write_atomic(self.checks, self.known.tobytes())
+        return len(missing)
+
+    def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Vectors, ids and mask of some sentences, padded.
+
+        Returns
+        -------
+        vectors : Tensor of float32, shape (B, m, d), 0 on padding
+        ids, mask : Tensor, shapes (B, m), special tokens included
+        """
+        for _ in range(9):  # another process may write the same sentence, in another order of sums
+            found = list(self._read(rows))
+            if all(one is not None for one in found):
+                break
+            self.fill(rows)
+        else:
+            raise InputError(f"{self.vectors}: got other vectors than were written, expected the same; check the disk")
+        ids, mask = self.teacher.pad([self.sentences[row] for row in rows])
+        flat = np.concatenate(found)
+        vectors = torch.zeros(*mask.shape, flat.shape[1], device=mask.device)
+        vectors[mask] = torch.from_numpy(flat).to(mask.device).float()
+        return vectors, ids, mask
+
+
+def _sum(content: bytes) -> int:
+    """A checksum that is never 0, which stands for nothing."""
+    return zlib.crc32(content) or 1

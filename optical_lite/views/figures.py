@@ -1,0 +1,199 @@
+"""Plots: cost matrices, plans, learning curves. Each takes ``ax=None`` and returns the axes it drew on.
+
+Colours run from white to dark blue, readable in grey and by colour-blind readers; tokens label both axes. A figure
+of record is saved by :func:`save_figure` as PNG and SVG, byte for byte the same from run to run.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..safe_files import write_atomic
+from ..settings import FIGURES, InputError
+from . import drawing, fonts
+
+matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
+matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing
+for _path in fonts.files("fontpkg_noto_sans_devanagari"):
+    font_manager.fontManager.addfont(_path)
+BLUE, OCHRE = "#00306f", "#a8720a"
+DEVANAGARI_FONTS = (
+    fonts.DEVANAGARI,
+    "Noto Serif Devanagari",
+    "Lohit Devanagari",
+    "Mangal",
+    "Kohinoor Devanagari",
+)
+
+
+@functools.cache
+def devanagari_font() -> str | None:
+    """The first installed font that has Devanagari, or None."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return next((name for name in DEVANAGARI_FONTS if name in installed), None)
+
+
+def romanise(text: str) -> str:
+    """Spell Devanagari in Latin letters, from the names of its characters (a fallback for labels, not a standard).
+
+    >>> romanise("पाणी")
+    'paani'
+    """
+    out = ""
+    for c in text:
+        kind, _, name = unicodedata.name(c, "").partition("DEVANAGARI ")[2].rpartition(" ")
+        name = re.sub(r"^([^aeiou])\1|(i)i$|(u)u$", r"\1\2\3", name.lower())  # DDA is d, VOWEL SIGN II is i
+        if not kind and not name:
+            out += c
+        elif kind.startswith("LETTER"):
+            out += name
+        elif kind.startswith("VOWEL"):
+            out = out.removesuffix("a") + name
+        elif name == "virama":
+            out = out.removesuffix("a")
+        elif name in ("anusvara", "candrabindu"):
+            out += "n"
+        elif name == "visarga":
+            out += "h"
+        elif kind == "DIGIT":
+            out += str(unicodedata.digit(c))
+    return out
+
+
+def label(token: str) -> str:
+    """A token as an axis label: Devanagari as it is where a font has it, else romanised."""
+    if any("\u0900" <= c <= "\u097f" for c in token) and devanagari_font() is None:
+        return romanise(token)
+    return token
+
+
+def families() -> list[str]:
+    """Font families of labels: the usual one, then one with Devanagari for the letters it lacks."""
+    return [*matplotlib.rcParams["font.family"], *filter(None, [devanagari_font()])]
+
+
+def array(matrix) -> np.ndarray:
+    """A Tensor or an array as numbers to draw."""
+    return np.asarray(matrix.detach().cpu() if hasattr(matrix, "detach") else matrix, dtype=float)
+
+
+def heatmap(
+    matrix, source: Sequence[str], target: Sequence[str], *, title: str = "", bar: str | None = "",
+    reverse: bool = False, limits: tuple[float, float] | None = None, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """A matrix with source tokens down and target tokens across.
+
+    Parameters
+    ----------
+    matrix : array or Tensor, shape (n, m)
+    source, target : n and m labels
+    title : text above the plot
+    bar : text beside the colour bar; None leaves the bar out
+    reverse : dark means large (default) or small
+    limits : smallest and largest value of the colour scale; default: those of the matrix
+    ax : axes to draw on; a new figure by default
+    """
+    values = array(matrix)
+    if values.shape != (len(source), len(target)):
+        raise InputError(
+            f"heatmap: got a matrix {values.shape} for {len(source)} source and {len(target)} target tokens, "
+            "expected one row and column each; leave out padding and special tokens in all three"
+        )
+    drawing.finite(values, "heatmap")
+    if ax is None:
+        size = 0.42 * len(target) + 2.4, 0.42 * len(source) + 1.6
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    low, high = limits or (values.min(initial=0.0), values.max(initial=1e-12))
+    sns.heatmap(
+        values, ax=ax, cmap=sns.light_palette(BLUE, reverse=reverse, as_cmap=True), vmin=low, vmax=high, square=True,
+        linewidths=0.5, linecolor="0.85", cbar=bar is not None, cbar_kws={"label": bar, "shrink": 0.75},
+        xticklabels=False, yticklabels=False,
+    )  # fmt: skip
+    ax.set_xticks(np.arange(len(target)) + 0.5, [label(t) for t in target], family=families())
+    ax.set_yticks(np.arange(len(source)) + 0.5, [label(t) for t in source], family=families())
+    ax.tick_params(axis="x", rotation=55)
+    plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
+    ax.set_title(title)
+    return ax
+
+
+def cost_heatmap(
+    C, source: Sequence[str], target: Sequence[str], *, title: str = "cost matrix C", ax: Axes | None = None
+) -> Axes:
+    """A cost matrix, shape (n, m): dark is cheap, so an alignment shows as dark cells in both kinds of plot."""
+    return heatmap(C, source, target, title=title, bar="cosine cost", reverse=True, ax=ax)
+
+
+def plan_heatmap(
+    T, source: Sequence[str], target: Sequence[str], *, title: str = "plan T", bar: str | None = "mass",
+    limits: tuple[float, float] | None = None, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """A transport plan, shape (n, m): dark is much mass."""
+    return heatmap(T, source, target, title=title, bar=bar, limits=limits, ax=ax)
+
+
+def plan_strip(
+    plans: Sequence, source: Sequence[str], target: Sequence[str], titles: Sequence[str], *, columns: int = 4
+) -> list[Axes]:
+    """Several plans of one sentence pair on one colour scale: before and after, over training, over epsilon."""
+    values = [array(p) for p in plans]
+    columns = min(columns, len(values))
+    rows = -(-len(values) // columns)
+    size = (0.34 * len(target) + 1.6) * columns, (0.36 * len(source) + 1.8) * rows
+    figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    limits = 0.0, max(v.max() for v in values)
+    axes = grid.flatten()
+    for k, (ax, value, title) in enumerate(zip(axes, values, titles, strict=False)):
+        plan_heatmap(value, source, target, title=title, bar=None, limits=limits, ax=ax)
+        if k % columns:
+            ax.set_yticklabels([])
+    for ax in axes[len(values) :]:
+        ax.remove()
+    figure.colorbar(axes[0].collections[0], ax=list(axes[: len(values)]), label="mass", shrink=0.75, aspect=30)
+    return list(axes[: len(values)])
+
+
+def learning_curve(
+    log: Sequence[dict], *, points: dict[int, float] | None = None, ylabel: str = "MRR@10 on dev questions",
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """Loss by step, thin as logged and thick as a running mean; with ``points`` {step: value} on a second axis."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    steps, loss = [line["step"] for line in log], np.array([line["loss"] for line in log])
+    window = max(1, len(loss) // 15)
+    smooth = np.convolve(np.pad(loss, (window - 1, 0), mode="edge"), np.ones(window) / window, mode="valid")
+    ax.plot(steps, loss, color="0.75", lw=0.8)
+    ax.plot(steps, smooth, color=BLUE, lw=2, label="transport cost (training)")
+    ax.set(xlabel="step", ylabel="transport cost $\\langle T, C\\rangle$")
+    handles = ax.get_lines()[-1:]
+    if points:
+        twin = ax.twinx()
+        handles += twin.plot(list(points), list(points.values()), "o--", color=OCHRE, label=ylabel)
+        twin.set(ylabel=ylabel, ylim=(0, 1))
+    ax.legend(handles=handles, frameon=False, loc="best")
+    return ax
+
+
+def save_figure(figure: Figure | Axes, name: str, folder: Path | None = None) -> list[Path]:
+    """Write ``figures/NAME.png`` and ``figures/NAME.svg``; return both paths."""
+    figure = figure.figure if isinstance(figure, Axes) else figure
+    paths = []
+    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata, bbox_inches="tight", pad_inches=0.1)
+        paths.append(write_atomic((folder or FIGURES) / f"{name}.{kind}", buffer.getvalue()))
+    return paths
