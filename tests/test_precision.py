@@ -11,6 +11,7 @@ from optical_lite import provenance, settings
 from optical_lite.__main__ import main
 from optical_lite.datasets import pocket
 from optical_lite.paper import experiment
+from optical_lite.paper.configs import CONFIGS
 from optical_lite.settings import InputError, computing_in
 from optical_lite.study import demo
 from optical_lite.training import runs
@@ -108,7 +109,7 @@ def test_a_run_goes_on_in_its_own_number_type_only(place, tmp_path, device, caps
 
 
 def test_teachers_go_on_in_their_own_number_type_only(tmp_path):
-    config = replace(experiment.CONFIGS["tiny"].teacher, steps=2, batch=4)
+    config = replace(CONFIGS["tiny"].teacher, steps=2, batch=4)
     for fit in (
         lambda: experiment.fit(
             experiment.ColBERT.of(experiment.tiny(), 32), experiment.TRIPLES, config, tmp_path / "a", progress=False
