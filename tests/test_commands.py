@@ -8,7 +8,7 @@ import shutil
 import ir_measures
 import pytest
 
-from optical_lite import __main__, metrics, retrieval
+from optical_lite import __main__, lexical, metrics, retrieval
 from optical_lite.datasets import pocket, reading
 from optical_lite.formats import trec, xglue
 from optical_lite.settings import DATA, ROOT
@@ -80,7 +80,7 @@ def test_structured_queries_and_a_student_are_fused(place):
     found = run(place, f"fuse {place}/student.run {place}/structured.run --share 0.4 --out {place}/fused.run")
     assert found["questions"] == len(pocket.collection("sw").queries)
     first, second, both = (trec.read_run(place / f"{name}.run") for name in ("student", "structured", "fused"))
-    expected = retrieval.at_most(retrieval.fuse(first, {query: second.get(query, []) for query in first}, 0.4), 100)
+    expected = retrieval.at_most(lexical.fuse(first, {query: second.get(query, []) for query in first}, 0.4), 100)
     assert {query: [passage for passage, _ in rows] for query, rows in both.items()} == {
         query: [passage for passage, _ in rows] for query, rows in expected.items()
     }

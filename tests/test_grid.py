@@ -102,7 +102,7 @@ def test_without_data_nothing_is_run_again_and_that_is_said(monkeypatch, capsys)
 
 def test_without_accents_the_query_loses_them(place, monkeypatch):
     seen = []
-    monkeypatch.setattr(grid.retrieval, "bm25", lambda passages, queries: seen.append(set(queries.values())))
+    monkeypatch.setattr(grid.lexical, "bm25", lambda passages, queries: seen.append(set(queries.values())))
     work = grid.Workplace("sw")
     data = work.collections["first"]
     data = replace(data, queries=dict.fromkeys(data.queries, "Qódèr"))  # in no lexicon, so it is not translated
@@ -127,10 +127,10 @@ def test_fused_rows_share_a_student_and_rank_by_both_engines(place):
     encoder, _ = work.encoder(both, 0)
     assert encoder is work.encoder(systems.find("plus_symmetric"), 0)[0]
     matched = work.search(systems.find("plus_symmetric"), encoder, data)
-    lexical = work.search(systems.find("structured_plus"), None, data)
-    expected = grid.retrieval.fuse(matched, lexical, systems.LEXICAL_SHARE)
+    words = work.search(systems.find("structured_plus"), None, data)
+    expected = grid.lexical.fuse(matched, words, systems.LEXICAL_SHARE)
     assert work.search(both, encoder, data) == expected
-    assert expected not in (matched, lexical)
+    assert expected not in (matched, words)
 
 
 def test_a_multilingual_model_is_teacher_and_student(place, monkeypatch, tmp_path):

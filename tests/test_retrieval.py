@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from optical_lite import retrieval
+from optical_lite import lexical, retrieval
 from optical_lite.datasets import pocket
 from optical_lite.encoder import TokenBatch
 from optical_lite.retrieval import PassageIndex
@@ -73,7 +73,7 @@ def test_bm25_agrees_with_the_formula():
     from math import log
 
     texts = {"a": "maji safi maji", "b": "moto", "c": "maji ya moto sana leo"}
-    (ranking,) = retrieval.bm25(texts, {"q": "Maji!"}).values()
+    (ranking,) = lexical.bm25(texts, {"q": "Maji!"}).values()
     mean, found = (3 + 1 + 5) / 3, dict(ranking)
     idf = log(1 + (3 - 2 + 0.5) / (2 + 0.5))
     for name, count, size in (("a", 2, 3), ("c", 1, 5)):
@@ -82,7 +82,7 @@ def test_bm25_agrees_with_the_formula():
 
 
 def test_bm25_with_unknown_words_returns_nothing():
-    assert retrieval.bm25({"a": "water"}, {"q": "maji", "empty": ""}) == {"q": [], "empty": []}
+    assert lexical.bm25({"a": "water"}, {"q": "maji", "empty": ""}) == {"q": [], "empty": []}
 
 
 def test_structured_queries_with_certain_translations_are_bm25():
@@ -92,28 +92,28 @@ def test_structured_queries_with_certain_translations_are_bm25():
 
     passages = {"a": "clean water for the village", "b": "the market sells maize", "c": "water water everywhere"}
     sure = Lexicon([NULL, "maji", "safi"], ["water", "clean"], csr_matrix([[0, 0], [1, 0], [0, 1]], dtype=float))
-    ours = retrieval.structured(passages, {"q": "maji safi"}, sure)["q"]
-    theirs = retrieval.bm25(passages, {"q": "water clean"})["q"]
+    ours = lexical.structured(passages, {"q": "maji safi"}, sure)["q"]
+    theirs = lexical.bm25(passages, {"q": "water clean"})["q"]
     assert [p for p, _ in ours] == [p for p, _ in theirs] == ["a", "c"]
     for (_, x), (_, y) in zip(ours, theirs, strict=True):
         assert x == pytest.approx(y, rel=1e-5)
     unsure = Lexicon([NULL, "maji"], ["water", "maize"], csr_matrix([[0, 0], [0.6, 0.4]]))
-    assert [p for p, _ in retrieval.structured(passages, {"q": "maji"}, unsure)["q"]] == ["c", "a", "b"]
+    assert [p for p, _ in lexical.structured(passages, {"q": "maji"}, unsure)["q"]] == ["c", "a", "b"]
 
 
 def test_fusion_lies_between_its_two_runs():
     first = {"q": [("a", 9.0), ("b", 8.0), ("c", 5.0)], "r": [("a", 1.0), ("b", 1.0)], "s": []}
     second = {"q": [("b", 2.0), ("d", 1.0)], "r": [("b", 4.0), ("a", 2.0)], "s": [("c", 3.0)]}
-    ranked = lambda share: {q: [p for p, _ in rows] for q, rows in retrieval.fuse(first, second, share).items()}  # noqa: E731
+    ranked = lambda share: {q: [p for p, _ in rows] for q, rows in lexical.fuse(first, second, share).items()}  # noqa: E731
     assert ranked(0.0)["q"][:2] == ["a", "b"]
     assert ranked(1.0)["q"][0] == "b"
-    assert dict(retrieval.fuse(first, second, 0.25)["q"]) == {"a": 0.75, "b": 0.75 * 0.75 + 0.25, "c": 0.0, "d": 0.0}
+    assert dict(lexical.fuse(first, second, 0.25)["q"]) == {"a": 0.75, "b": 0.75 * 0.75 + 0.25, "c": 0.0, "d": 0.0}
     assert ranked(0.5)["r"] == ["b", "a"]  # one list cannot tell its passages apart, the other can
     assert ranked(0.5)["s"] == ["c"]
     with pytest.raises(InputError, match=r"share 1\.5"):
-        retrieval.fuse(first, second, 1.5)
+        lexical.fuse(first, second, 1.5)
     with pytest.raises(InputError, match="question 's' in one run only"):
-        retrieval.fuse(first, {"q": [], "r": []})
+        lexical.fuse(first, {"q": [], "r": []})
 
 
 def test_mean_vectors_rank_by_their_cosine(teacher, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import __main__, encoder, metrics, retrieval
+from optical_lite import __main__, encoder, lexical, metrics, retrieval
 from optical_lite.corpora import Collection
 from optical_lite.datasets import reading
 from optical_lite.formats import trec
@@ -73,7 +73,7 @@ def test_no_function_lets_such_a_score_pass(tmp_path, score):
         trec.write_run(tmp_path / "a.run", bad, "x")
     for pair in ((bad, good), (good, bad)):
         with pytest.raises(InputError, match="question 't', expected finite scores"):
-            retrieval.fuse(*pair)
+            lexical.fuse(*pair)
     with pytest.raises(InputError, match="no finite number, for query 't'"):
         metrics.summary(bad, {"t": {"d": 1}})
 
@@ -82,7 +82,7 @@ def test_a_document_twice(tmp_path):
     twice = {"t": [("d", 2.0), ("d", 1.0)]}
     for call in (
         lambda: trec.write_run(tmp_path / "a.run", twice, "x"),
-        lambda: retrieval.fuse(twice, twice),
+        lambda: lexical.fuse(twice, twice),
         lambda: metrics.summary(twice, {"t": {"d": 1}}),
     ):
         with pytest.raises(InputError, match="twice"):
@@ -106,7 +106,7 @@ NORMAL = st.integers(-999, 999).map(float)
 def test_a_fusion_keeps_every_question_and_stays_between_0_and_1(first, second, share, k):
     asked = first.keys() | second.keys()
     pair = [{query: run.get(query, []) for query in asked} for run in (first, second)]
-    found = retrieval.fuse(*pair, share, k)
+    found = lexical.fuse(*pair, share, k)
     assert found.keys() == asked
     for query, ranking in found.items():
         named = {name for run in pair for name, _ in run[query]}
@@ -119,9 +119,9 @@ def test_a_fusion_keeps_every_question_and_stays_between_0_and_1(first, second, 
 @pytest.mark.parametrize("k", [0, -3])
 def test_a_ranking_of_no_passage_is_refused(k):
     for call in (
-        lambda: retrieval.fuse({}, {}, 0.5, k),
-        lambda: retrieval.bm25({"p": "maji"}, {"q": "maji"}, k),
-        lambda: retrieval.structured({"p": "maji"}, {"q": "maji"}, None, k),
+        lambda: lexical.fuse({}, {}, 0.5, k),
+        lambda: lexical.bm25({"p": "maji"}, {"q": "maji"}, k),
+        lambda: lexical.structured({"p": "maji"}, {"q": "maji"}, None, k),
         lambda: retrieval.search(None, None, {}, k),
     ):
         with pytest.raises(InputError, match=f"k: got {k}, expected a whole number above 0"):
@@ -257,7 +257,7 @@ def test_texts_without_words_give_an_empty_run_that_says_so(place, capsys, syste
 )
 def test_a_search_refuses_names_that_its_run_cannot_hold(place, capsys, monkeypatch, passages, questions):
     beir(place / "named", passages, questions)
-    monkeypatch.setattr(retrieval, "bm25", None)  # before anything is searched
+    monkeypatch.setattr(lexical, "bm25", None)  # before anything is searched
     code, _, err = run("search --collection named --system bm25 --out e.run", capsys)
     assert code == 2
     assert "expected one without blanks" in err

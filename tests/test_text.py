@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import retrieval, vocabulary
+from optical_lite import lexical, vocabulary
 from optical_lite.alignment import statistical
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
@@ -100,13 +100,13 @@ def test_lexicon_and_rankings_do_not_see_the_form(pairs, form):
     assert plain.coverage([FORMS[form](question)]) == 1
     passages = {str(k): source for k, (source, _) in enumerate(pairs)}
     written = {name: FORMS[form](text) for name, text in passages.items()}
-    expected = retrieval.bm25(passages, {"q": question})
+    expected = lexical.bm25(passages, {"q": question})
     assert expected["q"]
-    assert retrieval.bm25(written, {"q": question}) == expected
-    assert retrieval.bm25(passages, {"q": FORMS[form](question)}) == expected
+    assert lexical.bm25(written, {"q": question}) == expected
+    assert lexical.bm25(passages, {"q": FORMS[form](question)}) == expected
     english = {str(k): target for k, (_, target) in enumerate(pairs)}
-    expected = retrieval.structured(english, {"q": question}, plain)
-    assert retrieval.structured(english, {"q": FORMS[form](question)}, other) == expected
+    expected = lexical.structured(english, {"q": question}, plain)
+    assert lexical.structured(english, {"q": FORMS[form](question)}, other) == expected
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -145,7 +145,7 @@ def test_one_apostrophe_finds_another():
     lexicon = word_lexicon(Bitext("toy", "ha", "en", (("ma'aikata", "workers"), ("ra'ayi", "opinion"))))
     passages = {"a": "An opinion.", "b": "The workers’ x-ray"}
     for form in "'’ʼ":
-        found = retrieval.structured(passages, {"q": f"Ra{form}ayi?", "r": f"ma{form}aikata"}, lexicon)
+        found = lexical.structured(passages, {"q": f"Ra{form}ayi?", "r": f"ma{form}aikata"}, lexicon)
         assert [name for name, _ in found["q"]] == ["a"]
         assert [name for name, _ in found["r"]] == ["b"]
-    assert [name for name, _ in retrieval.bm25(passages, {"q": "ray–xyz"})["q"]] == ["b"]
+    assert [name for name, _ in lexical.bm25(passages, {"q": "ray–xyz"})["q"]] == ["b"]

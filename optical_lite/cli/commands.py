@@ -170,7 +170,7 @@ def index(args: argparse.Namespace) -> dict:
 
 def search(args: argparse.Namespace) -> dict:
     """Rank the passages of a collection for its questions; write a TREC run file."""
-    from .. import retrieval
+    from .. import lexical, retrieval
     from ..formats import trec
     from . import run_files
 
@@ -179,7 +179,7 @@ def search(args: argparse.Namespace) -> dict:
     tag = "-".join(Path(args.system).absolute().name.split()) or "run"
     trec.need_columns(tag, *data.queries, *data.passages, of=args.out)  # before the hours that a search may take
     if args.system == "bm25":
-        run = retrieval.bm25(data.passages, data.queries, args.k)
+        run = lexical.bm25(data.passages, data.queries, args.k)
     elif args.system == "structured":
         run = _structured(args, data)
     else:
@@ -200,7 +200,7 @@ def search(args: argparse.Namespace) -> dict:
 
 def _structured(args: argparse.Namespace, data):
     """A run of structured queries: words and translations without accents, a lexicon that agrees in both directions."""
-    from .. import lexicon, retrieval, vocabulary
+    from .. import lexical, lexicon, vocabulary
     from ..text import unmarked
 
     if not args.bitext:
@@ -211,7 +211,7 @@ def _structured(args: argparse.Namespace, data):
         read_pairs(args.bitext, args.lang or "xx"), marks=False, **vocabulary.LEXICONS["symmetric"]
     )
     asked = {query: unmarked(text) for query, text in data.queries.items()}
-    return retrieval.structured(data.passages, asked, words, args.k)
+    return lexical.structured(data.passages, asked, words, args.k)
 
 
 def _index(folder: str, data, encoder, args: argparse.Namespace):

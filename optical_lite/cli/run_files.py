@@ -95,14 +95,14 @@ def fuse(args: argparse.Namespace) -> dict:
 
     A question that one run does not answer has the other's ranking.
     """
-    from .. import retrieval
+    from .. import lexical
     from ..formats import trec
 
     runs = [trec.read_run(path) for path in args.trec_run]
     asked = [*runs[0], *(query for query in runs[1] if query not in runs[0])]
     if not runs[0].keys() & runs[1].keys():
         raise InputError(f"fuse: got no question that both {' and '.join(args.trec_run)} answer, expected some")
-    run = retrieval.fuse(*({query: run.get(query, []) for query in asked} for run in runs), args.share, args.k)
+    run = lexical.fuse(*({query: run.get(query, []) for query in asked} for run in runs), args.share, args.k)
     run, said = keep(run, args.k, args.ties)
     trec.write_run(args.out, run, "fused")
     for path, one in zip(args.trec_run, runs, strict=True):

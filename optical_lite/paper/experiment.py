@@ -22,7 +22,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from tokenizers.trainers import WordPieceTrainer
 from torch import Tensor
 
-from .. import metrics, retrieval
+from .. import lexical, metrics, retrieval
 from ..corpora import Bitext, Collection
 from ..datasets import pocket
 from ..encoder import Encoder, model_record
@@ -188,7 +188,7 @@ def _steps(config, triples, bitext, data, out, first, progress, on_step) -> dict
     if first is not None:
         found = {"first stage": first}
     else:
-        found = {"bm25": retrieval.at_most(retrieval.bm25(wanted, data.queries, config.depth), config.depth)}
+        found = {"bm25": retrieval.at_most(lexical.bm25(wanted, data.queries, config.depth), config.depth)}
     found["teacher"] = search(index, teacher, data.queries, *how)
     found["student"] = search(theirs, student, data.queries, *how)
     if data.translations:

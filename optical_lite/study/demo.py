@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import metrics, retrieval, transport, vocabulary
+from .. import lexical, metrics, retrieval, transport, vocabulary
 from ..config import DistillConfig
 from ..corpora import LANGUAGES, Bitext, Collection, language
 from ..cost import cosine_cost, uniform_marginal
@@ -114,7 +114,7 @@ def baselines(result: Result, index: PassageIndex) -> None:
     questions, english = result.collection.queries, teacher(result.model)
     lexicon = word_lexicon(result.bitext)
     result.add("zero_shot", retrieval.search(index, english, questions))
-    result.add("bm25", retrieval.bm25(result.collection.passages, questions))
+    result.add("bm25", lexical.bm25(result.collection.passages, questions))
     translated = {query: lexicon.translate(text) for query, text in questions.items()}
     result.add("lexicon", retrieval.search(index, english, translated))
     result.add("ceiling", retrieval.search(index, english, result.collection.translations))

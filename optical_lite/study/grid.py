@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .. import lexicon, metrics, retrieval, vocabulary
+from .. import lexical, lexicon, metrics, retrieval, vocabulary
 from ..corpora import Bitext, Collection, language
 from ..datasets import published, testsets
 from ..encoder import Encoder, model_record, teacher
@@ -168,16 +168,16 @@ class Workplace:
     def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
         """Rank a collection's passages by a system."""
         if system.engine == "fused":
-            lexical = replace(system, engine="structured", reads="question", marks=False)
-            both = (self.search(each, encoder, data) for each in (replace(system, engine="maxsim"), lexical))
-            return retrieval.fuse(*both, systems.LEXICAL_SHARE)
+            words = replace(system, engine="structured", reads="question", marks=False)
+            both = (self.search(each, encoder, data) for each in (replace(system, engine="maxsim"), words))
+            return lexical.fuse(*both, systems.LEXICAL_SHARE)
         queries, (table, _) = self.queries(system, data), self.lexicon(system)
         if system.reads == "lexicon":
             queries = {query: table.translate(text) for query, text in queries.items()}
         if system.engine == "bm25":
-            return retrieval.bm25(data.passages, queries)
+            return lexical.bm25(data.passages, queries)
         if system.engine == "structured":
-            return retrieval.structured(data.passages, queries, table)
+            return lexical.structured(data.passages, queries, table)
         return retrieval.search(self.index(teacher_of(system), data.name), encoder, queries)
 
     @functools.cache  # noqa: B019

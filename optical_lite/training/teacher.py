@@ -70,7 +70,7 @@ TEACHER = TuneConfig(rate=1e-4)  # chosen on CLAP NQ's dev questions
 
 def neighbours(pairs: list[tuple[str, str]], k: int = 4) -> list[list[int]]:
     """For each question, pairs whose passage BM25 finds for it though it is another passage."""
-    from ..retrieval import bm25
+    from ..lexical import bm25
 
     texts = {passage: str(i) for i, (_, passage) in reversed(list(enumerate(pairs)))}  # each passage once
     run = bm25({number: text for text, number in texts.items()}, {str(i): q for i, (q, _) in enumerate(pairs)}, k + 1)
