@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import copy
 import itertools
-import json
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, normalizers
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from . import model_files, weights
 from .kernels import packed, shared_rows
 from .kernels.shared_rows import Mapped, SplitEmbedding
-from .provenance import sha256
 from .safe_files import into, write_json
-from .settings import InputError, device, shown, uses_bf16
+from .settings import InputError, device, uses_bf16
+from .text import one_form
 
 DEFAULT = "minilm"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<pad>", "<unk>", "<s>", "</s>", "<mask>")
@@ -48,19 +46,6 @@ class TokenBatch:
     mask: Tensor
     ids: Tensor
     tokens: list[list[str]]
-
-
-def one_form(tokenizer: Tokenizer) -> Tokenizer:
-    """Make a tokenizer read a text in its two Unicode forms, NFC and NFD, alike; most do, and stay as they are.
-
-    BERT's normal form makes them one by taking accents off. Where those are kept (cased models, scripts whose vowel
-    signs are marks), NFC follows it: text in NFC is cut as before.
-    """
-    normal = tokenizer.normalizer
-    forms = {unicodedata.normalize(form, "é ọ́ क़ ऩ 각 パ") for form in ("NFC", "NFD")}
-    if normal is None or len({normal.normalize_str(text) for text in forms}) > 1:
-        tokenizer.normalizer = normalizers.Sequence([*([normal] if normal else []), normalizers.NFC()])
-    return tokenizer
 
 
 class Encoder(nn.Module):
@@ -113,10 +98,7 @@ class Encoder(nn.Module):
         InputError
             no such folder, damaged files, more tokens than the model has positions for
         """
-        from transformers.utils import logging
-
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        weights.quiet()
         known = isinstance(name, str) and model_files.find(name)
         folder, name = model_files.folder(name) if known else (weights.place(name), name)
         model = weights.load_model(folder)
@@ -125,7 +107,7 @@ class Encoder(nn.Module):
         if known:  # kept with the model's settings, so that its students have them, too
             model.config.prefixes = list(model_files.KNOWN[known].prefixes)
         found = cls(model, tokenizer, str(name), 256, projection)
-        found._map(folder / "model.safetensors")
+        found._mapped = shared_rows.leave(model, folder / "model.safetensors") if device() == "cpu" else None
         return found.reading_to(max_length).to(device())
 
     def reading_to(self, max_length: int | None) -> Encoder:
@@ -140,16 +122,6 @@ class Encoder(nn.Module):
         other = copy.copy(self)  # the weights are shared
         other.max_length = max_length
         return other
-
-    def _map(self, path: Path) -> None:
-        """Leave a large table in its file, where it is there as float32."""
-        table = self.model.get_input_embeddings()
-        if device() == "cpu" and table.num_embeddings >= shared_rows.LARGE:
-            self._mapped = Mapped.open(path, "embeddings.word_embeddings.weight")
-            if self._mapped:
-                table.weight = nn.Parameter(self._mapped.tensor, requires_grad=False)
-                for part in self.model.parameters():  # else they keep a map of the whole file, which was read whole
-                    part.data = part.data if part is table.weight else part.data.clone()
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -172,31 +144,22 @@ class Encoder(nn.Module):
 
     def save(self, folder: str | Path) -> Path:
         """Save weights, configuration and tokenizer; :meth:`load` and transformers' ``AutoModel`` read the folder."""
-        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.pad_token}
         with into(folder) as part:
-            if isinstance(self.model.get_input_embeddings(), SplitEmbedding):
-                self.model.config.architectures = [type(self.model).__name__]
-                self.model.config.save_pretrained(part)
-                shared_rows.save(self.model, part / "model.safetensors", self.release)
-            else:
-                self.model.save_pretrained(part)
+            shared_rows.save(self.model, part, self.release)
             if isinstance(self._tokenizer, bytes):
                 (part / "tokenizer.json").write_bytes(self._tokenizer)
             else:
                 self.tokenizer.save(str(part / "tokenizer.json"))
             if self.projection is not None:
                 save_file({"weight": self.projection.weight.detach().cpu()}, part / "projection.safetensors")
-            write_json(part / "tokenizer_config.json", settings)
+            said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.pad_token}
+            write_json(part / "tokenizer_config.json", said)
         return Path(folder)
 
     def copy(self, name: str, tokenizer: Tokenizer | None = None) -> Encoder:
         """A copy that may train, by default with the same tokenizer; a large embedding table is shared."""
-        table, memo = self.model.get_input_embeddings(), {}
-        if self.rows >= shared_rows.LARGE and not isinstance(table, SplitEmbedding):
-            memo[id(table)] = SplitEmbedding(table.weight, torch.empty(0, dtype=torch.long, device=self.device))
-        model = copy.deepcopy(self.model, memo)
-        model.__dict__.pop("_packed", None)  # weights laid out for this one's forward pass
-        twin = Encoder(model, tokenizer or self.tokenizer, name, self.max_length, copy.deepcopy(self.projection))
+        model, projection = shared_rows.twin(self.model), copy.deepcopy(self.projection)
+        twin = Encoder(model, tokenizer or self.tokenizer, name, self.max_length, projection)
         twin._mapped = self._mapped
         return twin.requires_grad_(True)
 
@@ -211,14 +174,8 @@ class Encoder(nn.Module):
         >>> teacher().upto(4).model.encoder.layer[3] is teacher().model.encoder.layer[3]
         True
         """
-        whole = getattr(getattr(self.model, "encoder", None), "layer", ())
-        if not 1 <= layers <= len(whole):
-            raise InputError(f"encoder: got {layers} layers, expected 1 to {len(whole)}")
-        model, stack = copy.copy(self.model), copy.copy(self.model.encoder)
-        model._modules, stack._modules = dict(model._modules), dict(stack._modules)
-        stack.layer, model.encoder = whole[:layers], stack
-        model.__dict__.pop("_packed", None)  # weights laid out for the whole stack
-        return Encoder(model, self.tokenizer, f"{self.name}, layer {layers}", self.max_length)
+        part = weights.first_layers(self.model, layers)
+        return Encoder(part, self.tokenizer, f"{self.name}, layer {layers}", self.max_length)
 
     @property
     def dimension(self) -> int:
@@ -360,40 +317,3 @@ def teacher(model: str = DEFAULT) -> Encoder:
         loaded = Encoder.load(model).requires_grad_(False)
         _TEACHERS[model] = _TEACHERS.setdefault(loaded.name, loaded)  # a short name and a full one mean the same
     return _TEACHERS[model]
-
-
-def recorded(wanted: dict, given: str | Path | None, run: str | Path) -> Encoder:
-    """The teacher of a run, frozen: an encoder that the kit knows and has, or the model that the caller names.
-
-    A name in the run's files is never fetched and never a path; the hash of the weights that stands there is compared.
-    """
-    name, weighs = shown(wanted["name"]), shown(wanted["sha256"])[:12]
-    if given is None and not (model_files.find(wanted["name"]) and model_files.here(wanted["name"])):
-        raise InputError(
-            f"{run}: got a run with the teacher {name!r}, which the kit does not know or has not fetched, expected "
-            f"--teacher with that model (weights {weighs}...); a name in a file is not followed"
-        )
-    found = teacher(wanted["name"]) if given is None else Encoder.load(given).requires_grad_(False)
-    if (have := model_record(found)["sha256"]) != wanted["sha256"]:
-        raise InputError(
-            f"{run}: got the teacher {found.name} with weights {have[:12]}..., expected {weighs}..., those of "
-            f"{name!r}; give --teacher with the model that trained the run"
-        )
-    return found
-
-
-def model_record(encoder: Encoder) -> dict:
-    """What a run writes down about an encoder: name, sizes, a hash of its weights."""
-    state = {key: part for key, part in encoder.model.state_dict().items() if not key.endswith(".place")}
-    if encoder.projection is not None:
-        state |= {"projection": encoder.projection.weight}
-    parts = [sha256(state[key].detach().cpu().contiguous().numpy().data) for key in sorted(state)]
-    encoder.release()
-    table = encoder.model.get_input_embeddings()
-    shared = (table.num_embeddings - len(table.rows)) * table.new.shape[1] if isinstance(table, SplitEmbedding) else 0
-    return {
-        "name": encoder.name,
-        "parameters": sum(p.numel() for p in encoder.parameters()) + shared,
-        "vocabulary": encoder.rows,
-        "sha256": sha256(json.dumps(parts).encode()),
-    }

@@ -20,8 +20,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from .encoder import Encoder, model_record
-from .provenance import sha256
+from .encoder import Encoder
+from .provenance import model_record, sha256
 from .safe_files import making, room
 from .settings import InputError, get, uses_bf16
 

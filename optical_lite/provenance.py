@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import subprocess
 from pathlib import Path
@@ -55,6 +56,22 @@ def environment() -> dict:
         "precision": precision(),
         "machine": platform.machine(),
         "commit": commit(),
+    }
+
+
+def model_record(encoder) -> dict:
+    """What a run writes down about an encoder: name, sizes, a hash of its weights."""
+    state = {key: part for key, part in encoder.model.state_dict().items() if not key.endswith(".place")}
+    if encoder.projection is not None:
+        state |= {"projection": encoder.projection.weight}
+    parts = [sha256(state[key].detach().cpu().contiguous().numpy().data) for key in sorted(state)]
+    encoder.release()
+    shared = getattr(encoder.model.get_input_embeddings(), "shared", 0)
+    return {
+        "name": encoder.name,
+        "parameters": sum(p.numel() for p in encoder.parameters()) + shared,
+        "vocabulary": encoder.rows,
+        "sha256": sha256(json.dumps(parts).encode()),
     }
 
 

@@ -23,12 +23,12 @@ from torch import nn
 
 from .corpora import Bitext
 from .cost import cosine_cost, uniform_marginal
-from .encoder import SPECIAL, Encoder, one_form
+from .encoder import SPECIAL, Encoder
 from .kernels import shared_rows
 from .kernels.shared_rows import SplitEmbedding
 from .lexicon import Lexicon, ibm1
 from .settings import InputError, seed_everything
-from .text import latin, words
+from .text import latin, one_form, words
 from .transport import solve
 
 FILLS = ("lexicon", "transport", "mean", "random", "none")

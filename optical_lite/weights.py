@@ -8,6 +8,7 @@ number is refused: transformers would draw it at random and go on.
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 import zipfile
@@ -78,6 +79,14 @@ def inside(folder: str | Path, name: str) -> Path:
     if not found.resolve().is_relative_to(Path(folder).resolve()):
         raise InputError(f"{found}: got a link out of {folder}, expected a file of its own; copy the file in its place")
     return found
+
+
+def quiet() -> None:
+    """Keep transformers' warnings and progress bars from the reader: what is wrong is an error of its own."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def load_model(folder: Path) -> nn.Module:
@@ -174,6 +183,18 @@ def positions(model: nn.Module) -> int:
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
     padding = getattr(table, "padding_idx", None)
     return getattr(model.config, "max_position_embeddings", 1 << 30) - (0 if padding is None else padding + 1)
+
+
+def first_layers(model: nn.Module, layers: int) -> nn.Module:
+    """The same model, stopping after some of its layers; weights are shared."""
+    whole = getattr(getattr(model, "encoder", None), "layer", ())
+    if not 1 <= layers <= len(whole):
+        raise InputError(f"encoder: got {layers} layers, expected 1 to {len(whole)}")
+    model, stack = copy.copy(model), copy.copy(model.encoder)
+    model._modules, stack._modules = dict(model._modules), dict(stack._modules)
+    stack.layer, model.encoder = whole[:layers], stack
+    model.__dict__.pop("_packed", None)  # weights laid out for the whole stack
+    return model
 
 
 def load_tokenizer(folder: Path, rows: int) -> Tokenizer:

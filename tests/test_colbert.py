@@ -9,10 +9,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from optical_lite import retrieval
 from optical_lite.datasets import pocket
-from optical_lite.encoder import model_record
 from optical_lite.paper import colbert, experiment
 from optical_lite.paper.colbert import ColBERT, fit, pair_loss, rerank
 from optical_lite.paper.configs import CONFIGS
+from optical_lite.provenance import model_record
 from optical_lite.retrieval import PassageIndex
 from optical_lite.settings import InputError, uses_bf16
 

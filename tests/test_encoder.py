@@ -3,7 +3,8 @@ import torch
 from transformers import AutoModel
 
 from optical_lite import encoder, model_files
-from optical_lite.encoder import Encoder, model_record
+from optical_lite.encoder import Encoder
+from optical_lite.provenance import model_record
 from optical_lite.settings import InputError, uses_bf16
 
 
@@ -60,7 +61,7 @@ def test_save_and_load_give_the_same_vectors(teacher, tmp_path):
     teacher.save(tmp_path / "m")
     again = encoder.Encoder.load(tmp_path / "m")
     torch.testing.assert_close(again.encode(TEXTS[:2]).vectors, teacher.encode(TEXTS[:2]).vectors)
-    assert encoder.model_record(again)["sha256"] == encoder.model_record(teacher)["sha256"]
+    assert model_record(again)["sha256"] == model_record(teacher)["sha256"]
 
 
 def test_one_string_is_not_a_list(teacher):

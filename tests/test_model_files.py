@@ -13,8 +13,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModel
 
 from optical_lite import model_files, quantised, settings
-from optical_lite.encoder import Encoder, model_record, teacher
+from optical_lite.encoder import Encoder, teacher
 from optical_lite.model_files import FourBit, Hub, Known, Wheel
+from optical_lite.provenance import model_record
 from optical_lite.settings import InputError
 
 pytestmark = pytest.mark.float32

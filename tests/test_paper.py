@@ -15,7 +15,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from optical_lite import __main__, losses
 from optical_lite.corpora import Bitext, Collection
 from optical_lite.datasets import pocket
-from optical_lite.encoder import model_record
 from optical_lite.formats import trec
 from optical_lite.formats.own import read_opus
 from optical_lite.paper import budget
@@ -23,6 +22,7 @@ from optical_lite.paper import experiment as paper
 from optical_lite.paper.budget import SHAPES, Shape
 from optical_lite.paper.colbert import ColBERT, split
 from optical_lite.paper.configs import CONFIGS, MBERT, XLMR
+from optical_lite.provenance import model_record
 from optical_lite.retrieval import PassageIndex
 from optical_lite.settings import InputError
 from optical_lite.training.runs import load_student, read_log

@@ -9,9 +9,10 @@ from safetensors.torch import load_file
 from optical_lite import encoder, vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.datasets import pocket
-from optical_lite.encoder import Encoder, model_record
+from optical_lite.encoder import Encoder
 from optical_lite.kernels import shared_rows
 from optical_lite.kernels.shared_rows import Mapped, SplitEmbedding
+from optical_lite.provenance import model_record
 from optical_lite.training import distill, runs
 
 CONFIG = DistillConfig(steps=3, batch=4, trainable="all", rate=1e-4, row_rate=1e-3, marginals="idf")

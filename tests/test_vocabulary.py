@@ -9,7 +9,8 @@ from tokenizers.models import BPE
 from optical_lite import metrics, retrieval, vocabulary
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
-from optical_lite.encoder import Encoder, model_record
+from optical_lite.encoder import Encoder
+from optical_lite.provenance import model_record
 from optical_lite.settings import InputError
 
 pytestmark = pytest.mark.float32
@@ -80,8 +81,8 @@ def test_wrong_fill_and_tokenizer_are_named(teacher):
 
 def test_the_same_bitext_gives_the_same_student_in_another_process(student):
     code = (
-        "from optical_lite import encoder, pocket, vocabulary;"
-        "print(encoder.model_record(vocabulary.extend(encoder.teacher(), pocket.bitext('sw')))['sha256'])"
+        "from optical_lite import encoder, pocket, provenance, vocabulary;"
+        "print(provenance.model_record(vocabulary.extend(encoder.teacher(), pocket.bitext('sw')))['sha256'])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == model_record(student)["sha256"]

@@ -11,7 +11,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertForMaskedLM, BertModel, RobertaConfig, RobertaModel
 
 from optical_lite import weights
-from optical_lite.encoder import Encoder, model_record
+from optical_lite.encoder import Encoder
+from optical_lite.provenance import model_record
 from optical_lite.settings import InputError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "maji", "safi", "water", "clean"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from .. import vocabulary
 from ..datasets import pocket
-from ..encoder import Encoder, model_record, teacher
+from ..encoder import Encoder, teacher
 from ..formats import own
-from ..provenance import sha256
+from ..provenance import model_record, sha256
 from ..safe_files import hold, making
 from ..settings import get
 from ..training.runs import data_hash, load_student

@@ -115,13 +115,14 @@ def _encoders(system: str, args: argparse.Namespace) -> tuple:
     """Encoder of questions, encoder of passages, and the language of a system: ``encoder`` or a run's folder."""
     from ..encoder import teacher
     from ..training import runs
+    from ..training.teacher import load_teacher
 
     if system == "encoder":
         questions = passages = teacher(args.model)
         lang = None
     else:
         questions, lang = runs.load_student(system), runs.read_config(system)["bitext"]["lang"]
-        passages = questions if args.both else runs.load_teacher(system, args.teacher)
+        passages = questions if args.both else load_teacher(system, args.teacher)
     return questions.reading_to(args.max_length), passages.reading_to(args.max_length), lang
 
 
@@ -150,8 +151,9 @@ def convert(args: argparse.Namespace) -> dict:
 
 def index(args: argparse.Namespace) -> dict:
     """Encode the passages of a collection once, batch by batch, into a folder that search reads."""
-    from ..encoder import Encoder, model_record
+    from ..encoder import Encoder
     from ..index import PassageIndex, hash_texts
+    from ..provenance import model_record
     from ..safe_files import new_folder
 
     data, encoder = need_collection(_read(args), args.command), Encoder.load(args.model, args.max_length)
@@ -216,8 +218,8 @@ def _structured(args: argparse.Namespace, data):
 
 def _index(folder: str, data, encoder, args: argparse.Namespace):
     """An index of a folder, after a look whether it is of these texts and this encoder, read to this length."""
-    from ..encoder import model_record
     from ..index import PassageIndex, hash_texts
+    from ..provenance import model_record
 
     place = Path(folder) / "index.json"
     if not place.exists():

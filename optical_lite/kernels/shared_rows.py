@@ -7,6 +7,7 @@ multilingual table has 96 million weights, of which a student's own are a few.
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
 import itertools
 import json
@@ -77,6 +78,11 @@ class SplitEmbedding(nn.Module):
         self.place[rows] = torch.arange(len(rows), device=rows.device)
         self.new = nn.Parameter(self.weight[rows].clone() if new is None else new.detach().clone())  # (r, d)
 
+    @property
+    def shared(self) -> int:
+        """How many of its weights are the table's own."""
+        return (self.num_embeddings - len(self.rows)) * self.new.shape[1]
+
     def __deepcopy__(self, memo: dict) -> SplitEmbedding:
         twin = SplitEmbedding(self.weight, self.rows, self.new)
         memo[id(self)] = twin
@@ -117,12 +123,38 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def save(model: nn.Module, path: Path, release: Callable[[], None]) -> None:
-    """Write the weights of a model with a split table as one safetensors file, whose table is whole.
+def leave(model: nn.Module, path: Path) -> Mapped | None:
+    """Leave a model's large table in its file, where it is there as float32; the file, while it is read from."""
+    table = model.get_input_embeddings()
+    if table.num_embeddings < LARGE or not (mapped := Mapped.open(path, "embeddings.word_embeddings.weight")):
+        return None
+    table.weight = nn.Parameter(mapped.tensor, requires_grad=False)
+    for part in model.parameters():  # else they keep a map of the whole file, which was read whole
+        part.data = part.data if part is table.weight else part.data.clone()
+    return mapped
 
-    The table goes through memory in chunks, and ``release`` is called after each.
+
+def twin(model: nn.Module) -> nn.Module:
+    """A copy of a model, which shares a large table."""
+    table, memo = model.get_input_embeddings(), {}
+    if table.num_embeddings >= LARGE and not isinstance(table, SplitEmbedding):
+        memo[id(table)] = SplitEmbedding(table.weight, torch.empty(0, dtype=torch.long, device=table.weight.device))
+    found = copy.deepcopy(model, memo)
+    found.__dict__.pop("_packed", None)  # weights laid out for the forward pass of the one that is copied
+    return found
+
+
+def save(model: nn.Module, folder: Path, release: Callable[[], None]) -> None:
+    """Write a model's configuration and weights, a split table whole.
+
+    A split table goes through memory in chunks, and ``release`` is called after each.
     """
-    name, table = next((n, m) for n, m in model.named_modules() if isinstance(m, SplitEmbedding))
+    name, table = next((pair for pair in model.named_modules() if isinstance(pair[1], SplitEmbedding)), (None, None))
+    if table is None:
+        model.save_pretrained(folder)
+        return
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(folder)
     state = {key: value for key, value in model.state_dict().items() if not key.startswith(f"{name}.")}
     shape, size = [table.num_embeddings, table.new.shape[1]], 4 * table.num_embeddings * table.new.shape[1]
     header: dict = {"__metadata__": {"format": "pt"},
@@ -133,7 +165,7 @@ def save(model: nn.Module, path: Path, release: Callable[[], None]) -> None:
         size = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
+    with open(folder / "model.safetensors", "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for part in itertools.chain(table.chunks(), state.values()):
             file.write(part.detach().float().cpu().contiguous().numpy().data)

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from .. import retrieval
-from ..encoder import Encoder, model_record
+from ..encoder import Encoder
 from ..formats import msmarco
-from ..provenance import environment
+from ..provenance import environment, model_record
 from ..retrieval import PassageIndex, Run
 from ..safe_files import hold, write_json
 from ..settings import InputError, seed_everything, uses_bf16

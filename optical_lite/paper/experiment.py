@@ -25,9 +25,10 @@ from torch import Tensor
 from .. import lexical, metrics, retrieval
 from ..corpora import Bitext, Collection
 from ..datasets import pocket
-from ..encoder import Encoder, model_record
+from ..encoder import Encoder
 from ..formats import trec
 from ..formats.own import read_bitext, read_opus
+from ..provenance import model_record
 from ..retrieval import PassageIndex, Run
 from ..safe_files import hold, sweep, write_json
 from ..settings import DATA, InputError, device, seed_everything

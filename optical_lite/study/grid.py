@@ -23,8 +23,8 @@ from tqdm import tqdm
 from .. import lexical, lexicon, metrics, retrieval, vocabulary
 from ..corpora import Bitext, Collection, language
 from ..datasets import published, testsets
-from ..encoder import Encoder, model_record, teacher
-from ..provenance import environment, sha256
+from ..encoder import Encoder, teacher
+from ..provenance import environment, model_record, sha256
 from ..retrieval import PassageIndex
 from ..safe_files import discard, hold, sweep, write_json
 from ..settings import ROOT, InputError

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from .. import weights
 from ..corpora import Bitext
-from ..encoder import Encoder, model_record, recorded
-from ..provenance import environment, same_precision, sha256
+from ..encoder import Encoder
+from ..provenance import environment, model_record, same_precision, sha256
 from ..safe_files import discard, making, one_line, sweep, to_json, write_atomic, write_json
 from ..settings import InputError, device, fits, parse_json, precision, read_json
 from ..weights import inside
@@ -295,11 +295,6 @@ def load_student(run: str | Path) -> Encoder:
     for path in inside(run, "student").iterdir():
         inside(run, f"student/{path.name}")
     return Encoder.load(Path(run) / "student")
-
-
-def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
-    """The teacher of a run, frozen: see :func:`optical_lite.encoder.recorded`."""
-    return recorded(read_config(run)["teacher"], given, run)
 
 
 def checkpoint_steps(run: str | Path) -> list[int]:

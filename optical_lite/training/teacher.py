@@ -23,13 +23,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .. import model_files
 from ..corpora import Bitext, Collection
 from ..datasets import english_questions
-from ..encoder import Encoder, model_record, teacher
+from ..encoder import Encoder, teacher
 from ..losses import find_own, mean_maxsim
-from ..provenance import environment
+from ..provenance import environment, model_record
 from ..safe_files import hold, write_json
-from ..settings import InputError, get, precision_line, read_json, seed_everything, uses_bf16
+from ..settings import InputError, get, precision_line, read_json, seed_everything, shown, uses_bf16
 from . import runs
 
 PARTS = ("projection", "all")
@@ -230,4 +231,25 @@ def command(args: argparse.Namespace) -> dict:
         f"{found['questions_cut']:,} of {len(pairs):,} questions were cut at {config.question_length} tokens, "
         f"{found['passages_cut']:,} passages at {config.passage_length}; --max-length {start.limit} reads more of these"
     )
+    return found
+
+
+def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
+    """The teacher of a run, frozen: an encoder that the kit knows and has, or the model that the caller names.
+
+    A name in the run's files is never fetched and never a path; the hash of the weights that stands there is compared.
+    """
+    wanted = runs.read_config(run)["teacher"]
+    name, weighs = shown(wanted["name"]), shown(wanted["sha256"])[:12]
+    if given is None and not (model_files.find(wanted["name"]) and model_files.here(wanted["name"])):
+        raise InputError(
+            f"{run}: got a run with the teacher {name!r}, which the kit does not know or has not fetched, expected "
+            f"--teacher with that model (weights {weighs}...); a name in a file is not followed"
+        )
+    found = teacher(wanted["name"]) if given is None else Encoder.load(given).requires_grad_(False)
+    if (have := model_record(found)["sha256"]) != wanted["sha256"]:
+        raise InputError(
+            f"{run}: got the teacher {found.name} with weights {have[:12]}..., expected {weighs}..., those of "
+            f"{name!r}; give --teacher with the model that trained the run"
+        )
     return found

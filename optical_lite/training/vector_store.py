@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..encoder import Encoder, model_record
-from ..provenance import sha256
+from ..encoder import Encoder
+from ..provenance import model_record, sha256
 from ..safe_files import hold, one_line, write_atomic
 from ..settings import InputError, get, uses_bf16
 
