@@ -9,7 +9,7 @@ from .cli import console, options
 from .cli.commands import check, convert, evaluate, index, read_pairs, said_cut, search
 from .cli.run_files import fuse, significance
 from .config import SETTINGS, DistillConfig
-from .safe_files import write_json
+from .json_files import write_json
 from .settings import PRECISIONS, computing_in, precision, precision_line
 
 MODEL = "minilm"

@@ -18,9 +18,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from . import model_files, weights
+from .json_files import write_json
 from .kernels import packed, shared_rows
 from .kernels.shared_rows import Mapped, SplitEmbedding
-from .safe_files import into, write_json
+from .safe_files import into
 from .settings import InputError, device, uses_bf16
 from .text import one_form
 

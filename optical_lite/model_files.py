@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import quantised
+from .json_files import write_json
 from .provenance import sha256
-from .safe_files import hold, making, room, write_json
+from .safe_files import hold, making, room
 from .settings import InputError, get
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import errno
 import glob
-import json
-import math
 import os
 import re
 import secrets
@@ -284,38 +282,3 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
     with making(path) as part:
         part.write_bytes(content)
     return Path(path)
-
-
-def to_json(value: object, **how: object) -> str:
-    """JSON as its standard has it, in UTF-8: what is no finite number is a word, half a character an escape.
-
-    Parameters
-    ----------
-    **how : of :func:`json.dumps`
-
-    Examples
-    --------
-    >>> to_json({"loss": float("nan"), "word": "mbuʼu"})
-    '{"loss": "NaN", "word": "mbuʼu"}'
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
-    except ValueError:
-        text = json.dumps(_worded(value), ensure_ascii=False, allow_nan=False, **how)
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _worded(value: object) -> object:
-    """A value whose NaN and infinities are the words that float() reads."""
-    if isinstance(value, dict):
-        return {_worded(key): _worded(inside) for key, inside in value.items()}
-    if isinstance(value, list | tuple):
-        return [_worded(inside) for inside in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
-def write_json(path: str | Path, value: object) -> Path:
-    """Write :func:`to_json` with :func:`write_atomic`, for people to read."""
-    return write_atomic(path, to_json(value, indent=2) + "\n")

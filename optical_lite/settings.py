@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
-import math
 import os
 import random
 import re
@@ -35,8 +33,6 @@ PROFILES = ("smoke", "pocket", "real", "paper")
 PRECISIONS = ("float32", "bf16", "auto")
 SEEDS = 2**32 - 1  # the largest that every generator takes
 THREADS = 1024
-MEND = "copy it again, or make it anew with the command that wrote it"
-RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 
 
 class InputError(ValueError):
@@ -230,49 +226,6 @@ def seed_everything(seed: int | None = None) -> int:
     return seed
 
 
-def parse_json(text: str | bytes, place: object) -> object:
-    """The value of a JSON text in UTF-8; whatever is wrong with it is one line that names the place."""
-    try:
-        return json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
-    except (ValueError, RecursionError) as error:  # among them what is no UTF-8, and numbers of thousands of digits
-        raise InputError(
-            f"{place}: got no JSON ({type(error).__name__}), expected a whole record; "
-            "copy it again, or make it anew with the command that wrote it"
-        ) from None
-
-
-def _named(shape: object) -> str:
-    kinds = shape if isinstance(shape, tuple) else (type(shape),) if isinstance(shape, dict | list) else (shape,)
-    return " or ".join({dict: "a record", list: "a list", object: "a value"}.get(kind, kind.__name__) for kind in kinds)
-
-
-def fits(value: object, shape: object, place: object, name: str = "the record", mend: str = MEND) -> None:
-    """Raise unless a value has what a shape asks for, down to its parts.
-
-    A shape is a type, several types, a list of one shape, or a dictionary: of keys with the shape of each (a key that
-    ends in ``?`` may be missing), or of one type of keys with the shape of all.
-
-    >>> fits({"lang": "sw", "pairs": 512}, {"lang": str, "pairs": int, "seed?": int}, "run/config.json")
-    >>> fits({"sw": [1, 2]}, {str: [int]}, "counts.yaml")
-    """
-    kind = type(shape) if isinstance(shape, dict | list) else shape
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    finite = not isinstance(value, float) or math.isfinite(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and not {bool, object} & {*kinds}) or not finite:
-        raise InputError(f"{place}: got {str(value)[:40]!r} as {name}, expected {_named(shape)}; {mend}")
-    for key, inner in shape.items() if isinstance(shape, dict) else ():
-        if isinstance(key, type):
-            for own, part in value.items():
-                fits(own, key, place, f"a key of {name}", mend)
-                fits(part, inner, place, f"{own!r:.40} of {name}", mend)
-        elif (own := key.removesuffix("?")) in value:
-            fits(value[own], inner, place, own, mend)
-        elif own == key:
-            raise InputError(f"{place}: got no {key} in {name}, expected {_named(inner)}; {mend}")
-    for number, part in enumerate(value, 1) if isinstance(shape, list) else ():
-        fits(part, shape[0], place, f"{number} of {name}", mend)
-
-
 def shown(text: str) -> str:
     r"""A text of someone else as it may stand in a line: short, without line ends or codes that a terminal obeys.
 
@@ -280,22 +233,3 @@ def shown(text: str) -> str:
     'a?b'
     """
     return "".join(letter if letter.isprintable() else "?" for letter in text[:80])
-
-
-def read_json(path: str | Path, shape: object = dict) -> dict:
-    """The record of a JSON file, after a look whether it has what a shape asks for.
-
-    Raises
-    ------
-    InputError
-        no such file, a folder or a pipe in its place, no UTF-8, no JSON, a missing key, a value of another type
-    """
-    path = Path(path)
-    if not path.is_file():
-        said = "something that is no file" if path.exists() else "no such file"
-        raise InputError(f"{path}: got {said}, expected a record in JSON; check the path")
-    if (size := path.stat().st_size) > RECORD:
-        raise InputError(f"{path}: got {size:,} bytes, expected a record below {RECORD:,}; check the path")
-    found = parse_json(path.read_bytes(), path)
-    fits(found, shape, path)
-    return found

@@ -19,9 +19,10 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from .json_files import read_json
 from .model_files import REVISIONS
 from .provenance import sha256
-from .settings import InputError, read_json, shown
+from .settings import InputError, shown
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
          "vocab.txt", "sentencepiece.bpe.model", "projection.safetensors")  # fmt: skip

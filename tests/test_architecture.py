@@ -14,7 +14,7 @@ import optical_lite
 from optical_lite.settings import ROOT
 
 PACKAGE = ROOT / "optical_lite"
-GROUND = ("settings", "safe_files", "provenance", "quantised", "model_files", "weights")
+GROUND = ("settings", "safe_files", "json_files", "provenance", "quantised", "model_files", "weights")
 ROOMS = (
     "ground", "kernels", "heart", "formats", "datasets", "training", "alignment", "paper", "views", "study", "lessons",
     "bench", "cli",
@@ -120,7 +120,7 @@ def test_a_house_that_breaks_a_rule_is_seen(rule, bad):
 
 
 STILL = {  # what is not yet as it should be; each is to go
-    long_files: ["__main__", "cli.commands", "safe_files"],
+    long_files: ["__main__", "cli.commands"],
     long_functions: ["__main__.parser", "cli.commands.check", "datasets.pocket.validate", "training.distill._train"],
 }
 

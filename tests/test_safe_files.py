@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import safe_files
-from optical_lite.safe_files import clear, hold, into, making, new_folder, sweep, write_atomic, write_json
+from optical_lite import json_files, safe_files
+from optical_lite.json_files import write_json
+from optical_lite.safe_files import clear, hold, into, making, new_folder, sweep, write_atomic
 from optical_lite.settings import InputError
 
 HOLDS = """
@@ -246,7 +247,7 @@ VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dic
 @given(VALUES)
 def test_any_value_is_written_as_strict_json_and_reads_back(tmp_path_factory, value):
     place = tmp_path_factory.getbasetemp() / "any.json"
-    found = json.loads(safe_files.write_json(place, value).read_bytes().decode(), parse_constant=no_json)
+    found = json.loads(json_files.write_json(place, value).read_bytes().decode(), parse_constant=no_json)
 
     def same(ours, theirs):
         if isinstance(ours, float) and not math.isfinite(ours):

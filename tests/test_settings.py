@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from optical_lite import provenance, safe_files, settings
+from optical_lite import json_files, provenance, settings
 
 
 def test_sockets_are_blocked_here_and_in_children():
@@ -141,7 +141,7 @@ def test_a_damaged_record_is_one_line(tmp_path, content, said):
     place = tmp_path / "record.json"
     place.write_bytes(content)
     with pytest.raises(settings.InputError) as error:
-        settings.read_json(place, {"n": (int, float), "of": {"lang": str}})
+        json_files.read_json(place, {"n": (int, float), "of": {"lang": str}})
     assert said in str(error.value)
     assert str(place) in str(error.value)
     assert "\n" not in str(error.value)
@@ -149,14 +149,14 @@ def test_a_damaged_record_is_one_line(tmp_path, content, said):
 
 def test_a_record_is_read_and_what_is_no_file_is_named(tmp_path, monkeypatch):
     value = {"n": 1.5, "of": {"lang": "sw", "more": [None]}}
-    place = safe_files.write_json(tmp_path / "record.json", value)
-    assert settings.read_json(place, {"n": float, "of": {"lang": str}}) == value
+    place = json_files.write_json(tmp_path / "record.json", value)
+    assert json_files.read_json(place, {"n": float, "of": {"lang": str}}) == value
     place.write_bytes(b"\xef\xbb\xbf" + place.read_bytes())
-    assert settings.read_json(place) == value
+    assert json_files.read_json(place) == value
     with pytest.raises(settings.InputError, match="something that is no file"):
-        settings.read_json(tmp_path)
+        json_files.read_json(tmp_path)
     with pytest.raises(settings.InputError, match="no such file"):
-        settings.read_json(tmp_path / "none")
-    monkeypatch.setattr(settings, "RECORD", 9)
+        json_files.read_json(tmp_path / "none")
+    monkeypatch.setattr(json_files, "RECORD", 9)
     with pytest.raises(settings.InputError, match="expected a record below 9"):
-        settings.read_json(place)
+        json_files.read_json(place)

@@ -17,8 +17,8 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from optical_lite.json_files import write_json
 from optical_lite.provenance import PACKAGES
-from optical_lite.safe_files import write_json
 from optical_lite.settings import ROOT
 from optical_lite.study.markup import markdown
 

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import torch
 
-from ..safe_files import write_json
+from ..json_files import write_json
 from ..settings import ROOT, device, get, has_bf16
 
 TESTS = {}

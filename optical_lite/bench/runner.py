@@ -6,8 +6,8 @@ import json
 import time
 from pathlib import Path
 
+from ..json_files import write_json
 from ..provenance import environment
-from ..safe_files import write_json
 from ..settings import InputError, device
 
 # isort: off

@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..safe_files import write_json
-from ..settings import InputError, precision, precision_line, read_json, shown
+from ..json_files import read_json, write_json
+from ..settings import InputError, precision, precision_line, shown
 
 INDEX = {"collection": str, "texts": str, "passages_read_to": int, "precision": str,
          "encoder": {"name": str, "sha256": str}}  # index.json  # fmt: skip

@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..settings import InputError, read_json
+from ..json_files import read_json
+from ..settings import InputError
 from .configs import MBERT, TINY, XLMR, PaperConfig
 
 GPUS = {  # dense bfloat16 TFLOP/s and GB of memory, from NVIDIA's data sheets; the H100 is the SXM module

@@ -23,9 +23,10 @@ from torch.nn.functional import cross_entropy
 from .. import retrieval
 from ..encoder import Encoder
 from ..formats import msmarco
+from ..json_files import write_json
 from ..provenance import environment, model_record
 from ..retrieval import PassageIndex, Run
-from ..safe_files import hold, write_json
+from ..safe_files import hold
 from ..settings import InputError, seed_everything, uses_bf16
 from ..training import runs
 from ..training.teacher import TuneConfig

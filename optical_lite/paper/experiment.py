@@ -28,9 +28,10 @@ from ..datasets import pocket
 from ..encoder import Encoder
 from ..formats import trec
 from ..formats.own import read_bitext, read_opus
+from ..json_files import write_json
 from ..provenance import model_record
 from ..retrieval import PassageIndex, Run
-from ..safe_files import hold, sweep, write_json
+from ..safe_files import hold, sweep
 from ..settings import DATA, InputError, device, seed_everything
 from ..training import runs
 from ..training.distill import distill

@@ -20,8 +20,9 @@ from ..config import DistillConfig
 from ..corpora import Bitext
 from ..datasets import pocket, published
 from ..encoder import Encoder, teacher
+from ..json_files import write_json
 from ..provenance import environment
-from ..safe_files import write_atomic, write_json
+from ..safe_files import write_atomic
 from ..settings import DATA, ROOT
 from ..text import words
 from ..training.distill import distill

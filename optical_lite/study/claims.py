@@ -12,7 +12,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from ..settings import DATA, ROOT, InputError, fits
+from ..json_files import fits
+from ..settings import DATA, ROOT, InputError
 from . import markup, published_numbers, summary
 from .published_numbers import SOURCE
 from .yaml_files import read_yaml

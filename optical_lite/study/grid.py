@@ -24,9 +24,10 @@ from .. import lexical, lexicon, metrics, retrieval, vocabulary
 from ..corpora import Bitext, Collection, language
 from ..datasets import published, testsets
 from ..encoder import Encoder, teacher
+from ..json_files import write_json
 from ..provenance import environment, model_record, sha256
 from ..retrieval import PassageIndex
-from ..safe_files import discard, hold, sweep, write_json
+from ..safe_files import discard, hold, sweep
 from ..settings import ROOT, InputError
 from ..text import unmarked
 from ..training import teacher as tuning

@@ -20,7 +20,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..settings import DATA, InputError, fits
+from ..json_files import fits
+from ..settings import DATA, InputError
 from .yaml_files import read_yaml
 
 FOLDER = DATA / "paper"

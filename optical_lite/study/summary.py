@@ -26,8 +26,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..json_files import fits
 from ..safe_files import write_atomic
-from ..settings import DATA, InputError, fits
+from ..settings import DATA, InputError
 from . import published_numbers, systems
 from .published_numbers import Number
 from .yaml_files import OWN, read_yaml

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from ..settings import RECORD, InputError, fits
+from ..json_files import RECORD, fits
+from ..settings import InputError
 
 DEEP, LARGE = 50, 1_000_000  # levels; values, a repeated part counted each time. Ours have 9 and 190,000
 NUMBER = (int, float)

@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from .. import weights
 from ..corpora import Bitext
 from ..encoder import Encoder
+from ..json_files import fits, parse_json, read_json, to_json, write_json
 from ..provenance import environment, model_record, same_precision, sha256
-from ..safe_files import discard, making, one_line, sweep, to_json, write_atomic, write_json
-from ..settings import InputError, device, fits, parse_json, precision, read_json
+from ..safe_files import discard, making, one_line, sweep, write_atomic
+from ..settings import InputError, device, precision
 from ..weights import inside
 
 RECORDS = ("config.json", "environment.json")

@@ -27,10 +27,11 @@ from .. import model_files
 from ..corpora import Bitext, Collection
 from ..datasets import english_questions
 from ..encoder import Encoder, teacher
+from ..json_files import read_json, write_json
 from ..losses import find_own, mean_maxsim
 from ..provenance import environment, model_record
-from ..safe_files import hold, write_json
-from ..settings import InputError, get, precision_line, read_json, seed_everything, shown, uses_bf16
+from ..safe_files import hold
+from ..settings import InputError, get, precision_line, seed_everything, shown, uses_bf16
 from . import runs
 
 PARTS = ("projection", "all")

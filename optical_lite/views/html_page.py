@@ -16,7 +16,8 @@ from ..alignment.plans import AlignConfig, realign, score
 from ..alignment.subwords import Pair, encode_pairs
 from ..datasets import pocket
 from ..encoder import Encoder, teacher
-from ..safe_files import to_json, write_atomic
+from ..json_files import to_json
+from ..safe_files import write_atomic
 from ..settings import DATA, InputError
 from . import fonts, pictures
 

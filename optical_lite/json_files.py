@@ -1,0 +1,107 @@
+"""JSON files: the records that the kit writes, whole and as the standard has it, and reads after a look at them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from .safe_files import write_atomic
+from .settings import InputError
+
+MEND = "copy it again, or make it anew with the command that wrote it"
+RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
+
+
+def to_json(value: object, **how: object) -> str:
+    """JSON as its standard has it, in UTF-8: what is no finite number is a word, half a character an escape.
+
+    Parameters
+    ----------
+    **how : of :func:`json.dumps`
+
+    Examples
+    --------
+    >>> to_json({"loss": float("nan"), "word": "mbuʼu"})
+    '{"loss": "NaN", "word": "mbuʼu"}'
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
+    except ValueError:
+        text = json.dumps(_worded(value), ensure_ascii=False, allow_nan=False, **how)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _worded(value: object) -> object:
+    """A value whose NaN and infinities are the words that float() reads."""
+    if isinstance(value, dict):
+        return {_worded(key): _worded(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [_worded(inside) for inside in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def write_json(path: str | Path, value: object) -> Path:
+    """Write :func:`to_json` with :func:`write_atomic`, for people to read."""
+    return write_atomic(path, to_json(value, indent=2) + "\n")
+
+
+def parse_json(text: str | bytes, place: object) -> object:
+    """The value of a JSON text in UTF-8; whatever is wrong with it is one line that names the place."""
+    try:
+        return json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
+    except (ValueError, RecursionError) as error:  # among them what is no UTF-8, and numbers of thousands of digits
+        raise InputError(f"{place}: got no JSON ({type(error).__name__}), expected a whole record; {MEND}") from None
+
+
+def _named(shape: object) -> str:
+    kinds = shape if isinstance(shape, tuple) else (type(shape),) if isinstance(shape, dict | list) else (shape,)
+    return " or ".join({dict: "a record", list: "a list", object: "a value"}.get(kind, kind.__name__) for kind in kinds)
+
+
+def fits(value: object, shape: object, place: object, name: str = "the record", mend: str = MEND) -> None:
+    """Raise unless a value has what a shape asks for, down to its parts.
+
+    A shape is a type, several types, a list of one shape, or a dictionary: of keys with the shape of each (a key that
+    ends in ``?`` may be missing), or of one type of keys with the shape of all.
+
+    >>> fits({"lang": "sw", "pairs": 512}, {"lang": str, "pairs": int, "seed?": int}, "run/config.json")
+    >>> fits({"sw": [1, 2]}, {str: [int]}, "counts.yaml")
+    """
+    kind = type(shape) if isinstance(shape, dict | list) else shape
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and not {bool, object} & {*kinds}) or not finite:
+        raise InputError(f"{place}: got {str(value)[:40]!r} as {name}, expected {_named(shape)}; {mend}")
+    for key, inner in shape.items() if isinstance(shape, dict) else ():
+        if isinstance(key, type):
+            for own, part in value.items():
+                fits(own, key, place, f"a key of {name}", mend)
+                fits(part, inner, place, f"{own!r:.40} of {name}", mend)
+        elif (own := key.removesuffix("?")) in value:
+            fits(value[own], inner, place, own, mend)
+        elif own == key:
+            raise InputError(f"{place}: got no {key} in {name}, expected {_named(inner)}; {mend}")
+    for number, part in enumerate(value, 1) if isinstance(shape, list) else ():
+        fits(part, shape[0], place, f"{number} of {name}", mend)
+
+
+def read_json(path: str | Path, shape: object = dict) -> dict:
+    """The record of a JSON file, after a look whether it has what a shape asks for.
+
+    Raises
+    ------
+    InputError
+        no such file, a folder or a pipe in its place, no UTF-8, no JSON, a missing key, a value of another type
+    """
+    path = Path(path)
+    if not path.is_file():
+        said = "something that is no file" if path.exists() else "no such file"
+        raise InputError(f"{path}: got {said}, expected a record in JSON; check the path")
+    if (size := path.stat().st_size) > RECORD:
+        raise InputError(f"{path}: got {size:,} bytes, expected a record below {RECORD:,}; check the path")
+    found = parse_json(path.read_bytes(), path)
+    fits(found, shape, path)
+    return found
