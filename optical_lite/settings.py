@@ -26,8 +26,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT / "data"
+HERE = Path(__file__).resolve().parent
+# In a checkout, runs and figures lie beside the package; an installed wheel brings its data and writes where one works.
+CHECKOUT = (HERE.parent / "pyproject.toml").exists()
+ROOT = HERE.parent if CHECKOUT else Path.cwd()
+DATA = ROOT / "data" if CHECKOUT else HERE / "_data"
 FIGURES = ROOT / "figures"
 PROFILES = ("smoke", "pocket", "real", "paper")
 PRECISIONS = ("float32", "bf16", "auto")

@@ -54,3 +54,15 @@ def test_make_targets_named_in_the_readme_exist():
 def test_ci_runs_the_readmes_test_command():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
     assert "make test" in (ROOT / "README.md").read_text()
+
+
+def test_the_wheel_holds_every_room_and_the_data_that_commands_need():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    rooms = {path.parent for path in (ROOT / "optical_lite").rglob("__init__.py")}
+    named = {str(path.relative_to(ROOT)).replace("/", ".") for path in rooms} | {"optical_lite._data"}
+    assert set(tool["packages"]) == named
+    assert tool["package-dir"]["optical_lite._data"] == "data"
+    held = {path for glob in tool["package-data"]["optical_lite._data"] for path in (ROOT / "data").glob(glob)}
+    for path in (ROOT / "data").rglob("*"):
+        if path.is_file() and "expected" not in path.parts:
+            assert path in held or path.parent in held or any(parent in held for parent in path.parents), path
