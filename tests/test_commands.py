@@ -8,7 +8,7 @@ import shutil
 import ir_measures
 import pytest
 
-from optical_lite import __main__, lexical, metrics, retrieval
+from optical_lite import __main__, lexical, metrics, retrieval, significance
 from optical_lite.datasets import pocket, reading
 from optical_lite.formats import trec, xglue
 from optical_lite.settings import DATA, ROOT
@@ -55,7 +55,7 @@ def test_the_path_gives_what_the_package_gives(place, teacher):
     assert set(found["metrics"]) == {"map", "p@10", "ndcg@10", "r@100", "mrr@10"}
     values = [metrics.per_query(ranking, data.qrels, ["map"])["map"] for ranking in (student, plain)]
     test = json.loads((place / "out_significance.json").read_text())["tests"]["student.run"]
-    assert [test["p"], test["p_corrected"]] == pytest.approx([metrics.compare(*values).p] * 2)
+    assert [test["p"], test["p_corrected"]] == pytest.approx([significance.compare(*values).p] * 2)
     assert test["difference"] > 0.05
 
 

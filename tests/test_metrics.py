@@ -5,7 +5,7 @@ import ir_measures
 import numpy as np
 import pytest
 
-from optical_lite import metrics
+from optical_lite import metrics, significance
 from optical_lite.settings import InputError
 
 
@@ -82,37 +82,38 @@ def test_queries_without_relevant_passages_are_refused():
 def test_comparison_tells_noise_from_a_difference():
     draw = random.Random(0)
     base = {str(i): draw.random() for i in range(200)}
-    noise = metrics.compare({q: v + draw.gauss(0, 0.1) for q, v in base.items()}, base)
-    better = metrics.compare({q: v + 0.1 + draw.gauss(0, 0.1) for q, v in base.items()}, base)
+    noise = significance.compare({q: v + draw.gauss(0, 0.1) for q, v in base.items()}, base)
+    better = significance.compare({q: v + 0.1 + draw.gauss(0, 0.1) for q, v in base.items()}, base)
     assert noise.p > 0.05
     assert noise.low < 0 < noise.high
     assert better.p < 0.001
     assert 0 < better.low < 0.1 < better.high < 0.2
-    same = metrics.compare(base, base)
+    same = significance.compare(base, base)
     assert (same.difference, same.p, same.wins, same.losses) == (0, 1, 0, 0)
     with pytest.raises(InputError, match="200 and 1 queries"):
-        metrics.compare(base, {"0": 1.0})
+        significance.compare(base, {"0": 1.0})
 
 
 def test_questions_of_one_passage_are_no_more_evidence_than_one():
     draw = random.Random(0)
     single = {f"{i:02}": draw.gauss(0.2, 0.4) for i in range(30)}
     copies = {f"{q}{copy}": value for q, value in single.items() for copy in "abcd"}
-    groups = metrics.same_passages({q: {f"passage of {q[:2]}": 1, "another": 0} for q in copies})
+    groups = significance.same_passages({q: {f"passage of {q[:2]}": 1, "another": 0} for q in copies})
     zero, zeros = dict.fromkeys(single, 0.0), dict.fromkeys(copies, 0.0)
     alone, grouped, believed = (
-        metrics.compare(single, zero), metrics.compare(copies, zeros, groups), metrics.compare(copies, zeros)
+        significance.compare(single, zero), significance.compare(copies, zeros, groups),
+        significance.compare(copies, zeros),
     )  # fmt: skip
     assert (grouped.p, grouped.low, grouped.high) == pytest.approx((alone.p, alone.low, alone.high))
     assert believed.p < grouped.p / 10  # four times the same is taken for four witnesses
     assert believed.high - believed.low < 0.6 * (grouped.high - grouped.low)
     with pytest.raises(InputError, match="no group of query '29d'"):
-        metrics.compare(copies, zeros, {q: g for q, g in groups.items() if q != "29d"})
+        significance.compare(copies, zeros, {q: g for q, g in groups.items() if q != "29d"})
 
 
 def test_a_drawn_interval_of_unequal_groups_is_of_the_mean_over_queries():
     values = np.array([[1.0] * 9 + [0.0]])
-    low, high = metrics.bootstrap(values, ["large"] * 9 + ["small"])
+    low, high = significance.bootstrap(values, ["large"] * 9 + ["small"])
     assert (low[0], high[0]) == (0.0, 1.0)  # only one of both groups, in a quarter of the draws each
 
 
@@ -121,7 +122,7 @@ def test_p_values_are_uniform_without_a_difference():
     for seed in range(200):
         draw = random.Random(seed)
         ps.append(
-            metrics.compare(
+            significance.compare(
                 {str(i): draw.gauss(0, 1) for i in range(20)}, dict.fromkeys(map(str, range(20)), 0.0), draws=200
             ).p
         )
@@ -152,20 +153,20 @@ def test_an_unknown_way_with_ties_is_named():
 
 def test_no_p_is_below_one_over_the_draws():
     better, base = ({str(i): value for i in range(40)} for value in (1.0, 0.0))
-    assert metrics.compare(better, base).p == pytest.approx(1 / 10_001)
-    assert metrics.compare(better, base, draws=99).p == pytest.approx(1 / 100)
-    assert metrics.compare_all({}, base) == {}
+    assert significance.compare(better, base).p == pytest.approx(1 / 10_001)
+    assert significance.compare(better, base, draws=99).p == pytest.approx(1 / 100)
+    assert significance.compare_all({}, base) == {}
 
 
 def test_corrected_p_values_are_probabilities_in_the_order_of_the_raw_ones():
     p = {"a": 0.6, "b": 0.2, "c": 0.9, "d": 0.01}
-    assert metrics.holm(p) == {"d": 0.04, "b": 0.6, "a": 1.0, "c": 1.0}
-    assert metrics.bonferroni(p) == {"a": 1.0, "b": 0.8, "c": 1.0, "d": 0.04}
+    assert significance.holm(p) == {"d": 0.04, "b": 0.6, "a": 1.0, "c": 1.0}
+    assert significance.bonferroni(p) == {"a": 1.0, "b": 0.8, "c": 1.0, "d": 0.04}
 
 
 def test_an_interval_leaves_a_fortieth_out_on_each_side():
     values = np.random.default_rng(2).normal(size=(1, 500))
-    low, high = metrics.bootstrap(values, draws=20_000)
+    low, high = significance.bootstrap(values, draws=20_000)
     width = 1.96 * values.std() / 500**0.5
     assert low[0] == pytest.approx(values.mean() - width, abs=0.05 * width)
     assert high[0] == pytest.approx(values.mean() + width, abs=0.05 * width)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import __main__, encoder, lexical, metrics, retrieval
+from optical_lite import __main__, encoder, lexical, metrics, retrieval, significance
 from optical_lite.corpora import Collection
 from optical_lite.datasets import reading
 from optical_lite.formats import trec
@@ -211,19 +211,19 @@ def test_a_t_test_that_is_not_defined(place, capsys, topics, text):
 
 def test_a_t_test_of_equal_systems_and_of_too_few():
     same = {"a": 0.5, "b": 0.25}
-    assert metrics.t_test(same, dict(same)) == 1.0
+    assert significance.t_test(same, dict(same)) == 1.0
     with pytest.raises(InputError, match="not computable"):  # equal but for rounding
-        metrics.t_test({"a": 0.1 + 0.2, "b": 0.4}, {"a": 0.2, "b": 0.3})
+        significance.t_test({"a": 0.1 + 0.2, "b": 0.4}, {"a": 0.2, "b": 0.3})
     for ours, base in (({}, {}), ({"a": 1.0}, {"b": 1.0})):
         with pytest.raises(InputError, match="expected the same queries"):
-            metrics.t_test(ours, base)
+            significance.t_test(ours, base)
 
 
 def test_nothing_has_no_mean_and_no_difference():
     with pytest.raises(InputError, match="got no query"):
         metrics.mean({})
     with pytest.raises(InputError, match="got no query"):
-        metrics.compare({}, {})
+        significance.compare({}, {})
     with pytest.raises(InputError, match="got no query"):
         metrics.summary({}, {})
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ..formats.lines import lines
-from ..metrics import Comparison
 from ..settings import InputError
+from ..significance import Comparison
 
 Links = set[tuple[int, int]]
 COMBINE = ("forward", "backward", "intersection", "union", "grow-diag", "grow-diag-final")

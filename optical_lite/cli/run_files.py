@@ -118,6 +118,7 @@ def significance(args: argparse.Namespace) -> dict:
     """
     from .. import metrics
     from ..formats import trec
+    from ..significance import bonferroni, compare, holm, same_passages, t_test
 
     if len(set(args.trec_run)) < 2 or len(set(args.trec_run)) < len(args.trec_run):
         raise InputError(f"significance: got {', '.join(args.trec_run)}, expected two different run files or more")
@@ -128,13 +129,13 @@ def significance(args: argparse.Namespace) -> dict:
         path: metrics.per_query(run, qrels, [args.metric], ties=args.ties)[args.metric] for path, run in runs.items()
     }
     baseline, *others = args.trec_run
-    groups = metrics.same_passages(qrels)
-    found = {path: metrics.compare(values[path], values[baseline], groups) for path in others}
+    groups = same_passages(qrels)
+    found = {path: compare(values[path], values[baseline], groups) for path in others}
     if args.test == "t":
-        p = {path: metrics.t_test(values[path], values[baseline]) for path in others}
+        p = {path: t_test(values[path], values[baseline]) for path in others}
     else:
         p = {path: result.p for path, result in found.items()}
-    corrected = {"holm": metrics.holm, "bonferroni": metrics.bonferroni, "none": dict}[args.correction](p)
+    corrected = {"holm": holm, "bonferroni": bonferroni, "none": dict}[args.correction](p)
     print(f"{baseline}: {args.metric} {metrics.mean(values[baseline]):.3f} on {len(qrels)} topics")
     for path, result in found.items():
         print(

@@ -9,7 +9,8 @@ import torch
 from tokenizers.models import WordPiece
 
 from ..cost import cosine_cost
-from ..metrics import holm, per_query
+from ..metrics import per_query
+from ..significance import holm
 from ..study.summary import verdict
 from ..transport import solve
 from .marking import NotYet, exercise, function, same

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from tokenizers.trainers import WordPieceTrainer
 from torch import Tensor
 
-from .. import lexical, metrics, retrieval
+from .. import lexical, metrics, retrieval, significance
 from ..corpora import Bitext, Collection
 from ..datasets import pocket
 from ..encoder import Encoder
@@ -130,8 +130,8 @@ def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
         p = {}
         for name in others:
             with suppress(InputError):  # one question, or the same difference on all: no reason to lose the experiment
-                p[name] = metrics.t_test(values[ours][metric], values[name][metric])
-        corrected = metrics.bonferroni(p)
+                p[name] = significance.t_test(values[ours][metric], values[name][metric])
+        corrected = significance.bonferroni(p)
         mean = {name: metrics.mean(v[metric]) for name, v in values.items()}
         tests[metric] = {
             name: {"difference": mean[ours] - mean[name], "p": p.get(name), "p_bonferroni": corrected.get(name)}

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import lexical, metrics, retrieval, transport, vocabulary
+from .. import lexical, metrics, retrieval, significance, transport, vocabulary
 from ..config import DistillConfig
 from ..corpora import LANGUAGES, Bitext, Collection, language
 from ..cost import cosine_cost, uniform_marginal
@@ -180,7 +180,7 @@ def print_table(result: Result) -> None:
         title = title if result.model == DEFAULT else title.replace("English encoder", "the encoder")
         print(f"{title:<38}" + "".join(f"{metrics.mean(values[name]):>9.3f}" for name in metrics.METRICS))
     for baseline in ("lexicon", "extended"):
-        test = metrics.compare(result.per_query["student"]["mrr@10"], result.per_query[baseline]["mrr@10"])
+        test = significance.compare(result.per_query["student"]["mrr@10"], result.per_query[baseline]["mrr@10"])
         print(f"student against {baseline}, MRR@10: {test}")
 
 

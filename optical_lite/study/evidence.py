@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from .. import metrics
+from .. import significance
 from ..settings import InputError
 from . import markup, records, summary
 from .systems import OPPONENTS, REFERENCE, SYSTEMS, expand
@@ -97,7 +97,7 @@ def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame(found).set_index("system")
 
 
-def two_by_two(place: str, both: str = "optical_late") -> dict[str, metrics.Comparison]:
+def two_by_two(place: str, both: str = "optical_late") -> dict[str, significance.Comparison]:
     """Transport yes/no by contrastive yes/no: both effects alone, together, and their interaction.
 
     Every value is a mean over seeds a question, so the interval and the permutation test are over questions. The
@@ -155,7 +155,7 @@ def against_best(name: str, among: Iterable[str] = OPPONENTS, *, reference: bool
         result = results[place.name] = records.compare(ours, values[best], place)
         found[place.name] = {"opponent": best, "theirs": values[best].mean(), "ours": ours.mean(),
                              "difference": result.difference, "low": result.low, "high": result.high}  # fmt: skip
-    corrected = metrics.holm({place: result.p for place, result in results.items()})
+    corrected = significance.holm({place: result.p for place, result in results.items()})
     columns = ["opponent", "theirs", "ours", "difference", "low", "high"]
     return pd.DataFrame.from_dict(found, orient="index", columns=columns).assign(p=pd.Series(corrected, dtype=float))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import metrics
+from .. import significance
 from ..provenance import recorded_precision
 from ..safe_files import write_atomic
 from ..settings import DATA, InputError
@@ -47,7 +47,7 @@ def _same_data(place: str, found: list[dict]) -> None:
 
 def write_groups(place: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
     """Write which questions of a collection share their passages, beside its records and in their order."""
-    groups = metrics.same_passages(qrels)
+    groups = significance.same_passages(qrels)
     write_atomic(place / GROUPS, " ".join(str(groups[query]) for query in sorted(groups)) + "\n")
 
 
@@ -57,15 +57,15 @@ def _groups(place: Path) -> list[int]:
     return [int(group) for group in path.read_text(encoding="ascii").split()]
 
 
-def compare(ours: np.ndarray, baseline: np.ndarray, place: Path) -> metrics.Comparison:
-    """:func:`optical_lite.metrics.compare` of two rows of :func:`by_question`; questions of one passage are a group.
+def compare(ours: np.ndarray, baseline: np.ndarray, place: Path) -> significance.Comparison:
+    """:func:`.significance.compare` of two rows of :func:`by_question`; questions of one passage are a group.
 
     Parameters
     ----------
     ours, baseline : shape (questions,)
     place : the folder of records that both are from
     """
-    return metrics.compare(_as_map(ours), _as_map(baseline), _as_map(_groups(place)))
+    return significance.compare(_as_map(ours), _as_map(baseline), _as_map(_groups(place)))
 
 
 def _as_map(row: Sequence) -> dict[str, float]:
@@ -125,7 +125,7 @@ def summarise(folder: Path = RECORDS) -> Path:
         groups = _groups(place)
         tests = {name: _tests(values, name, groups) for name in BASELINES}
         ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
-        intervals = metrics.bootstrap(np.stack(list(values.values())), groups).T.tolist()
+        intervals = significance.bootstrap(np.stack(list(values.values())), groups).T.tolist()
         for (name, row), interval, made in zip(values.items(), intervals, runs.values(), strict=True):
             cell = summary.summarise([str(path.relative_to(folder.parent)) for path in made])
             cell["metrics"]["mrr@10"]["interval"] = [round(end, 5) for end in interval]
@@ -159,8 +159,8 @@ def _tests(values: dict[str, np.ndarray], baseline: str, groups: list[int]) -> d
     if baseline not in values:
         return {}
     others = {name: _as_map(row) for name, row in values.items() if name != baseline}
-    found = metrics.compare_all(others, _as_map(values[baseline]), _as_map(groups))
-    corrected = metrics.holm({name: result.p for name, result in found.items()})
+    found = significance.compare_all(others, _as_map(values[baseline]), _as_map(groups))
+    corrected = significance.holm({name: result.p for name, result in found.items()})
     return {
         name: {"difference": round(r.difference, 5), "low": round(r.low, 5), "high": round(r.high, 5),
                "p": round(r.p, 5), "p_holm": round(corrected[name], 5)}

@@ -209,14 +209,14 @@ def report(before: Encoder, after: Encoder, data: Collection) -> dict:
     ----------
     data : questions in English, such as :func:`optical_lite.datasets.english_questions.teacher_dev`
     """
-    from .. import metrics, retrieval
+    from .. import metrics, retrieval, significance
 
     found, ranks = {"collection": data.name, "queries": len(data.queries), "passages": len(data.passages)}, []
     for name, encoder in (("before", before), ("after", after)):
         run = retrieval.search(retrieval.PassageIndex.cached(encoder, data.passages), encoder, data.queries)
         found[name] = {"model": model_record(encoder)["sha256"], "metrics": metrics.summary(run, data.qrels)}
         ranks.append(metrics.per_query(run, data.qrels)["mrr@10"])
-    return {**found, "test": asdict(metrics.compare(ranks[1], ranks[0], metrics.same_passages(data.qrels)))}
+    return {**found, "test": asdict(significance.compare(ranks[1], ranks[0], significance.same_passages(data.qrels)))}
 
 
 def command(args: argparse.Namespace) -> dict:

@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
-from ..metrics import Comparison
+from ..significance import Comparison
 from .figures import BLUE, OCHRE
 
 STYLES = (

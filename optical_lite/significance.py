@@ -1,0 +1,190 @@
+"""Significance: paired tests of two systems on the same queries, intervals of means, corrections for many tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .settings import InputError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A paired comparison of two systems on the same queries.
+
+    Attributes
+    ----------
+    difference : mean of (ours - baseline)
+    low, high : 95 % bootstrap interval of the difference
+    p : two-sided p value of a sign-flip permutation test
+    wins, losses : queries on which ours is better, worse
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    wins: int
+    losses: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.difference:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f}, "
+            f"p = {self.p:.4f}, {self.wins} wins, {self.losses} losses)"
+        )
+
+
+def same_passages(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Queries by what answers them: a number a query, the same for queries with the same relevant passages.
+
+    Examples
+    --------
+    >>> same_passages({"when": {"moon": 1}, "where": {"river": 1}, "why": {"moon": 1}})
+    {'when': 0, 'where': 1, 'why': 0}
+    """
+    seen: dict[frozenset, int] = {}
+    right = {query: frozenset(p for p, grade in qrels[query].items() if grade > 0) for query in sorted(qrels)}
+    return {query: seen.setdefault(passages, len(seen)) for query, passages in right.items()}
+
+
+def compare(
+    ours: Mapping[str, float], baseline: Mapping[str, float], groups: Mapping[str, int] | None = None,
+    draws: int = 10_000, seed: int = 0,
+) -> Comparison:  # fmt: skip
+    """Paired test of one metric's values per query, with bootstrap interval.
+
+    Queries that share a passage are not independent: who finds it for one finds it more easily for the next. With
+    ``groups`` the test flips the sign of a group as a whole, and the interval draws groups.
+
+    Parameters
+    ----------
+    ours, baseline : values by query
+    groups : the group of each query, as :func:`same_passages` gives them; without them each query is one
+    draws : permutations, and bootstrap samples
+    seed : of both
+
+    Examples
+    --------
+    >>> better = compare({str(i): 1.0 for i in range(12)}, {str(i): 0.5 for i in range(12)})
+    >>> better.difference, better.p < 0.01
+    (0.5, True)
+    """
+    return compare_all({"": ours}, baseline, groups, draws, seed)[""]
+
+
+def compare_all(
+    systems: Mapping[str, Mapping[str, float]], baseline: Mapping[str, float],
+    groups: Mapping[str, int] | None = None, draws: int = 10_000, seed: int = 0,
+) -> dict[str, Comparison]:  # fmt: skip
+    """:func:`compare` of several systems with one baseline, all on the same draws.
+
+    Examples
+    --------
+    >>> compare_all({"a": {"q": 1.0}, "b": {"q": 0.0}}, {"q": 0.5})["b"].difference
+    -0.5
+    """
+    for ours in systems.values():
+        if ours.keys() != baseline.keys():
+            raise InputError(f"compare: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
+    if groups is not None and (missing := sorted(baseline.keys() - groups.keys())):
+        raise InputError(f"compare: got no group of query {missing[0]!r}, expected one for each query")
+    if not baseline:
+        raise InputError("compare: got no query, expected at least one; check that the collection has judgements")
+    if not systems:
+        return {}
+    queries = sorted(baseline)
+    gaps = np.array([[ours[q] - baseline[q] for q in queries] for ours in systems.values()])  # (k, queries)
+    labels = queries if groups is None else [groups[q] for q in queries]
+    sums, _ = _by_group(gaps, labels)
+    random = np.random.default_rng(seed)
+    flips = random.choice([-1.0, 1.0], size=(draws, sums.shape[1])) @ sums.T  # (draws, k)
+    # the identity counts as one of the permutations, so p is never 0
+    p = (1 + np.sum(np.abs(flips) >= np.abs(gaps.sum(1)) - 1e-12, axis=0)) / (draws + 1)
+    low, high = bootstrap(gaps, labels, draws, random)
+    columns = gaps.mean(1), low, high, p, (gaps > 0).sum(1), (gaps < 0).sum(1)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return {name: Comparison(*row) for name, row in zip(systems, rows, strict=True)}
+
+
+def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over the queries of each group, (k, groups), and its size, groups in the order of their first query."""
+    number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    places = np.array([number[label] for label in labels])
+    sums = np.zeros((len(number), len(values)))
+    np.add.at(sums, places, values.T)
+    return sums.T, np.bincount(places)
+
+
+def bootstrap(
+    values: np.ndarray, labels: Sequence | None = None, draws: int = 10_000, random: np.random.Generator | int = 0
+) -> np.ndarray:
+    """95 % bootstrap intervals of means over queries.
+
+    Parameters
+    ----------
+    values : shape (k, queries)
+    labels : of the group of each query, length queries; groups are drawn, by default single queries
+
+    Returns
+    -------
+    array, shape (2, k), lower and upper ends
+    """
+    sums, sizes = _by_group(values, range(values.shape[1]) if labels is None else labels)
+    n = len(sizes)
+    picks = np.random.default_rng(random).integers(0, n, size=(draws, n)) + n * np.arange(draws)[:, None]
+    counts = np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
+    means = counts @ sums.T / (counts @ sizes)[:, None]  # a draw of large groups has more queries
+    return np.percentile(means, [2.5, 97.5], axis=0)
+
+
+def holm(p: dict[str, float]) -> dict[str, float]:
+    """Holm's correction for many tests.
+
+    >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    {'a': 0.03, 'c': 0.06, 'b': 0.06}
+    """
+    found, highest = {}, 0.0
+    for rank, name in enumerate(sorted(p, key=p.get)):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
+        found[name] = round(highest, 10)
+    return found
+
+
+def bonferroni(p: dict[str, float]) -> dict[str, float]:
+    """Bonferroni's correction: each p value times the number of tests.
+
+    >>> bonferroni({"a": 0.01, "b": 0.7})
+    {'a': 0.02, 'b': 1.0}
+    """
+    return {name: min(1.0, len(p) * value) for name, value in p.items()}
+
+
+def t_test(ours: Mapping[str, float], baseline: Mapping[str, float]) -> float:
+    """Two-sided p value of the paired t-test; 1 where the systems do not differ on any query.
+
+    Raises
+    ------
+    InputError
+        a test that is not defined: one query, or the same difference on every query
+
+    Examples
+    --------
+    >>> round(t_test({"a": 1.0, "b": 0.5, "c": 0.9}, {"a": 0.5, "b": 0.2, "c": 0.5}), 4)
+    0.0202
+    """
+    from scipy.stats import ttest_rel
+
+    if ours.keys() != baseline.keys() or not ours:
+        raise InputError(f"t test: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
+    pairs = np.array([(ours[query], baseline[query]) for query in ours])  # (queries, 2)
+    gaps = pairs[:, 0] - pairs[:, 1]
+    if not gaps.any():
+        return 1.0
+    if np.ptp(gaps) <= 1e-12 * np.abs(pairs).max():  # a spread of rounding alone
+        raise InputError(
+            f"t test: not computable, got the difference {gaps[0]:+.3f} on {len(gaps)} of {len(gaps)} queries, "
+            "expected one that varies; use the permutation test"
+        )
+    return float(ttest_rel(*pairs.T).pvalue)
