@@ -17,6 +17,7 @@ SHELF = {  # public name: its module, and after a colon what of it
     "text": "text", "corpora": "corpora", "own": "formats.own", "cost": "cost",
     "transport": "transport", "losses": "losses",
     "encoder": "encoder", "lexicon": "lexicon", "vocabulary": "vocabulary",
+    "distillation": "distillation",
     "retrieval": "retrieval", "lexical": "lexical", "metrics": "metrics", "significance": "significance",
     "pocket": "datasets.pocket", "testsets": "datasets.testsets",
     "english": "datasets.english_questions", "alignment": "alignment", "gold": "alignment.gold",

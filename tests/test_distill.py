@@ -4,7 +4,7 @@ import shutil
 import pytest
 import torch
 
-from optical_lite import vocabulary
+from optical_lite import distillation, vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
@@ -141,7 +141,7 @@ def test_the_fast_loop_does_what_the_plain_one_does(teacher, tmp_path, trainable
     change = {"steps": 4, "trainable": trainable, "rate": 1e-3}
     out, fast = run(teacher, tmp_path / "run", **change)
     slow = vocabulary.extend(teacher, pocket.bitext("sw"))
-    expected = distill.plain(slow, teacher, pocket.bitext("sw"), DistillConfig(**{**CONFIG, **change}))
+    expected = distillation.plain(slow, teacher, pocket.bitext("sw"), DistillConfig(**{**CONFIG, **change}))
     found = [line["loss"] for line in runs.read_log(out)]
     assert found == pytest.approx(expected, abs=2e-3 if uses_bf16() else 2e-4)
     moved = [(s.embedding - vocabulary.extend(teacher, pocket.bitext("sw")).embedding).flatten() for s in (fast, slow)]
@@ -170,11 +170,11 @@ def test_training_lowers_the_loss(teacher, tmp_path):
 
 def test_batches_cover_each_epoch_once_and_hold_like_lengths():
     lengths = [i % 17 + 3 for i in range(1000)]
-    batches = distill.length_batches(lengths, 10, seed=1)
+    batches = distillation.length_batches(lengths, 10, seed=1)
     epoch = [next(batches) for _ in range(100)]
     assert sorted(i for batch in epoch for i in batch) == list(range(1000))
     assert sum(max(lengths[i] for i in b) - min(lengths[i] for i in b) for b in epoch) / 100 < 3
-    again = distill.length_batches(lengths, 10, seed=1)
+    again = distillation.length_batches(lengths, 10, seed=1)
     assert epoch == [next(again) for _ in range(100)]
 
 

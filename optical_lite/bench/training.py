@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import distillation as method
 from .. import losses, model_files, vocabulary
 from ..config import DistillConfig
 from ..corpora import Bitext
@@ -44,10 +45,10 @@ def forward_flops(encoder: Encoder, lengths: list[int]) -> float:
 
 def used(student: Encoder, bitext: Bitext, config: DistillConfig) -> tuple[list[int], list[int]]:
     """Lengths of both sides of all pairs that a run sees."""
-    source, target, _ = distill.tokens(student, teacher(), bitext, config.max_length)
+    source, target, _ = method.tokens(student, teacher(), bitext, config.max_length)
     pairs = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
     rows = itertools.chain.from_iterable(
-        itertools.islice(distill.length_batches(pairs, config.batch, config.seed), config.steps)
+        itertools.islice(method.length_batches(pairs, config.batch, config.seed), config.steps)
     )
     return tuple(map(list, zip(*(pairs[i] for i in rows), strict=True)))
 
@@ -81,7 +82,7 @@ def timed(module, name: str) -> Iterator[list[float]]:
 
 def forget(bitext: Bitext, config: DistillConfig) -> None:
     """Empty the teacher's store, so that its work is part of the time."""
-    target = distill.tokens(teacher(), teacher(), bitext, config.max_length)[1]
+    target = method.tokens(teacher(), teacher(), bitext, config.max_length)[1]
     folder = VectorStore(teacher(), target).folder
     if folder.exists():  # not before the first run
         shutil.rmtree(folder)
@@ -113,7 +114,7 @@ def distillation(repetitions: int) -> list[dict]:
         for trainable, side in plain.items():
             config = DistillConfig(steps=STEPS // 3, trainable=trainable, rate=1e-4)
             start = time.perf_counter()
-            distill.plain(copy.deepcopy(student), english, bitext, config)
+            method.plain(copy.deepcopy(student), english, bitext, config)
             if i:
                 side.append((time.perf_counter() - start) * STEPS / config.steps)
     folder = Path(tempfile.mkdtemp())

@@ -201,7 +201,7 @@ def _train(start, path, config, out, accumulate, save_every, progress, on_step) 
     """The loop of :func:`fit`, in a folder that no other process writes to."""
     from tqdm import tqdm
 
-    from ..training.distill import slope
+    from ..distillation import slope
 
     seed_everything(config.seed)
     trained = dict(start.requires_grad_(True).named_parameters())

@@ -1,4 +1,7 @@
-"""Distillation: the one training loop. What it writes is a run folder, see :mod:`.runs`."""
+"""Distil: :func:`optical_lite.distillation.plain` for runs of hours: stored teacher vectors, one or several processes.
+
+What it writes is a run folder, see :mod:`.runs`; an interrupted run goes on where it was saved.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +10,24 @@ import functools
 import itertools
 import math
 import os
-import random
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .. import losses
+from .. import distillation
 from ..config import DistillConfig
 from ..corpora import Bitext
-from ..cost import idf_table, weighted_marginal
 from ..encoder import Encoder
 from ..safe_files import hold
 from ..settings import InputError, device, seed_everything, uses_bf16
-from ..vocabulary import base_rows
+from ..transport import TransportPlan
 from . import runs, trainable
 from .vector_store import VectorStore
 
 AHEAD = 50  # steps whose teacher vectors are made at a time
-
-
-def length_batches(lengths: list, batch: int, seed: int) -> Iterator[list[int]]:
-    """Endless batches of sentence pairs of like length, in random order; the same seed gives the same batches.
-
-    Each epoch is shuffled, cut into stretches of 50 batches, and sorted by length inside a stretch. Lengths are
-    numbers or pairs of numbers.
-    """
-    for epoch in itertools.count():
-        draw = random.Random(seed * 1_000_003 + epoch)
-        order = list(range(len(lengths)))
-        draw.shuffle(order)
-        batches = []
-        for start in range(0, len(order), batch * 50):
-            stretch = sorted(order[start : start + batch * 50], key=lambda i: lengths[i])
-            batches += [stretch[i : i + batch] for i in range(0, len(stretch), batch)]
-        draw.shuffle(batches)
-        yield from batches
 
 
 def distill(
@@ -94,60 +77,41 @@ def distill(
 
 def _train(accelerator, student, teacher, bitext, config, out, progress, on_step, beside) -> None:
     """The loop of :func:`distill`, in a folder that no other process writes to."""
-    from tqdm import tqdm
-
+    writes = accelerator.is_main_process
     seed_everything(config.seed)
     products = functools.partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=uses_bf16())
-    source, target, cut = tokens(student, teacher, bitext, config.max_length)
-    if not config.special:
-        say_blank(student, teacher, source, target, progress)
-    for encoder in (student, teacher):
-        encoder.put_away()  # from here on there are ids alone
-    if accelerator.is_main_process:
-        runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
-    accelerator.wait_for_everyone()
-
+    source, target, cut = _open(accelerator, student, teacher, bitext, config, out, progress)
     trained = trainable.choose(student, config, set(itertools.chain.from_iterable(source)))
     optimizer = torch.optim.AdamW(trainable.groups(trained, config), weight_decay=0.0, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: distillation.slope(step, config))
     teacher.eval()
     student.eval()  # no dropout: a random student would not match a fixed teacher token by token
     rows = student.model.get_input_embeddings().rows
     session = runs.Session(
-        out, trained, optimizer, schedule, save_every=config.save_every, steps=config.steps,
-        writes=accelerator.is_main_process,
-    )  # fmt: skip
+        out, trained, optimizer, schedule, save_every=config.save_every, steps=config.steps, writes=writes
+    )
     first = session.first
-    if first == 0 and accelerator.is_main_process:
+    if first == 0 and writes:
         runs.keep(out, 0, trainable.whole(student, trained), rows)
     model, optimizer = accelerator.prepare(student, optimizer)
-    weights = (_idf(student, source), _idf(teacher, target)) if config.marginals == "idf" else None
-    lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]  # the student's side costs the most
-    batches = length_batches(lengths, config.batch * accelerator.num_processes, config.seed)
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    # an epoch's last batch may have fewer pairs than there are processes
-    plan_of_work = [pairs[share] or pairs[:1] for pairs in itertools.islice(batches, config.steps)]
+    weights = distillation.idf_weights(student, source, teacher, target) if config.marginals == "idf" else None
+    work = _batches(accelerator, source, target, config)
     known = VectorStore(teacher, target)
-    bar = tqdm(
-        total=config.steps * config.batch, initial=first * config.batch, unit="pair", desc="distil",
-        disable=not progress, mininterval=1.0,
-    )  # fmt: skip
+    bar = _bar(config, first, progress)
     with session:
-        for step, pairs in enumerate(plan_of_work):
-            if step < first:
-                continue
+        for step, pairs in itertools.islice(enumerate(work), first, None):
             if step % AHEAD == 0 or step == first:  # many sentences at once fill their batches better than 32
                 begin = step - step % AHEAD  # the same sentences together wherever a run goes on: equal to the bit
-                known.fill(itertools.chain.from_iterable(plan_of_work[begin : begin + AHEAD]))
+                known.fill(itertools.chain.from_iterable(work[begin : begin + AHEAD]))
             S_ids, S_mask = student.pad([source[i] for i in pairs])
             H, H_ids, H_mask = known.batch(pairs)  # (B, m, d)
             with products():
                 S = model(S_ids, S_mask)  # (B, n, d)
-            masks = (
-                (S_mask, H_mask) if config.special else (student.content(S_ids, S_mask), teacher.content(H_ids, H_mask))
-            )
-            now = replace(config, epsilon=width(step, config))
-            loss, plan = _loss(S.float(), H, S_ids, H_ids, masks, weights, now)
+            if config.special:
+                masks = S_mask, H_mask
+            else:
+                masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
+            loss, plan = distillation.loss(S.float(), H, S_ids, H_ids, masks, weights, config, step)
             if beside:
                 with products():
                     loss = loss + beside(pairs)
@@ -157,20 +121,8 @@ def _train(accelerator, student, teacher, bitext, config, out, progress, on_step
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
-            line = {"step": step + 1, "loss": loss.item(), "rate": rates[0], "norm": float(norm)}
-            line |= {"row_rate": rates[1]} if len(rates) > 1 else {}
-            if plan is not None:
-                line |= {
-                    "converged": plan.converged.float().mean().item(),
-                    "iterations": plan.iterations.float().mean().item(),
-                    "marginal_error": plan.marginal_error.max().item(),
-                }
-            line |= {"pairs": len(pairs), "seconds": session.seconds}
-            if not math.isfinite(line["loss"]):
-                raise InputError(
-                    f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate"
-                )
-            if accelerator.is_main_process:
+            line = _line(step, loss, norm, rates, plan) | {"pairs": len(pairs), "seconds": session.seconds}
+            if writes:
                 if step + 1 in config.keep or step + 1 == config.steps:
                     runs.keep(out, step + 1, trainable.whole(student, trained), rows)
                 session.add(line)
@@ -182,72 +134,54 @@ def _train(accelerator, student, teacher, bitext, config, out, progress, on_step
     del session, optimizer, schedule  # twice the weights, no longer needed
     accelerator.free_memory()
     trainable.merge(student)
-    if accelerator.is_main_process and not (first == config.steps and runs.is_finished(out)):
+    if writes and not (first == config.steps and runs.is_finished(out)):
         runs.finish(out, student, cut)
 
 
-def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig) -> list[float]:
-    """:func:`distill` with the transport loss, the readable way: transformers' forward pass, float32, nothing kept.
-
-    Same batches, same steps; the tests compare the losses, the benchmarks the time. Returns the loss of each step.
-    """
-    source, target, _ = tokens(student, teacher, bitext, config.max_length)
-    weights = student.requires_grad_(config.trainable == "all").embedding.requires_grad_(True)
-    trained = [p for p in student.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=config.rate, weight_decay=0.0)
-    lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
-    batches, found = length_batches(lengths, config.batch, config.seed), []
-    for step, pairs in enumerate(itertools.islice(batches, config.steps)):
-        S_ids, S_mask = student.pad([source[i] for i in pairs])
-        H_ids, H_mask = teacher.pad([target[i] for i in pairs])
-        with torch.no_grad():
-            H = teacher.model(input_ids=H_ids, attention_mask=H_mask.long()).last_hidden_state  # (B, m, d)
-        S = student.model(input_ids=S_ids, attention_mask=S_mask.long()).last_hidden_state  # (B, n, d)
-        S, H = nn.functional.normalize(S, dim=-1), nn.functional.normalize(H, dim=-1)
-        masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
-        loss, _ = losses.transport_loss(S, H, *masks, epsilon=config.epsilon)
-        loss.backward()
-        if config.trainable == "new":
-            weights.grad[: base_rows(student)] = 0
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = config.rate * slope(step, config)
-        optimizer.step()
-        optimizer.zero_grad()
-        found.append(loss.item())
+def _open(accelerator, student, teacher, bitext, config, out, progress) -> tuple[list, list, dict]:
+    """Token ids of both sides, how many sentences were cut, and a run folder that says what was asked for."""
+    found = distillation.tokens(student, teacher, bitext, config.max_length)
+    if not config.special:
+        say_blank(student, teacher, *found[:2], progress)
+    for encoder in (student, teacher):
+        encoder.put_away()  # from here on there are ids alone
+    if accelerator.is_main_process:
+        runs.open_run(out, {**asdict(config), "keep": list(config.keep)}, bitext, student, teacher)
+    accelerator.wait_for_everyone()
     return found
 
 
-def slope(step: int, config: DistillConfig) -> float:
-    """Share of the peak rate at a step: a linear rise, then a linear fall to 0."""
-    warm = max(1, round(config.warmup * config.steps))
-    return min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))
+def _batches(accelerator, source: list, target: list, config: DistillConfig) -> list[list[int]]:
+    """The pairs of each step, of which every process has its share."""
+    lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]  # the student's side costs the most
+    batches = distillation.length_batches(lengths, config.batch * accelerator.num_processes, config.seed)
+    share = slice(accelerator.process_index, None, accelerator.num_processes)
+    # an epoch's last batch may have fewer pairs than there are processes
+    return [pairs[share] or pairs[:1] for pairs in itertools.islice(batches, config.steps)]
 
 
-def width(step: int, config: DistillConfig) -> float:
-    """Epsilon at a step: constant, or a geometric fall from ``epsilon_start`` to ``epsilon``.
+def _bar(config: DistillConfig, first: int, progress: bool):
+    from tqdm import tqdm
 
-    >>> config = DistillConfig(epsilon_start=0.16, epsilon=0.01, steps=5)
-    >>> [round(width(step, config), 3) for step in range(5)]
-    [0.16, 0.08, 0.04, 0.02, 0.01]
-    """
-    if not config.epsilon_start:
-        return config.epsilon
-    done = step / max(1, config.steps - 1)
-    return config.epsilon_start ** (1 - done) * config.epsilon**done
+    total, done = config.steps * config.batch, first * config.batch
+    return tqdm(total=total, initial=done, unit="pair", desc="distil", disable=not progress, mininterval=1.0)
 
 
-def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:
-    """Token ids of both sides, cut to the limit; how many sentences were cut. A limit beyond the model's is refused."""
-    sides, cut = [], {}
-    for name, encoder, texts in zip(
-        ("source", "target"), (student, teacher), zip(*bitext.pairs, strict=True), strict=True
-    ):
-        reader = encoder.reading_to(limit)
-        whole = reader.whole(texts)
-        cut[name] = sum(len(row) > reader.room for row in whole)
-        sides.append([reader.fit(row) for row in whole])
-    return sides[0], sides[1], cut
+def _line(step: int, loss: Tensor, norm: Tensor, rates: list[float], plan: TransportPlan | None) -> dict:
+    """What the log says of a step."""
+    line = {"step": step + 1, "loss": loss.item(), "rate": rates[0], "norm": float(norm)}
+    line |= {"row_rate": rates[1]} if len(rates) > 1 else {}
+    if plan is not None:
+        line |= {
+            "converged": plan.converged.float().mean().item(),
+            "iterations": plan.iterations.float().mean().item(),
+            "marginal_error": plan.marginal_error.max().item(),
+        }
+    if not math.isfinite(line["loss"]):
+        raise InputError(
+            f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate"
+        )
+    return line
 
 
 def say_blank(student: Encoder, teacher: Encoder, source: list, target: list, aloud: bool = True) -> int:
@@ -269,32 +203,3 @@ def say_blank(student: Encoder, teacher: Encoder, source: list, target: list, al
     if blank and aloud:
         print(f"{blank:,} of {len(source):,} pairs have a side without a known token and teach nothing")
     return blank
-
-
-def _idf(encoder: Encoder, sentences: list[list[int]]) -> Tensor:
-    return idf_table(sentences, encoder.rows).to(device())
-
-
-def _loss(S, H, S_ids, H_ids, masks, weights, config):
-    """The weighted sum of the loss's terms, and the plan where there is one."""
-    total, plan = 0.0, None
-    for weight, name in config.terms():
-        if name == "transport":
-            value, plan = _transport(S, H, S_ids, H_ids, masks, weights, config)
-        elif name in losses.AMONG:
-            value = losses.AMONG[name](S, H, *masks, losses.repeated(H_ids))
-        else:
-            value = losses.PLAIN[name](S, H, *masks)
-        total = total + weight * value
-    return total, plan
-
-
-def _transport(S, H, S_ids, H_ids, masks, weights, config):
-    relaxation = {"unbalanced": {"reach": config.reach}, "partial": {"mass": config.mass}}.get(config.solver, {})
-    marginals = {}
-    if config.marginals == "idf":
-        marginals = {
-            "a": weighted_marginal(weights[0][S_ids], masks[0]),
-            "b": weighted_marginal(weights[1][H_ids], masks[1]),
-        }
-    return losses.transport_loss(S, H, *masks, **marginals, epsilon=config.epsilon, method=config.solver, **relaxation)

@@ -136,7 +136,7 @@ def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[
     """The loop of :func:`tune`, in a folder that no other process writes to; and how many texts were cut."""
     from tqdm import tqdm
 
-    from .distill import length_batches, slope
+    from ..distillation import length_batches, slope
 
     seed_everything(config.seed)
     model = copy.deepcopy(encoder.model)

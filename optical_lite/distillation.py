@@ -1,0 +1,149 @@
+"""Distillation: a student learns to put the tokens of a sentence where a fixed teacher has those of its translation.
+
+:func:`plain` is the method: batches of sentence pairs, the vectors of both sides, their loss, a step down its gradient.
+What it is made of stands above it. :mod:`optical_lite.training.distill` is the same loop for runs of hours.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from . import losses
+from .config import DistillConfig
+from .corpora import Bitext
+from .cost import idf_table, weighted_marginal
+from .encoder import Encoder
+from .settings import device
+from .transport import TransportPlan
+from .vocabulary import base_rows
+
+
+def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:
+    """Token ids of both sides, cut to the limit; how many sentences were cut. A limit beyond the model's is refused."""
+    sides, cut = [], {}
+    for name, encoder, texts in zip(
+        ("source", "target"), (student, teacher), zip(*bitext.pairs, strict=True), strict=True
+    ):
+        reader = encoder.reading_to(limit)
+        whole = reader.whole(texts)
+        cut[name] = sum(len(row) > reader.room for row in whole)
+        sides.append([reader.fit(row) for row in whole])
+    return sides[0], sides[1], cut
+
+
+def length_batches(lengths: list, batch: int, seed: int) -> Iterator[list[int]]:
+    """Endless batches of sentence pairs of like length, in random order; the same seed gives the same batches.
+
+    Each epoch is shuffled, cut into stretches of 50 batches, and sorted by length inside a stretch. Lengths are
+    numbers or pairs of numbers.
+    """
+    for epoch in itertools.count():
+        draw = random.Random(seed * 1_000_003 + epoch)
+        order = list(range(len(lengths)))
+        draw.shuffle(order)
+        batches = []
+        for start in range(0, len(order), batch * 50):
+            stretch = sorted(order[start : start + batch * 50], key=lambda i: lengths[i])
+            batches += [stretch[i : i + batch] for i in range(0, len(stretch), batch)]
+        draw.shuffle(batches)
+        yield from batches
+
+
+def idf_weights(student: Encoder, source: list, teacher: Encoder, target: list) -> tuple[Tensor, Tensor]:
+    """The weight of each token of both vocabularies by how rare it is in the bitext, shapes (V,) and (V',)."""
+    sides = ((student, source), (teacher, target))
+    return tuple(idf_table(sentences, encoder.rows).to(device()) for encoder, sentences in sides)
+
+
+def loss(
+    S: Tensor, H: Tensor, S_ids: Tensor, H_ids: Tensor, masks: tuple[Tensor, Tensor],
+    weights: tuple[Tensor, Tensor] | None, config: DistillConfig, step: int,
+) -> tuple[Tensor, TransportPlan | None]:  # fmt: skip
+    """The loss of a step, a weighted sum of terms, and the plan where there is one.
+
+    Parameters
+    ----------
+    S, H : Tensor, shapes (B, n, d) and (B, m, d), token vectors of student and teacher
+    S_ids, H_ids : Tensor of int, shapes (B, n) and (B, m)
+    masks : Tensor of bool of the same shapes, the tokens that are compared
+    weights : of :func:`idf_weights`, where the marginals follow them
+    """
+    total, plan = 0.0, None
+    for weight, name in config.terms():
+        if name == "transport":
+            value, plan = _transport(S, H, S_ids, H_ids, masks, weights, config, step)
+        elif name in losses.AMONG:
+            value = losses.AMONG[name](S, H, *masks, losses.repeated(H_ids))
+        else:
+            value = losses.PLAIN[name](S, H, *masks)
+        total = total + weight * value
+    return total, plan
+
+
+def _transport(S, H, S_ids, H_ids, masks, weights, config, step):
+    relaxation = {"unbalanced": {"reach": config.reach}, "partial": {"mass": config.mass}}.get(config.solver, {})
+    marginals = {}
+    if config.marginals == "idf":
+        marginals = {
+            "a": weighted_marginal(weights[0][S_ids], masks[0]),
+            "b": weighted_marginal(weights[1][H_ids], masks[1]),
+        }
+    how = {"epsilon": width(step, config), "method": config.solver}
+    return losses.transport_loss(S, H, *masks, **marginals, **how, **relaxation)
+
+
+def width(step: int, config: DistillConfig) -> float:
+    """Epsilon at a step: constant, or a geometric fall from ``epsilon_start`` to ``epsilon``.
+
+    >>> config = DistillConfig(epsilon_start=0.16, epsilon=0.01, steps=5)
+    >>> [round(width(step, config), 3) for step in range(5)]
+    [0.16, 0.08, 0.04, 0.02, 0.01]
+    """
+    if not config.epsilon_start:
+        return config.epsilon
+    done = step / max(1, config.steps - 1)
+    return config.epsilon_start ** (1 - done) * config.epsilon**done
+
+
+def slope(step: int, config: DistillConfig) -> float:
+    """Share of the peak rate at a step: a linear rise, then a linear fall to 0."""
+    warm = max(1, round(config.warmup * config.steps))
+    return min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))
+
+
+def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig) -> list[float]:
+    """The method with the transport loss, the readable way: transformers' forward pass, float32, nothing kept.
+
+    :func:`.training.distill.distill` takes the same steps; the tests compare the losses, the benchmarks the time.
+    Returns the loss of each step.
+    """
+    source, target, _ = tokens(student, teacher, bitext, config.max_length)
+    weights = student.requires_grad_(config.trainable == "all").embedding.requires_grad_(True)
+    trained = [p for p in student.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=config.rate, weight_decay=0.0)
+    lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
+    batches, found = length_batches(lengths, config.batch, config.seed), []
+    for step, pairs in enumerate(itertools.islice(batches, config.steps)):
+        S_ids, S_mask = student.pad([source[i] for i in pairs])
+        H_ids, H_mask = teacher.pad([target[i] for i in pairs])
+        with torch.no_grad():
+            H = teacher.model(input_ids=H_ids, attention_mask=H_mask.long()).last_hidden_state  # (B, m, d)
+        S = student.model(input_ids=S_ids, attention_mask=S_mask.long()).last_hidden_state  # (B, n, d)
+        S, H = nn.functional.normalize(S, dim=-1), nn.functional.normalize(H, dim=-1)
+        masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
+        value, _ = losses.transport_loss(S, H, *masks, epsilon=config.epsilon)
+        value.backward()
+        if config.trainable == "new":
+            weights.grad[: base_rows(student)] = 0
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = config.rate * slope(step, config)
+        optimizer.step()
+        optimizer.zero_grad()
+        found.append(value.item())
+    return found
