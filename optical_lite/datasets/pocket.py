@@ -102,14 +102,21 @@ def _links(text: str) -> Links:
 
 def validate(folder: Path = FOLDER) -> list[str]:
     """Everything that is wrong with a pocket folder, one line each; empty when all is well."""
-    problems: list[str] = []
     try:
         pairs, questions, qrels = (_table(f"{name}.tsv", folder) for name in ("bitext", "questions", "qrels"))
         texts = _texts(folder)
         links = {lang: _table(f"alignments/{lang}.tsv", folder) for lang in LOW_RESOURCE}
     except InputError as error:
         return [str(error)]
+    # what follows the first needs well-formed rows
+    return _row_problems(pairs, questions, texts) or [
+        *_collection_problems(pairs, questions, texts, qrels), *_link_problems(pairs, links),
+    ]  # fmt: skip
 
+
+def _row_problems(pairs: list[dict], questions: list[dict], texts: list[dict]) -> list[str]:
+    """Ids that occur twice, texts that are no clean text, sentences that are repeated or not translated."""
+    problems: list[str] = []
     for name, rows in (("bitext", pairs), ("questions", questions), ("passages", texts)):
         ids = [row["id"] for row in rows]
         problems += [f"{name}: id {i!r} occurs twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
@@ -127,9 +134,12 @@ def validate(folder: Path = FOLDER) -> list[str]:
                     problems.append(f"{name} {lang}: {row['id']} repeats {first}")
                 if lang != "en" and row[lang] == row["en"]:
                     problems.append(f"{name} {lang}: {row['id']} is not translated")
-    if problems:
-        return problems  # what follows needs well-formed rows
+    return problems
 
+
+def _collection_problems(pairs: list[dict], questions: list[dict], texts: list[dict], qrels: list[dict]) -> list[str]:
+    """Questions that the bitext gives away, passages of another size, judgements of what is not there or missing."""
+    problems: list[str] = []
     for lang in ("en", *LANGUAGES):  # leakage: a question must not be learned by heart
         known = {bare(row[lang]): row["id"] for row in pairs}
         problems += [
@@ -148,7 +158,12 @@ def validate(folder: Path = FOLDER) -> list[str]:
     judged = {row["query"] for row in qrels}
     problems += [f"question {i}: no relevant passage" for i in sorted(question_ids - judged)]
     problems += [f"question {r['id']}: split {r['split']!r}" for r in questions if r["split"] not in SPLITS]
+    return problems
 
+
+def _link_problems(pairs: list[dict], links: dict[str, list[dict]]) -> list[str]:
+    """Alignments of sentences that are not there, and links that are none or out of bounds."""
+    problems: list[str] = []
     sentences = {row["id"]: row for row in pairs}
     for lang, rows in links.items():
         for row in rows:
