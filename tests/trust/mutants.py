@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REASONS = Path(__file__).with_name("equivalent.json")
 SOLVERS = ["test_solve", "test_transport"]
 TESTS = {
+    "significance": ["test_metrics"],
     "cost": ["test_cost"],
     "transport": SOLVERS,
     "stabilized": SOLVERS,
