@@ -12,13 +12,11 @@ from torch import Tensor
 
 from .encoder import Encoder, TokenBatch
 from .index import PassageIndex
+from .kernels.maxsim import totals
 from .settings import InputError, uses_bf16
 
 Run = dict[str, list[tuple[str, float]]]
 SHARD = 1 << 26  # scores of a search in memory at a time: 256 MiB in float32
-BLOCK = 1 << 21  # similarity cells computed at a time: 8 MiB in float32, so that they stay in the cache
-MANY = 64  # query tokens from which a maximum is fastest with them in the last dimension
-ROUND = 32  # rows; a product of a new shape pays for its set-up, and round numbers are fewer
 
 
 def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor) -> Tensor:
@@ -84,41 +82,6 @@ def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
     return best, where
 
 
-def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Similarity of each query token with its best match in each of some passages.
-
-    Passages of equal length lie side by side, so that a maximum over a passage needs no mask and no gathering. Few
-    query tokens lie in the first dimension, many in the last: the maximum then runs over what is contiguous.
-
-    Parameters
-    ----------
-    vectors : Tensor, shape (sum of lengths or more, d), the passages' token vectors one after the other
-    tokens : Tensor, shape (t, d), in the number type to compute in
-    lengths : Tensor of int, shape (p,), above 0, in ascending order
-
-    Returns
-    -------
-    Tensor of float32, shape (p, t)
-    """
-    sizes, counts = lengths.unique_consecutive(return_counts=True)
-    pieces, few = (sizes * counts).tolist(), len(tokens) < MANY
-    shapes = list(zip(counts.tolist(), sizes.tolist(), strict=True))
-    rows = cast(vectors, tokens.dtype).to(tokens.device)
-    if few:
-        similarity = (tokens @ rows.T)[:, : sum(pieces)].split(pieces, 1)  # each (t, count * size)
-        parts = (x.unflatten(1, shape).amax(2) for x, shape in zip(similarity, shapes, strict=True))
-        return torch.cat(list(parts), 1).T.float()
-    similarity = (rows @ tokens.T)[: sum(pieces)].split(pieces)  # each (count * size, t)
-    return torch.cat([x.unflatten(0, shape).amax(1) for x, shape in zip(similarity, shapes, strict=True)]).float()
-
-
-def cast(vectors: Tensor, kind: torch.dtype) -> Tensor:
-    """Vectors in another number type; half precision goes to bfloat16 by way of float32, which is thrice as fast."""
-    if vectors.dtype == torch.float16 and kind == torch.bfloat16 and not vectors.is_cuda:
-        vectors = vectors.float()
-    return vectors.to(kind)
-
-
 @torch.inference_mode()
 def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     """:func:`maxsim` of all queries with all passages of an index, in blocks of bounded memory.
@@ -127,26 +90,10 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     -------
     Tensor, shape (queries, passages), columns in the order of ``index.ids``
     """
-    place = queries.vectors.device
     tokens = queries.vectors[queries.mask]  # (t, d), the tokens of all queries
     tokens = tokens.bfloat16() if uses_bf16() else tokens.float()
     owner = queries.mask.nonzero()[:, 0]  # (t,), the query of each
-    scores = torch.zeros(len(index.ids), len(queries.mask), device=place)
-    ends = index.lengths.cumsum(0)
-    begins = ends - index.lengths
-    wide = max(len(tokens), 2 * index.vectors.shape[1])  # the float32 copy of its vectors must stay there, too
-    first = int((index.lengths == 0).sum())  # passages without tokens come first and score 0
-    while first < len(index.ids) and len(tokens):
-        begin = int(begins[first])
-        last = max(first + 1, int(torch.searchsorted(ends, begin + BLOCK // wide, right=True)))
-        rows = int(ends[last - 1]) - begin
-        rows += -rows % ROUND if rows > ROUND else 0
-        best = best_matches(index.vectors[begin : begin + rows], tokens, index.lengths[first:last])  # (p, t)
-        if len(queries.mask) == 1:
-            scores[first:last, 0] = best.sum(1)
-        else:
-            scores[first:last].index_add_(1, owner, best)
-        first = last
+    scores = totals(index.vectors, index.lengths, tokens, owner, len(queries.mask))
     if not scores.isfinite().all():  # what is compared with NaN would vanish from the ranking
         raise InputError("search: got scores that are no finite numbers, expected whole vectors; index anew")
     return scores.T.contiguous()

@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from optical_lite import index as module
 from optical_lite import retrieval, safe_files
 from optical_lite.datasets import pocket
-from optical_lite.index import PassageIndex, content_lengths, writing
+from optical_lite.index import PassageIndex, content_lengths
+from optical_lite.kernels.index_file import writing
 from optical_lite.settings import InputError
 
 

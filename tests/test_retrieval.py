@@ -4,6 +4,7 @@ import torch
 from optical_lite import lexical, retrieval
 from optical_lite.datasets import pocket
 from optical_lite.encoder import TokenBatch
+from optical_lite.kernels import maxsim as kernel
 from optical_lite.retrieval import PassageIndex
 from optical_lite.settings import InputError
 
@@ -23,7 +24,7 @@ def random_batch(count, width, d=8, seed=0):
 
 @pytest.mark.parametrize("block", [1, 500, 1 << 24])
 def test_blocked_scores_equal_the_readable_ones(monkeypatch, number_type, block):
-    monkeypatch.setattr(retrieval, "BLOCK", block)
+    monkeypatch.setattr(kernel, "BLOCK", block)
     q, q_mask = random_batch(9, 5)
     p, p_mask = random_batch(23, 11, seed=1)
     order = p_mask.sum(1).argsort(stable=True)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..datasets import pocket, published
 from ..encoder import TokenBatch, teacher
-from ..index import PassageIndex, writing
+from ..index import PassageIndex
+from ..kernels.index_file import writing
 from ..retrieval import maxsim, score
 from ..settings import InputError, get
 from .registry import Peak, ask_peer, bench, limits, row, take_turns
