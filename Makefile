@@ -10,7 +10,7 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TORCH_PIN := $(shell sed -n 's/^torch==//p' requirements-lock.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab notebooks tables bench versions licences audit clean
+.PHONY: help demo test lab notebooks tables bench trust versions licences audit clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,9 @@ audit:  ## look for known vulnerabilities of the locked packages (needs a networ
 	$(PYTHON) -m venv .venv-versions
 	.venv-versions/bin/pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
 	@touch $@
+
+trust: .venv/installed  ## kill, mutate and measure for an hour; write docs/reliability.md
+	$(BIN)/python tests/trust/page.py --measure
 
 versions: .venv/installed .venv-versions/installed  ## test the lowest and the newest versions on Python 3.11 and 3.13 (hours, 30 GB)
 	$(BIN)/python tests/versions.py --uv .venv-versions/bin/uv $(VERSIONS)

@@ -36,11 +36,11 @@ TESTS = {
     "significance": ["test_metrics"],
     "cost": ["test_cost"],
     "transport": SOLVERS,
-    "stabilized": SOLVERS,
-    "logdomain": SOLVERS,
+    "kernels.stabilized": SOLVERS,
+    "kernels.logdomain": SOLVERS,
     "losses": ["test_losses"],
     "metrics": ["test_metrics"],
-    "linking": ["test_linking"],
+    "alignment.linking": ["test_linking"],
     "lexicon": ["test_lexicon"],
 }
 SLOW = "memory or stops_on_its_own or float32_is_as_exact or names_of_the_module"  # these tell little about a mutant
@@ -64,13 +64,18 @@ class Mutant:
         return f"{self.module}.{self.function}: {self.old} -> {self.new}"
 
 
+def source_file(module: str) -> Path:
+    """Where a module of the package lies."""
+    return ROOT / "optical_lite" / f"{module.replace('.', '/')}.py"
+
+
 def mutants(module: str) -> list[Mutant]:
     """Every mutant of a module."""
     import libcst as cst
     from libcst.metadata import MetadataWrapper, PositionProvider
     from mutmut.mutation.mutators import mutation_operators
 
-    tree = MetadataWrapper(cst.parse_module((ROOT / "optical_lite" / f"{module}.py").read_text(encoding="utf-8")))
+    tree = MetadataWrapper(cst.parse_module(source_file(module).read_text(encoding="utf-8")))
     lines, found, places = tree.resolve(PositionProvider), [], []
 
     class Visitor(cst.CSTVisitor):
@@ -115,7 +120,7 @@ class Finder(importlib.abc.MetaPathFinder):
         """A spec whose loader compiles the mutant."""
         if name != self.name:
             return None
-        file, mutant = str(ROOT / "optical_lite" / f"{self.mutant.module}.py"), self.mutant
+        file, mutant = str(source_file(self.mutant.module)), self.mutant
 
         class Loader(importlib.machinery.SourceFileLoader):
             def get_code(self, fullname: str):
@@ -128,7 +133,7 @@ def run_tests(module: str) -> int:
     """Run the tests of a module in this process, silently, until the first fails."""
     import pytest
 
-    files = [f"optical_lite/{module}.py", *(f"tests/{name}.py" for name in TESTS[module])]
+    files = [str(source_file(module)), *(f"tests/{name}.py" for name in TESTS[module])]
     quiet = io.StringIO()
     with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
         code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "-k", f"not ({SLOW})", *files]))
