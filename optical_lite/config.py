@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from .settings import SEEDS, InputError
 
@@ -13,76 +14,59 @@ TRAINABLE = ("new", "upper", "low-rank", "all")
 SOLVERS = ("stabilized", "log", "exact", "proximal", "unbalanced", "partial")
 MARGINALS = ("uniform", "idf")
 
-SETTINGS = {  # of training, as options of ``train``
-    "loss": "transport, greedy, match, sentence, contrast, late, score, or a weighted sum",
-    "trainable": "new (the added rows), upper, low-rank or all",
-    "solver": "stabilized, log, exact, proximal, unbalanced or partial",
-    "marginals": "uniform or idf",
-    "epsilon": "entropic regularisation",
-    "epsilon_start": "where epsilon starts when it falls over the run, 0 for a constant one",
-    "steps": "optimiser steps",
-    "batch": "sentence pairs a step",
-    "max_length": "tokens of a sentence that are read",
-    "rate": "peak learning rate",
-    "row_rate": "peak learning rate of the embedding rows, 0 for the same",
-    "seed": "order of the batches",
-    "save_every": "steps between saved states, from which an interrupted run goes on",
-}
+
+def _option(default: object, text: str) -> Any:
+    """A field, with its help as an option of ``train``."""
+    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
 class DistillConfig:
     """Everything that decides a run's result, besides the data.
 
+    Each field says in its metadata what it is; that is its help as an option of ``train``. What is more to say:
+
     Attributes
     ----------
-    loss : one of :data:`LOSSES` or a weighted sum of them such as ``transport + 0.1 late``, see
-        :mod:`optical_lite.losses`
+    loss : see :mod:`optical_lite.losses`; a sum is written ``transport + 0.1 late``
     trainable : besides the rows the vocabulary gained: nothing (``new``), the two uppermost layers (``upper``), a
         low-rank change of every attention matrix (``low-rank``), or every weight (``all``)
-    solver : how the plan is found, see :func:`optical_lite.transport.solve`
+    solver : see :func:`optical_lite.transport.solve`
     marginals : ``uniform`` or ``idf`` (rare tokens weigh more)
-    special : whether special tokens such as [CLS] take part in the plan
-    epsilon : entropic regularisation of the plan, in units of cosine cost
-    epsilon_start : where epsilon starts when it falls geometrically to ``epsilon`` over the run; 0 for a constant one
-    reach, mass : for the solvers ``unbalanced`` and ``partial``
-    steps, batch : optimiser steps and sentence pairs a step
-    rate, warmup : peak learning rate, and the share of steps that it takes to reach it (it then falls linearly to 0)
-    row_rate : peak learning rate of the embedding rows where other weights train beside them; 0 for ``rate``
-    max_length : tokens a side; longer sentences are cut, and counted in ``metrics.json``
-    seed : order of the batches
-    save_every : steps between checkpoints to resume from
-    keep : steps whose trained weights are kept for looking at later, besides 0 and the last
+    epsilon, epsilon_start : in units of cosine cost; it falls geometrically
+    warmup : the learning rate then falls linearly to 0
+    row_rate : of the embedding rows where other weights train beside them
+    max_length : longer sentences are cut, and counted in ``metrics.json``
     """
 
-    loss: str = "transport"
-    trainable: str = "new"
-    solver: str = "stabilized"
-    marginals: str = "uniform"
-    special: bool = False
-    epsilon: float = 0.05
-    epsilon_start: float = 0.0
-    reach: float = 0.5
-    mass: float = 0.8
-    steps: int = 300
-    batch: int = 32
-    rate: float = 1e-3
-    row_rate: float = 0.0
-    warmup: float = 0.1
-    max_length: int = 64
-    seed: int = 0
-    save_every: int = 100
-    keep: tuple[int, ...] = ()
+    loss: str = _option("transport", "transport, greedy, match, sentence, contrast, late, score, or a weighted sum")
+    trainable: str = _option("new", "new (the added rows), upper, low-rank or all")
+    solver: str = _option("stabilized", "stabilized, log, exact, proximal, unbalanced or partial")
+    marginals: str = _option("uniform", "uniform or idf")
+    special: bool = _option(False, "special tokens such as [CLS] take part in the plan")
+    epsilon: float = _option(0.05, "entropic regularisation")
+    epsilon_start: float = _option(0.0, "where epsilon starts when it falls over the run, 0 for a constant one")
+    reach: float = _option(0.5, "of the solver unbalanced")
+    mass: float = _option(0.8, "of the solver partial")
+    steps: int = _option(300, "optimiser steps")
+    batch: int = _option(32, "sentence pairs a step")
+    rate: float = _option(1e-3, "peak learning rate")
+    row_rate: float = _option(0.0, "peak learning rate of the embedding rows, 0 for the same")
+    warmup: float = _option(0.1, "share of the steps in which the learning rate rises to its peak")
+    max_length: int = _option(64, "tokens of a sentence that are read")
+    seed: int = _option(0, "order of the batches")
+    save_every: int = _option(100, "steps between saved states, from which an interrupted run goes on")
+    keep: tuple[int, ...] = _option((), "steps whose weights are kept, besides 0 and the last")
 
     def __post_init__(self) -> None:
         self.terms()
         for name, known in (("trainable", TRAINABLE), ("solver", SOLVERS), ("marginals", MARGINALS)):
             if getattr(self, name) not in known:
                 raise InputError(f"{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for one in fields(self):
+            value = getattr(self, one.name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(f"{field.name}: got {value}, expected a finite number")
+                raise InputError(f"{one.name}: got {value}, expected a finite number")
         if not 0 <= self.seed <= SEEDS:
             raise InputError(f"seed: got {self.seed}, expected a whole number from 0 to {SEEDS}")
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):

@@ -269,9 +269,12 @@ def test_what_is_cut_is_counted_and_more_can_be_read(place, long, tmp_path, caps
 def test_sentences_that_training_cuts_are_said(tmp_path, capsys):
     (tmp_path / "pairs.tsv").write_text("maji " * 30 + "\tclean water\nmaji safi\tclean water\nmaji\twater\n")
     line = f"train --bitext {tmp_path}/pairs.tsv --lang sw --out {tmp_path}/run --steps 1 --batch 2 --size 400 --quiet"
-    assert __main__.main([*line.split(), "--max-length", "12"]) == 0
+    more = "--max-length 12 --solver unbalanced --reach 0.2 --special --keep 1"
+    assert __main__.main([*line.split(), *more.split()]) == 0
     assert "1 of 3 source sentences were cut at 12 tokens; --max-length 512 reads more\n" in capsys.readouterr().out
     assert runs.read_metrics(tmp_path / "run")["sentences_cut"] == {"source": 1, "target": 0}
+    kept = {"solver": "unbalanced", "reach": 0.2, "special": True, "keep": [1]}
+    assert kept.items() <= runs.read_config(tmp_path / "run")["config"].items()
 
 
 def test_an_index_of_other_texts_is_refused(place, tmp_path, capsys):

@@ -10,18 +10,17 @@ import sys
 import pytest
 
 from optical_lite import __main__
-from optical_lite.cli import console
+from optical_lite.cli import check, console
 from optical_lite.settings import InputError
 
 
 def stopped(monkeypatch, capsys, error, *more):
-    def stop(args):
+    def stop():
         if callable(error):
             error()
         raise error
 
-    monkeypatch.setattr(__main__, "check", stop)
-    stop.__name__, stop.__doc__ = "check", "Stop."
+    monkeypatch.setattr(check, "command", stop)
     code = __main__.main(["check", *more])
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)

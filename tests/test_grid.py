@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from optical_lite import settings
+from optical_lite.cli.tables import run_grid
 from optical_lite.datasets import pocket, published, testsets
 from optical_lite.paper import experiment
 from optical_lite.settings import InputError
@@ -171,7 +172,7 @@ def test_development_questions_have_records_of_their_own(place):
 def test_development_runs_leave_the_expected_numbers_alone(place, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev")
     before = summary.write_expected("ours", {}, "run").read_bytes()
-    found = check.run_grid(["zero_shot"], ["sw"], None, dev=True)
+    found = run_grid(["zero_shot"], ["sw"], None, dev=True)
     assert list(found["mrr@10"]) == ["dev_sw/zero_shot"]
     assert "dev_sw/zero_shot: MRR@10 0." in capsys.readouterr().out
     assert (tmp_path / "ours.yaml").read_bytes() == before

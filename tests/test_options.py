@@ -2,22 +2,25 @@
 
 import argparse
 import contextlib
+import inspect
 import math
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from optical_lite import __main__
-from optical_lite.cli import options
+from optical_lite.cli import main, options
 from optical_lite.config import DistillConfig
 from optical_lite.settings import InputError
 
 
 def actions():
     """Every option that takes a value, with its command."""
-    top = __main__.parser()
+    top = main.parser()
     (commands,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
     for name, sub in commands.choices.items():
         for action in sub._actions:
@@ -40,6 +43,34 @@ REQUIRED = {
     "tables": "", "paper": "--config tiny", "evaluate": "", "convert": "--to trec --out c", "demo": "",
     "tune": "--out t", "fetch": "afriqa", "check": "",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", main.COMMANDS)
+def test_a_command_takes_its_options_and_nothing_else(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "right").write_text("")
+    module = main.module(command)
+    assert module.__doc__.splitlines()[0] == main.COMMANDS[command][0]
+    values = vars(main.parser([command]).parse_args([command, *REQUIRED[command].split()]))
+    assert values.pop("command") == command
+    taken = inspect.signature(module.command)
+    for name in {"json", "precision", "default_precision"} - taken.parameters.keys():  # these are main's
+        values.pop(name, None)
+    taken.bind(**values)
+    assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in taken.parameters.values())
+
+
+@pytest.mark.parametrize(("words", "wanted"), [("--help", []), ("fuse --help", ["fuse"])])
+def test_help_imports_no_command(words, wanted):
+    code = "import atexit, sys, optical_lite.__main__ as m; atexit.register(lambda: print(*sys.modules)); "
+    code += f"m.main({words.split()})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(found.stdout.splitlines()[-1].split())
+    assert "optical_lite.cli.options" in modules
+    assert [name for name in main.COMMANDS if f"optical_lite.cli.{name}" in modules] == wanted
+    assert not {"torch", "numpy"} & modules
+
+
 WRONG = [
     *(("search", f"--k {k}", "a whole number from 1") for k in ("0", "-3", "1.5", "x", "²", "9" * 31, "1e9")),
     ("search", "--k --5", "expected one argument"),

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -230,10 +230,16 @@ def test_a_full_disk_while_the_state_is_saved_is_one_line(half, train, finished)
     assert weights(half) == weights(finished[0])
 
 
-def test_the_option_is_offered():
-    from optical_lite import __main__
+def test_every_field_is_offered():
+    from optical_lite.cli.main import parser
 
-    args = __main__.parser().parse_args(["train", "--bitext", "x", "--out", "y", "--save-every", "7"])
-    assert DistillConfig(**{name: getattr(args, name) for name in __main__.SETTINGS}).save_every == 7
+    values = {"loss": "late", "solver": "exact", "mass": 0.3, "warmup": 0.2, "save_every": 7, "keep": (2, 4)}
+    line = "train --bitext x --out y --loss late --solver exact --mass 0.3 --warmup 0.2"
+    line += " --save-every 7 --keep 2 4 --special"
+    given = vars(parser(["train"]).parse_args(line.split()))
+    given["keep"] = tuple(given["keep"])
+    assert DistillConfig(**{field.name: given[field.name] for field in fields(DistillConfig)}) == DistillConfig(
+        special=True, **values
+    )
     with pytest.raises(InputError, match="save_every: got 0"):
         DistillConfig(save_every=0)

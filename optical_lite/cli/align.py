@@ -1,18 +1,94 @@
-"""The command ``align``: one pair or a file of pairs, as links, a picture or a page."""
-
-from __future__ import annotations
+"""Link the words of a sentence pair, or of a file of pairs, by a transport plan."""
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..alignment.files import student, write_links
-from ..alignment.plans import Alignment, align, to_pharaoh
-from ..encoder import teacher
 from ..settings import InputError
+from .options import Parser
+
+if TYPE_CHECKING:
+    from ..alignment.plans import Alignment
 
 
-def record(one: Alignment) -> dict:
+def options(parser: Parser) -> None:
+    """What to align, by which encoders, and how a plan becomes links."""
+    parser.add_argument("source", nargs="?", help="a sentence of the source language")
+    parser.add_argument("target", nargs="?", help="its English translation")
+    parser.add_argument("--tsv", metavar="PAIRS", help="instead: a UTF-8 file of lines source<TAB>english")
+    parser.add_argument("--pharaoh", metavar="LINKS", help="with --tsv: links to write, a line of i-j a pair")
+    parser.add_argument("--lang", default="sw", help="language whose pocket bitext gives the words (sw)")
+    parser.add_argument("--run", metavar="DIR", help="the student of this run instead")
+    parser.add_argument("--html", metavar="PATH", help="write the explorer as a page, of the pair or of pocket gold")
+    parser.add_argument("--svg", metavar="PATH", help="also draw the links")
+    parser.add_argument("--layer", type=int, help="stop the encoders after this layer (default: the last)")
+    parser.add_argument("--method", default="stabilized", help="solver, or similarity for no transport (stabilized)")
+    parser.add_argument("--epsilon", type=float, default=0.05, help="entropic regularisation (0.05)")
+    parser.add_argument("--marginals", default="uniform", help="same mass for tokens (uniform) or for words (words)")
+    parser.add_argument("--rule", default="intersection", help="intersection, grow-diag, itermax, match, ...")
+    parser.add_argument("--threshold", type=float, default=0.0, help="least share of a word's mass for a link (0)")
+    parser.add_argument("--level", default="word", help="sum mass over words, then link (word), or link tokens (token)")
+    parser.add_argument("--null", type=float, default=0.0, help="a word that keeps less of its mass has no link (0)")
+    parser.add_argument("--position", type=float, default=0.0, help="cost of distance from the diagonal (0)")
+    parser.add_argument("--reach", type=float, help="of --method unbalanced")
+    parser.add_argument("--mass", type=float, help="of --method partial")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def command(
+    *, source: str | None, target: str | None, tsv: str | None, pharaoh: str | None, lang: str, run: str | None,
+    html: str | None, svg: str | None, layer: int | None, quiet: bool, **linking: object,
+) -> dict:  # fmt: skip
+    """Align one pair, or a file of them; ``linking`` is for :func:`.alignment.plans.align`."""
+    from ..alignment.files import student, write_links
+    from ..alignment.plans import align
+    from ..encoder import teacher
+
+    linking = {name: value for name, value in linking.items() if value is not None}
+    one_pair = source is not None and target is not None
+    if html:
+        if tsv or pharaoh or svg:
+            raise InputError("align: got --html with another output, expected it alone; run the command twice")
+        return page(html, (source, target) if one_pair else None, lang, run, linking)
+    if one_pair == (tsv is not None) or (tsv is None) != (pharaoh is None):
+        raise InputError(
+            "align: got neither one pair nor one file, expected SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
+        )
+    ours, english = student(lang, run), teacher()
+    if layer:
+        ours, english = ours.upto(layer), english.upto(layer)
+    if not one_pair:
+        found = write_links(ours, english, tsv, pharaoh, not quiet, **linking)
+        print(f"{pharaoh}: {found['pairs']:,} pairs, {found['links']:,} links")
+        return found
+    one = align(ours, english, source, target, **linking)
+    if svg:
+        from ..views import pictures
+
+        unknown = one.source_unknown, one.target_unknown
+        pictures.alignment(one.source_words, one.target_words, one.links, unknown=unknown).save(svg)
+    print(show(one))
+    return record(one)
+
+
+def page(path: str, pair: tuple[str, str] | None, lang: str, run: str | None, linking: dict) -> dict:
+    """Write the explorer as one HTML file: of a pair, or of the first pairs of the pocket gold."""
+    from ..alignment.files import student
+    from ..encoder import teacher
+    from ..views import html_page
+
+    pairs = [pair] if pair else html_page.examples(lang)
+    name = Path(run).name if run else "extended, untrained"
+    encoders = {"English encoder": teacher(), name: student(lang, run)}
+    out = html_page.write(path, pairs, encoders, **{k: v for k, v in linking.items() if k != "epsilon"})
+    print(f"{out}: {len(pairs)} pairs, {out.stat().st_size / 1024:.0f} KB")
+    return {"html": str(out), "pairs": len(pairs), "bytes": out.stat().st_size}
+
+
+def record(one: "Alignment") -> dict:
     """An alignment as plain values, for JSON."""
+    from ..alignment.plans import to_pharaoh
+
     names = ("source_words", "target_words", "source_tokens", "target_tokens", "source_owner", "target_owner",
              "source_unknown", "target_unknown", "converged", "iterations",
              "marginal_error")  # fmt: skip
@@ -25,7 +101,7 @@ def record(one: Alignment) -> dict:
     }
 
 
-def show(one: Alignment) -> str:
+def show(one: "Alignment") -> str:
     """One line a link, with the share of the source word's mass that moves along it; then what is left over."""
     lines = []
     for i, j in sorted(one.links):
@@ -43,46 +119,3 @@ def show(one: Alignment) -> str:
     cost = f"transport cost {one.transport_cost:.3f}" if math.isfinite(one.transport_cost) else "no transport"
     lines.append(cost + ("" if one.converged else ", NOT converged"))
     return "\n".join(lines)
-
-
-def _page(args, one_pair: bool, options: dict) -> dict:
-    """Write the explorer as one HTML file: of the pair given, or of the first pairs of the pocket gold."""
-    from ..views import html_page
-
-    if args.tsv or args.pharaoh or args.svg:
-        raise InputError("align: got --html with another output, expected it alone; run the command twice")
-    pairs = [(args.source, args.target)] if one_pair else html_page.examples(args.lang)
-    name = Path(args.run).name if args.run else "extended, untrained"
-    encoders = {"English encoder": teacher(), name: student(args.lang, args.run)}
-    out = html_page.write(args.html, pairs, encoders, **options)
-    print(f"{out}: {len(pairs)} pairs, {out.stat().st_size / 1024:.0f} KB")
-    return {"html": str(out), "pairs": len(pairs), "bytes": out.stat().st_size}
-
-
-def command(args) -> dict:
-    """What ``python -m optical_lite align`` does with its arguments."""
-    options = {name: getattr(args, name) for name in ("method", "epsilon", "marginals", "rule", "threshold", "level",
-               "null", "position")}  # fmt: skip
-    options |= {name: getattr(args, name) for name in ("reach", "mass") if getattr(args, name) is not None}
-    one_pair = args.source is not None and args.target is not None
-    if args.html:
-        return _page(args, one_pair, {k: v for k, v in options.items() if k != "epsilon"})
-    if one_pair == (args.tsv is not None) or (args.tsv is None) != (args.pharaoh is None):
-        raise InputError(
-            "align: got neither one pair nor one file, expected SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
-        )
-    source, english = student(args.lang, args.run), teacher()
-    if args.layer:
-        source, english = source.upto(args.layer), english.upto(args.layer)
-    if not one_pair:
-        found = write_links(source, english, args.tsv, args.pharaoh, not args.quiet, **options)
-        print(f"{args.pharaoh}: {found['pairs']:,} pairs, {found['links']:,} links")
-        return found
-    one = align(source, english, args.source, args.target, **options)
-    if args.svg:
-        from ..views import pictures
-
-        unknown = one.source_unknown, one.target_unknown
-        pictures.alignment(one.source_words, one.target_words, one.links, unknown=unknown).save(args.svg)
-    print(show(one))
-    return record(one)

@@ -1,4 +1,4 @@
-"""Options: what a value on the command line must be. Wrong ones are refused before anything is read, in one line."""
+"""Options: what a value on the command line must be, refused in one line before anything is read; and shared groups."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..formats.collect import REAL
-from ..settings import SEEDS, InputError
+from ..settings import PRECISIONS, SEEDS, InputError
 
+MODEL = "minilm"
+MODELS = "minilm (default), multilingual, a folder, or hub:OWNER/NAME"
 MOST = 10**9
 CODE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
@@ -132,7 +134,9 @@ KINDS = {  # what an option takes, by its name, or by name and metavar
         ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions", "tune", "tsv", "triples"), existing
     ),
     **dict.fromkeys(("lang", "langs"), code),
-    **dict.fromkeys(("k", "size", "steps", "batch", "repetitions", "layer", "max-length", "save-every"), whole(1)),
+    **dict.fromkeys(
+        ("k", "size", "steps", "batch", "repetitions", "layer", "max-length", "save-every", "keep"), whole(1)
+    ),
     **dict.fromkeys(("seed", "seeds"), whole(0, SEEDS)),
     **dict.fromkeys(("rate", "epsilon", "reach"), number(0, above=True)),
     **dict.fromkeys(("row-rate", "epsilon-start", "position"), number(0)),
@@ -156,3 +160,48 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         """Refuse a command line."""
         raise InputError(f"{message}; see {self.prog} --help")
+
+
+def reading(parser: argparse.ArgumentParser) -> None:
+    """What to read; the options of a format that lacks them are refused."""
+    parser.add_argument(
+        "--collection", metavar="PATH", help="pocket, afriqa, belebele, ...; a BEIR folder; see --format"
+    )
+    parser.add_argument("--format", metavar="KIND", help="trec, msmarco, mmarco, wikiclir, clirmatrix, ir_datasets, "
+                        "xor, wpr, qadsm, qam or beir: the form of --collection")  # fmt: skip
+    parser.add_argument("--lang", help="question language (default: the run's, where there is one)")
+    parser.add_argument("--split", help="test, dev, ...: as the collection has them")
+    parser.add_argument("--lenient", action="store_true", help="leave out judgements of what is not there")
+    for name in ("documents", "topics", "qrels"):
+        parser.add_argument(f"--{name}", metavar="PATH", help="trec: if not in the folder")
+    parser.add_argument("--fields", help="trec: what of a topic is the question (title+desc)")
+    parser.add_argument("--encoding", help="trec: of documents and topics (utf-8)")
+
+
+def number_type(parser: argparse.ArgumentParser, default: str) -> None:
+    """Of matrix products; the environment's goes before the default."""
+    parser.add_argument("--precision", choices=PRECISIONS, help="number type of matrix products; auto: bf16 where the "
+                        f"processor has it (OPTICAL_LITE_PRECISION, else {default})")  # fmt: skip
+    parser.set_defaults(default_precision=default)
+
+
+def length(parser: argparse.ArgumentParser) -> None:
+    """Of a ranking that is written."""
+    parser.add_argument("--k", type=int, default=100, help="passages a question at most (100)")
+    parser.add_argument("--ties", choices=("cut", "all"), default="cut", help="equal scores at the last place: cut to "
+                        "k, the first passage ids stay (default), or write all of them")  # fmt: skip
+
+
+def reading_to(parser: argparse.ArgumentParser, of: str) -> None:
+    """How much of a text."""
+    parser.add_argument("--max-length", type=int, metavar="N", help=f"tokens that are read of a {of}")
+
+
+def teaching(parser: argparse.ArgumentParser) -> None:
+    """Which encoders a system has, and how their vectors are compared."""
+    parser.add_argument("--both", action="store_true", help="the student reads the passages, too")
+    parser.add_argument("--model", default=MODEL, help=f"which encoder, where that is the system: {MODELS}")
+    parser.add_argument("--teacher", metavar="MODEL", help="of a run that another model than the kit's taught")
+    parser.add_argument("--scorer", default="maxsim", choices=("maxsim", "mean"), help="of token vectors, or of their "
+                        "means (maxsim)")  # fmt: skip
+    reading_to(parser, "question or passage (256, the model's limit, or the index's)")

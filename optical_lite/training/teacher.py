@@ -12,12 +12,11 @@ negatives as in ColBERTv2 (Santhanam et al., NAACL 2022). Notebook 04.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import functools
 import itertools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -31,7 +30,7 @@ from ..json_files import read_json, write_json
 from ..losses import find_own, mean_maxsim
 from ..provenance import environment, model_record
 from ..safe_files import hold
-from ..settings import InputError, get, precision_line, seed_everything, shown, uses_bf16
+from ..settings import InputError, get, seed_everything, shown, uses_bf16
 from . import runs
 
 PARTS = ("projection", "all")
@@ -217,22 +216,6 @@ def report(before: Encoder, after: Encoder, data: Collection) -> dict:
         found[name] = {"model": model_record(encoder)["sha256"], "metrics": metrics.summary(run, data.qrels)}
         ranks.append(metrics.per_query(run, data.qrels)["mrr@10"])
     return {**found, "test": asdict(significance.compare(ranks[1], ranks[0], significance.same_passages(data.qrels)))}
-
-
-def command(args: argparse.Namespace) -> dict:
-    """What ``python -m optical_lite tune`` does: tune, and compare with the untouched one on English questions."""
-    start, pairs = Encoder.load(args.model).requires_grad_(False), english_questions.teacher_pairs()
-    print(precision_line())
-    config = replace(TEACHER, passage_length=args.max_length or TEACHER.passage_length)
-    tuned = tune(start, pairs, config, args.out, progress=not args.quiet)
-    found = {**report(start, tuned, english_questions.teacher_dev()), **cut(args.out)}
-    before, after, test = found["before"]["metrics"]["mrr@10"], found["after"]["metrics"]["mrr@10"], found["test"]
-    print(f"{args.out}: MRR@10, {found['queries']} English questions: {before:.3f} -> {after:.3f}, p = {test['p']:.4f}")
-    print(
-        f"{found['questions_cut']:,} of {len(pairs):,} questions were cut at {config.question_length} tokens, "
-        f"{found['passages_cut']:,} passages at {config.passage_length}; --max-length {start.limit} reads more of these"
-    )
-    return found
 
 
 def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:

@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 
 from optical_lite import vocabulary
-from optical_lite.cli import commands
+from optical_lite.cli import inputs
+from optical_lite.cli.search import open_index
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
@@ -61,7 +62,7 @@ def look(encoder: Encoder) -> Encoder:
 
 
 def student(case: Case) -> object:
-    found, _, lang = commands._encoders(str(case.folder / "in"), both=True)
+    found, _, lang = inputs.encoders(str(case.folder / "in"), both=True)
     if not isinstance(lang, str):
         raise Wrong(f"language {lang!r}")
     return look(found)
@@ -92,7 +93,7 @@ def restart(case: Case) -> object:
 
 
 def index(case: Case) -> object:
-    found = commands._index(str(case.folder / "in"), pocket.collection("sw"), teacher())
+    found = open_index(str(case.folder / "in"), pocket.collection("sw"), teacher())
     return searched(found)
 
 

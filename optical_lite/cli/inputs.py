@@ -1,0 +1,58 @@
+"""Inputs: what several commands read: collections, sentence pairs, the encoders of a system; and what was cut of it."""
+
+from __future__ import annotations
+
+from .. import encoder
+from ..corpora import Bitext, Collection
+from ..datasets import pocket, reading
+from ..encoder import Encoder
+from ..formats import own
+from ..settings import InputError
+from ..training import runs
+from ..training.teacher import load_teacher
+from .options import MODEL
+
+
+def read(*, format: str | None = None, collection: str | None = None, lang: str | None = None, **options: object):
+    """The collection that the options of :func:`.options.reading` name."""
+    given = {name: value for name, value in options.items() if value not in (None, False)}
+    return reading.read(format, collection, lang or "xx", **given)
+
+
+def ranked(data: object, command: str) -> Collection:
+    """What was read, which must have judged passages to rank: not XOR's questions or XGLUE's pairs."""
+    if not isinstance(data, Collection):
+        raise InputError(f"{command}: got {type(data).__name__.lower()} without judged passages, expected a collection")
+    return data
+
+
+def read_pairs(source: str, lang: str) -> Bitext:
+    """Sentence pairs that the command line names: ``pocket``, or a file of one's own."""
+    return pocket.bitext(lang) if source == "pocket" else own.read_bitext(source, lang)
+
+
+def encoders(
+    system: str, *, model: str = MODEL, teacher: str | None = None, both: bool = False, max_length: int | None = None
+) -> tuple[Encoder, Encoder, str | None]:
+    """Encoder of questions, encoder of passages, and the language of a system: ``encoder`` or a run's folder."""
+    if system == "encoder":
+        questions = passages = encoder.teacher(model)
+        lang = None
+    else:
+        questions, lang = runs.load_student(system), runs.read_config(system)["bitext"]["lang"]
+        passages = questions if both else load_teacher(system, teacher)
+    return questions.reading_to(max_length), passages.reading_to(max_length), lang
+
+
+def said_cut(kind: str, cut: int, total: int, encoder: Encoder) -> dict:
+    """How many texts an encoder has cut: printed where any was, and for a record."""
+    if cut:
+        more = f"--max-length {encoder.limit} reads more" if encoder.max_length < encoder.limit else "the model's limit"
+        print(f"{cut:,} of {total:,} {kind} were cut at {encoder.max_length} tokens; {more}")
+    return {f"{kind}_read_to": encoder.max_length, f"{kind}_cut": cut}
+
+
+def lengths(index, passages: Encoder, questions: Encoder, asked: dict[str, str]) -> dict:
+    """What was cut of an index's passages and of some questions: printed, and for a record."""
+    found = said_cut("passages", index.cut, len(index.ids), passages)
+    return found | said_cut("questions", questions.count_cut(list(asked.values())), len(asked), questions)
