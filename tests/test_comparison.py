@@ -180,3 +180,10 @@ def test_close_is_two_sided():
     assert not summary.close(0.55, 0.52, 0.02)
     assert not summary.close(None, 0.0, 1.0)
     assert not summary.close(float("nan"), 0.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+def test_what_can_be_no_file_is_one_line(name):
+    for look in (summary.expected, summary.metrics_of):
+        with pytest.raises(InputError, match="got no name of a file"):
+            look(name)

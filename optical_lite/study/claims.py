@@ -91,8 +91,8 @@ def _wrong(evidence: dict) -> str:
     if kind == "source":
         return "" if SOURCE.fullmatch(where) else f"source {where!r} cannot be looked up"
     if kind == "file":
-        return "" if (ROOT / where).exists() else f"no file {where}"
-    if kind == "run" and not (summary.EXPECTED / where.partition("#")[0]).exists():
+        return "" if summary.recorded(where, ROOT) else f"no file {where}"
+    if kind == "run" and not summary.recorded(where.partition("#")[0]):
         return f"no run {where}"
     if "value" not in evidence:
         words = (summary.EXPECTED / where.partition("#")[0]).read_text(encoding="utf-8").splitlines()

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from ..json_files import fits
 from ..safe_files import write_atomic
-from ..settings import DATA, InputError
+from ..settings import DATA, InputError, shown
 from . import published_numbers, systems
 from .published_numbers import Number
 from .yaml_files import OWN, read_yaml
@@ -122,17 +122,26 @@ def spec(name: str) -> dict:
     return found
 
 
+def recorded(name: str, folder: Path | None = None) -> Path | None:
+    """A file of the records (or of another folder) by its name, None where there is none; no name at all is refused."""
+    path = (folder or EXPECTED) / name
+    try:
+        return path if path.exists() else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(name)}: got no name of a file ({error}), expected a name that a disk can hold") from None
+
+
 def expected(stem: str) -> dict:
     """The cells of an expected file; none where nothing has been recorded yet."""
-    path = EXPECTED / f"{stem}.yaml"
-    return read_yaml(path, "expected") if path.exists() else {"cells": {}}
+    path = recorded(f"{stem}.yaml")
+    return read_yaml(path, "expected") if path else {"cells": {}}
 
 
 def metrics_of(reference: str) -> dict[str, float] | None:
     """The metrics of a record, ``file.json`` or ``file.json#path.inside``, or None where it is gone."""
     name, _, inside = reference.partition("#")
-    path = EXPECTED / name
-    if not path.exists():
+    path = recorded(name)
+    if not path:
         return None
     found = json.loads(path.read_text(encoding="utf-8"))
     for key in filter(None, inside.split(".")):
