@@ -127,8 +127,8 @@ def recorded(name: str, folder: Path | None = None) -> Path | None:
     path = (folder or EXPECTED) / name
     try:
         return path if path.exists() else None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{shown(name)}: got no name of a file ({error}), expected a name that a disk can hold") from None
+    except OSError as error:
+        raise InputError(f"{shown(name)}: got no name of a file ({error}), expected a shorter one") from None
 
 
 def expected(stem: str) -> dict:
