@@ -13,6 +13,7 @@ so in the note.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import statistics
@@ -90,10 +91,12 @@ def row(
 class Peak:
     """Growth of this process's own memory while something ran, in MiB, sampled every 5 ms and at the end.
 
-    Pages of mapped files are left out: the system drops them when memory is short.
+    Pages of mapped files are left out: the system drops them when memory is short. So is garbage of before, which would
+    be collected meanwhile and hide as much growth.
     """
 
     def __enter__(self) -> Peak:
+        gc.collect()
         self.start = self.highest = self._now()
         self.running = True
         self.thread = threading.Thread(target=self._watch, daemon=True)
