@@ -61,7 +61,7 @@ def transport_loss(
     >>> loss.item(), plan.plan.tolist()
     (0.0, [[[0.0, 0.5], [0.5, 0.0]]])
 
-    Source: Huang, Yu and Allan, WSDM 2023 (arXiv 2301.12566), abstract; notebook 05.
+    Source: Huang, Yu and Allan, WSDM 2023 (arXiv 2301.12566), abstract; notebook 03.
     """
     S, H = _real(S, source_mask, H, target_mask)
     a = uniform_marginal(source_mask) if a is None else a

@@ -68,7 +68,7 @@ def extend(
 
     Examples
     --------
-    See notebook 05.
+    See notebook 04.
     """
     for name, value, known in (("fill", fill, FILLS), ("lexicon", lexicon, LEXICONS)):
         if value not in known:

@@ -1,4 +1,4 @@
-"""What a reader meets in a browser: notebook 03 in a real JupyterLab, and the HTML page with the network blocked.
+"""What a reader meets in a browser: notebook 06 in a real JupyterLab, and the HTML page with the network blocked.
 
 Skipped where playwright or Chromium is missing, unless ``OPTICAL_LITE_BROWSER=required``.
 """
@@ -162,13 +162,13 @@ def jupyterlab(folder):
 def test_notebook_03_in_jupyterlab(tab, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
-    notebook = nbformat.read(ROOT / "notebooks" / "03_alignment.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "notebooks" / "06_alignment.ipynb", as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None  # what is seen below was made here
-    nbformat.write(notebook, work / "03_alignment.ipynb")
+    nbformat.write(notebook, work / "06_alignment.ipynb")
     with jupyterlab(tmp_path) as address:
-        tab.goto(f"{address}/lab/tree/03_alignment.ipynb", timeout=120_000)
+        tab.goto(f"{address}/lab/tree/06_alignment.ipynb", timeout=120_000)
         tab.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
         tab.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=120_000)
         tab.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")

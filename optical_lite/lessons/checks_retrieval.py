@@ -72,7 +72,7 @@ def ex04_3(answer: object) -> None:
 
 
 @exercise
-def ex05_1(answer: object) -> None:
+def ex03_1(answer: object) -> None:
     """A function (S, H, T) -> the gradient of <T, C> with respect to S."""
     function(answer, "slope_in_S")
     for n, m, d in ((2, 3, 4), (5, 4, 6), (4, 4, 4)):
@@ -86,7 +86,7 @@ def ex05_1(answer: object) -> None:
 
 
 @exercise
-def ex05_2(answer: object) -> None:
+def ex03_2(answer: object) -> None:
     """A function T -> the derivative of the regularised optimum with respect to epsilon."""
     function(answer, "slope_in_epsilon")
     for n, m, epsilon in ((3, 4, 0.1), (5, 2, 0.3), (4, 4, 0.5)):
@@ -101,7 +101,7 @@ def ex05_2(answer: object) -> None:
 
 
 @exercise
-def ex05_3(answer: object) -> None:
+def ex03_3(answer: object) -> None:
     """A function {step: value} -> the earliest step at most 0.01 below the best."""
     function(answer, "choose_step")
     fixed = (
@@ -123,7 +123,7 @@ def ex05_3(answer: object) -> None:
 
 
 @exercise
-def ex06_1(answer: object) -> None:
+def ex05_1(answer: object) -> None:
     """A function (ranked, judged, k) -> nDCG@k with linear gain."""
     function(answer, "ndcg")
     cases = (([0, 2, 0, 1, 3], [3, 2, 1], 5), ([0, 2, 0, 1, 3], [3, 2, 1], 3), ([1, 0, 2], [2, 2, 1], 10),
@@ -142,7 +142,7 @@ def ex06_1(answer: object) -> None:
 
 
 @exercise
-def ex06_2(answer: object) -> None:
+def ex05_2(answer: object) -> None:
     """A function gaps -> the exact two-sided p value of the sign-flip test."""
     function(answer, "p_value")
     for gaps in ([0.5, 0.25, -0.1, 0.0, 0.3], [0.5, 0.5, 0.5, 0.5], [0.2, -0.2], [-1.0, -0.5, -0.25, 0.1, -0.05, -0.3]):
@@ -159,7 +159,7 @@ def ex06_2(answer: object) -> None:
 
 
 @exercise
-def ex06_3(answer: object) -> None:
+def ex05_3(answer: object) -> None:
     """A function {name: p} -> {name: p after Holm's correction}."""
     function(answer, "correct")
     cases = [

@@ -1,4 +1,4 @@
-"""Checks of the exercises of notebooks 00 to 03: scores, costs, plans and links."""
+"""Checks of the exercises of notebooks 00 to 06: scores, costs, plans and links."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def ex02_3(answer: object) -> None:
 
 
 @exercise
-def ex03_1(answer: object) -> None:
+def ex06_1(answer: object) -> None:
     """A function (found, sure, possible) -> alignment error rate."""
     function(answer, "error_rate")
     for found, sure, possible in (({0, 1}, {0, 2}, {1}), ({0, 1, 2}, {0}, {1, 3}), ({4}, {0, 1}, {2}), ({0}, {0}, {1})):
@@ -174,7 +174,7 @@ def ex03_1(answer: object) -> None:
 
 
 @exercise
-def ex03_2(answer: object) -> None:
+def ex06_2(answer: object) -> None:
     """A function W -> set of mutually best cells."""
     function(answer, "mutual")
     for shape in ((2, 3), (4, 4), (5, 3)):

@@ -27,7 +27,7 @@ from .pictures import Picture
 from .why_found import Finder, shorten
 
 OWN = "your own"
-NO_RUN = "no run with checkpoints here yet: run notebook 05 or `python -m optical_lite demo`, then again"
+NO_RUN = "no run with checkpoints here yet: run notebook 03 or `python -m optical_lite demo`, then again"
 
 
 class AlignmentPanel(Panel):

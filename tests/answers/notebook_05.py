@@ -1,29 +1,85 @@
-"""Right and wrong answers to the exercises of notebook 05."""
+"""Right and wrong answers for the checks of notebook 05."""
 
-RIGHT = {
-    "ex05_1": lambda S, H, T: -T @ H,
-    "ex05_2": lambda T: (T * (T.log() - 1)).sum(),
-    "ex05_3": lambda points: min(step for step, value in points.items() if value >= max(points.values()) - 0.01),
-}
+import itertools
+import math
+
+
+def ndcg(ranked, judged, k):
+    def total(grades):
+        return sum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades[:k], 1))
+
+    return total(ranked) / total(sorted(judged, reverse=True))
+
+
+def _exponential(ranked, judged, k):
+    return ndcg([2**grade - 1 for grade in ranked], [2**grade - 1 for grade in judged], k)
+
+
+def _own_ideal(ranked, judged, k):
+    return ndcg(ranked, ranked, k) if any(ranked) else 0.0
+
+
+def _no_cut(ranked, judged, k):
+    return ndcg(ranked, judged, 100)
+
+
+def _rank_0(ranked, judged, k):
+    def total(grades):
+        return sum(grade / math.log2(rank + 2) for rank, grade in enumerate(grades[:k], 1))
+
+    return total(ranked) / total(sorted(judged, reverse=True))
+
+
+def p_value(gaps):
+    observed = abs(sum(gaps))
+    flips = [sum(s * g for s, g in zip(signs, gaps, strict=True))
+             for signs in itertools.product((1, -1), repeat=len(gaps))]  # fmt: skip
+    return sum(abs(flip) >= observed - 1e-12 for flip in flips) / len(flips)
+
+
+def _one_sided(gaps):
+    flips = [sum(s * g for s, g in zip(signs, gaps, strict=True))
+             for signs in itertools.product((1, -1), repeat=len(gaps))]  # fmt: skip
+    return sum(flip >= sum(gaps) - 1e-12 for flip in flips) / len(flips)
+
+
+def _strict(gaps):
+    flips = [sum(s * g for s, g in zip(signs, gaps, strict=True))
+             for signs in itertools.product((1, -1), repeat=len(gaps))]  # fmt: skip
+    return sum(abs(flip) > abs(sum(gaps)) + 1e-12 for flip in flips) / len(flips)
+
+
+def _sign_test(gaps):
+    return p_value([(g > 0) - (g < 0) for g in gaps])
+
+
+def correct(p):
+    found, highest = {}, 0.0
+    for rank, name in enumerate(sorted(p, key=p.get)):
+        highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
+        found[name] = highest
+    return found
+
+
+def _bonferroni(p):
+    return {name: min(1.0, len(p) * value) for name, value in p.items()}
+
+
+def _not_monotone(p):
+    return {name: min(1.0, (len(p) - rank) * p[name]) for rank, name in enumerate(sorted(p, key=p.get))}
+
+
+def _above_1(p):
+    found, highest = {}, 0.0
+    for rank, name in enumerate(sorted(p, key=p.get)):
+        highest = max(highest, (len(p) - rank) * p[name])
+        found[name] = highest
+    return found
+
+
+RIGHT = {"ex05_1": ndcg, "ex05_2": p_value, "ex05_3": correct}
 WRONG = {
-    "ex05_1": [
-        lambda S, H, T: T @ H,
-        lambda S, H, T: -T @ H / len(S),
-        lambda S, H, T: -T.T @ S,
-        lambda S, H, T: None,
-        3,
-    ],
-    "ex05_2": [
-        lambda T: -(T * (T.log() - 1)).sum(),
-        lambda T: (T * T.log()).sum(),
-        lambda T: 0.0,
-        lambda T: None,
-    ],
-    "ex05_3": [
-        lambda points: max(points, key=points.get),
-        lambda points: max(points),
-        lambda points: min(points),
-        lambda points: max(step for step, value in points.items() if value >= max(points.values()) - 0.01),
-        40,
-    ],
+    "ex05_1": [_exponential, _own_ideal, _no_cut, _rank_0, 0.5],
+    "ex05_2": [_one_sided, _strict, _sign_test, lambda gaps: None, lambda gaps: 2 * p_value(gaps), 0.05],
+    "ex05_3": [_bonferroni, _not_monotone, _above_1, lambda p: p, lambda p: {}, {"a": 0.03}],
 }

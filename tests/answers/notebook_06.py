@@ -1,85 +1,30 @@
 """Right and wrong answers for the checks of notebook 06."""
 
-import itertools
-import math
+import numpy as np
 
 
-def ndcg(ranked, judged, k):
-    def total(grades):
-        return sum(grade / math.log2(rank + 1) for rank, grade in enumerate(grades[:k], 1))
-
-    return total(ranked) / total(sorted(judged, reverse=True))
+def error_rate(found, sure, possible):
+    right = len(found & sure) + len(found & (sure | possible))
+    return 1 - right / (len(found) + len(sure))
 
 
-def _exponential(ranked, judged, k):
-    return ndcg([2**grade - 1 for grade in ranked], [2**grade - 1 for grade in judged], k)
+def mutual(W):
+    best = (W.max(1, keepdims=True) == W) & (W.max(0, keepdims=True) == W)
+    return {(int(i), int(j)) for i, j in np.argwhere(best)}
 
 
-def _own_ideal(ranked, judged, k):
-    return ndcg(ranked, ranked, k) if any(ranked) else 0.0
-
-
-def _no_cut(ranked, judged, k):
-    return ndcg(ranked, judged, 100)
-
-
-def _rank_0(ranked, judged, k):
-    def total(grades):
-        return sum(grade / math.log2(rank + 2) for rank, grade in enumerate(grades[:k], 1))
-
-    return total(ranked) / total(sorted(judged, reverse=True))
-
-
-def p_value(gaps):
-    observed = abs(sum(gaps))
-    flips = [sum(s * g for s, g in zip(signs, gaps, strict=True))
-             for signs in itertools.product((1, -1), repeat=len(gaps))]  # fmt: skip
-    return sum(abs(flip) >= observed - 1e-12 for flip in flips) / len(flips)
-
-
-def _one_sided(gaps):
-    flips = [sum(s * g for s, g in zip(signs, gaps, strict=True))
-             for signs in itertools.product((1, -1), repeat=len(gaps))]  # fmt: skip
-    return sum(flip >= sum(gaps) - 1e-12 for flip in flips) / len(flips)
-
-
-def _strict(gaps):
-    flips = [sum(s * g for s, g in zip(signs, gaps, strict=True))
-             for signs in itertools.product((1, -1), repeat=len(gaps))]  # fmt: skip
-    return sum(abs(flip) > abs(sum(gaps)) + 1e-12 for flip in flips) / len(flips)
-
-
-def _sign_test(gaps):
-    return p_value([(g > 0) - (g < 0) for g in gaps])
-
-
-def correct(p):
-    found, highest = {}, 0.0
-    for rank, name in enumerate(sorted(p, key=p.get)):
-        highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
-        found[name] = highest
-    return found
-
-
-def _bonferroni(p):
-    return {name: min(1.0, len(p) * value) for name, value in p.items()}
-
-
-def _not_monotone(p):
-    return {name: min(1.0, (len(p) - rank) * p[name]) for rank, name in enumerate(sorted(p, key=p.get))}
-
-
-def _above_1(p):
-    found, highest = {}, 0.0
-    for rank, name in enumerate(sorted(p, key=p.get)):
-        highest = max(highest, (len(p) - rank) * p[name])
-        found[name] = highest
-    return found
-
-
-RIGHT = {"ex06_1": ndcg, "ex06_2": p_value, "ex06_3": correct}
+RIGHT = {"ex06_1": error_rate, "ex06_2": mutual}
 WRONG = {
-    "ex06_1": [_exponential, _own_ideal, _no_cut, _rank_0, 0.5],
-    "ex06_2": [_one_sided, _strict, _sign_test, lambda gaps: None, lambda gaps: 2 * p_value(gaps), 0.05],
-    "ex06_3": [_bonferroni, _not_monotone, _above_1, lambda p: p, lambda p: {}, {"a": 0.03}],
+    "ex06_1": [
+        0.5,
+        lambda found, sure, possible: 1 - error_rate(found, sure, possible),
+        lambda found, sure, possible: 1 - 2 * len(found & sure) / (len(found) + len(sure)),
+        lambda found, sure, possible: None,
+    ],
+    "ex06_2": [
+        {(0, 0)},
+        lambda W: {(i, int(j)) for i, j in enumerate(W.argmax(1))},
+        lambda W: {(int(i), j) for j, i in enumerate(W.argmax(0))},
+        lambda W: list(mutual(W)),
+    ],
 }
