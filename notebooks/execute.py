@@ -55,7 +55,8 @@ def _joined(outputs: list) -> list:
     found: list = []
     for output in outputs:
         if "data" in output:  # a widget cannot be shown without its kernel: keep what stands in for it
-            output.data.pop("application/vnd.jupyter.widget-view+json", None)
+            if output.data.pop("application/vnd.jupyter.widget-view+json", None) and set(output.data) == {"text/plain"}:
+                output.data["text/plain"] = "Something to move: run this cell."
             if "text/html" in output.data:  # a table's plain text says the same again
                 output.data.pop("text/plain", None)
             if "image/png" in output.data:

@@ -31,6 +31,49 @@ def outputs(notebook):
     return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
 
 
+def prose(notebook) -> str:
+    """What is to be read: text cells without code, formulas, tables, link targets and headings."""
+    text = "\n".join(sources(notebook, "markdown"))
+    text = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|<[^>]+>", " x ", text, flags=re.DOTALL)
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("|", "#")))
+
+
+def words(notebook) -> int:
+    return len(re.findall(r"\w[\w'’-]*", prose(notebook)))
+
+
+def numbers(notebook) -> int:
+    """Numbers in prose; names of lessons (00 to 09), years and the numbers of a list or an exercise are none."""
+    text = re.sub(r"(?m)^\s*\**\d+\.", " ", prose(notebook))
+    return len(re.findall(r"(?<![\w.])(?!0\d\b(?!\.\d)|(?:19|20)\d\d\b)\d+(?:[.,]\d+)*", text))
+
+
+def main_thread(notebook) -> int:
+    """Cells before the exercises at the end."""
+    return next(k for k, cell in enumerate(notebook.cells) if "## Exercises" in cell.source)
+
+
+def undescribed(notebook) -> list[str]:
+    """Pictures without a description or a caption, and captions out of order."""
+    found, captions = [], []
+    for number, cell in enumerate(notebook.cells):
+        shown = cell.outputs if cell.cell_type == "code" else []
+        for output, after in zip(shown, [*shown[1:], None], strict=False):
+            if "image/png" in output.get("data", {}):
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                caption = after.data.get("text/plain", "") if after and "data" in after else ""
+                if len(alt) < 40:
+                    found.append(f"cell {number}: a picture without a description")
+                if not caption.startswith("Figure "):
+                    found.append(f"cell {number}: a picture without a caption")
+                captions.append(caption)
+    wanted = [f"Figure {k}." for k in range(1, len(captions) + 1)]
+    if [" ".join(caption.split()[:2]) for caption in captions] != wanted:
+        found.append("captions are not Figure 1., Figure 2., ...")
+    return found
+
+
 def problems(notebook) -> list[str]:
     """What is wrong with stored outputs."""
     found = []
@@ -96,7 +139,6 @@ def test_a_lesson_is_built_like_a_lesson(path):
         assert part in opening, part
     assert "import optical_lite as ol" in notebook.cells[1].source
     assert "ol.banner()" in notebook.cells[1].source
-    assert 25 <= len(notebook.cells) <= 45
     code = sources(notebook, "code")
     assert max(len(cell.splitlines()) for cell in code) <= 15
     text = "\n".join(sources(notebook, "markdown"))
@@ -107,6 +149,65 @@ def test_a_lesson_is_built_like_a_lesson(path):
     assert 2 <= len(set(checks)) <= 4
     solved = "\n".join(sources(read(FOLDER / "solutions" / path.name), "code"))
     assert set(checks) <= set(re.findall(r"ol\.check\.(ex\d\d_\d)", solved))
+
+
+PENDING = {  # lessons that are yet to be made to fit; each is to go
+    "00_start_here", "01_cost_matrices", "02_sinkhorn", "03_distillation", "04_teacher_and_student",
+    "05_retrieval_evaluation", "06_alignment", "07_transport_meets_contrastive", "08_paper_tables",
+}  # fmt: skip
+
+
+def budget(notebook) -> list[str]:
+    """What of a lesson is more than a student reads at a sitting, and pictures that say nothing to some."""
+    found = undescribed(notebook)
+    for name, value, low, high in (
+        ("words", words(notebook), 0, 1_500),
+        ("numbers in prose", numbers(notebook), 0, 40),
+        ("cells of the main thread", main_thread(notebook), 20, 30),
+    ):
+        if not low <= value <= high:
+            found.append(f"{value} {name}")
+    return found
+
+
+@lessons
+def test_a_lesson_keeps_its_budget(path):
+    assert bool(budget(read(path))) == (path.stem in PENDING), budget(read(path))
+
+
+def made(*markdown: str, outputs=()) -> nbformat.NotebookNode:
+    """A lesson of 20 cells before its exercises, with these texts and outputs among them."""
+    cells = [nbformat.v4.new_markdown_cell(text) for text in markdown]
+    cells += [nbformat.v4.new_code_cell("x", outputs=list(outputs)) for _ in range(20 - len(cells))]
+    return nbformat.v4.new_notebook(cells=[*cells, nbformat.v4.new_markdown_cell("## Exercises")])
+
+
+def shown(alt="Two bars of equal height, one grey and one dark blue.", caption="Figure 1. Equal."):
+    picture = nbformat.v4.new_output("display_data", {"image/png": "x"}, metadata={"image/png": {"alt": alt}})
+    return [picture, nbformat.v4.new_output("display_data", {"text/plain": caption})]
+
+
+@pytest.mark.parametrize(
+    ("notebook", "text"),
+    [
+        (made("one " * 1501), "words"),
+        (made("It gains 0.25, or 3. " * 21), "numbers"),
+        (made(*["x"] * 31), "cells"),
+        (made(outputs=shown(alt="")[:1]), "without a description"),
+        (made(outputs=shown()[:1]), "without a caption"),
+        (made("x", *["x"] * 18, outputs=shown(caption="Figure 2. Equal.")), "Figure 1., Figure 2."),
+    ],
+)
+def test_the_budget_complains(notebook, text):
+    assert text in "; ".join(budget(notebook))
+
+
+def test_a_budget_is_kept():
+    fine = (
+        "## 12 heads 3\n1. In 2013 Cuturi; lesson 02.\n\n| 1 | 2 |\n\n$1+1$ `x = 3` [here](01.md)\n\n"
+        + "It gains 0.25. " * 40
+    )
+    assert budget(made(fine, *["one"] * 18, outputs=shown())) == []
 
 
 @lessons

@@ -1,13 +1,16 @@
+import base64
 import hashlib
+import io
 import warnings
 
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from PIL import Image
 
 from optical_lite.settings import InputError
-from optical_lite.views import figures
+from optical_lite.views import drawing, figures
 
 matplotlib.use("Agg")
 
@@ -59,3 +62,18 @@ def test_devanagari_is_drawn_or_spelled(monkeypatch):
     assert ax.get_yticklabels()[0].get_text() == "paani"
     monkeypatch.setattr(figures, "devanagari_font", lambda: "Noto Sans Devanagari")
     assert figures.label("पाणी") == "पाणी"
+
+
+def test_a_figure_is_shown_with_a_caption_and_in_words(monkeypatch):
+    said = []
+    monkeypatch.setattr("IPython.display.display", lambda data, metadata=None, raw=False: said.append((data, metadata)))
+    for figure in (figures.plan_heatmap(torch.eye(2), ["a", "b"], ["c", "d"]), None, drawing.caption(["x"])):
+        figures.show("Figure 1. a < b.", "Two dark cells on a white diagonal.", figure)
+    assert plt.get_fignums() == []  # or the notebook would show it twice
+    for (picture, metadata), (text, _) in zip(said[::2], said[1::2], strict=True):
+        image = Image.open(io.BytesIO(base64.b64decode(picture["image/png"]))).convert("RGB")
+        assert image.getpixel((0, 0)) == (255, 255, 255)  # on a dark page, too
+        assert metadata["image/png"]["alt"] == picture["text/plain"] == "Two dark cells on a white diagonal."
+        assert 0 < metadata["image/png"]["width"] < image.width
+        assert text["text/plain"] == "Figure 1. a < b."
+        assert "a &lt; b" in text["text/html"]

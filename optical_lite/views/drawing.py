@@ -77,10 +77,11 @@ class Picture:
             raise InputError(f"{path}: got the ending {kind!r}, expected .svg or .png; name the file so")
         return write_atomic(path, self.file if kind == ".svg" else self.png())
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """How a notebook shows it: as PNG, which every viewer trusts, in few colours to stay small, and its size."""
+    def _repr_png_(self) -> tuple[bytes, dict]:
+        """How a notebook shows it: as PNG, which every viewer trusts, in few colours; its size and its title."""
         zoom = 1.5 if self.width < 900 else 1.0
-        return few_colours(self.png(zoom)), {"width": math.ceil(self.width), "height": math.ceil(self.height)}
+        size = {"width": math.ceil(self.width), "height": math.ceil(self.height)}
+        return few_colours(self.png(zoom)), size | {"alt": self.title}
 
     def __repr__(self) -> str:
         return self.title or "picture"

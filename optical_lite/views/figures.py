@@ -6,6 +6,7 @@ of record is saved by :func:`save_figure` as PNG and SVG, byte for byte the same
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import re
@@ -24,12 +25,18 @@ from matplotlib.figure import Figure
 from ..safe_files import write_atomic
 from ..settings import FIGURES, InputError
 from . import drawing, fonts
+from .drawing import Picture
 
 matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
 matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing
 for _path in fonts.files("fontpkg_noto_sans_devanagari"):
     font_manager.fontManager.addfont(_path)
 BLUE, OCHRE = "#00306f", "#a8720a"
+COLOUR = {  # one a system, in every figure; dark enough on white paper, and apart in grey but for the last four
+    "zero_shot": "#8c8c8c", "extended": OCHRE, "student": BLUE, "ceiling": "#1b1b1b", "lexicon": "#00795c",
+    "bm25": "#8f4a7a", "transport": BLUE, "contrast": "#c24d00", "late": "#c24d00", "both": "#3f8fc4",
+    "sentence": "#5b8c2a", "greedy": "#b0413e", "match": "#6a6fb0", "score": "#7a5c3e",
+}  # fmt: skip
 DEVANAGARI_FONTS = (
     fonts.DEVANAGARI,
     "Noto Serif Devanagari",
@@ -186,6 +193,36 @@ def learning_curve(
         twin.set(ylabel=ylabel, ylim=(0, 1))
     ax.legend(handles=handles, frameon=False, loc="best")
     return ax
+
+
+def show(caption: str, alt: str, figure: Figure | Axes | Picture | None = None) -> None:
+    """Show a figure in a notebook, with a caption below it and a description for readers who cannot see it.
+
+    Front ends disagree on where they look for a description. So it stands in the picture's metadata, as its plain
+    text, and below the caption, where it can be unfolded. The ground is white on a dark page too.
+
+    Parameters
+    ----------
+    caption : what the figure says, beginning "Figure 1."
+    alt : what is to be seen
+    figure : the current one by default
+    """
+    from IPython.display import display
+
+    if isinstance(figure, Picture):
+        png, size = figure._repr_png_()
+    else:
+        figure = figure.figure if isinstance(figure, Axes) else figure or plt.gcf()
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150, facecolor="white", bbox_inches="tight", pad_inches=0.1)
+        plt.close(figure)  # or the notebook shows it again
+        png = buffer.getvalue()
+        size = {"width": round(int.from_bytes(png[16:20]) / 1.5), "height": round(int.from_bytes(png[20:24]) / 1.5)}
+        png = drawing.few_colours(png)
+    picture = {"image/png": base64.b64encode(png).decode(), "text/plain": alt}
+    display(picture, metadata={"image/png": size | {"alt": alt}}, raw=True)
+    words = f"<details><summary>The figure in words</summary>{drawing.escape(alt)}</details>"
+    display({"text/html": f"<p>{drawing.escape(caption)}</p>{words}", "text/plain": caption}, raw=True)
 
 
 def save_figure(figure: Figure | Axes, name: str, folder: Path | None = None) -> list[Path]:
