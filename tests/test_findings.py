@@ -1,47 +1,65 @@
-"""Numbers in prose against the records: the real ledger, and one made up here that is wrong in every way."""
+"""Numbers in prose against the records: the real pages, and a page made up here that is wrong in every way."""
 
 import json
 
 import pytest
 
 from optical_lite.settings import InputError
-from optical_lite.study import evidence, findings
+from optical_lite.study import evidence, findings, pages
 
 
-def test_the_prose_says_what_the_records_give():
+def test_the_pages_say_what_the_records_give():
+    assert findings.texts()
     assert findings.problems() == []
 
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """A page, a ledger for it, and a place to say what is wrong with them."""
+    """A README, and what is wrong with it."""
     monkeypatch.setattr(findings, "ROOT", tmp_path)
-    swahili = findings.measure("mean optical afriqa_sw")
 
-    def problems(text, ledger, name="page.md"):
+    def problems(text, name="README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-        (tmp_path / "ledger.yaml").write_text(json.dumps({name: ledger}), encoding="utf-8")
-        return findings.problems(tmp_path / "ledger.yaml")
+        return findings.problems()
 
-    return problems, f"{swahili:.3f}", f"{swahili + 0.001:.3f}"
-
-
-def test_a_stale_number_is_reported_with_the_right_one(page):
-    problems, right, wrong = page
-    measure = ["mean optical afriqa_sw"]
-    assert problems(f"OPTICAL\nhas {right} here", {f"OPTICAL has {right}": measure}) == []  # lines may break anywhere
-    (line,) = problems(f"It has {wrong}.", {f"has {wrong}": measure})
-    assert f"has {wrong}, the records give {findings.measure(*measure):.4f} (mean optical afriqa_sw)" in line
-    (line,) = problems("It has nothing.", {f"has {right}": measure})
-    assert "no longer says" in line
+    return problems
 
 
-def test_notebooks_are_read_without_code(page):
-    problems, right, _ = page
-    cells = [{"cell_type": kind, "source": [text]} for kind, text in (("markdown", f"It is {right}."), ("code", "0.5"))]
-    text = json.dumps({"cells": cells})
-    assert problems(text, {f"is {right}": ["mean optical afriqa_sw"]}, "page.ipynb") == []
-    assert len(problems(text, {"0.5": ["=0.5"]}, "page.ipynb")) == 1
+MARKED = "It has <!-- n: mean optical afriqa_sw -->{}<!-- /n --> here, 0.123 there."
+
+
+def test_a_stale_number_is_reported_and_written_anew(page):
+    right = f"{findings.measure('mean optical afriqa_sw'):.3f}"
+    assert page(MARKED.format(right)) == []
+    (line,) = page(MARKED.format("0.111"))
+    assert line == f"README.md: has 0.111, the records give {right} (mean optical afriqa_sw)"
+    assert findings.fill(MARKED.format("0.111"), "README.md") == MARKED.format(right)
+    assert findings.fill(MARKED.format("0.1"), "README.md") == MARKED.format(f"{float(right):.1f}")
+
+
+def test_notebooks_are_pages(page):
+    text = json.dumps({"cells": [{"cell_type": "markdown", "source": [MARKED.format("0.111")]}]})
+    assert "notebooks/x.ipynb: has 0.111" in page(text, "notebooks/x.ipynb")[0]
+    assert json.loads(findings.fill(text, "x"))["cells"][0]["source"] != [MARKED.format("0.111")]
+
+
+def test_tables_write_the_numbers_of_all_pages():
+    assert set(findings.texts()) <= pages.generated().keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<!-- n: mean optical afriqa_sw -->0.7", "README.md: got <!-- n: without its end"),
+        ("<!-- n: mean optical\nafriqa_sw -->0.7<!-- /n -->", "README.md: got <!-- n: without its end"),
+        ("<!-- n: mean opticle afriqa_sw -->0.7<!-- /n -->", "README.md: system: got 'opticle'"),
+    ],
+)
+def test_a_broken_mark_is_named_with_its_page(page, text, said):
+    with pytest.raises(InputError) as error:
+        page(text)
+    assert str(error.value).startswith(said)
 
 
 def test_measures():
@@ -61,6 +79,7 @@ def test_measures():
     beyond = duels[duels["p"] < 0.05]["difference"]
     assert measure("wins plus_sharp single") + measure("losses plus_sharp single") == len(beyond)
     assert measure("wins plus_sharp single") == (beyond > 0).sum()
+    assert measure("run demo_afriqa_sw/config.json#bitext pairs") == 33_062
 
 
 @pytest.mark.parametrize(
@@ -74,13 +93,10 @@ def test_measures():
         ("mean mbert_optical afriqa_sw", "no record of mbert_optical"),
         ("mean optical afriqa_*", "expected one; or least or most"),
         ("over plus_sharp all afriqa_sw", "got opponents 'all'"),
+        ("run demo_afriqa_sw/config.json#bitext people", "got no people of demo_afriqa_sw"),
+        ("run nothing.json pairs", "got no pairs of nothing.json"),
     ],
 )
 def test_bad_measures_are_named(text, said):
     with pytest.raises(InputError, match=said):
         findings.measure(text)
-
-
-def test_a_ledger_that_does_not_count_is_refused(page):
-    with pytest.raises(InputError, match="has 2 numbers, expected 1"):
-        page[0]("0.1 and 0.2", {"0.1 and 0.2": ["=0.1"]})

@@ -33,7 +33,7 @@ def outputs(notebook):
 
 def prose(notebook) -> str:
     """What is to be read: text cells without code, formulas, tables, link targets and headings."""
-    text = "\n".join(sources(notebook, "markdown"))
+    text = re.sub(r"<!--.*?-->", "", "\n".join(sources(notebook, "markdown")))
     text = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|<[^>]+>", " x ", text, flags=re.DOTALL)
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("|", "#")))

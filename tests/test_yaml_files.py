@@ -84,9 +84,7 @@ def test_a_file_of_another_kind(tmp_path, monkeypatch):
             "got '2' as says, expected str",
         ),
         ("claims", f"claims: [{CLAIM.replace('says: b', 'value: yes')}]\ncorrections: []", "expected int or float"),
-        ("findings", "page.md: [x]", "expected a record"),
-        ("findings", "page.md: {words: mean}", "expected a list"),
-        ("findings", "page.md: {2020: [mean]}", "got '2020' as a key of 'page.md' of the file, expected str"),
+        ("expected", "cells: {2020: {}}", "got '2020' as a key of cells, expected str"),
         ("table", "paper: [{table: t, metric: m, columns: {}}]", "got no rows in 1 of paper"),
         ("table", "paper: [{table: t, metric: m, columns: {}, rows: {}, baseline: [r]}]", "['r']\" as baseline"),
         ("work", "tables: {t: {unit: [count]}}", "['count']\" as unit, expected str"),
@@ -126,9 +124,6 @@ def test_readers_name_what_is_missing_inside(tmp_path, monkeypatch):
     for measure in ("", " ", "=x", "least", "over plus_sharp single nowhere", "mean optical afriqa_*"):
         with pytest.raises(InputError, match="findings: got"):
             findings.measure(measure)
-    (tmp_path / "ledger.yaml").write_text("nowhere.md: {words: []}")
-    with pytest.raises(InputError, match=r"got page 'nowhere.md'"):
-        findings.problems(tmp_path / "ledger.yaml")
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=4)
@@ -145,7 +140,7 @@ def test_what_yaml_writes_is_read(tmp_path_factory, value):
 
 
 FILES = {
-    "claims": claims.LEDGER, "findings": findings.LEDGER, "table": summary.SPECS / "demo.yaml",
+    "claims": claims.LEDGER, "table": summary.SPECS / "demo.yaml",
     "work": published_numbers.FOLDER / "simalign.yaml", "expected": summary.EXPECTED / "demo.yaml",
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 :func:`check` fails on six things, and prints each: a cheap row that comes out *below or above* its expected value by
 more than the tolerance, a mean that its records do not give, a run that is gone, a published number that we miss
-without a reason, a number in the README or a notebook that the records do not give, and a page that differs from its
+without a reason, a number between marks that the records do not give, and a page that differs from its
 YAML.
 """
 

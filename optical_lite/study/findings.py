@@ -1,7 +1,9 @@
-"""Findings: the numbers that prose states about the comparison, held against the records.
+"""Findings: the numbers of the prose, each written by the records that it reports.
 
-``data/findings.yaml`` lists, page by page, pieces of text and what the numbers in them are; :func:`problems` looks each
-up again, so that a new record and an old sentence cannot disagree for long. A measure is a few words:
+A number stands between two marks that readers do not see, ``<!-- n: mean optical afriqa_sw -->0.706<!-- /n -->``, and
+:func:`fill` writes it, with as many decimals as stand there. The words are a person's: after new records
+``tables --check`` says which numbers moved, and somebody reads whether the sentence around them still holds. Marks work
+in every Markdown page and in the text of notebooks. A measure is a few words:
 
 - ``mean SYSTEM PLACE``: MRR@10; a place is ``COLLECTION_LANG``, of development questions ``dev_LANG``
 - ``gap SYSTEM PLACE``: gap closed, from the raw question (0) to the reference English (1)
@@ -11,31 +13,30 @@ up again, so that a new record and an old sentence cannot disagree for long. A m
   ``p_over`` is its p after Holm's correction over the collections
 - ``duels SYSTEM OPPONENTS``: collections with both; ``wins``: where ``over`` is above 0 with p below 0.05, ``sure``:
   with p below 0.01, ``losses``: below 0 with p below 0.05
+- ``run FILE#PART METRIC``: a metric of any record, as claims cite it
 
 ``least`` or ``most`` before a measure takes the extreme of several places; a place may be a pattern, ``belebele_*``.
-``=0.05`` stands for a number of the text that is no result.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import functools
-import json
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..settings import DATA, ROOT, InputError
-from . import evidence, records, systems
-from .yaml_files import read_yaml
+from ..settings import ROOT, InputError
+from . import evidence, records, summary, systems
 
-LEDGER = DATA / "findings.yaml"
 OPPONENTS = {
     "fair": ("lexicon_plus",), "single": systems.OPPONENTS, "any": (*systems.OPPONENTS, "lexicon_fused"),
 }  # fmt: skip
-NUMBER = re.compile(r"(?<![\w.@])\d+(?:\.\d+)?")  # not those of BM25 and MRR@10
+OPEN = "<!-- n: "
+MARK = re.compile(rf"({OPEN}([^\n]*?) -->)([^<\n]*)(<!-- /n -->)")
 
 
 @functools.cache
@@ -77,6 +78,13 @@ def _count(system: str, among: str, sign: int, below: float = 0.05) -> int:
     return int(((found["difference"] * sign > 0) & (found["p"] < below)).sum())
 
 
+def _run(reference: str, metric: str) -> float:
+    found = (summary.metrics_of(reference) or {}).get(metric)
+    if found is None:
+        raise InputError(f"findings: got no {metric} of {reference}, expected a record and its metric")
+    return found
+
+
 MEASURES = {
     "mean": _mean,
     "gap": lambda system, place: _gain(system, "zero_shot", place) / _gain("ceiling", "zero_shot", place),
@@ -96,6 +104,7 @@ COUNTS = {
 }
 
 
+@functools.cache
 def measure(text: str) -> float:
     """The value of a measure.
 
@@ -104,10 +113,10 @@ def measure(text: str) -> float:
     >>> round(measure("gap ceiling afriqa_sw"), 2), measure("least gap zero_shot afriqa_*")
     (1.0, 0.0)
     """
-    if re.fullmatch(r"=-?\d+(\.\d+)?", text):
-        return float(text[1:])
     extreme = {"least": min, "most": max}.get(text.partition(" ")[0])
     name, *words = text.split()[extreme is not None :] or [""]
+    if name == "run" and len(words) == 2 and not extreme:
+        return _run(*words)
     if name in COUNTS and len(words) == 2 and not extreme:
         return COUNTS[name](*words)
     width = 1 if name in ("mean", "gap") else 2  # names before the places
@@ -121,30 +130,52 @@ def measure(text: str) -> float:
     return (extreme or min)(MEASURES[name](*words[:width], place) for place in have)
 
 
-def _text(page: str) -> str:
-    """A page's words, one blank between them; of a notebook, its Markdown cells."""
-    if not (ROOT / page).is_file():
-        raise InputError(f"findings: got page {page!r}, expected a file of the kit; mend the ledger")
-    text = (ROOT / page).read_text(encoding="utf-8")
-    if page.endswith(".ipynb"):
-        cells = json.loads(text)["cells"]
-        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    return " ".join(text.split())
+def say(value: float, like: str) -> str:
+    """A value with the decimals, the sign and the thousands that stand in its place.
+
+    A value that so few decimals make 0, a small p, keeps its first digit.
+
+    >>> say(0.70649, "0.71"), say(0.00012, "0.04"), say(33061, "1,000"), say(-0.0214, "+0.021")
+    ('0.71', '0.0001', '33,061', '−0.021')
+    """
+    digits = len(like.partition(".")[2])
+    if digits and 0 < abs(value) < 0.5 * 10.0**-digits:
+        digits = -math.floor(math.log10(abs(value)))
+    return f"{value:{'+' * like.startswith('+')}{',' * (',' in like)}.{digits}f}".replace("-", "−")
 
 
-def problems(ledger: Path = LEDGER) -> list[str]:
-    """What prose says and the records do not: one line for each piece of text with what it should say."""
-    found = []
-    for page, entries in read_yaml(ledger, "findings").items():
-        text = _text(page)
-        for says, measures in entries.items():
-            numbers = NUMBER.findall(says)
-            if says not in text:
-                found.append(f"{page}: no longer says {says!r}")
-            if len(numbers) != len(measures):
-                raise InputError(f"{ledger.name}: {says!r} has {len(numbers)} numbers, expected {len(measures)}")
-            for number, wanted in zip(numbers, measures, strict=True):
-                digits = len(number.partition(".")[2])
-                if abs((got := measure(wanted)) - float(number)) > 0.5 * 10.0**-digits + 1e-9:
-                    found.append(f"{page}: {says!r} has {number}, the records give {got:.{digits + 1}f} ({wanted})")
-    return found
+def fill(page: str, where: str) -> str:
+    """A page, or a notebook's file, with every marked number as the records give it now.
+
+    Raises
+    ------
+    InputError
+        a mark without its end in the same line, or a measure that is none; it names the page
+    """
+    if page.count(OPEN) != len(MARK.findall(page)):
+        raise InputError(f"{where}: got {OPEN}without its end, expected {OPEN}MEASURE -->0.000<!-- /n --> in one line")
+
+    def written(found: re.Match) -> str:
+        try:
+            return f"{found[1]}{say(measure(found[2]), found[3])}{found[4]}"
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+
+    return MARK.sub(written, page)
+
+
+def texts() -> dict[str, str]:
+    """The pages and notebooks whose numbers are marked, by their path from the repository's root."""
+    paths = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("notebooks/**/*.ipynb")]
+    found = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in sorted(paths) if path.is_file()}
+    return {path: text for path, text in found.items() if OPEN in text}
+
+
+def problems() -> list[str]:
+    """What pages say and the records do not: a line for each number."""
+    return [
+        f"{where}: has {old[3]}, the records give {new[3]} ({old[2]})"
+        for where, text in texts().items()
+        for old, new in zip(MARK.finditer(text), MARK.finditer(fill(text, where)), strict=True)
+        if old[3] != new[3]
+    ]

@@ -1,7 +1,8 @@
 """Pages of tables: a comparison or a published table as text, and the generated files that must equal their YAML.
 
 Generated are ``data/expected/NAME.md`` for every table and for the ledger of claims, ``data/expected/published.md`` for
-everything in ``data/paper/``, and the blocks between ``<!-- table:NAME -->`` marks in the README.
+everything in ``data/paper/``, the blocks between ``<!-- table:NAME -->`` marks in the README, and the numbers between
+marks in every page and notebook (:mod:`.findings`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..settings import ROOT
-from . import claims, evidence, markup, published_numbers, summary
+from . import claims, evidence, findings, markup, published_numbers, summary
 from .summary import SMALL, Cell
 
 HEADER = ("system", "data", "metric", "paper", "ours mean ± sd (n)", "Δ", "state", "why", "how")
@@ -188,10 +189,12 @@ def generated() -> dict[str, str]:
     found["data/expected/published.md"] = published_page()
     found["data/expected/claims.md"] = claims.page()
     found["data/expected/evidence.md"] = evidence.page()
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in re.findall(r"<!-- table:(\w+) -->", readme):
-        readme = markup.replace_block(readme, name, wide(name), "README.md")
-    return found | {"README.md": readme}
+    readme = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
+    for path, text in (readme | findings.texts()).items():
+        for name in re.findall(r"<!-- table:(\w+) -->", text):
+            text = markup.replace_block(text, name, wide(name), path)
+        found[path] = findings.fill(text, path)
+    return found
 
 
 def stale(files: dict[str, str] | None = None) -> list[str]:

@@ -30,7 +30,6 @@ SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends
         }},
     },
     "claims": {"claims": [{**CLAIM, "status": str}], "corrections": [CLAIM]},
-    "findings": {str: {str: [str]}},
     "table": {
         "title?": str, "question?": str, "ours?": str, "metrics?": [str], "command?": str,
         "columns?": {object: (str, dict)}, "rows?": {object: (str, dict)}, "systems?": [str],
