@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from optical_lite import settings
+from optical_lite import lexical, settings
 from optical_lite.cli.tables import run_grid
 from optical_lite.datasets import pocket, published, testsets
 from optical_lite.paper import experiment
@@ -233,3 +233,47 @@ def test_a_lexicon_costs_every_system_that_uses_it(place, monkeypatch):
 
 def test_a_group_never_has_the_name_of_a_system():
     assert not systems.GROUPS.keys() & systems.SYSTEMS.keys()
+
+
+def test_near_twins_of_what_is_asked_are_left_out_and_counted(place, monkeypatch):
+    asked = testsets.load("first", "sw")
+    twin = next(iter(asked.translations.values()))
+    pairs = replace(pocket.bitext("sw"), pairs=(*pocket.bitext("sw").pairs[:30], ("swali", f"{twin} Indeed?")))
+    monkeypatch.setattr(published, "training_bitext", lambda lang, held, recipe: pairs)
+    monkeypatch.setattr(systems, "ASKED", ("first",))
+    work = grid.Workplace("sw")
+    assert ("swali", f"{twin} Indeed?") in work.bitext(without="tests").pairs
+    left = work.bitext(without="twins")
+    assert ("swali", f"{twin} Indeed?") not in left.pairs
+    assert left.notes["near twins"] == len(pairs) - len(left)
+
+
+def test_rankings_are_fused_and_what_they_are_made_of_is_kept(place, monkeypatch, tmp_path):
+    monkeypatch.setattr(grid, "RANKINGS", tmp_path / "rankings")
+    monkeypatch.setattr(systems, "ANSWER", {"both": None})
+    monkeypatch.setattr(systems, "ASKED", ("second",))
+    both = systems.System("both", parts=("optical", "structured"), share=0.2)
+    monkeypatch.setitem(systems.SYSTEMS, "both", both)
+    assert grid.run(["both"], ["sw"], [1], folder=place, progress=False) == 1
+    assert not (place / "first_sw").exists()  # what its group is not tested on
+    record = json.loads((place / "second_sw" / "both_1.json").read_text(encoding="utf-8"))
+    assert record["fused"] == ["optical", "structured"]
+    assert sorted(path.stem.split("_")[0] for path in (tmp_path / "rankings").rglob("*.json")) == [
+        "optical", "structured"
+    ]  # fmt: skip
+    monkeypatch.setattr(grid.Workplace, "encoder", lambda *_: pytest.fail("trained again"))
+    work = grid.Workplace("sw")
+    data = work.collections["second"]
+    parts = [work.ranking(name, 1, data) for name in both.parts]
+    assert work.fused(both, data, 1) == lexical.fuse(*parts, 0.2)
+
+
+def test_mean_vectors_are_another_ranking_of_the_same_student(place):
+    work = grid.Workplace("sw")
+    data = work.collections["first"]
+    student, _ = work.encoder(systems.find("optical"), 0)
+    mean = replace(systems.find("optical"), scorer="mean")
+    assert work.encoder(mean, 0)[0] is student
+    runs = [work.search(system, student, data) for system in (systems.find("optical"), mean)]
+    assert runs[0] != runs[1]
+    assert all(abs(score) <= 1 + 1e-3 for ranking in runs[1].values() for _, score in ranking)  # cosines

@@ -16,11 +16,11 @@ from collections.abc import Iterable
 from ..corpora import THREE_LETTERS, Bitext, Collection, language
 from ..settings import InputError
 from ..text import bare, fold
+from .leaks import leakage as leakage
 from .published import afriqa, flores, ntrex, read_lines, tatoeba, tidy
 from .sources import paths, read_text
 
 BELEBELE_TEST = 300  # passages whose sentences are test queries; those of the others are for development
-RUN = 8  # words: a shorter English sentence inside a passage says nothing about leakage
 
 
 def _belebele(code: str) -> list[dict]:
@@ -223,45 +223,6 @@ def dev_collection(lang: str) -> Collection:
         return {query: values[query] for query in kept}
 
     return Collection("afriqa-dev", code, dev.passages, part(dev.queries), part(dev.qrels), part(dev.translations))
-
-
-def leakage(collection: Collection, bitext: Bitext) -> dict[str, int]:
-    """Count what a training bitext already says of a test collection; case, punctuation and blanks do not count.
-
-    Returns
-    -------
-    dict
-        ``queries`` and ``translations``: how many stand in the bitext, on either side; ``passages``: how many
-        contain an English training sentence of at least 8 words; ``of queries``, ``of passages``, ``pairs``: totals
-
-    Examples
-    --------
-    >>> pairs = Bitext("toy", "sw", "en", (("Nani?", "Who?"), ("maji", "water")))
-    >>> found = leakage(Collection("c", "sw", {"p": "Water."}, {"q": "nani"}, {"q": {"p": 1}}, {"q": "who"}), pairs)
-    >>> found["queries"], found["translations"], found["passages"]
-    (1, 1, 0)
-    """
-    known = {bare(side) for pair in bitext.pairs for side in pair} - {""}
-    runs: dict[tuple[str, ...], list[str]] = {}
-    for text in {fold(english) for _, english in bitext.pairs}:
-        split = [word for word in map(bare, text.split()) if word]
-        if len(split) >= RUN:
-            runs.setdefault(tuple(split[:RUN]), []).append("".join(split))
-
-    def holds(passage: str) -> bool:
-        split = [word for word in map(bare, passage.split()) if word]
-        whole = "".join(split)
-        starts = (runs.get(tuple(split[i : i + RUN]), ()) for i in range(len(split) - RUN + 1))
-        return any(sentence in whole for found in starts for sentence in found)
-
-    return {
-        "queries": sum(bare(text) in known for text in collection.queries.values()),
-        "translations": sum(bare(text) in known for text in collection.translations.values()),
-        "passages": sum(map(holds, collection.passages.values())),
-        "of queries": len(collection.queries),
-        "of passages": len(collection.passages),
-        "pairs": len(bitext),
-    }
 
 
 def load(name: str, lang: str, split: str = "test") -> Collection:

@@ -189,7 +189,7 @@ def leakage() -> pd.DataFrame:
     -------
     DataFrame
         one row a bitext and collection: ``lang``, ``bitext``, ``pairs``, ``sha256``, ``collection``, and the counts of
-        :func:`optical_lite.datasets.testsets.leakage`
+        :func:`optical_lite.datasets.leaks.leakage`
     """
     found = {}
     for path in sorted(records.RECORDS.glob("*/*.json")):

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .. import lexical, lexicon, metrics, retrieval, vocabulary
+from .. import lexical, lexicon, metrics, model_files, retrieval, settings, vocabulary
 from ..corpora import Bitext, Collection, language
-from ..datasets import published, testsets
-from ..encoder import Encoder, teacher
-from ..json_files import write_json
+from ..datasets import leaks, published, testsets
+from ..encoder import DEFAULT, Encoder, teacher
+from ..json_files import read_json, write_json
 from ..provenance import environment, model_record, sha256
 from ..retrieval import PassageIndex
 from ..safe_files import discard, hold, sweep
@@ -37,12 +37,14 @@ from . import records, systems, translation
 from .systems import LANGUAGES, SYSTEMS, System
 
 TRAINING = ROOT / "runs" / "grid"  # runs of cells that are not finished
+RANKINGS = ROOT / "runs" / "rankings"  # of systems that others fuse
+PARTS = {name for system in SYSTEMS.values() for name in system.parts}
 
 
 def teacher_of(system: System) -> Encoder:
     """The frozen encoder that sees a system's passages, and the English side where it trains."""
-    if not system.teacher:
-        return teacher()
+    if not system.teacher or system.teacher in model_files.KNOWN:
+        return teacher(system.teacher or DEFAULT)
     return tuning.tuned_teacher("" if system.teacher == "tuned" else system.teacher)
 
 
@@ -60,7 +62,7 @@ def _hash(data: Collection) -> str:
 
 def _student(system: System) -> System:
     """What decides a system's student, the same for systems that differ in how they search."""
-    return replace(system, title="", reads="question", engine="maxsim", marks=True)
+    return replace(system, title="", reads="question", engine="maxsim", marks=True, scorer="maxsim")
 
 
 def training(lang: str, system: System, seed: int) -> Path:
@@ -91,15 +93,22 @@ class Workplace:
         self.place = systems.place(self.lang)
         tests = [testsets.load(name, self.lang) for name in self.place.collections]
         held = testsets.dev_collection(self.lang)
-        self.held_out = [*tests, held]
+        asked = [test for test, name in zip(tests, self.place.collections, strict=True) if name in systems.ASKED]
+        self.held_out = {"dev": [*tests, held], "tests": asked, "twins": asked}
         names = ["dev"] if dev else self.place.collections
         self.trained: list[Path] = []  # folders of runs whose cell has no record yet
         self.collections: dict[str, Collection] = dict(zip(names, [held] if dev else tests, strict=True))
 
     @functools.cache  # noqa: B019 (a workplace lives as long as its queue)
-    def bitext(self, recipe: str = "", pairs: int = 0, draw: int = 0) -> Bitext:
+    def bitext(self, recipe: str = "", pairs: int = 0, draw: int = 0, without: str = "dev") -> Bitext:
         """The pairs of a recipe without anything that is asked; where a number is given, a draw of so many."""
-        found = published.training_bitext(self.lang, self.held_out, recipe or self.place.recipe)
+        found = published.training_bitext(self.lang, self.held_out[without], recipe or self.place.recipe)
+        if without == "twins":
+            twins = leaks.near_twins(self.held_out[without], found)
+            found = replace(
+                found, pairs=tuple(pair for i, pair in enumerate(found.pairs) if i not in twins),
+                notes={**found.notes, "near twins": len(twins)},
+            )  # fmt: skip
         if not pairs:
             return found
         if pairs > len(found):
@@ -111,12 +120,13 @@ class Workplace:
     @functools.cache  # noqa: B019
     def leakage(self, collection: str, *source) -> dict[str, int]:
         """What a bitext already says of a collection."""
-        return testsets.leakage(self.collections[collection], self.bitext(*source))
+        return leaks.leakage(self.collections[collection], self.bitext(*source))
 
     def check(self, system: System) -> None:
         """Raise where the language lacks what a system needs."""
         self.bitext(*system.source)
-        if self.dev and system.teacher and "afriqa" in self.place.collections:
+        tuned = system.teacher and system.teacher not in model_files.KNOWN
+        if self.dev and tuned and "afriqa" in self.place.collections:
             raise InputError(
                 f"teacher: got a tuned one for development questions in {self.lang}, expected the untouched "
                 "one: it was tuned on AfriQA's development questions in English"
@@ -166,11 +176,13 @@ class Workplace:
         asked = data.translations if system.reads == "reference" else data.queries
         return dict(asked) if system.marks else {query: unmarked(text) for query, text in asked.items()}
 
-    def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
+    def search(self, system: System, encoder: Encoder, data: Collection, seed: int = 0) -> retrieval.Run:
         """Rank a collection's passages by a system."""
+        if system.parts:
+            return self.fused(system, data, seed)
         if system.engine == "fused":
             words = replace(system, engine="structured", reads="question", marks=False)
-            both = (self.search(each, encoder, data) for each in (replace(system, engine="maxsim"), words))
+            both = (self.search(each, encoder, data, seed) for each in (replace(system, engine="maxsim"), words))
             return lexical.fuse(*both, systems.LEXICAL_SHARE)
         queries, (table, _) = self.queries(system, data), self.lexicon(system)
         if system.reads == "lexicon":
@@ -179,7 +191,22 @@ class Workplace:
             return lexical.bm25(data.passages, queries)
         if system.engine == "structured":
             return lexical.structured(data.passages, queries, table)
-        return retrieval.search(self.index(teacher_of(system), data.name), encoder, queries)
+        return retrieval.search(self.index(teacher_of(system), data.name, system.scorer), encoder, queries)
+
+    def fused(self, system: System, data: Collection, seed: int) -> retrieval.Run:
+        """The rankings of a system's parts, of one seed: all but the last with the same weight."""
+        *runs, last = (self.ranking(name, seed, data) for name in system.parts)
+        return lexical.fuse(functools.reduce(lexical.fuse, runs), last, system.share)
+
+    def ranking(self, name: str, seed: int, data: Collection) -> retrieval.Run:
+        """What a system ranks; kept in a file until it changes, for its student takes minutes."""
+        system = systems.find(name)
+        seed = seed if seed in system.seeds else 0
+        kind = sha256(repr((replace(system, title=""), seed, _hash(data), settings.precision())).encode())[:16]
+        place = RANKINGS / f"{data.name}_{self.lang}" / f"{name}_{kind}.json"
+        if not place.exists():
+            write_json(place, self.search(system, self.encoder(system, seed)[0], data, seed))
+        return {query: [(passage, score) for passage, score in found] for query, found in read_json(place).items()}
 
     @functools.cache  # noqa: B019
     def machine(self, name: str) -> dict[str, str]:
@@ -188,9 +215,9 @@ class Workplace:
         return dict(zip(asked, translation.translate(list(asked.values()), self.lang), strict=True))
 
     @functools.cache  # noqa: B019
-    def index(self, of: Encoder, name: str) -> PassageIndex:
+    def index(self, of: Encoder, name: str, scorer: str = "maxsim") -> PassageIndex:
         """Passages as a teacher sees them."""
-        return PassageIndex.cached(of, self._named(name).passages)
+        return PassageIndex.cached(of, self._named(name).passages, scorer=scorer)
 
     def _named(self, name: str) -> Collection:
         return next(data for data in self.collections.values() if data.name == name)
@@ -203,8 +230,10 @@ class Workplace:
         record = record | {key: round(record[key] + more, 1) for key, more in spent}
         bitext = self.bitext(*system.source) if system.fill or table else None
         found = {}
-        for collection, data in self.collections.items():
-            values = metrics.per_query(self.search(system, encoder, data), data.qrels)
+        for collection in ["dev"] if self.dev else systems.tested(self.lang, name):
+            data = self.collections[collection]
+            ranked = self.ranking(name, seed, data) if name in PARTS else self.search(system, encoder, data, seed)
+            values = metrics.per_query(ranked, data.qrels)
             found[collection] = {
                 "system": name, "title": system.title, "collection": collection, "lang": self.lang, "seed": seed,
                 "metrics": {metric: metrics.mean(each) for metric, each in values.items()},
@@ -214,6 +243,7 @@ class Workplace:
                 "leakage": bitext and self.leakage(collection, *system.source),
                 "teacher": model_record(teacher_of(system))["sha256"],
                 **({"known_words": round(table.coverage(self.queries(system, data).values()), 4)} if table else {}),
+                **({"fused": list(system.parts), "share": system.share} if system.parts else {}),
                 **({"lexical_share": systems.LEXICAL_SHARE} if system.engine == "fused" else {}),
                 **record, "environment": environment(),
             }  # fmt: skip
@@ -260,7 +290,7 @@ def run(
     todo: dict[str, list[tuple[str, int]]] = {}
     trained: dict[bool, set[Path]] = {True: set(), False: set()}  # of cells that have their records, and of others
     for lang, name, seed in cells(names, langs, seeds):
-        wanted = ["dev"] if dev else systems.place(lang).collections
+        wanted = ["dev"] if dev else systems.tested(lang, name)
         places = [folder / f"{collection}_{lang}" for collection in wanted]
         done = all((place / f"{name}_{seed}.json").exists() for place in places)
         trained[done].add(training(lang, SYSTEMS[name], seed))

@@ -27,12 +27,16 @@ class System:
     fill : how new vocabulary rows start, empty for the teacher itself
     lexicon : how word translations are estimated, see :data:`optical_lite.vocabulary.LEXICONS`
     train : training of the student, None for an untrained one
-    teacher : empty for the English encoder as it is, ``tuned`` for the same tuned for MaxSim, else a model by hub name
-        or folder, tuned in that way
+    teacher : empty for the English encoder as it is, ``multilingual`` for that one, ``tuned`` for the English one tuned
+        for MaxSim, else a model by hub name or folder, tuned in that way
+    scorer : of ``maxsim`` engines, ``maxsim`` or ``mean``
     recipe : of the bitext, empty for the language's own
     pairs : sentence pairs to learn from, 0 for all
     draw : which draw of that number
     marks : whether the lexicon's words keep accents and tone marks; students never see them in Latin letters
+    without : which pairs are left out, see :data:`WITHOUT`
+    parts : names of systems whose rankings are fused
+    share : of the last of them
     """
 
     title: str
@@ -46,18 +50,27 @@ class System:
     pairs: int = 0
     draw: int = 0
     marks: bool = True
+    scorer: str = "maxsim"
+    without: str = "dev"
+    parts: tuple[str, ...] = ()
+    share: float = 0.5
 
     @property
-    def source(self) -> tuple[str, int, int]:
-        """What it learns from: recipe, number of pairs, draw."""
-        return self.recipe, self.pairs, self.draw
+    def source(self) -> tuple[str, int, int, str]:
+        """What it learns from: recipe, number of pairs, draw, what is left out."""
+        return self.recipe, self.pairs, self.draw, self.without
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """Seeds to run: five where something is drawn at random."""
-        return tuple(range(5)) if self.train or self.fill == "random" else (0,)
+        return tuple(range(5)) if self.train or self.fill == "random" or self.parts else (0,)
 
 
+WITHOUT = {
+    "dev": "test and development questions",
+    "twins": "test questions and their near twins",
+    "tests": "test questions",
+}
 BUDGET = DistillConfig(steps=300, batch=32)  # the same for every trained system
 ROWS = replace(BUDGET, rate=1e-3)  # only the new rows train
 ALL = replace(BUDGET, trainable="all", rate=1e-4)  # every weight trains
@@ -198,10 +211,53 @@ DOMAIN = {
     for domain, recipe in (("news", "mafand"), ("health", "tico19"), ("questions", "questions"))
     for name in ("lexicon", "extended", "optical")
 }
+# The comparison with a multilingual encoder. All of its systems learn from the same pairs, AfriQA's development
+# questions among them: its settings are those of ``plus_sharp``, chosen before, so nothing is left to choose on them.
+EVERY = {"lexicon": "symmetric", "recipe": "plus", "without": "twins"}
+LEXICON_ALONE = {"marks": False, **EVERY}
+MULTI = {"teacher": "multilingual"}
+LOSSES = {
+    "sentence": ("sentence vectors", "sentence"),
+    "greedy": ("nearest token", "greedy"),
+    "match": ("one-to-one alignment", "match"),
+    "late": ("contrast", "late"),
+    "optical": ("OPTICAL", "transport"),
+    "optical_late": ("OPTICAL + contrast", "transport + 0.1 late"),
+}
+ANSWER = {
+    "a_zero_shot": MAIN["zero_shot"],
+    "a_bm25": MAIN["bm25"],
+    "a_structured": System("structured query, BM25", engine="structured", **LEXICON_ALONE),
+    "a_lexicon": System("lexicon translation, English encoder", reads="lexicon", **LEXICON_ALONE),
+    "a_extended": _student("English student, untrained", **EVERY),
+    "a_optical_late": _student("English student, OPTICAL + contrast", SHARP, **EVERY),
+    "a_ceiling_bm25": MAIN["ceiling_bm25"],
+    "a_ceiling": MAIN["ceiling"],
+    "m_zero_shot": System("multilingual encoder, zero-shot", **MULTI),
+    "m_extended": _student("multilingual student, untrained", **MULTI, **EVERY),
+    **{
+        f"m_{name}": _student(f"multilingual student, {said}", replace(SHARP, loss=loss), **MULTI, **EVERY)
+        for name, (said, loss) in LOSSES.items()
+    },
+    "m_ceiling": System("reference English, multilingual encoder", reads="reference", **MULTI),
+}
+ANSWER = {  # both scorers of a student one after the other, so that it trains once
+    name + end: replace(system, title=system.title + said, scorer=scorer)
+    for name, system in ANSWER.items()
+    for end, said, scorer in (("", "", "maxsim"), ("_mean", ", mean vectors", "mean"))
+    if name.startswith("m_") or not end
+}
+STUDENTS = ("a_optical_late", "m_optical_late")
+ANSWER |= {
+    "m_fused": System("multilingual student and structured query", parts=("m_optical_late", "a_structured"), share=0.2),
+    "students": System("both students", parts=STUDENTS),
+    "students_fused": System("both students and structured query", parts=(*STUDENTS, "a_structured"), share=0.2),
+}
 GROUPS = {
     "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "lexical": LEXICAL, "fused": FUSED,
     "controls": CONTROLS, "tuned": TUNED, "balance": BALANCE, "solvers": SOLVERS, "marginals": MARGINALS,
     "epsilon": EPSILON, "bitext": BITEXT, "draws": DRAWS, "domain": DOMAIN, "network": NETWORK,
+    "answer": ANSWER,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 
@@ -214,7 +270,8 @@ class Place:
     recipe: str = "default"
 
 
-COMMON = ("afriqa", "belebele", "belebele-hard", "ntrex-headlines")
+ASKED = ("afriqa", "belebele", "belebele-hard")  # what the comparison with a multilingual encoder is made on
+COMMON = (*ASKED, "ntrex-headlines")
 LANGUAGES = {
     "sw": Place(COMMON),
     "ig": Place(COMMON),
@@ -237,6 +294,11 @@ def place(lang: str) -> Place:
     if lang not in LANGUAGES:
         raise InputError(f"language: got {lang!r}, expected one of {', '.join(LANGUAGES)}")
     return LANGUAGES[lang]
+
+
+def tested(lang: str, name: str) -> tuple[str, ...]:
+    """The collections that a system is tested on in a language."""
+    return tuple(each for each in place(lang).collections if name not in ANSWER or each in ASKED)
 
 
 def find(name: str) -> System:
