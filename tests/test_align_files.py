@@ -5,8 +5,10 @@ import json
 import pytest
 
 from optical_lite import __main__
+from optical_lite.alignment import plans
 from optical_lite.alignment.linking import read_pharaoh
 from optical_lite.datasets import pocket
+from optical_lite.paper import experiment
 
 pytestmark = pytest.mark.float32
 
@@ -32,6 +34,24 @@ def test_a_file_of_pairs_becomes_a_file_of_links(tmp_path):
     assert run("--tsv", tmp_path / "x.tsv", "--pharaoh", tmp_path / "x.links", "--quiet") == 0
     assert len(read_pharaoh(tmp_path / "x.links")) == 30
     assert {path.name for path in tmp_path.iterdir()} == {"x.tsv", "x.links"}
+
+
+def test_a_run_is_aligned_beside_its_own_teacher(tmp_path, monkeypatch):
+    """The English side of a student of another teacher is that teacher's."""
+    folder = experiment.tiny().save(tmp_path / "model")
+    line = ["train", "--bitext", "pocket", "--lang", "sw", "--model", str(folder), "--steps", "1", "--fill", "none"]
+    assert __main__.main([*line, "--trainable", "all", "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    one = ["maji safi", "clean water", "--run", tmp_path / "run", "--teacher", folder]
+    seen = []
+    monkeypatch.setattr(plans, "align", lambda ours, english, *rest, **how: seen.append((ours, english)) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(*one)
+    assert [encoder.dimension for encoder in seen[0]] == [64, 64]
+
+
+def test_a_multilingual_encoder_aligns_as_it_is(multilingual, capsys):
+    assert run("Daktari anakunywa maji.", "The doctor drinks water.", "--model", "multilingual", "--layer", "7") == 0
+    assert "Daktari          doctor" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..settings import InputError
-from .options import Parser
+from .options import MODEL, MODELS, Parser
 
 if TYPE_CHECKING:
     from ..alignment.plans import Alignment
+    from ..encoder import Encoder
 
 
 def options(parser: Parser) -> None:
@@ -18,7 +19,9 @@ def options(parser: Parser) -> None:
     parser.add_argument("--tsv", metavar="PAIRS", help="instead: a UTF-8 file of lines source<TAB>english")
     parser.add_argument("--pharaoh", metavar="LINKS", help="with --tsv: links to write, a line of i-j a pair")
     parser.add_argument("--lang", default="sw", help="language whose pocket bitext gives the words (sw)")
-    parser.add_argument("--run", metavar="DIR", help="the student of this run instead")
+    parser.add_argument("--run", metavar="DIR", help="the student of this run instead, beside its teacher")
+    parser.add_argument("--model", default=MODEL, help=f"encoder without a run: {MODELS}; multilingual as it is")
+    parser.add_argument("--teacher", metavar="MODEL", help="of a run that another model than the kit's taught")
     parser.add_argument("--html", metavar="PATH", help="write the explorer as a page, of the pair or of pocket gold")
     parser.add_argument("--svg", metavar="PATH", help="also draw the links")
     parser.add_argument("--layer", type=int, help="stop the encoders after this layer (default: the last)")
@@ -37,24 +40,24 @@ def options(parser: Parser) -> None:
 
 def command(
     *, source: str | None, target: str | None, tsv: str | None, pharaoh: str | None, lang: str, run: str | None,
-    html: str | None, svg: str | None, layer: int | None, quiet: bool, **linking: object,
+    model: str, teacher: str | None, html: str | None, svg: str | None, layer: int | None, quiet: bool,
+    **linking: object,
 ) -> dict:  # fmt: skip
     """Align one pair, or a file of them; ``linking`` is for :func:`.alignment.plans.align`."""
-    from ..alignment.files import student, write_links
+    from ..alignment.files import write_links
     from ..alignment.plans import align
-    from ..encoder import teacher
 
     linking = {name: value for name, value in linking.items() if value is not None}
     one_pair = source is not None and target is not None
     if html:
         if tsv or pharaoh or svg:
             raise InputError("align: got --html with another output, expected it alone; run the command twice")
-        return page(html, (source, target) if one_pair else None, lang, run, linking)
+        return page(html, (source, target) if one_pair else None, lang, (run, model, teacher), linking)
     if one_pair == (tsv is not None) or (tsv is None) != (pharaoh is None):
         raise InputError(
             "align: got neither one pair nor one file, expected SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
         )
-    ours, english = student(lang, run), teacher()
+    ours, english = encoders(lang, run, model, teacher)
     if layer:
         ours, english = ours.upto(layer), english.upto(layer)
     if not one_pair:
@@ -71,16 +74,27 @@ def command(
     return record(one)
 
 
-def page(path: str, pair: tuple[str, str] | None, lang: str, run: str | None, linking: dict) -> dict:
-    """Write the explorer as one HTML file: of a pair, or of the first pairs of the pocket gold."""
+def encoders(lang: str, run: str | None, model: str, teacher: str | None) -> "tuple[Encoder, Encoder]":
+    """Encoders of both sides: a run's student and its teacher; the pocket student; or a multilingual one for both."""
+    from .. import encoder
     from ..alignment.files import student
-    from ..encoder import teacher
+    from . import inputs
+
+    if run or model != MODEL:
+        return inputs.encoders(run or "encoder", model=model, teacher=teacher)[:2]
+    return student(lang), encoder.teacher()
+
+
+def page(path: str, pair: tuple[str, str] | None, lang: str, of: tuple, linking: dict) -> dict:
+    """Write the explorer as one HTML file: of a pair, or of the first pairs of the pocket gold."""
     from ..views import html_page
 
     pairs = [pair] if pair else html_page.examples(lang)
-    name = Path(run).name if run else "extended, untrained"
-    encoders = {"English encoder": teacher(), name: student(lang, run)}
-    out = html_page.write(path, pairs, encoders, **{k: v for k, v in linking.items() if k != "epsilon"})
+    run, model, _ = of
+    name = Path(run).name if run else "extended, untrained" if model == MODEL else f"{model}, as it is"
+    ours, english = encoders(lang, *of)
+    both = {name: ours} if ours is english else {"teacher": english, name: ours}
+    out = html_page.write(path, pairs, both, **{k: v for k, v in linking.items() if k != "epsilon"})
     print(f"{out}: {len(pairs)} pairs, {out.stat().st_size / 1024:.0f} KB")
     return {"html": str(out), "pairs": len(pairs), "bytes": out.stat().st_size}
 
