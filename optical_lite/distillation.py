@@ -68,19 +68,21 @@ def loss(
 
     Parameters
     ----------
-    S, H : Tensor, shapes (B, n, d) and (B, m, d), token vectors of student and teacher
-    S_ids, H_ids : Tensor of int, shapes (B, n) and (B, m)
+    S, H : Tensor, shapes (B, n, d) and (K, m, d), token vectors of student and teacher; of the K English sentences the
+        first B are the pairs' own, the others are there to be told apart from them
+    S_ids, H_ids : Tensor of int, shapes (B, n) and (K, m)
     masks : Tensor of bool of the same shapes, the tokens that are compared
     weights : of :func:`idf_weights`, where the marginals follow them
     """
-    total, plan = 0.0, None
+    total, plan, B = 0.0, None, len(S)
+    own = H[:B], masks[0], masks[1][:B]
     for weight, name in config.terms():
         if name == "transport":
-            value, plan = _transport(S, H, S_ids, H_ids, masks, weights, config, step)
+            value, plan = _transport(S, own[0], S_ids, H_ids[:B], own[1:], weights, config, step)
         elif name in losses.AMONG:
-            value = losses.AMONG[name](S, H, *masks, losses.repeated(H_ids))
+            value = losses.AMONG[name](S, H, *masks, losses.repeated(H_ids)[:B])
         else:
-            value = losses.PLAIN[name](S, H, *masks)
+            value = losses.PLAIN[name](S, *own)
         total = total + weight * value
     return total, plan
 

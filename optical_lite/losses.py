@@ -2,7 +2,8 @@
 
 Shapes everywhere: student vectors ``S`` (B, n, d), teacher vectors ``H`` (B, m, d), unit length; masks (B, n), (B, m).
 Vectors on padding are never read. A pair with an empty side teaches nothing; a batch of such pairs has a loss without
-a gradient.
+a gradient. The losses of :data:`AMONG` take more English sentences, ``H`` (K, m, d) with K at least B: the first B are
+the pairs' own, and all are compared with.
 """
 
 from __future__ import annotations
@@ -133,13 +134,13 @@ def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
     After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the batch as negatives.
     Bitext repeats some sentences; what says the same is no negative (``same``, of :func:`repeated`).
     """
-    S, H = _real(S, source_mask, H, target_mask)
+    S, H = _real(S, source_mask, H, target_mask, more=True)
     return find_own(normalize(S.sum(1), dim=-1) @ normalize(H.sum(1), dim=-1).T, same)
 
 
 def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
     """The same by late interaction: each student token finds its best English token in every sentence (MaxSim)."""
-    S, H = _real(S, source_mask, H, target_mask)
+    S, H = _real(S, source_mask, H, target_mask, more=True)
     return find_own(mean_maxsim(S, source_mask, H, target_mask), same)
 
 
@@ -149,10 +150,11 @@ def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, s
     The teacher's soft labels are its MaxSim scores of the English side with every other English sentence. Its own is
     left out: it scores 1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
-    S, H = _real(S, source_mask, H, target_mask)
-    own = torch.eye(len(S), dtype=torch.bool, device=S.device)
+    S, H = _real(S, source_mask, H, target_mask, more=True)
+    B = len(S)
+    own = torch.eye(B, len(H), dtype=torch.bool, device=S.device)
     own = own if same is None else own | same
-    theirs = mean_maxsim(H, target_mask, H, target_mask).masked_fill(own, -1e3)  # (B, B), no chance for the own
+    theirs = mean_maxsim(H[:B], target_mask[:B], H, target_mask).masked_fill(own, -1e3)  # (B, K), no chance for the own
     ours = mean_maxsim(S, source_mask, H, target_mask).masked_fill(own, -1e3)
     return kl_div(log_softmax(ours / TEMPERATURE, -1), softmax(theirs / TEMPERATURE, -1), reduction="batchmean")
 
@@ -186,10 +188,14 @@ def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) 
     return (similarity.amax(3) * uniform_marginal(query_mask)[:, None, :]).sum(2)
 
 
-def _real(S: Tensor, source_mask: Tensor, H: Tensor, target_mask: Tensor) -> tuple[Tensor, Tensor]:
+def _real(S: Tensor, source_mask: Tensor, H: Tensor, target_mask: Tensor, more: bool = False) -> tuple[Tensor, Tensor]:
     """Vectors of both sides with zeros on padding, so that nothing there reaches a loss or a gradient."""
     sides = (S, source_mask), (H, target_mask)
-    if not len(S) or len(S) != len(H) or any(x.ndim != 3 or mask.shape != x.shape[:2] for x, mask in sides):
+    if (
+        not 0 < len(S) <= len(H)
+        or (len(S) < len(H) and not more)
+        or any(x.ndim != 3 or mask.shape != x.shape[:2] for x, mask in sides)
+    ):
         raise InputError(
             f"loss: got vectors {tuple(S.shape)} and {tuple(H.shape)}, masks {tuple(source_mask.shape)} and "
             f"{tuple(target_mask.shape)}, expected (B, n, d), (B, m, d), (B, n), (B, m) with at least one pair"

@@ -137,6 +137,8 @@ def device() -> str:
 
     torch.set_num_threads(get().threads)
     wanted = get().device
+    if torch.cuda.is_available() and "LOCAL_RANK" in os.environ:  # of several processes, each has a GPU of its own
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if wanted == "auto":
         if torch.cuda.is_available():
             return "cuda"

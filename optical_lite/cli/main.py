@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Collection
 from types import ModuleType
@@ -83,11 +85,16 @@ def main(arguments: list[str] | None = None) -> int:
         command, json = module(values.pop("command")).command, values.pop("json")
         if "json" in inspect.signature(command).parameters:  # it writes as it goes on
             values["json"] = json
-        with computing_in(values.pop("precision", None), values.pop("default_precision", "float32")):
+        later = os.environ.get("RANK", "0") != "0"  # of several processes (torchrun) the first speaks
+        with (
+            computing_in(values.pop("precision", None), values.pop("default_precision", "float32")),
+            open(os.devnull, "w") as nowhere,
+            contextlib.redirect_stdout(nowhere if later else sys.stdout),
+        ):
             found = command(**values)
         # a command that can find something wrong returns an exit code beside its result
         result, code = found if isinstance(found, tuple) else (found, 0)
-        if json:
+        if json and not later:
             write_json(json, result)
         return code
 

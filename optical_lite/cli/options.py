@@ -137,6 +137,7 @@ KINDS = {  # what an option takes, by its name, or by name and metavar
     **dict.fromkeys(
         ("k", "size", "steps", "batch", "repetitions", "layer", "max-length", "save-every", "keep"), whole(1)
     ),
+    **dict.fromkeys(("accumulate", "processes"), whole(1, 1024)),
     **dict.fromkeys(("seed", "seeds"), whole(0, SEEDS)),
     **dict.fromkeys(("rate", "epsilon", "reach"), number(0, above=True)),
     **dict.fromkeys(("row-rate", "epsilon-start", "position"), number(0)),

@@ -1,4 +1,8 @@
-"""Distil a student from sentence pairs."""
+"""Distil a student from sentence pairs.
+
+Started as ``torchrun --nproc-per-node 4 -m optical_lite train ...``, or by ``accelerate launch``, four processes share
+the work of one run.
+"""
 
 from dataclasses import fields
 
@@ -27,6 +31,9 @@ def options(parser: Parser) -> None:
             parser.add_argument(option, nargs="*", type=int, default=value, metavar="N", help=said)
         else:
             parser.add_argument(option, type=type(value), default=value, help=f"{said} (default {value})")
+    said = "pieces that a process cuts its pairs of a step into, for less memory (1)"
+    parser.add_argument("--accumulate", type=int, default=1, metavar="N", help=said)
+    parser.add_argument("--processes", type=int, metavar="N", help="stop where another number of them shares the work")
     number_type(parser, "auto")
     parser.add_argument(
         "--size", type=int, default=20_000, help="largest number of pieces learned from the source side"
@@ -36,7 +43,7 @@ def options(parser: Parser) -> None:
 
 def command(
     *, bitext: str, lang: str, recipe: str, hold_out: list[str], out: str, model: str, fill: str, lexicon: str,
-    size: int, quiet: bool, keep: list[int], **settings: object,
+    size: int, accumulate: int, processes: int | None, quiet: bool, keep: list[int], **settings: object,
 ) -> dict:  # fmt: skip
     """Extend the vocabulary and train; ``keep`` and ``settings`` are fields of :class:`.DistillConfig`."""
     from .. import vocabulary
@@ -54,7 +61,8 @@ def command(
     print(precision_line())
     english = english.reading_to(max(english.max_length, config.max_length))
     student = vocabulary.extend(english, pairs, size=size, fill=fill, lexicon=lexicon)
-    run = distill.distill(student, english, pairs, config, out, progress=not quiet)
+    how = {"accumulate": accumulate, "processes": processes, "progress": not quiet}
+    run = distill.distill(student, english, pairs, config, out, **how)
     found = runs.read_metrics(run)
     losses = f"loss {found['loss_first']:.4f} -> {found['loss_last']:.4f}"
     print(f"{run}: {len(pairs):,} pairs, {found['steps']} steps, {losses}")

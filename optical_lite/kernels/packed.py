@@ -4,9 +4,9 @@ The same arithmetic as transformers' ``BertModel``, arranged for speed: the toke
 other, ``(T, d)``, so that linear layers, normalisation and GELU never see padding; query, key and value are one
 product; weights that do not train are cast to bfloat16 once; attention is two plain batched products, because the
 fused kernel's backward pass is slow on a CPU (measurements in ``docs/performance.md``). The residual stream and the
-normalisations stay in float32. Where a backward pass would keep more than :data:`KEPT` bytes, the first layers run
-twice instead, on a processor: the same numbers for less memory. ``tests/test_packed.py`` compares outputs and
-gradients with transformers' own.
+normalisations stay in float32. Where a backward pass would keep more than :data:`KEPT` bytes, or half of what a GPU
+has free, the first layers run twice instead: the same numbers for less memory. ``tests/test_packed.py`` compares
+outputs and gradients with transformers' own.
 """
 
 from __future__ import annotations
@@ -98,7 +98,11 @@ def _block(x: Tensor, weights: tuple, rows: Tensor | None, bias: Tensor | None, 
 
 def _kept(x: Tensor, kind: torch.dtype, cells: int) -> int:
     """How many layers' values a backward pass may keep: of each token some 16 vectors, and the attention weights."""
-    return KEPT // max(1, x.numel() * 16 * kind.itemsize + cells * 4)
+    room = KEPT
+    if x.is_cuda:  # its attention keeps no weights; what torch holds and does not use is free, too
+        held = torch.cuda.memory_reserved(x.device) - torch.cuda.memory_allocated(x.device)
+        room, cells = (torch.cuda.mem_get_info(x.device)[0] + held) // 2, 0
+    return room // max(1, x.numel() * 16 * kind.itemsize + cells * 4)
 
 
 def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = None) -> Tensor:
@@ -134,7 +138,7 @@ def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = N
         step = B if ids.is_cuda else max(1, ATTENTION_CELLS // (config.num_attention_heads * n * n))
         layers = _layers(model, kind)
         again = 0
-        if torch.is_grad_enabled() and not ids.is_cuda:
+        if torch.is_grad_enabled():
             again = len(layers) - _kept(x, kind, B * config.num_attention_heads * n * n)
 
         shape, eps = (B, n, config.num_attention_heads), config.layer_norm_eps

@@ -1,6 +1,12 @@
 """Distil: :func:`optical_lite.distillation.plain` for runs of hours: stored teacher vectors, one or several processes.
 
 What it writes is a run folder, see :mod:`.runs`; an interrupted run goes on where it was saved.
+
+Several processes, started by ``torchrun`` or ``accelerate launch``, share the pairs of each step, as the pieces of
+``accumulate`` do. The loss of B pairs is the sum of the pieces' losses, each times its share of the B pairs, and its
+gradient the sum of theirs: a run is the same however many work at it. One process writes. A loss that compares a pair
+with the others of its step takes their English sides from the store of teacher vectors; these do not train, so that no
+gradient needs another process's sentences.
 """
 
 from __future__ import annotations
@@ -15,9 +21,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .. import distillation
+from .. import distillation, losses
 from ..config import DistillConfig
 from ..corpora import Bitext
 from ..encoder import Encoder
@@ -37,6 +43,8 @@ def distill(
     config: DistillConfig,
     out: str | Path,
     *,
+    accumulate: int = 1,
+    processes: int | None = None,
     progress: bool = True,
     on_step: Callable[[dict], None] | None = None,
     beside: Callable[[list[int]], Tensor] | None = None,
@@ -50,9 +58,13 @@ def distill(
     bitext : sentence pairs
     config : see :class:`DistillConfig`
     out : run folder. A folder of the same configuration and data is resumed; of another one, refused.
+    accumulate : pieces that each process cuts its pairs of a step into, one after the other, for less memory
+    processes : how many are expected, by default as many as the launcher says; a launcher may start fewer than it was
+        asked for without a word, as ``accelerate launch --cpu`` does
     progress : show a bar with pairs per second and time left
-    on_step : called with each line of the log (a live curve in a notebook)
-    beside : a further term of the loss, called with the positions of a step's pairs; the run's record does not know it
+    on_step : called with each line of the log (a live curve in a notebook), in the process that writes
+    beside : a further term of the loss, a mean over pairs, called with the positions of a piece's pairs; the run's
+        record does not know it
 
     Returns
     -------
@@ -64,22 +76,24 @@ def distill(
         raise InputError("distill: got a bitext without pairs, expected at least one")
     # its own mixed precision is fixed for the life of a process; ours is a setting of each run
     accelerator = Accelerator(cpu=device() == "cpu", mixed_precision="no")
-    wanted = int(os.environ.get("WORLD_SIZE", 1))
+    wanted = processes or int(os.environ.get("WORLD_SIZE", 1))
     if accelerator.num_processes != wanted:
         raise InputError(
-            f"distill: got {accelerator.num_processes} processes, expected {wanted}; see accelerate's setup"
+            f"distill: got {accelerator.num_processes} processes, expected {wanted}; start them with torchrun "
+            "--nproc-per-node, on several machines with --nnodes"
         )
     out = Path(out)
-    with hold(out) if accelerator.is_main_process else contextlib.nullcontext():
-        _train(accelerator, student, teacher, bitext, config, out, progress, on_step, beside)
+    writes = accelerator.is_main_process
+    with hold(out) if writes else contextlib.nullcontext():
+        _train(accelerator, student, teacher, bitext, config, out, accumulate, progress and writes, on_step, beside)
+    accelerator.wait_for_everyone()  # for what one of them wrote
     return out
 
 
-def _train(accelerator, student, teacher, bitext, config, out, progress, on_step, beside) -> None:
+def _train(accelerator, student, teacher, bitext, config, out, accumulate, progress, on_step, beside) -> None:
     """The loop of :func:`distill`, in a folder that no other process writes to."""
     writes = accelerator.is_main_process
     seed_everything(config.seed)
-    products = functools.partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=uses_bf16())
     source, target, cut = _open(accelerator, student, teacher, bitext, config, out, progress)
     trained = trainable.choose(student, config, set(itertools.chain.from_iterable(source)))
     optimizer = torch.optim.AdamW(trainable.groups(trained, config), weight_decay=0.0, fused=True)
@@ -93,35 +107,26 @@ def _train(accelerator, student, teacher, bitext, config, out, progress, on_step
     first = session.first
     if first == 0 and writes:
         runs.keep(out, 0, trainable.whole(student, trained), rows)
-    model, optimizer = accelerator.prepare(student, optimizer)
+    _agree(accelerator, out, first, len(source), sum(p.numel() for p in trained.values()))
     weights = distillation.idf_weights(student, source, teacher, target) if config.marginals == "idf" else None
-    work = _batches(accelerator, source, target, config)
+    work = _batches(source, target, config)
     known = VectorStore(teacher, target)
     bar = _bar(config, first, progress)
+    losses_of = functools.partial(_losses, student, teacher, source, known, weights, config, beside)
     with session:
         for step, pairs in itertools.islice(enumerate(work), first, None):
             if step % AHEAD == 0 or step == first:  # many sentences at once fill their batches better than 32
                 begin = step - step % AHEAD  # the same sentences together wherever a run goes on: equal to the bit
-                known.fill(itertools.chain.from_iterable(work[begin : begin + AHEAD]))
-            S_ids, S_mask = student.pad([source[i] for i in pairs])
-            H, H_ids, H_mask = known.batch(pairs)  # (B, m, d)
-            with products():
-                S = model(S_ids, S_mask)  # (B, n, d)
-            if config.special:
-                masks = S_mask, H_mask
-            else:
-                masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
-            loss, plan = distillation.loss(S.float(), H, S_ids, H_ids, masks, weights, config, step)
-            if beside:
-                with products():
-                    loss = loss + beside(pairs)
-            accelerator.backward(loss)
-            norm = accelerator.clip_grad_norm_(trained.values(), 1.0)
+                known.fill(_share(accelerator, sorted(set(itertools.chain(*work[begin : begin + AHEAD])))))
+                accelerator.wait_for_everyone()
+            said = _backward(accelerator, losses_of, pairs, step, accumulate)
+            _add_gradients(accelerator, list(trained.values()))
+            norm = nn.utils.clip_grad_norm_(trained.values(), 1.0)
             rates = schedule.get_last_lr()  # of this step: one, or the encoder's and the rows'
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
-            line = _line(step, loss, norm, rates, plan) | {"pairs": len(pairs), "seconds": session.seconds}
+            line = _line(step, said, norm, rates) | {"pairs": len(pairs), "seconds": session.seconds}
             if writes:
                 if step + 1 in config.keep or step + 1 == config.steps:
                     runs.keep(out, step + 1, trainable.whole(student, trained), rows)
@@ -132,10 +137,73 @@ def _train(accelerator, student, teacher, bitext, config, out, progress, on_step
                     on_step(line)
     bar.close()
     del session, optimizer, schedule  # twice the weights, no longer needed
-    accelerator.free_memory()
     trainable.merge(student)
     if writes and not (first == config.steps and runs.is_finished(out)):
         runs.finish(out, student, cut)
+
+
+def _losses(
+    student, teacher, source, known, weights, config, beside, pairs: list[int], others: list[int], step: int
+) -> tuple[Tensor, TransportPlan | None]:
+    """The loss of some pairs of a step, which are told apart from the others where a term asks for it; and the plan."""
+    products = functools.partial(torch.autocast, student.device.type, torch.bfloat16, enabled=uses_bf16())
+    S_ids, S_mask = student.pad([source[i] for i in pairs])
+    among = any(name in losses.AMONG for _, name in config.terms())
+    H, H_ids, H_mask = known.batch([*pairs, *others] if among else pairs)  # (K, m, d)
+    with products():
+        S = student(S_ids, S_mask)  # (B, n, d)
+    masks = S_mask, H_mask
+    if not config.special:
+        masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
+    loss, plan = distillation.loss(S.float(), H, S_ids, H_ids, masks, weights, config, step)
+    if beside:
+        with products():
+            loss = loss + beside(pairs)
+    return loss, plan
+
+
+def _backward(accelerator, losses_of: Callable, pairs: list[int], step: int, accumulate: int) -> dict:
+    """Gradients of this process's part of a step's loss; the whole loss, and what is known of its plans."""
+    own, plan = _share(accelerator, pairs), None
+    found = torch.zeros(1, 4, device=accelerator.device)  # sums of loss, converged, iterations; largest marginal error
+    for piece in filter(None, (own[part::accumulate] for part in range(accumulate))):
+        inside, share = set(piece), len(piece) / len(pairs)
+        loss, plan = losses_of(piece, [i for i in pairs if i not in inside], step)
+        (loss * share).backward()
+        means = [loss.detach()]
+        if plan is not None:
+            means += [plan.converged.float().mean(), plan.iterations.float().mean()]
+            found[0, 3] = torch.maximum(found[0, 3], plan.marginal_error.max())
+        found[0, : len(means)] += share * torch.stack(means)
+    found = accelerator.gather(found)  # (processes, 4)
+    said = dict(zip(("loss", "converged", "iterations"), found.sum(0).tolist(), strict=False))
+    said["marginal_error"] = found[:, 3].max().item()
+    return said if plan is not None else {"loss": said["loss"]}
+
+
+def _add_gradients(accelerator, trained: list[nn.Parameter]) -> None:
+    """Give each process the sum of all processes' gradients."""
+    if accelerator.num_processes > 1:
+        # an epoch's last batch may have fewer pairs than there are processes
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+        flat = accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "sum")
+        for p, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
+            p.grad = part.view_as(p)
+
+
+def _agree(accelerator, out: Path, *numbers: int) -> None:
+    """Stop where processes would not do the same: another number of steps done, of pairs or of weights to train."""
+    found = accelerator.gather(torch.tensor([numbers], device=accelerator.device))
+    if (found != found[0]).any():
+        raise InputError(
+            f"{out}: got processes with {found.tolist()} steps done, pairs and weights to train, expected the same in "
+            "each; give every machine the same files and one folder that all of them see"
+        )
+
+
+def _share(accelerator, rows: list[int]) -> list[int]:
+    """The rows of this process."""
+    return rows[accelerator.process_index :: accelerator.num_processes]
 
 
 def _open(accelerator, student, teacher, bitext, config, out, progress) -> tuple[list, list, dict]:
@@ -151,13 +219,11 @@ def _open(accelerator, student, teacher, bitext, config, out, progress) -> tuple
     return found
 
 
-def _batches(accelerator, source: list, target: list, config: DistillConfig) -> list[list[int]]:
-    """The pairs of each step, of which every process has its share."""
+def _batches(source: list, target: list, config: DistillConfig) -> list[list[int]]:
+    """The pairs of each step."""
     lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]  # the student's side costs the most
-    batches = distillation.length_batches(lengths, config.batch * accelerator.num_processes, config.seed)
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    # an epoch's last batch may have fewer pairs than there are processes
-    return [pairs[share] or pairs[:1] for pairs in itertools.islice(batches, config.steps)]
+    batches = distillation.length_batches(lengths, config.batch, config.seed)
+    return list(itertools.islice(batches, config.steps))
 
 
 def _bar(config: DistillConfig, first: int, progress: bool):
@@ -167,21 +233,15 @@ def _bar(config: DistillConfig, first: int, progress: bool):
     return tqdm(total=total, initial=done, unit="pair", desc="distil", disable=not progress, mininterval=1.0)
 
 
-def _line(step: int, loss: Tensor, norm: Tensor, rates: list[float], plan: TransportPlan | None) -> dict:
+def _line(step: int, said: dict, norm: Tensor, rates: list[float]) -> dict:
     """What the log says of a step."""
-    line = {"step": step + 1, "loss": loss.item(), "rate": rates[0], "norm": float(norm)}
+    line = {"step": step + 1, "loss": said["loss"], "rate": rates[0], "norm": float(norm)}
     line |= {"row_rate": rates[1]} if len(rates) > 1 else {}
-    if plan is not None:
-        line |= {
-            "converged": plan.converged.float().mean().item(),
-            "iterations": plan.iterations.float().mean().item(),
-            "marginal_error": plan.marginal_error.max().item(),
-        }
     if not math.isfinite(line["loss"]):
         raise InputError(
             f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate"
         )
-    return line
+    return line | said
 
 
 def say_blank(student: Encoder, teacher: Encoder, source: list, target: list, aloud: bool = True) -> int:
