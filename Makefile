@@ -36,7 +36,7 @@ lab: .venv/installed  ## open JupyterLab on the notebooks
 notebooks: .venv/installed  ## execute every notebook in place
 	$(BIN)/python notebooks/execute.py
 
-tables: .venv/installed  ## write the pages of data/expected and the tables of README.md from their YAML
+tables: .venv/installed  ## write the pages of data/expected, and tables and numbers of other pages
 	$(BIN)/python -m optical_lite tables --write
 
 .venv-bench/installed: requirements-bench.txt

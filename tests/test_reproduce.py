@@ -40,9 +40,9 @@ def test_a_page_that_differs_is_noticed_and_mended(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce, "ROOT", tmp_path)
     assert pages.stale() == []
     replace(tmp_path / "data/expected/demo.md", "0.501", "0.601")
-    replace(tmp_path / "README.md", "0.411", "0.511")
-    assert sorted(pages.stale()) == ["README.md", "data/expected/demo.md"]
-    assert sorted(reproduce.write()) == ["README.md", "data/expected/demo.md"]
+    replace(tmp_path / "docs/findings.md", "0.411", "0.511")
+    assert sorted(pages.stale()) == ["data/expected/demo.md", "docs/findings.md"]
+    assert sorted(reproduce.write()) == ["data/expected/demo.md", "docs/findings.md"]
     assert pages.stale() == []
 
 

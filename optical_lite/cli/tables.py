@@ -13,7 +13,9 @@ def options(parser: Parser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="say what --check would run, and run nothing")
     parser.add_argument(
-        "--write", action="store_true", help="write the generated pages and README tables (make tables)"
+        "--write",
+        action="store_true",
+        help="write the generated pages, and tables and numbers of others (make tables)",
     )
     parser.add_argument("--run", action="store_true", help="run what is missing of the comparison, then its summary")
     parser.add_argument(

@@ -1,8 +1,8 @@
 """Pages of tables: a comparison or a published table as text, and the generated files that must equal their YAML.
 
 Generated are ``data/expected/NAME.md`` for every table and for the ledger of claims, ``data/expected/published.md`` for
-everything in ``data/paper/``, the blocks between ``<!-- table:NAME -->`` marks in the README, and the numbers between
-marks in every page and notebook (:mod:`.findings`).
+everything in ``data/paper/``, the tables and numbers between marks in other pages
+and in notebooks (:mod:`.findings`).
 """
 
 from __future__ import annotations
