@@ -22,7 +22,7 @@ import functools
 import os
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,15 @@ class InputError(ValueError):
     def __init__(self, text: str) -> None:
         shown = text if len(text) < 800 else f"{text[:500]} ... {text[-200:]}"
         super().__init__("".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown))
+
+
+def one_of(got: str, value: object, known: Iterable[str]) -> None:
+    """Refuse a value that is none of the known ones; ``got`` is how the message begins.
+
+    >>> one_of("metrics: got ties", "trec", ("expected", "trec"))
+    """
+    if value not in (known := tuple(known)):
+        raise InputError(f"{got} {value!r}, expected one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -111,11 +120,10 @@ def _folder(name: str, default: str = "") -> Path | None:
 def get() -> Settings:
     """Read the settings from the environment, once per process."""
     profile = _variable("OPTICAL_LITE_PROFILE", "pocket")
-    if profile not in PROFILES:
-        raise InputError(f"OPTICAL_LITE_PROFILE: got {profile!r}, expected one of {', '.join(PROFILES)}")
+    one_of("OPTICAL_LITE_PROFILE: got", profile, PROFILES)
     precision = _variable("OPTICAL_LITE_PRECISION") or None
-    if precision not in (None, *PRECISIONS):
-        raise InputError(f"OPTICAL_LITE_PRECISION: got {precision!r}, expected one of {', '.join(PRECISIONS)}")
+    if precision is not None:
+        one_of("OPTICAL_LITE_PRECISION: got", precision, PRECISIONS)
     mirror = _folder("OPTICAL_LITE_MIRROR")
     cache = _folder("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
     return Settings(
@@ -189,8 +197,7 @@ def computing_in(option: str | None = None, default: str = "float32") -> Iterato
     """
     global _asked
     wanted = option or get().precision or default
-    if wanted not in PRECISIONS:
-        raise InputError(f"precision: got {wanted!r}, expected one of {', '.join(PRECISIONS)}")
+    one_of("precision: got", wanted, PRECISIONS)
     before, _asked = _asked, wanted
     try:
         yield

@@ -7,6 +7,8 @@ Every function takes problems that :func:`optical_lite.transport.solve` has chec
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -44,23 +46,16 @@ def proximal(
     Exact Wasserstein Distance", UAI 2019.
     """
     la, lb = logarithm(a), logarithm(b)
-    plan, v = torch.zeros_like(cost), lb  # the logarithm of the plan; all ones at the start
-    iterations = torch.full((len(cost),), limit, device=cost.device)
-    rest = torch.zeros(len(cost), dtype=torch.bool, device=cost.device)
-    before = torch.zeros_like(cost)
-    for i in range(1, limit + 1):
-        k = plan - cost / epsilon
-        u, v = step(k, la, lb, v)
-        plan = k + u[:, :, None] + v[:, None, :]
-        if i % every == 0 or i == limit:
-            now = plan.exp()
-            moved = (now - before).abs().sum((1, 2)) + (now.sum(2) - a).abs().sum(1)
-            iterations[~rest & (moved <= tolerance)] = i
-            rest |= moved <= tolerance
-            before = now
-            if rest.all():
-                break
-    return before, iterations, rest
+
+    def updates() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        plan, v = torch.zeros_like(cost), lb  # the logarithm of the plan; all ones at the start
+        while True:
+            k = plan - cost / epsilon
+            u, v = step(k, la, lb, v)
+            plan = k + u[:, :, None] + v[:, None, :]
+            yield k, u, v
+
+    return _until_rest(updates(), cost, limit, tolerance, every, a)
 
 
 def unbalanced(
@@ -85,20 +80,37 @@ def unbalanced(
     """
     la, lb = logarithm(a), logarithm(b)
     k = la[:, :, None] + lb[:, None, :] - a.sum(1).log()[:, None, None] - cost / epsilon  # (B, n, m)
-    v = torch.zeros_like(b).masked_fill(b <= 0, -torch.inf)
+    damping = reach / (reach + epsilon)
+
+    def updates() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        v = torch.zeros_like(b).masked_fill(b <= 0, -torch.inf)
+        while True:
+            u, v = step(k, la, lb, v, damping)
+            yield k, u, v
+
+    return _until_rest(updates(), cost, limit, tolerance, every)
+
+
+def _until_rest(
+    updates: Iterator[tuple[Tensor, Tensor, Tensor]], cost: Tensor, limit: int, tolerance: float, every: int,
+    mass: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Update until the plan moves by less than a tolerance between two checks; its rows may have to hold a mass."""
     iterations = torch.full((len(cost),), limit, device=cost.device)
     rest = torch.zeros(len(cost), dtype=torch.bool, device=cost.device)
     before = torch.zeros_like(cost)
-    for i in range(1, limit + 1):
-        u, v = step(k, la, lb, v, reach / (reach + epsilon))
-        if i % every == 0 or i == limit:
-            now = assemble(k, u, v)
-            moved = (now - before).abs().sum((1, 2))
-            iterations[~rest & (moved <= tolerance)] = i
-            rest |= moved <= tolerance
-            before = now
-            if rest.all():
-                break
+    for i, state in zip(range(1, limit + 1), updates, strict=False):
+        if i % every and i < limit:
+            continue
+        now = assemble(*state)
+        moved = (now - before).abs().sum((1, 2))
+        if mass is not None:
+            moved += (now.sum(2) - mass).abs().sum(1)
+        iterations[~rest & (moved <= tolerance)] = i
+        rest |= moved <= tolerance
+        before = now
+        if rest.all():
+            break
     return before, iterations, rest
 
 

@@ -1,6 +1,6 @@
-r"""Sinkhorn by scalings, with the accuracy of logarithms: the fast solver, and the same in a few plain lines.
+r"""Sinkhorn by scalings, with the accuracy of logarithms: the fast form of :func:`optical_lite.transport.plain`.
 
-Both take problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B, n) and (B, m) with
+It takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B, n) and (B, m) with
 zero mass on padding, none empty. Notebook 02 derives the updates.
 
 The iteration is two products of a kernel with a vector, so what can be saved is passes over matrices and calls. The
@@ -20,27 +20,6 @@ NARROW = 50.0  # where no cost is further from 0 than this many epsilon, no entr
 NOTHING = 1e-30  # mass of padding on the way, so that its logarithm is a number
 RELAXED, MOST = 1.3, 1.9  # over-relaxation at first, and at most: below 2 it converges
 SMALL = 1 << 16  # entries of a batch below which calls cost more than the work in them
-
-
-def plain(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, updates: int = 1000) -> Tensor:
-    r"""The plan after a fixed number of updates on logarithms, one problem after the other: to read, and for tests.
-
-    Examples
-    --------
-    >>> plain(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), torch.full((1, 2), 0.5), torch.full((1, 2), 0.5), 1.0)
-    tensor([[[0.3655, 0.1345],
-             [0.1345, 0.3655]]])
-    """
-    plan = torch.zeros_like(cost)
-    for C, p, q, T in zip(cost, a, b, plan, strict=True):
-        rows, columns = p > 0, q > 0
-        k = -C[rows][:, columns] / epsilon  # logarithm of the kernel, real tokens only
-        g = torch.zeros_like(q[columns])
-        for _ in range(updates):
-            f = p[rows].log() - torch.logsumexp(k + g, 1)  # now the rows sum to a
-            g = q[columns].log() - torch.logsumexp(k + f[:, None], 0)  # now the columns sum to b
-        T[rows[:, None] & columns] = (f[:, None] + k + g).exp().flatten()
-    return plan
 
 
 def _kernel(cost: Tensor, f: Tensor, g: Tensor, live: Tensor, epsilon: float) -> Tensor:

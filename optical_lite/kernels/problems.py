@@ -1,0 +1,75 @@
+"""Problems: what goes into a transport solver, looked at once and put into one form for all of them."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+import torch
+from torch import Tensor
+
+from ..settings import InputError, one_of
+
+
+def check_options(known, method, epsilon, max_iterations, tolerance, check_every, reach, mass) -> None:
+    """Raise unless every option of :func:`optical_lite.transport.solve` is in its range."""
+    one_of("transport: got method", method, known)
+    instead = "use method='exact' for 0", "a large one is balanced transport"
+    for name, value, hint in zip(("epsilon", "reach"), (epsilon, reach), instead, strict=True):
+        if not 0 < value < math.inf:
+            raise InputError(f"transport: got {name} {value}, expected a number above 0; {hint}")
+    if not 0 < mass <= 1:
+        raise InputError(f"transport: got mass {mass}, expected a share above 0 and at most 1")
+    if not tolerance >= 0:
+        raise InputError(f"transport: got tolerance {tolerance}, expected a number of at least 0")
+    for name, value in (("max_iterations", max_iterations), ("check_every", check_every)):
+        try:
+            fine = operator.index(value) >= 1
+        except TypeError:
+            fine = False
+        if not fine:
+            raise InputError(f"transport: got {name} {value!r}, expected a whole number of at least 1")
+
+
+def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
+    """Raise on wrong shapes, masses or costs; one number type; nothing on padding; equal sums.
+
+    Whole numbers and half precision are solved in float32: sums of rounded halves miss every
+    tolerance.
+
+    Returns
+    -------
+    cost, a and b; which problems have mass, shape (B,); the largest absolute cost
+    """
+    if cost.ndim != 3 or a.shape != cost.shape[:2] or b.shape != (cost.shape[0], cost.shape[2]):
+        raise InputError(
+            f"transport: got cost {tuple(cost.shape)}, a {tuple(a.shape)}, b {tuple(b.shape)}, "
+            "expected (B, n, m), (B, n), (B, m); add a batch dimension with [None] for one problem"
+        )
+    if cost.is_complex() or a.is_complex() or b.is_complex():
+        raise InputError("transport: got complex numbers, expected real costs and masses; take their real part")
+    slack = sum(torch.finfo(x.dtype).eps for x in (a, b) if x.is_floating_point())
+    dtype = torch.promote_types(cost.dtype, torch.float32)
+    cost, a, b = (x.to(dtype) for x in (cost, a, b))
+    if any(x.numel() and x.min().item() < 0 for x in (a, b)):
+        raise InputError("transport: got negative mass, expected marginals >= 0; check the weights you gave")
+    left, right, tiny = a.sum(1), b.sum(1), torch.finfo(dtype).tiny  # (B,)
+    share = (left - right).abs_().div_(torch.maximum(left, right).clamp_(min=tiny))
+    gap = share.max().item() if len(share) else 0.0
+    if not gap <= 1e-3 + slack:
+        raise InputError(
+            f"transport: got marginals whose sums differ by {gap:.2g} of the mass, expected equal sums; normalise both"
+        )
+    # rounded elsewhere: meet in the middle, or no plan could have both marginals
+    if gap > 1e-5:
+        middle = (left + right) / 2
+        a, b = (x * (middle / x.sum(1).clamp(min=tiny))[:, None] for x in (a, b))
+    # what lies on padding must not reach a number
+    live = (a > 0)[:, :, None] & (b > 0)[:, None, :]  # (B, n, m)
+    cost = torch.where(live, cost, cost.new_zeros(()))
+    low, high = (x.item() for x in cost.aminmax()) if cost.numel() else (0.0, 0.0)
+    if not (low > -math.inf and high < math.inf):  # NaN where there is one
+        raise InputError(
+            "transport: got NaN or infinite costs between real tokens, expected finite numbers; check the vectors"
+        )
+    return cost, a, b, torch.minimum(left, right) > 0, max(-low, high)
