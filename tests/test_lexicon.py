@@ -4,9 +4,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from optical_lite import lexicon as lexicon_module
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
+from optical_lite.kernels import expectation
 from optical_lite.lexicon import NULL, ibm1, word_lexicon
 from optical_lite.text import terms, unmarked
 
@@ -47,7 +47,7 @@ def test_a_bitext_in_parts_gives_the_same_table(monkeypatch, options):
     """EM takes a part of the bitext at a time, and each sum is made in the same order: equal to the last bit."""
     pairs = [(terms(source), terms(target)) for source, target in pocket.bitext("so").pairs]
     whole = ibm1(pairs, **options)
-    monkeypatch.setattr(lexicon_module, "CELLS", 500)
+    monkeypatch.setattr(expectation, "CELLS", 500)
     parts = ibm1([([], ["x"]), *pairs, (["y"], [])], **options)
     assert (parts.source, parts.target) == (whole.source, whole.target)
     for one, other in zip(*[(x.table.indptr, x.table.indices, x.table.data) for x in (parts, whole)], strict=True):
@@ -70,7 +70,7 @@ def peak(count):
 
 def test_memory_grows_little_with_the_bitext(monkeypatch):
     """Below 5 KB a pair, so a million pairs fit into 5 GB; every word pair at once took 16 KB, a million 16 GB."""
-    monkeypatch.setattr(lexicon_module, "CELLS", 1 << 16)
+    monkeypatch.setattr(expectation, "CELLS", 1 << 16)
     assert (peak(6_000) - peak(3_000)) / 3_000 < 5_000
 
 

@@ -38,10 +38,13 @@ TESTS = {
     "transport": SOLVERS,
     "kernels.stabilized": SOLVERS,
     "kernels.logdomain": SOLVERS,
+    "kernels.alternating": SOLVERS,
+    "kernels.problems": SOLVERS,
     "losses": ["test_losses"],
     "metrics": ["test_metrics"],
     "alignment.linking": ["test_linking"],
     "lexicon": ["test_lexicon"],
+    "kernels.expectation": ["test_lexicon"],
 }
 SLOW = "memory or stops_on_its_own or float32_is_as_exact or names_of_the_module"  # these tell little about a mutant
 SLOWER = 4.0  # times the sound code's time after which a mutant counts as hanging
