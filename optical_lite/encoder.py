@@ -20,13 +20,12 @@ from torch import Tensor, nn
 from . import model_files, weights
 from .json_files import write_json
 from .kernels import packed, shared_rows
+from .kernels.pieces import SPECIAL, one_form
 from .kernels.shared_rows import Mapped, SplitEmbedding
 from .safe_files import into
 from .settings import InputError, device, uses_bf16
-from .text import one_form
 
 DEFAULT = "minilm"
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<pad>", "<unk>", "<s>", "</s>", "<mask>")
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ import functools
 import sys
 import unicodedata
 
-from tokenizers import Tokenizer, normalizers
-
 # How people type one letter: a glottal stop (Hausa ma'aikata), part of one (Swahili ng'ombe), an elision (Igbo n'ime).
 APOSTROPHES = str.maketrans(dict.fromkeys("’ʼ‘‛ʻʽʾʿʹˈꞌ`´′＇", "'"))
 BLANK = "\u200b"  # a zero-width space stands between words
@@ -151,16 +149,3 @@ def _clitics(term: str) -> list[str]:
 def _letters(text: str) -> str:
     """Text without the marks on its letters, in any script."""
     return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char)[0] != "M")
-
-
-def one_form(tokenizer: Tokenizer) -> Tokenizer:
-    """Make a tokenizer read a text in its two Unicode forms, NFC and NFD, alike; most do, and stay as they are.
-
-    BERT's normal form makes them one by taking accents off. Where those are kept (cased models, scripts whose vowel
-    signs are marks), NFC follows it: text in NFC is cut as before.
-    """
-    normal = tokenizer.normalizer
-    forms = {unicodedata.normalize(form, "é ọ́ क़ ऩ 각 パ") for form in ("NFC", "NFD")}
-    if normal is None or len({normal.normalize_str(text) for text in forms}) > 1:
-        tokenizer.normalizer = normalizers.Sequence([*([normal] if normal else []), normalizers.NFC()])
-    return tokenizer

@@ -8,35 +8,26 @@ teacher's: rows ``[base:]`` of the embedding table are the new ones.
 
 from __future__ import annotations
 
-import copy
-import itertools
-import json
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import torch
 from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.trainers import WordPieceTrainer
 from torch import nn
 
 from .corpora import Bitext
 from .cost import cosine_cost, uniform_marginal
-from .encoder import SPECIAL, Encoder
-from .kernels import shared_rows
+from .encoder import Encoder
+from .kernels import pieces, shared_rows
 from .kernels.shared_rows import SplitEmbedding
 from .lexicon import Lexicon, ibm1
-from .settings import InputError, seed_everything
-from .text import latin, one_form, words
+from .settings import InputError, one_of, seed_everything
+from .text import latin, words
 from .transport import solve
 
 FILLS = ("lexicon", "transport", "mean", "random", "none")
-LEXICONS = {
-    "ibm1": {},
-    "symmetric": {"diagonal": 4.0, "symmetric": True},
-}  # chosen on AfriQA's ibo and hau dev questions
-MARK = "\u2581"  # before a word, in the pieces of a unigram tokenizer
+# chosen on AfriQA's ibo and hau dev questions
+LEXICONS = {"ibm1": {}, "symmetric": {"diagonal": 4.0, "symmetric": True}}
 SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer where there are fewer pairs than this
 ROUNDS, PAIRS, EPSILON = 2, 6_000, 0.02  # of the transport filling: rounds, sentence pairs, sharpness of its plans
 
@@ -70,22 +61,14 @@ def extend(
     --------
     See notebook 04.
     """
-    for name, value, known in (("fill", fill, FILLS), ("lexicon", lexicon, LEXICONS)):
-        if value not in known:
-            raise InputError(f"vocabulary: got {name} {value!r}, expected one of {', '.join(known)}")
+    one_of("vocabulary: got fill", fill, FILLS)
+    one_of("vocabulary: got lexicon", lexicon, LEXICONS)
     if fill == "none":
         return teacher.copy(teacher.name)
-    english = json.loads(teacher.tokenizer.to_str())
-    kinds = {"WordPiece": _tokenizer, "Unigram": _unigram}
-    if english["model"]["type"] not in kinds:
-        raise InputError(
-            f"vocabulary: got a {english['model']['type']} tokenizer, expected {' or '.join(kinds)}; "
-            "distil without extension instead (--fill none)"
-        )
     base = teacher.rows
-    tokenizer, new = kinds[english["model"]["type"]](english, teacher.tokenizer, bitext, size, base)
+    tokenizer, new = _learn(teacher, bitext, size)
     rows = _fill(teacher, tokenizer, new, bitext, fill, LEXICONS[lexicon], seed)
-    student = teacher.copy(f"{teacher.name} + {bitext.source}", tokenizer)
+    student = teacher.copy(f"{teacher.name} + {bitext.source}", Tokenizer.from_buffer(tokenizer))
     model = student.model
     if base >= shared_rows.LARGE:
         table = SplitEmbedding(model.get_input_embeddings().weight, base + torch.arange(len(new)), rows)
@@ -105,93 +88,39 @@ def base_rows(encoder: Encoder) -> int:
     return getattr(encoder.model.config, "base_vocab_size", encoder.rows)
 
 
-def _tokenizer(english: dict, original: Tokenizer, bitext: Bitext, size: int, base: int) -> tuple[Tokenizer, list[str]]:
-    """The extended tokenizer and its new pieces; piece k has id ``base + k``."""
-    source = [s for s, _ in bitext.pairs]
-    settings = copy.deepcopy(english)
-    if not latin(" ".join(source[:500])) and "strip_accents" in (settings["normalizer"] or {}):
-        settings["normalizer"]["strip_accents"] = False  # vowel signs of Devanagari would go with the accents
-    learner = one_form(Tokenizer.from_str(json.dumps(settings)))
-    settings["normalizer"] = json.loads(learner.to_str())["normalizer"]
-    learner.model = WordPiece(unk_token="[UNK]", max_input_chars_per_word=100)
-    # The trainer numbers "##x" pieces in the order of a hash map, and breaks ties by number: two runs would learn
-    # different pieces. Naming these pieces up front, sorted, makes it repeatable (huggingface/tokenizers#1794).
-    letters = sorted({letter for text in source for letter in learner.normalizer.normalize_str(text)})
-    fixed = ["[UNK]", *(f"##{letter}" for letter in letters if not letter.isspace())]
-    trainer = WordPieceTrainer(vocab_size=size + len(fixed), min_frequency=2, show_progress=False, special_tokens=fixed)
-    learner.train_from_iterator(source, trainer)
-    vocabulary = dict(english["model"]["vocab"])
-    mine, theirs = _frequencies(learner, original, bitext)
-    new = []
-    for piece in sorted(mine, key=lambda p: (-mine[p], p)):
-        if piece in SPECIAL or not any(unicodedata.category(c)[0] in "LM" for c in piece):
-            continue
-        if piece not in vocabulary:
-            if theirs["whole " + piece] * 2 <= mine[piece]:  # a name is as frequent on the English side
-                new.append(piece)
-        elif mine[piece] >= 5 and mine[piece] > 20 * theirs[piece]:
-            vocabulary[f"[english {piece}]"] = vocabulary.pop(piece)  # keeps the old id, can never be matched
-            new.append(piece)
-    for k, piece in enumerate(new):
-        vocabulary[piece] = base + k
-    settings["model"]["vocab"] = vocabulary
-    return Tokenizer.from_str(json.dumps(settings)), new
+def _learn(teacher: Encoder, bitext: Bitext, size: int) -> tuple[bytes, list[str]]:
+    """The extended tokenizer, as its record, and its new pieces; piece k has the number ``teacher.rows + k``."""
+    tokenizer, sides = teacher.tokenizer, list(zip(*bitext.pairs, strict=True))
+    kind = type(tokenizer.model).__name__
+    if kind == "WordPiece":
+        accents = not latin(" ".join(sides[0][:500]))  # vowel signs of Devanagari would go with them
+        return pieces.wordpiece(tokenizer, *sides, size, teacher.rows, accents)
+    if kind != "Unigram":
+        raise InputError(
+            f"vocabulary: got a {kind} tokenizer, expected WordPiece or Unigram; distil without extension instead "
+            "(--fill none)"
+        )
+    normal = tokenizer.normalizer.normalize_str
+    counts = [Counter(word for text in side for word in words(normal(text))) for side in sides]
+    return pieces.unigram(tokenizer, *counts, size, teacher.rows, FEW if len(bitext) < SMALL else SEEN)
 
 
-def _unigram(english: dict, original: Tokenizer, bitext: Bitext, size: int, base: int) -> tuple[Tokenizer, list[str]]:
-    """The same for a unigram tokenizer: whole words that it cuts up, each of which gets the best score of its list.
-
-    A segmentation's score is the sum of its pieces', all below 0, so that a word with the best one is never cut again.
-    """
-    known = {piece for piece, _ in english["model"]["vocab"]}
-    counts = []
-    for side in zip(*bitext.pairs, strict=True):
-        normal = (original.normalizer.normalize_str(text) for text in side)
-        counts.append(Counter(word for text in normal for word in words(text)))
-    mine, theirs = counts
-    new = []
-    for word in sorted(mine, key=lambda w: (-mine[w], w)):
-        often = mine[word] >= (FEW if len(bitext) < SMALL else SEEN) and theirs[word] * 2 <= mine[word]
-        if often and MARK + word not in known and any(unicodedata.category(c)[0] in "LM" for c in word):
-            new.append(MARK + word)
-    scores = [score for piece, score in english["model"]["vocab"] if piece not in SPECIAL]
-    pads = [[f"<unused {k}>", min(scores)] for k in range(len(known), base)]  # the table has rows without a piece
-    settings = {**english, "model": {**english["model"], "vocab": [
-        *english["model"]["vocab"], *pads, *([piece, max(scores)] for piece in new[:size])
-    ]}}  # fmt: skip
-    return Tokenizer.from_str(json.dumps(settings)), new[:size]
-
-
-def _frequencies(learner: Tokenizer, original: Tokenizer, bitext: Bitext) -> tuple[Counter, Counter]:
-    """How often each piece occurs in the source; how often each English piece, and "whole WORD", in English."""
-    mine, theirs = Counter(), Counter()
-    for tokens in _cut(learner, (source for source, _ in bitext.pairs)):
-        mine.update(tokens)
-    targets = [target for _, target in bitext.pairs]
-    for text, tokens in zip(targets, _cut(original, targets), strict=True):
-        theirs.update(tokens)
-        normal = learner.normalizer.normalize_str(text)
-        theirs.update("whole " + word for word, _ in learner.pre_tokenizer.pre_tokenize_str(normal))
-    return mine, theirs
-
-
-def piece_lexicon(tokenizer: Tokenizer, teacher: Encoder, bitext: Bitext, iterations: int = 8, **how) -> Lexicon:
+def _piece_lexicon(tokenizer: bytes, teacher: Encoder, bitext: Bitext, **how) -> Lexicon:
     """:func:`optical_lite.lexicon.ibm1` between the student's pieces and the teacher's pieces of a bitext."""
-    left = _cut(tokenizer, (source for source, _ in bitext.pairs))
-    right = _cut(teacher.tokenizer, (target for _, target in bitext.pairs))
-    return ibm1(zip(left, right, strict=True), iterations, **how)
 
+    def pairs() -> Iterator[tuple[list[str], list[str]]]:
+        learned = Tokenizer.from_buffer(tokenizer)
+        left = pieces.cut(learned, (source for source, _ in bitext.pairs))
+        right = pieces.cut(teacher.tokenizer, (target for _, target in bitext.pairs))
+        yield from zip(left, right, strict=True)
+        del learned, left, right
+        teacher.put_away()  # EM, which begins here, needs the memory of both
 
-def _cut(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
-    """Tokens of each text; a batch at a time, for the tokenizer's answer is a hundred times as large as the text."""
-    texts = iter(texts)
-    while batch := list(itertools.islice(texts, 1000)):
-        for code in tokenizer.encode_batch(batch, add_special_tokens=False):
-            yield code.tokens
+    return ibm1(pairs(), **how)
 
 
 def _fill(
-    teacher: Encoder, tokenizer: Tokenizer, new: list[str], bitext: Bitext, fill: str, how: dict, seed: int | None
+    teacher: Encoder, tokenizer: bytes, new: list[str], bitext: Bitext, fill: str, how: dict, seed: int | None
 ) -> torch.Tensor:
     """First values of the new rows, shape (len(new), d)."""
     table = teacher.embedding.detach().cpu()
@@ -202,11 +131,13 @@ def _fill(
     teacher.release()
     if fill == "mean":
         for k, piece in enumerate(new):
-            ids = teacher.tokenizer.encode(piece.removeprefix("##").removeprefix(MARK), add_special_tokens=False).ids
+            ids = teacher.tokenizer.encode(
+                piece.removeprefix("##").removeprefix(pieces.MARK), add_special_tokens=False
+            ).ids
             if ids:
                 rows[k] = table[ids].mean(0)
         return rows
-    lexicon = piece_lexicon(tokenizer, teacher, bitext, **how)
+    lexicon = _piece_lexicon(tokenizer, teacher, bitext, **how)
     number = {piece: k for k, piece in enumerate(new)}
     found = [teacher.tokenizer.token_to_id(word) for word in lexicon.target]  # None: what a unigram tokenizer lacks
     ids = torch.tensor([teacher.tokenizer.token_to_id("<unk>") if i is None else i for i in found])

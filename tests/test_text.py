@@ -10,8 +10,9 @@ from optical_lite import lexical, vocabulary
 from optical_lite.alignment import statistical
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
+from optical_lite.kernels.pieces import one_form
 from optical_lite.lexicon import word_lexicon
-from optical_lite.text import APOSTROPHES, bare, fold, latin, one_form, terms, unmarked, visible, words
+from optical_lite.text import APOSTROPHES, bare, fold, latin, terms, unmarked, visible, words
 
 JOINERS = "\u200c\u200d\u00ad\u2060\ufeff\u200e"
 

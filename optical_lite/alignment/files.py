@@ -9,6 +9,7 @@ from .. import vocabulary
 from ..datasets import pocket
 from ..encoder import Encoder, teacher
 from ..formats import own
+from ..kernels import pieces
 from ..provenance import model_record, sha256
 from ..safe_files import hold, making
 from ..settings import get
@@ -21,7 +22,7 @@ def student(lang: str, run: str | Path | None = None) -> Encoder:
     if run is not None:
         return load_student(run)
     bitext = pocket.bitext(lang)
-    code = sha256(Path(vocabulary.__file__).read_bytes())
+    code = "".join(sha256(Path(part.__file__).read_bytes()) for part in (vocabulary, pieces))
     key = sha256("".join([data_hash(bitext), model_record(teacher())["sha256"], code]).encode())[:16]
     folder = get().cache / "students" / f"pocket-{bitext.source}-{key}"
     if not (folder / "tokenizer_config.json").exists():

@@ -1,5 +1,5 @@
-"""Kernels: the fast forms of what the method states plainly. Tensors in, tensors out; nothing here knows of text.
+"""Kernels: the fast or long-winded forms of what the method states plainly; nothing here knows what a text is for.
 
-Transport in the log domain and by stabilised scaling, a forward pass without padding, MaxSim in blocks; each has a
-plain twin that tests compare it with. Beside them, tensors that stay in their files.
+Transport in several ways, EM over a large bitext, a forward pass without padding, MaxSim in blocks: each has a plain
+twin that tests compare it with. Beside them, tokenizers that learn words, and tensors that stay in their files.
 """

@@ -1,0 +1,116 @@
+"""Pieces: tokenizers that learn the words of another language, numbered after the pieces they had.
+
+A tokenizer is here the record that its ``tokenizer.json`` holds. What comes out is such a record in UTF-8, which takes
+a tenth of a tokenizer's memory, and the new pieces, of which piece k has the number ``base + k``.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from tokenizers import Tokenizer, normalizers
+from tokenizers.models import WordPiece
+from tokenizers.trainers import WordPieceTrainer
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<pad>", "<unk>", "<s>", "</s>", "<mask>")
+MARK = "\u2581"  # before a word, in the pieces of a unigram tokenizer
+
+
+def one_form(tokenizer: Tokenizer) -> Tokenizer:
+    """Make a tokenizer read a text in its two Unicode forms, NFC and NFD, alike; most do, and stay as they are.
+
+    BERT's normal form makes them one by taking accents off. Where those are kept (cased models, scripts whose vowel
+    signs are marks), NFC follows it: text in NFC is cut as before.
+    """
+    normal = tokenizer.normalizer
+    forms = {unicodedata.normalize(form, "é ọ́ क़ ऩ 각 パ") for form in ("NFC", "NFD")}
+    if normal is None or len({normal.normalize_str(text) for text in forms}) > 1:
+        tokenizer.normalizer = normalizers.Sequence([*([normal] if normal else []), normalizers.NFC()])
+    return tokenizer
+
+
+def cut(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
+    """Tokens of each text; a batch at a time, for the tokenizer's answer is a hundred times as large as the text."""
+    texts = iter(texts)
+    while batch := list(itertools.islice(texts, 1000)):
+        for code in tokenizer.encode_batch(batch, add_special_tokens=False):
+            yield code.tokens
+
+
+def _has_letter(piece: str) -> bool:
+    return any(unicodedata.category(char)[0] in "LM" for char in piece)
+
+
+def wordpiece(
+    tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str], size: int, base: int, accents: bool
+) -> tuple[bytes, list[str]]:
+    """Pieces learned from the source texts; English ones that are frequent there and rare in English are new, too.
+
+    Parameters
+    ----------
+    source, target : the texts of both sides
+    size : pieces to learn, before those that are known are left out
+    accents : keep them, as scripts whose vowel signs are marks need it
+    """
+    english = json.loads(tokenizer.to_str())
+    settings = copy.deepcopy(english)
+    if accents and "strip_accents" in (settings["normalizer"] or {}):
+        settings["normalizer"]["strip_accents"] = False
+    learner = one_form(Tokenizer.from_str(json.dumps(settings)))
+    settings["normalizer"] = json.loads(learner.to_str())["normalizer"]
+    learner.model = WordPiece(unk_token="[UNK]", max_input_chars_per_word=100)
+    # The trainer numbers "##x" pieces in the order of a hash map, and breaks ties by number: two runs would learn
+    # different pieces. Naming these pieces up front, sorted, makes it repeatable (huggingface/tokenizers#1794).
+    letters = sorted({letter for text in source for letter in learner.normalizer.normalize_str(text)})
+    fixed = ["[UNK]", *(f"##{letter}" for letter in letters if not letter.isspace())]
+    trainer = WordPieceTrainer(vocab_size=size + len(fixed), min_frequency=2, show_progress=False, special_tokens=fixed)
+    learner.train_from_iterator(source, trainer)
+    mine = Counter(itertools.chain.from_iterable(cut(learner, source)))
+    theirs = Counter(itertools.chain.from_iterable(cut(tokenizer, target)))
+    whole: Counter = Counter()  # English words
+    for text in target:
+        split = learner.pre_tokenizer.pre_tokenize_str(learner.normalizer.normalize_str(text))
+        whole.update(word for word, _ in split)
+    vocabulary, new = dict(english["model"]["vocab"]), []
+    for piece in sorted(mine, key=lambda p: (-mine[p], p)):
+        if piece in SPECIAL or not _has_letter(piece):
+            continue
+        if piece not in vocabulary:
+            if whole[piece] * 2 <= mine[piece]:  # a name is as frequent on the English side
+                new.append(piece)
+        elif mine[piece] >= 5 and mine[piece] > 20 * theirs[piece]:
+            vocabulary[f"[english {piece}]"] = vocabulary.pop(piece)  # keeps the old id, can never be matched
+            new.append(piece)
+    settings["model"]["vocab"] = vocabulary | {piece: base + k for k, piece in enumerate(new)}
+    return json.dumps(settings).encode(), new
+
+
+def unigram(
+    tokenizer: Tokenizer, mine: Counter, theirs: Counter, size: int, base: int, seen: int
+) -> tuple[bytes, list[str]]:
+    """Whole words that a unigram tokenizer cuts up, each with the best score of its list.
+
+    A segmentation's score is the sum of its pieces', all below 0, so that a word with the best one is never cut again.
+
+    Parameters
+    ----------
+    mine, theirs : how often each word occurs on the two sides
+    size : most words added
+    seen : times that a new word occurs at least
+    """
+    settings = json.loads(tokenizer.to_str())
+    vocab = settings["model"]["vocab"]  # [piece, score] of each
+    known, new = {piece for piece, _ in vocab}, []
+    for word in sorted(mine, key=lambda w: (-mine[w], w)):
+        often = mine[word] >= seen and theirs[word] * 2 <= mine[word]
+        if often and MARK + word not in known and _has_letter(word):
+            new.append(MARK + word)
+    scores = [score for piece, score in vocab if piece not in SPECIAL]
+    vocab += [[f"<unused {k}>", min(scores)] for k in range(len(vocab), base)]  # the table has rows without a piece
+    vocab += [[piece, max(scores)] for piece in new[:size]]
+    return json.dumps(settings).encode(), new[:size]
