@@ -1,4 +1,4 @@
-"""Config: what a training run is asked to do. Nothing heavy is imported here, so that ``--help`` is quick."""
+"""Config: what a training run is asked to do. Nothing heavy is imported, so ``--help`` is quick."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .settings import SEEDS, InputError
+from .settings import SEEDS, InputError, one_of
 
 LOSSES = ("transport", "greedy", "match", "sentence", "contrast", "late", "score")
 TRAINABLE = ("new", "upper", "low-rank", "all")
@@ -24,13 +24,15 @@ def _option(default: object, text: str) -> Any:
 class DistillConfig:
     """Everything that decides a run's result, besides the data.
 
-    Each field says in its metadata what it is; that is its help as an option of ``train``. What is more to say:
+    Each field says in its metadata what it is; that is its help as an option of ``train``. What is
+    more to say:
 
     Attributes
     ----------
     loss : see :mod:`optical_lite.losses`; a sum is written ``transport + 0.1 late``
-    trainable : besides the rows the vocabulary gained: nothing (``new``), the two uppermost layers (``upper``), a
-        low-rank change of every attention matrix (``low-rank``), or every weight (``all``)
+    trainable : besides the rows the vocabulary gained: nothing (``new``), the two uppermost layers
+        (``upper``), a low-rank change of every attention matrix (``low-rank``), or every weight
+        (``all``)
     solver : see :func:`optical_lite.transport.solve`
     marginals : ``uniform`` or ``idf`` (rare tokens weigh more)
     epsilon, epsilon_start : in units of cosine cost; it falls geometrically
@@ -39,13 +41,13 @@ class DistillConfig:
     max_length : longer sentences are cut, and counted in ``metrics.json``
     """
 
-    loss: str = _option("transport", "transport, greedy, match, sentence, contrast, late, score, or a weighted sum")
+    loss: str = _option("transport", f"{', '.join(LOSSES)}, or a weighted sum")
     trainable: str = _option("new", "new (the added rows), upper, low-rank or all")
     solver: str = _option("stabilized", "stabilized, log, exact, proximal, unbalanced or partial")
     marginals: str = _option("uniform", "uniform or idf")
     special: bool = _option(False, "special tokens such as [CLS] take part in the plan")
     epsilon: float = _option(0.05, "entropic regularisation")
-    epsilon_start: float = _option(0.0, "where epsilon starts when it falls over the run, 0 for a constant one")
+    epsilon_start: float = _option(0.0, "where epsilon starts to fall from, 0 for a constant one")
     reach: float = _option(0.5, "of the solver unbalanced")
     mass: float = _option(0.8, "of the solver partial")
     steps: int = _option(300, "optimiser steps")
@@ -55,14 +57,14 @@ class DistillConfig:
     warmup: float = _option(0.1, "share of the steps in which the learning rate rises to its peak")
     max_length: int = _option(64, "tokens of a sentence that are read")
     seed: int = _option(0, "order of the batches")
-    save_every: int = _option(100, "steps between saved states, from which an interrupted run goes on")
+    save_every: int = _option(100, "steps between states from which an interrupted run goes on")
     keep: tuple[int, ...] = _option((), "steps whose weights are kept, besides 0 and the last")
 
     def __post_init__(self) -> None:
         self.terms()
-        for name, known in (("trainable", TRAINABLE), ("solver", SOLVERS), ("marginals", MARGINALS)):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name}: got {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        one_of("trainable: got", self.trainable, TRAINABLE)
+        one_of("solver: got", self.solver, SOLVERS)
+        one_of("marginals: got", self.marginals, MARGINALS)
         for one in fields(self):
             value = getattr(self, one.name)
             if isinstance(value, float) and not math.isfinite(value):
@@ -70,11 +72,12 @@ class DistillConfig:
         if not 0 <= self.seed <= SEEDS:
             raise InputError(f"seed: got {self.seed}, expected a whole number from 0 to {SEEDS}")
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0")
-        for name, instead in (("row_rate", "the same as rate"), ("epsilon_start", "a constant epsilon")):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}: got {getattr(self, name)}, expected a number above 0, or 0 for {instead}")
+            if not (value := getattr(self, name)) > 0:
+                raise InputError(f"{name}: got {value}, expected a number above 0")
+        zero = {"row_rate": "the same as rate", "epsilon_start": "a constant epsilon"}
+        for name, instead in zero.items():
+            if (value := getattr(self, name)) < 0:
+                raise InputError(f"{name}: got {value}, expected a number above 0, or 0 for {instead}")
 
     def terms(self) -> list[tuple[float, str]]:
         """The parts of the loss with their weights.
@@ -87,8 +90,8 @@ class DistillConfig:
             match = re.fullmatch(r"\s*(\d*\.?\d+)?\s*\*?\s*([a-z]+)\s*", part)
             if not match or match[2] not in LOSSES:
                 raise InputError(
-                    f"loss: got {part.strip()!r}, expected one of {', '.join(LOSSES)}, "
-                    "or a sum such as transport + 0.1 late"
+                    f"loss: got {part.strip()!r}, expected one of {', '.join(LOSSES)}, or a sum "
+                    "such as transport + 0.1 late"
                 )
             found.append((float(match[1] or 1), match[2]))
         return found

@@ -1,27 +1,27 @@
 """Corpora: sentence pairs and retrieval collections, and what a word of them is.
 
 Two types leave this module: :class:`Bitext` and :class:`Collection`. Your own files are read by
-:mod:`optical_lite.formats.own`, the bundled data by :mod:`optical_lite.datasets.pocket`, published data sets by
-:mod:`optical_lite.datasets.published`.
+:mod:`optical_lite.formats.own`, the bundled data by :mod:`optical_lite.datasets.pocket`, published
+data sets by :mod:`optical_lite.datasets.published`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .settings import InputError
 from .text import bare, fold
 
 LANGUAGES = {
-    "sw": "Swahili", "so": "Somali", "tl": "Tagalog", "mr": "Marathi",
-    "es": "Spanish", "fr": "French", "de": "German",
-    "ha": "Hausa", "ig": "Igbo", "yo": "Yoruba", "zu": "Zulu", "hi": "Hindi", "tw": "Twi", "it": "Italian",
-    "fi": "Finnish", "id": "Indonesian",
+    "sw": "Swahili", "so": "Somali", "tl": "Tagalog", "mr": "Marathi", "es": "Spanish",
+    "fr": "French", "de": "German", "ha": "Hausa", "ig": "Igbo", "yo": "Yoruba", "zu": "Zulu",
+    "hi": "Hindi", "tw": "Twi", "it": "Italian", "fi": "Finnish", "id": "Indonesian",
 }  # fmt: skip
 THREE_LETTERS = {
-    "swa": "sw", "swh": "sw", "som": "so", "tgl": "tl", "fil": "tl", "mar": "mr", "spa": "es", "fra": "fr", "deu": "de",
-    "hau": "ha", "ibo": "ig", "yor": "yo", "zul": "zu", "hin": "hi", "twi": "tw", "ita": "it", "fin": "fi", "ind": "id",
+    "swa": "sw", "swh": "sw", "som": "so", "tgl": "tl", "fil": "tl", "mar": "mr", "spa": "es",
+    "fra": "fr", "deu": "de", "hau": "ha", "ibo": "ig", "yor": "yo", "zul": "zu", "hin": "hi",
+    "twi": "tw", "ita": "it", "fin": "fi", "ind": "id",
 }  # fmt: skip
 
 
@@ -47,11 +47,10 @@ class Bitext:
         return len(self.pairs)
 
     def clean(self, *, without: Sequence[str] = ()) -> Bitext:
-        """Drop empty, repeated and untranslated pairs, and pairs with a side ``without`` holds (:func:`.text.bare`).
+        """Drop empty, repeated and untranslated pairs, and those with a side of ``without``.
 
-        Examples
-        --------
-        >>> Bitext("x", "sw", "en", (("maji", "water"), ("maji", "water"), ("OK", "OK"))).clean().pairs
+        >>> pairs = (("maji", "water"), ("maji", "water"), ("OK", "OK"))
+        >>> Bitext("x", "sw", "en", pairs).clean().pairs
         (('maji', 'water'),)
         """
         banned, seen, kept = {bare(text) for text in without} - {""}, set(), []
@@ -69,15 +68,15 @@ class Bitext:
             else:
                 seen.add(key)
                 kept.append((source, target))
-        return Bitext(self.name, self.source, self.target, tuple(kept), {**self.notes, "dropped": dropped})
+        return replace(self, pairs=tuple(kept), notes={**self.notes, "dropped": dropped})
 
     def __add__(self, other: Bitext) -> Bitext:
-        if (self.source, self.target) != (other.source, other.target):
-            raise InputError(
-                f"bitext: got {other.source}-{other.target} added to {self.source}-{self.target}, expected one pair"
-            )
+        ours, theirs = f"{self.source}-{self.target}", f"{other.source}-{other.target}"
+        if ours != theirs:
+            raise InputError(f"bitext: got {theirs} added to {ours}, expected one pair")
         notes = {self.name: self.notes, other.name: other.notes}
-        return Bitext(f"{self.name}+{other.name}", self.source, self.target, self.pairs + other.pairs, notes)
+        name = f"{self.name}+{other.name}"
+        return replace(self, name=name, pairs=self.pairs + other.pairs, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,9 @@ class Collection:
     name, lang : name of the collection, language of the questions
     passages, queries : text by id
     qrels : grade by passage id, by query id; every query has at least one
-    translations : the reference English of each question, where there is one: a translation by people (AfriQA), the
-        sentence that was translated (Belebele), or a machine-written one (pocket)
+    translations : the reference English of each question, where there is one: a translation by
+        people (AfriQA), the sentence that was translated (Belebele), or a machine-written one
+        (pocket)
     flags : leakage and other marks by query id (see the reader)
     """
 
@@ -107,14 +107,14 @@ class Collection:
             for passage in grades:
                 if query not in self.queries or passage not in self.passages:
                     raise InputError(
-                        f"{self.name}: got a judgement for query {query!r} and passage {passage!r}, "
-                        "expected ids of the collection; mend the qrels"
+                        f"{self.name}: got a judgement for query {query!r} and passage "
+                        f"{passage!r}, expected ids of the collection; mend the qrels"
                     )
-        bare = [query for query in self.queries if not any(g > 0 for g in self.qrels.get(query, {}).values())]
-        if bare:
+        right = {query for query, grades in self.qrels.items() if max(grades.values(), default=0) > 0}
+        if unjudged := [query for query in self.queries if query not in right]:
             raise InputError(
-                f"{self.name}: got {len(bare)} queries without a relevant passage (first {bare[0]!r}), "
-                "expected at least one each; drop them or judge them"
+                f"{self.name}: got {len(unjudged)} queries without a relevant passage (first "
+                f"{unjudged[0]!r}), expected at least one each; drop them or judge them"
             )
 
 
@@ -126,7 +126,6 @@ def language(code: str) -> str:
     """
     short = THREE_LETTERS.get(code, code)
     if short not in LANGUAGES:
-        raise InputError(
-            f"language: got {code!r}, expected one of {', '.join(LANGUAGES)} (or a three-letter code of one)"
-        )
+        known = ", ".join(LANGUAGES)
+        raise InputError(f"language: got {code!r}, expected one of {known} (or a three-letter code of one)")
     return short

@@ -1,4 +1,4 @@
-"""Cost matrices and marginals: what it costs to move one token onto another, and how much each token weighs.
+"""Cost matrices and marginals: the price of moving one token onto another, the mass of each.
 
 Notebook 01 builds every function of this file by hand.
 """
@@ -32,7 +32,6 @@ def cosine_cost(source: Tensor, target: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> import torch
     >>> cosine_cost(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
     tensor([[0., 1., 2.]])
     """

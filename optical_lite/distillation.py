@@ -1,7 +1,8 @@
-"""Distillation: a student learns to put the tokens of a sentence where a fixed teacher has those of its translation.
+"""Distillation: a student learns to put tokens where a fixed teacher has their translation's.
 
-:func:`plain` is the method: batches of sentence pairs, the vectors of both sides, their loss, a step down its gradient.
-What it is made of stands above it. :mod:`optical_lite.training.distill` is the same loop for runs of hours.
+:func:`plain` is the method: batches of sentence pairs, the vectors of both sides, their loss, a
+step down its gradient. What it is made of stands above it. :mod:`optical_lite.training.distill` is
+the same loop for runs of hours.
 """
 
 from __future__ import annotations
@@ -24,23 +25,21 @@ from .vocabulary import base_rows
 
 
 def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[list, list, dict]:
-    """Token ids of both sides, cut to the limit; how many sentences were cut. A limit beyond the model's is refused."""
+    """Token ids of both sides, cut to a limit, and how many sentences of each side were cut."""
     sides, cut = [], {}
-    for name, encoder, texts in zip(
-        ("source", "target"), (student, teacher), zip(*bitext.pairs, strict=True), strict=True
-    ):
-        reader = encoder.reading_to(limit)
+    readers = {"source": student.reading_to(limit), "target": teacher.reading_to(limit)}
+    for (name, reader), texts in zip(readers.items(), zip(*bitext.pairs, strict=True), strict=True):
         whole = reader.whole(texts)
         cut[name] = sum(len(row) > reader.room for row in whole)
         sides.append([reader.fit(row) for row in whole])
-    return sides[0], sides[1], cut
+    return *sides, cut
 
 
 def length_batches(lengths: list, batch: int, seed: int) -> Iterator[list[int]]:
-    """Endless batches of sentence pairs of like length, in random order; the same seed gives the same batches.
+    """Endless batches of sentence pairs of like length, in a random order that a seed decides.
 
-    Each epoch is shuffled, cut into stretches of 50 batches, and sorted by length inside a stretch. Lengths are
-    numbers or pairs of numbers.
+    Each epoch is shuffled, cut into stretches of 50 batches, and sorted by length inside a stretch.
+    Lengths are numbers or pairs of numbers.
     """
     for epoch in itertools.count():
         draw = random.Random(seed * 1_000_003 + epoch)
@@ -55,7 +54,7 @@ def length_batches(lengths: list, batch: int, seed: int) -> Iterator[list[int]]:
 
 
 def idf_weights(student: Encoder, source: list, teacher: Encoder, target: list) -> tuple[Tensor, Tensor]:
-    """The weight of each token of both vocabularies by how rare it is in the bitext, shapes (V,) and (V',)."""
+    """Weights of the tokens of both vocabularies by their rareness here, shapes (V,) and (V',)."""
     sides = ((student, source), (teacher, target))
     return tuple(idf_table(sentences, encoder.rows).to(device()) for encoder, sentences in sides)
 
@@ -88,15 +87,13 @@ def loss(
 
 
 def _transport(S, H, S_ids, H_ids, masks, weights, config, step):
-    relaxation = {"unbalanced": {"reach": config.reach}, "partial": {"mass": config.mass}}.get(config.solver, {})
-    marginals = {}
-    if config.marginals == "idf":
-        marginals = {
-            "a": weighted_marginal(weights[0][S_ids], masks[0]),
-            "b": weighted_marginal(weights[1][H_ids], masks[1]),
-        }
     how = {"epsilon": width(step, config), "method": config.solver}
-    return losses.transport_loss(S, H, *masks, **marginals, **how, **relaxation)
+    if config.solver in ("unbalanced", "partial"):
+        how |= {"reach": config.reach, "mass": config.mass}
+    if config.marginals == "idf":
+        how["a"] = weighted_marginal(weights[0][S_ids], masks[0])
+        how["b"] = weighted_marginal(weights[1][H_ids], masks[1])
+    return losses.transport_loss(S, H, *masks, **how)
 
 
 def width(step: int, config: DistillConfig) -> float:
@@ -119,10 +116,10 @@ def slope(step: int, config: DistillConfig) -> float:
 
 
 def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig) -> list[float]:
-    """The method with the transport loss, the readable way: transformers' forward pass, float32, nothing kept.
+    """The method with the transport loss to read: transformers' forward pass, nothing kept.
 
-    :func:`.training.distill.distill` takes the same steps; the tests compare the losses, the benchmarks the time.
-    Returns the loss of each step.
+    :func:`.training.distill.distill` takes the same steps; the tests compare the losses, the
+    benchmarks the time. Returns the loss of each step.
     """
     source, target, _ = tokens(student, teacher, bitext, config.max_length)
     weights = student.requires_grad_(config.trainable == "all").embedding.requires_grad_(True)
@@ -134,8 +131,8 @@ def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillCon
         S_ids, S_mask = student.pad([source[i] for i in pairs])
         H_ids, H_mask = teacher.pad([target[i] for i in pairs])
         with torch.no_grad():
-            H = teacher.model(input_ids=H_ids, attention_mask=H_mask.long()).last_hidden_state  # (B, m, d)
-        S = student.model(input_ids=S_ids, attention_mask=S_mask.long()).last_hidden_state  # (B, n, d)
+            H = teacher.model(H_ids, H_mask.long()).last_hidden_state  # (B, m, d)
+        S = student.model(S_ids, S_mask.long()).last_hidden_state  # (B, n, d)
         S, H = nn.functional.normalize(S, dim=-1), nn.functional.normalize(H, dim=-1)
         masks = student.content(S_ids, S_mask), teacher.content(H_ids, H_mask)
         value, _ = losses.transport_loss(S, H, *masks, epsilon=config.epsilon)

@@ -1,7 +1,8 @@
 """Encoder: text in, one unit vector per token out. Loads and saves any BERT-like model.
 
-The default is MiniLM (all-MiniLM-L6-v2, 22.7 million parameters, 384 dimensions, Apache-2.0). Where the files of known
-encoders come from, and how they are checked, is said in :mod:`optical_lite.model_files`.
+The default is MiniLM (all-MiniLM-L6-v2, 22.7 million parameters, 384 dimensions, Apache-2.0). Where
+the files of known encoders come from, and how they are checked, is said in
+:mod:`optical_lite.model_files`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from . import model_files, weights
-from .json_files import write_json
+from . import weights
 from .kernels import packed, shared_rows
 from .kernels.pieces import SPECIAL, one_form
 from .kernels.shared_rows import Mapped, SplitEmbedding
@@ -57,21 +56,19 @@ class Encoder(nn.Module):
     tokenizer : its tokenizer
     name : shown in records
     max_length : tokens of a text that are read, special tokens included; what is beyond is cut off
-    projection : linear layer from hidden states to shorter token vectors, as late-interaction retrievers have, or None
+    projection : linear layer from hidden states to shorter token vectors, as late-interaction
+        retrievers have, or None
 
     See also notebook 01.
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        tokenizer: Tokenizer,
-        name: str,
-        max_length: int = 256,
+        self, model: nn.Module, tokenizer: Tokenizer, name: str, max_length: int = 256,
         projection: nn.Linear | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.model, self._tokenizer, self.name, self.projection = model, one_form(tokenizer), name, projection
+        self.model, self.name, self.projection = model, name, projection
+        self._tokenizer: Tokenizer | bytes = one_form(tokenizer)
         self._mapped: Mapped | None = None  # the file that a large table is left in
         tokenizer.no_truncation()  # tokenizer files may carry a silent limit of their own
         tokenizer.no_padding()
@@ -89,8 +86,9 @@ class Encoder(nn.Module):
 
         Parameters
         ----------
-        name : a known encoder (``minilm``, the default, or ``multilingual``, fetched at its first use), a folder, or
-            ``hub:OWNER/NAME`` (see :func:`optical_lite.weights.place`); a :class:`Path` is a folder and nothing else
+        name : a known encoder (``minilm``, the default, or ``multilingual``, fetched at its first
+            use), a folder, or ``hub:OWNER/NAME`` (see :func:`optical_lite.weights.place`); a
+            :class:`Path` is a folder and nothing else
         max_length : tokens of a text that are read; 256, or what the model can where that is less
 
         Raises
@@ -99,25 +97,25 @@ class Encoder(nn.Module):
             no such folder, damaged files, more tokens than the model has positions for
         """
         weights.quiet()
-        known = isinstance(name, str) and model_files.find(name)
-        folder, name = model_files.folder(name) if known else (weights.place(name), name)
+        folder, name, prefixes = weights.found(name)
         model = weights.load_model(folder)
         tokenizer = weights.load_tokenizer(folder, model.get_input_embeddings().num_embeddings)
         projection = weights.load_projection(folder, model.config.hidden_size)
-        if known:  # kept with the model's settings, so that its students have them, too
-            model.config.prefixes = list(model_files.KNOWN[known].prefixes)
-        found = cls(model, tokenizer, str(name), 256, projection)
-        found._mapped = shared_rows.leave(model, folder / "model.safetensors") if device() == "cpu" else None
+        if prefixes:  # kept with the model's settings, so that its students have them, too
+            model.config.prefixes = prefixes
+        found = cls(model, tokenizer, name, 256, projection)
+        if device() == "cpu":
+            found._mapped = shared_rows.leave(model, folder / "model.safetensors")
         return found.reading_to(max_length).to(device())
 
     def reading_to(self, max_length: int | None) -> Encoder:
-        """The same encoder, reading so many tokens of a text (None: as many as before); it takes no memory."""
+        """The same encoder, reading so many tokens of a text (None: as many); it takes no memory."""
         if max_length is None:
             return self
         if not 3 <= max_length <= self.limit:
             raise InputError(
-                f"max_length: got {max_length} tokens, expected 3 to {self.limit:,}, the most that {self.name} "
-                "has positions for"
+                f"max_length: got {max_length} tokens, expected 3 to {self.limit:,}, the most that "
+                f"{self.name} has positions for"
             )
         other = copy.copy(self)  # the weights are shared
         other.max_length = max_length
@@ -127,11 +125,11 @@ class Encoder(nn.Module):
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, made again where it was put away."""
         if isinstance(self._tokenizer, bytes):
-            self._tokenizer = Tokenizer.from_str(self._tokenizer.decode())
+            self._tokenizer = Tokenizer.from_buffer(self._tokenizer)
         return self._tokenizer
 
     def put_away(self) -> None:
-        """Keep a large vocabulary as text until it is needed again: as a tokenizer it takes 280 MB."""
+        """Keep a large vocabulary as text until it is needed: as a tokenizer it takes 280 MB."""
         if self.rows >= shared_rows.LARGE:
             self._tokenizer = self.tokenizer.to_str().encode()
             shared_rows.trim()
@@ -143,21 +141,14 @@ class Encoder(nn.Module):
             self._mapped.release()
 
     def save(self, folder: str | Path) -> Path:
-        """Save weights, configuration and tokenizer; :meth:`load` and transformers' ``AutoModel`` read the folder."""
+        """Save all of it; :meth:`load` and transformers' ``AutoModel`` read the folder."""
         with into(folder) as part:
             shared_rows.save(self.model, part, self.release)
-            if isinstance(self._tokenizer, bytes):
-                (part / "tokenizer.json").write_bytes(self._tokenizer)
-            else:
-                self.tokenizer.save(str(part / "tokenizer.json"))
-            if self.projection is not None:
-                save_file({"weight": self.projection.weight.detach().cpu()}, part / "projection.safetensors")
-            said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.pad_token}
-            write_json(part / "tokenizer_config.json", said)
+            weights.save_beside(part, self._tokenizer, self.pad_token, self.projection)
         return Path(folder)
 
     def copy(self, name: str, tokenizer: Tokenizer | None = None) -> Encoder:
-        """A copy that may train, by default with the same tokenizer; a large embedding table is shared."""
+        """A copy that may train, by default with the same tokenizer; a large table is shared."""
         model, projection = shared_rows.twin(self.model), copy.deepcopy(self.projection)
         twin = Encoder(model, tokenizer or self.tokenizer, name, self.max_length, projection)
         twin._mapped = self._mapped
@@ -169,26 +160,23 @@ class Encoder(nn.Module):
         return next(self.parameters()).device
 
     def upto(self, layers: int) -> Encoder:
-        """The same encoder, stopping after some of its layers; weights are shared, so it takes no memory.
-
-        >>> teacher().upto(4).model.encoder.layer[3] is teacher().model.encoder.layer[3]
-        True
-        """
+        """The same encoder, stopping after some of its layers, whose weights are shared."""
         part = weights.first_layers(self.model, layers)
         return Encoder(part, self.tokenizer, f"{self.name}, layer {layers}", self.max_length)
 
     @property
     def dimension(self) -> int:
         """Length d of a token vector."""
-        return self.projection.out_features if self.projection is not None else self.model.config.hidden_size
+        projection = self.projection
+        return self.model.config.hidden_size if projection is None else projection.out_features
 
     @property
     def prefixes(self) -> tuple[str, str]:
-        """What a question and a passage begin with where their mean vectors are wanted; mostly nothing."""
+        """What a question and a passage begin with where their mean vectors are wanted."""
         return tuple(getattr(self.model.config, "prefixes", ("", "")))
 
     def means(self, texts: Sequence[str], prefix: str = "") -> Tensor:
-        """Unit vectors of texts: the mean of their content tokens' vectors, the prefix's among them; shape (N, d)."""
+        """Unit vectors of texts, shape (N, d): means over content tokens, the prefix's among them."""
         found = torch.zeros(len(texts), self.dimension, device=self.device)
         for rows, vectors, *_ in self.batches([prefix + text for text in texts]):
             found[rows] = nn.functional.normalize(vectors.sum(1), dim=-1)
@@ -201,9 +189,9 @@ class Encoder(nn.Module):
 
     @property
     def embedding(self) -> Tensor:
-        """Word embedding table, shape (vocabulary, d); a copy, where a student shares its teacher's."""
+        """Word embedding table, shape (V, d); a copy, where a student shares its teacher's."""
         table = self.model.get_input_embeddings()
-        return table.join(self.pad_id).weight if isinstance(table, SplitEmbedding) else table.weight
+        return (table.join(self.pad_id) if isinstance(table, SplitEmbedding) else table).weight
 
     def whole(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text with special tokens, however many they are."""
@@ -254,7 +242,8 @@ class Encoder(nn.Module):
         if packed.supports(self.model):
             hidden = packed.forward(self.model, ids, mask, keys)  # (T, d)
         else:
-            hidden = self.model(input_ids=ids, attention_mask=keys.long()).last_hidden_state[mask].float()
+            found = self.model(input_ids=ids, attention_mask=keys.long())
+            hidden = found.last_hidden_state[mask].float()
         if self.projection is not None:
             with torch.autocast(self.device.type, enabled=False):
                 hidden = self.projection(hidden)  # (T, out)
@@ -280,8 +269,9 @@ class Encoder(nn.Module):
     def batches_of_ids(
         self, ids: Sequence[Sequence[int]], tokens: int = 4096
     ) -> Iterator[tuple[list[int], Tensor, list[int]]]:
-        """The same for token ids: yields rows, vectors (b, n, d) with those of special tokens, and lengths."""
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)  # the largest batch comes first
+        """The same for token ids: rows, vectors (b, n, d), those of special tokens too, lengths."""
+        # the largest batch comes first
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         training = self.training
         self.eval()
         start = 0
@@ -294,7 +284,7 @@ class Encoder(nn.Module):
         self.train(training)
 
     def encode(self, texts: Sequence[str]) -> TokenBatch:
-        """Encode a few texts into one padded batch, in the order given (notebooks, plots, questions)."""
+        """Encode a few texts into one padded batch, in the order given."""
         if isinstance(texts, str):
             raise InputError("encode: got one string, expected a list of texts; write encode([text])")
         width = max((len(ids) for ids in self.tokenize(texts)), default=1)
@@ -315,5 +305,6 @@ def teacher(model: str = DEFAULT) -> Encoder:
     """An encoder as it is, by default the English one: frozen, and loaded once per process."""
     if model not in _TEACHERS:
         loaded = Encoder.load(model).requires_grad_(False)
-        _TEACHERS[model] = _TEACHERS.setdefault(loaded.name, loaded)  # a short name and a full one mean the same
+        # a short name and a full one mean the same
+        _TEACHERS[model] = _TEACHERS.setdefault(loaded.name, loaded)
     return _TEACHERS[model]

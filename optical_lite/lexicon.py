@@ -1,6 +1,7 @@
-"""Lexicon: word translation probabilities learned from bitext by IBM Model 1, and word-by-word translation.
+"""Lexicon: word translation probabilities from bitext by IBM Model 1, word-by-word translation.
 
-Source: Brown et al., "The Mathematics of Statistical Machine Translation", Computational Linguistics 1993.
+Source: Brown et al., "The Mathematics of Statistical Machine Translation", Computational
+Linguistics 1993.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ class Lexicon:
     Attributes
     ----------
     source, target : lists of str
-        the two vocabularies; ``source[0]`` is the null word, which explains English words without a counterpart
+        the two vocabularies; ``source[0]`` is the null word, which explains English words without a
+        counterpart
     table : scipy.sparse.csr_matrix, shape (len(source), len(target))
-        ``table[f, e]`` is the probability that source word f is translated by English word e; rows sum to 1
+        ``table[f, e]`` is the probability that source word f is translated by English word e; rows
+        sum to 1
     """
 
     source: list[str]
@@ -48,7 +51,7 @@ class Lexicon:
         return self._rows.get(word)
 
     def translate(self, text: str) -> str:
-        """Replace each known word by its most probable translation; keep the others (names) as they are."""
+        """Replace each known word by its most probable translation; keep the others (names)."""
         found = []
         for word in words(text):
             best = [(term, self.translations(term, 1)) for term in terms(word)]
@@ -57,7 +60,7 @@ class Lexicon:
         return " ".join(found)
 
     def coverage(self, texts: Iterable[str]) -> float:
-        """Share of the words of some texts, punctuation left out, that the table knows; 0 without words."""
+        """Share of the words of some texts that the table knows; 0 without words."""
         asked = [term for text in texts for term in terms(text)]
         return sum(term in self._rows for term in asked) / max(1, len(asked))
 
@@ -66,8 +69,8 @@ class Lexicon:
 
 
 def ibm1(
-    pairs: Iterable[tuple[Sequence[str], Sequence[str]]], iterations: int = 8, least: float = 1e-4, *,
-    diagonal: float = 0.0, symmetric: bool = False,
+    pairs: Iterable[tuple[Sequence[str], Sequence[str]]], iterations: int = 8,
+    least: float = 1e-4, *, diagonal: float = 0.0, symmetric: bool = False,
 ) -> Lexicon:  # fmt: skip
     r"""Estimate IBM Model 1 by expectation-maximisation.
 
@@ -75,15 +78,18 @@ def ibm1(
 
     .. math:: p(e \mid \mathbf f) = \prod_j \sum_{i=0}^{n} \pi_{ij}\, t(e_j \mid f_i)
 
-    with :math:`\pi_{ij} = 1 / (n + 1)`, or, where ``diagonal`` is above 0, a prior for like places in both sentences.
+    with :math:`\pi_{ij} = 1 / (n + 1)`, or, where ``diagonal`` is above 0, a prior for like places
+    in both sentences.
 
     Parameters
     ----------
     pairs : (source words, English words) of each sentence pair
     iterations : EM steps
     least : smaller probabilities are dropped at the end
-    diagonal : strength of the prior exp(-diagonal |i/n - j/m|), as in fast_align (Dyer et al., NAACL 2013)
-    symmetric : estimate both directions and keep what they agree on, the geometric mean of their expected counts
+    diagonal : strength of the prior exp(-diagonal |i/n - j/m|), as in fast_align (Dyer et al.,
+        NAACL 2013)
+    symmetric : estimate both directions and keep what they agree on, the geometric mean of their
+        expected counts
 
     Returns
     -------
@@ -91,8 +97,8 @@ def ibm1(
 
     Examples
     --------
-    >>> lexicon = ibm1([(["maji", "safi"], ["clean", "water"]), (["maji"], ["water"]), (["safi"], ["clean"])])
-    >>> lexicon.translations("maji", 1)[0][0]
+    >>> pairs = [(["maji", "safi"], ["clean", "water"]), (["maji"], ["water"])]
+    >>> ibm1(pairs).translations("maji", 1)[0][0]
     'water'
     """
     source, target, left, right = expectation.numbered(pairs)
@@ -106,9 +112,7 @@ def ibm1(
 
 
 def word_lexicon(bitext: Bitext, *, marks: bool = True, **options) -> Lexicon:
-    """:func:`ibm1` of a bitext's words (:func:`optical_lite.text.terms`), without accents where not ``marks``."""
-
-    def plain(text: str) -> list[str]:
-        return terms(text if marks else unmarked(text))
-
-    return ibm1(((plain(source), plain(target)) for source, target in bitext.pairs), **options)
+    """:func:`ibm1` of a bitext's :func:`.text.terms`, without accents where not ``marks``."""
+    form = (lambda text: text) if marks else unmarked
+    pairs = (tuple(terms(form(side)) for side in pair) for pair in bitext.pairs)
+    return ibm1(pairs, **options)

@@ -1,16 +1,17 @@
-"""Losses: what the student is asked to make small. Each takes one batch of sentence pairs and returns a scalar.
+"""Losses: what the student is asked to make small; each makes a scalar of a batch of sentence pairs.
 
-Shapes everywhere: student vectors ``S`` (B, n, d), teacher vectors ``H`` (B, m, d), unit length; masks (B, n), (B, m).
-Vectors on padding are never read. A pair with an empty side teaches nothing; a batch of such pairs has a loss without
-a gradient. The losses of :data:`AMONG` take more English sentences, ``H`` (K, m, d) with K at least B: the first B are
-the pairs' own, and all are compared with.
+Shapes everywhere: student vectors ``S`` (B, n, d), teacher vectors ``H`` (B, m, d), unit length;
+masks (B, n), (B, m). Vectors on padding are never read. A pair with an empty side teaches nothing;
+a batch of such pairs has a loss without a gradient. The losses of :data:`AMONG` take more English
+sentences, ``H`` (K, m, d) with K at least B: the first B are the pairs' own, and all are compared
+with.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cosine_similarity, cross_entropy, kl_div, log_softmax, normalize, softmax
+from torch.nn import functional as F
 
 from .cost import cosine_cost, uniform_marginal
 from .settings import InputError
@@ -20,24 +21,17 @@ TEMPERATURE = 0.05  # of every softmax over sentences; chosen on development que
 
 
 def transport_loss(
-    S: Tensor,
-    H: Tensor,
-    source_mask: Tensor,
-    target_mask: Tensor,
-    *,
-    a: Tensor | None = None,
-    b: Tensor | None = None,
-    epsilon: float = 0.05,
-    method: str = "stabilized",
-    max_iterations: int = 100,
-    **relaxation: float,
-) -> tuple[Tensor, TransportPlan]:
+    S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, *,
+    a: Tensor | None = None, b: Tensor | None = None, epsilon: float = 0.05,
+    method: str = "stabilized", max_iterations: int = 100, **relaxation: float,
+) -> tuple[Tensor, TransportPlan]:  # fmt: skip
     r"""The OPTICAL loss: the Frobenius inner product of transport plan and cost matrix.
 
-    .. math:: L = \frac{1}{B} \sum_k \langle T^{(k)}, C^{(k)} \rangle, \qquad \partial L / \partial C = T / B
+    .. math:: L = \frac{1}{B} \sum_k \langle T^{(k)}, C^{(k)} \rangle, \qquad
+              \partial L / \partial C = T / B
 
-    The plan is a constant in the backward pass. At the optimum this is the exact gradient of the regularised
-    transport cost (envelope theorem), and nothing of the solver has to be kept in memory.
+    The plan is a constant in the backward pass. At the optimum this is the exact gradient of the
+    regularised transport cost (envelope theorem), and nothing of the solver is kept in memory.
 
     Parameters
     ----------
@@ -55,7 +49,6 @@ def transport_loss(
 
     Examples
     --------
-    >>> import torch
     >>> S = torch.eye(2)[None].requires_grad_()
     >>> mask = torch.ones(1, 2, dtype=torch.bool)
     >>> loss, plan = transport_loss(S, torch.eye(2)[None].flip(1), mask, mask, method="exact")
@@ -67,10 +60,11 @@ def transport_loss(
     S, H = _real(S, source_mask, H, target_mask)
     a = uniform_marginal(source_mask) if a is None else a
     b = uniform_marginal(target_mask) if b is None else b
-    alive = (a.sum(1) > 0) & (b.sum(1) > 0)  # a pair with an empty side teaches nothing
+    alive = (a.sum(1) > 0) & (b.sum(1) > 0)
     a, b = a * alive[:, None], b * alive[:, None]
     C = cosine_cost(S, H)  # (B, n, m)
-    plan = solve(C, a, b, epsilon=epsilon, method=method, max_iterations=max_iterations, **relaxation)
+    how = {"epsilon": epsilon, "method": method, "max_iterations": max_iterations}
+    plan = solve(C, a, b, **how, **relaxation)
     return (plan.plan * C).sum((1, 2)).mean(), plan
 
 
@@ -79,14 +73,14 @@ def greedy_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) 
 
     .. math:: L = \frac{1}{B} \sum_k \frac{1}{n_k} \sum_i \min_j C^{(k)}_{ij}
     """
-    S, H = _real(S, source_mask, H, target_mask)
-    C = cosine_cost(S, H).masked_fill(~target_mask[:, None, :], 2.0)  # 2 is the largest cosine cost
+    C = cosine_cost(*_real(S, source_mask, H, target_mask))
+    C = C.masked_fill(~target_mask[:, None, :], 2.0)  # the largest cosine cost
     return (C.amin(2) * uniform_marginal(source_mask)).sum(1).mean()
 
 
 @torch.no_grad()
 def one_to_one(C: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
-    """Greedy one-to-one alignment: again and again the cheapest pair whose two tokens are both still free.
+    """Greedy one-to-one alignment: again and again the cheapest pair of two tokens still free.
 
     Returns
     -------
@@ -99,11 +93,12 @@ def one_to_one(C: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
     >>> one_to_one(C, both, both).int().tolist()
     [[[0, 1], [1, 0]]]
 
-    Source: the alignment step of DR.DECR as released (primeqa/primeqa@4ae1b45, colbert/training/training.py).
+    Source: the alignment step of DR.DECR as released (primeqa/primeqa@4ae1b45,
+    colbert/training/training.py).
     """
     B, n, m = C.shape
     free = C.masked_fill(~(source_mask[:, :, None] & target_mask[:, None, :]), torch.inf)
-    found, rows = torch.zeros(B, n, m, dtype=torch.bool, device=C.device), torch.arange(B, device=C.device)
+    found, rows = torch.zeros_like(C, dtype=torch.bool), torch.arange(B, device=C.device)
     for _ in range(min(n, m)):
         best, place = free.flatten(1).min(1)
         i, j = place // m, place % m
@@ -113,54 +108,61 @@ def one_to_one(C: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
 
 
 def match_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
-    r"""Cosine cost of the greedy one-to-one pairs (half their squared distance), after DR.DECR (arXiv 2112.08185)."""
+    """Cosine cost of the greedy one-to-one pairs (half their squared distance).
+
+    After DR.DECR (arXiv 2112.08185).
+    """
     C = cosine_cost(*_real(S, source_mask, H, target_mask))
     pairs = one_to_one(C, source_mask, target_mask)
     return ((pairs * C).sum((1, 2)) / pairs.sum((1, 2)).clamp_min(1)).mean()
 
 
 def sentence_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
-    r"""Sentence-level distillation: one minus the cosine of the two mean vectors.
+    """Sentence-level distillation: one minus the cosine of the two mean vectors.
 
     After Reimers and Gurevych, EMNLP 2020 (arXiv 2004.09813), with cosine in place of squared error.
     """
     S, H = _real(S, source_mask, H, target_mask)
-    return (1 - cosine_similarity(S.sum(1), H.sum(1), dim=-1)).mean()  # a sum points where the mean does
+    return (1 - F.cosine_similarity(S.sum(1), H.sum(1), dim=-1)).mean()  # sums point as means do
 
 
 def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
-    r"""Find the sentence's own translation among the batch's, by the cosine of mean vectors over a temperature.
+    """Find the sentence's own translation among the batch's, by the cosine of mean vectors.
 
-    After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the batch as negatives.
-    Bitext repeats some sentences; what says the same is no negative (``same``, of :func:`repeated`).
+    After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the
+    batch as negatives. Bitext repeats some sentences; what says the same is no negative (``same``,
+    of :func:`repeated`).
     """
     S, H = _real(S, source_mask, H, target_mask, more=True)
-    return find_own(normalize(S.sum(1), dim=-1) @ normalize(H.sum(1), dim=-1).T, same)
+    return find_own(F.normalize(S.sum(1), dim=-1) @ F.normalize(H.sum(1), dim=-1).T, same)
 
 
 def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
-    """The same by late interaction: each student token finds its best English token in every sentence (MaxSim)."""
+    """The same by late interaction: a student token's best English token in every sentence."""
     S, H = _real(S, source_mask, H, target_mask, more=True)
     return find_own(mean_maxsim(S, source_mask, H, target_mask), same)
 
 
 def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
-    """Score the batch's other English sentences as the teacher does when it reads the translation (Kullback-Leibler).
+    """Score the batch's other English sentences as the teacher does when it reads the translation.
 
-    The teacher's soft labels are its MaxSim scores of the English side with every other English sentence. Its own is
-    left out: it scores 1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
+    The teacher's soft labels are its MaxSim scores of the English side with every other English
+    sentence; the loss is their Kullback-Leibler divergence. Its own sentence is left out: it scores
+    1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
     S, H = _real(S, source_mask, H, target_mask, more=True)
     B = len(S)
     own = torch.eye(B, len(H), dtype=torch.bool, device=S.device)
     own = own if same is None else own | same
-    theirs = mean_maxsim(H[:B], target_mask[:B], H, target_mask).masked_fill(own, -1e3)  # (B, K), no chance for the own
-    ours = mean_maxsim(S, source_mask, H, target_mask).masked_fill(own, -1e3)
-    return kl_div(log_softmax(ours / TEMPERATURE, -1), softmax(theirs / TEMPERATURE, -1), reduction="batchmean")
+    ours, theirs = (
+        mean_maxsim(*side, H, target_mask).masked_fill(own, -1e3) / TEMPERATURE  # (B, K)
+        for side in ((S, source_mask), (H[:B], target_mask[:B]))
+    )
+    return F.kl_div(ours.log_softmax(-1), theirs.softmax(-1), reduction="batchmean")
 
 
 def repeated(ids: Tensor) -> Tensor:
-    """Which other sentences of a batch are word for word the same: token ids (B, m) -> bool (B, B).
+    """Which other sentences of a batch are word for word the same: ids (B, m) -> bool (B, B).
 
     >>> repeated(torch.tensor([[5, 6], [7, 0], [5, 6]])).int().tolist()
     [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
@@ -170,38 +172,40 @@ def repeated(ids: Tensor) -> Tensor:
 
 
 def find_own(scores: Tensor, same: Tensor | None) -> Tensor:
-    """Cross entropy of the right column of each row, its own number, without the columns that hold the same.
+    """Cross entropy of the right column of each row, which has the row's number.
 
     Parameters
     ----------
     scores : Tensor, shape (B, K), K at least B
-    same : Tensor of bool, shape (B, K), True where another column holds the right one's text; or None
+    same : Tensor of bool, shape (B, K), True where another column holds the right one's text, which
+        is then left out; or None
     """
     scores = scores / TEMPERATURE
     scores = scores if same is None else scores.masked_fill(same, -torch.inf)
-    return cross_entropy(scores, torch.arange(len(scores), device=scores.device))
+    return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
 
 
 def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) -> Tensor:
-    """Mean similarity of the query tokens with their best match: (B, n, d), (K, m, d) -> (B, K), in [-1, 1]."""
-    similarity = torch.einsum("bnd,kmd->bknm", Q, P).masked_fill(~passage_mask[None, :, None, :], -1.0)
-    return (similarity.amax(3) * uniform_marginal(query_mask)[:, None, :]).sum(2)
+    """Mean similarity of query tokens with their best match: (B, n, d), (K, m, d) -> (B, K)."""
+    similarity = torch.einsum("bnd,kmd->bknm", Q, P)
+    best = similarity.masked_fill(~passage_mask[None, :, None, :], -1.0).amax(3)  # (B, K, n)
+    return (best * uniform_marginal(query_mask)[:, None, :]).sum(2)
 
 
 def _real(S: Tensor, source_mask: Tensor, H: Tensor, target_mask: Tensor, more: bool = False) -> tuple[Tensor, Tensor]:
-    """Vectors of both sides with zeros on padding, so that nothing there reaches a loss or a gradient."""
+    """Vectors of both sides with 0 on padding: nothing there reaches a loss or a gradient."""
     sides = (S, source_mask), (H, target_mask)
-    if (
-        not 0 < len(S) <= len(H)
-        or (len(S) < len(H) and not more)
-        or any(x.ndim != 3 or mask.shape != x.shape[:2] for x, mask in sides)
-    ):
+    fitting = all(x.ndim == 3 and mask.shape == x.shape[:2] for x, mask in sides)
+    enough = len(S) <= len(H) if more else len(S) == len(H)
+    if not len(S) or not enough or not fitting:
+        got = [tuple(x.shape) for x in (S, H, source_mask, target_mask)]
         raise InputError(
-            f"loss: got vectors {tuple(S.shape)} and {tuple(H.shape)}, masks {tuple(source_mask.shape)} and "
-            f"{tuple(target_mask.shape)}, expected (B, n, d), (B, m, d), (B, n), (B, m) with at least one pair"
+            f"loss: got vectors {got[0]} and {got[1]}, masks {got[2]} and {got[3]}, "
+            "expected (B, n, d), (B, m, d), (B, n), (B, m) with at least one pair"
         )
     return tuple(x.masked_fill(~mask[..., None], 0.0) for x, mask in sides)
 
 
-PLAIN = {"greedy": greedy_loss, "match": match_loss, "sentence": sentence_loss}  # each pair by itself
-AMONG = {"contrast": contrast_loss, "late": late_loss, "score": score_loss}  # a pair among the others of its batch
+# of each pair by itself; of a pair among the others of its batch
+PLAIN = {"greedy": greedy_loss, "match": match_loss, "sentence": sentence_loss}
+AMONG = {"contrast": contrast_loss, "late": late_loss, "score": score_loss}

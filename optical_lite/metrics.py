@@ -1,9 +1,10 @@
 """Metrics: MRR, MAP, nDCG, precision and recall per query, tie-aware.
 
-Equal scores have no order. Sorting them by passage id, as trec_eval does, makes a system's value depend on how
-passages are named. Here every metric is by default its *expected value* over all orders of the tied passages
-(McSherry and Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of
-Tied Scores", ECIR 2008); ``ties="trec"`` gives trec_eval's convention.
+Equal scores have no order. Sorting them by passage id, as trec_eval does, makes a system's value
+depend on how passages are named. Here every metric is by default its *expected value* over all
+orders of the tied passages (McSherry and Najork, "Computing Information Retrieval Performance
+Measures Efficiently in the Presence of Tied Scores", ECIR 2008); ``ties="trec"`` gives trec_eval's
+convention.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _reciprocal_rank(groups: list[list[str]], relevant: set[str], cut: int) -> f
     for group in groups:
         size, hits = len(group), len(relevant & set(group))
         if hits:
-            total, none_yet = 0.0, 1.0  # none_yet: probability that the group's first places held no hit
+            total, none_yet = 0.0, 1.0  # chance that the group's first places held no hit
             for place in range(size - hits + 1):
                 here = hits / (size - place)
                 if before + place + 1 <= cut:
@@ -54,7 +55,8 @@ def _average_precision(groups: list[list[str]], relevant: set[str], cut: int) ->
     for group in groups:
         size, hits = len(group), len(relevant & set(group))
         if hits:
-            others = (hits - 1) / (size - 1) if size > 1 else 0.0  # chance that another place holds a hit
+            # chance that another place holds a hit
+            others = (hits - 1) / (size - 1) if size > 1 else 0.0
             for place in range(min(size, max(0, cut - before))):
                 total += hits / size * (hits_before + 1 + place * others) / (before + place + 1)
         before, hits_before = before + size, hits_before + hits
@@ -66,7 +68,8 @@ def _gain(groups: list[list[str]], gains: Mapping[str, float], cut: int, discoun
     before, total = 0, 0.0
     for group in groups:
         mean = sum(gains.get(passage, 0.0) for passage in group) / len(group)
-        total += mean * sum(discount(rank) for rank in range(before + 1, min(before + len(group), cut) + 1))
+        ranks = range(before + 1, min(before + len(group), cut) + 1)
+        total += mean * sum(map(discount, ranks))
         before += len(group)
     return total
 
@@ -110,17 +113,16 @@ def per_query(
     >>> per_query({"q": [("wrong", 1.0), ("right", 1.0)]}, {"q": {"right": 1}}, ["mrr@10"])
     {'mrr@10': {'q': 0.75}}
     """
-    bare = [query for query, grades in qrels.items() if not any(grade > 0 for grade in grades.values())]
-    if bare:
-        raise InputError(f"metrics: got query {bare[0]!r} without a relevant passage, expected at least one; drop it")
-    for query in qrels:
+    for query, grades in qrels.items():
+        if max(grades.values(), default=0) <= 0:
+            raise InputError(f"metrics: got query {query!r} without a relevant passage, expected at least one; drop it")
         scores = dict(run.get(query, ()))
         if len(scores) < len(run.get(query, ())) or not all(map(isfinite, scores.values())):
             raise InputError(
-                f"metrics: got a passage twice, or a score that is no finite number, for query {query!r}, expected "
-                "each passage once with a number; search again"
+                "metrics: got a passage twice, or a score that is no finite number, for query "
+                f"{query!r}, expected each passage once with a number; search again"
             )
-    return {name: {q: _one(name, run.get(q, []), qrels[q], ties) for q in qrels} for name in metrics}
+    return {name: {query: _one(name, run.get(query, []), qrels[query], ties) for query in qrels} for name in metrics}
 
 
 def mean(values: Mapping[str, float]) -> float:

@@ -1,4 +1,4 @@
-"""Significance: paired tests of two systems on the same queries, intervals of means, corrections for many tests."""
+"""Significance: paired tests of two systems on the same queries, intervals, corrections."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Comparison:
 
 
 def same_passages(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Queries by what answers them: a number a query, the same for queries with the same relevant passages.
+    """A number a query, the same for queries that are answered by the same passages.
 
     Examples
     --------
@@ -45,23 +45,28 @@ def same_passages(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     {'when': 0, 'where': 1, 'why': 0}
     """
     seen: dict[frozenset, int] = {}
-    right = {query: frozenset(p for p, grade in qrels[query].items() if grade > 0) for query in sorted(qrels)}
-    return {query: seen.setdefault(passages, len(seen)) for query, passages in right.items()}
+    found = {}
+    for query in sorted(qrels):
+        right = frozenset(passage for passage, grade in qrels[query].items() if grade > 0)
+        found[query] = seen.setdefault(right, len(seen))
+    return found
 
 
 def compare(
-    ours: Mapping[str, float], baseline: Mapping[str, float], groups: Mapping[str, int] | None = None,
-    draws: int = 10_000, seed: int = 0,
+    ours: Mapping[str, float], baseline: Mapping[str, float],
+    groups: Mapping[str, int] | None = None, draws: int = 10_000, seed: int = 0,
 ) -> Comparison:  # fmt: skip
     """Paired test of one metric's values per query, with bootstrap interval.
 
-    Queries that share a passage are not independent: who finds it for one finds it more easily for the next. With
+    Queries that share a passage are not independent: who finds it for one finds it more easily for
+    the next. With
     ``groups`` the test flips the sign of a group as a whole, and the interval draws groups.
 
     Parameters
     ----------
     ours, baseline : values by query
-    groups : the group of each query, as :func:`same_passages` gives them; without them each query is one
+    groups : the group of each query, as :func:`same_passages` gives them; without them each query
+        is one
     draws : permutations, and bootstrap samples
     seed : of both
 
@@ -85,17 +90,17 @@ def compare_all(
     >>> compare_all({"a": {"q": 1.0}, "b": {"q": 0.0}}, {"q": 0.5})["b"].difference
     -0.5
     """
-    for ours in systems.values():
-        if ours.keys() != baseline.keys():
-            raise InputError(f"compare: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
-    if groups is not None and (missing := sorted(baseline.keys() - groups.keys())):
-        raise InputError(f"compare: got no group of query {missing[0]!r}, expected one for each query")
     if not baseline:
         raise InputError("compare: got no query, expected at least one; check that the collection has judgements")
+    for ours in systems.values():
+        _same_queries("compare", ours, baseline)
+    if groups is not None and (missing := sorted(baseline.keys() - groups.keys())):
+        raise InputError(f"compare: got no group of query {missing[0]!r}, expected one for each")
     if not systems:
         return {}
     queries = sorted(baseline)
-    gaps = np.array([[ours[q] - baseline[q] for q in queries] for ours in systems.values()])  # (k, queries)
+    rows = ([ours[q] - baseline[q] for q in queries] for ours in systems.values())
+    gaps = np.array(list(rows))  # (k, queries)
     labels = queries if groups is None else [groups[q] for q in queries]
     sums, _ = _by_group(gaps, labels)
     random = np.random.default_rng(seed)
@@ -108,8 +113,14 @@ def compare_all(
     return {name: Comparison(*row) for name, row in zip(systems, rows, strict=True)}
 
 
+def _same_queries(test: str, ours: Mapping[str, float], baseline: Mapping[str, float]) -> None:
+    if ours.keys() != baseline.keys() or not ours:
+        got = f"{len(ours)} and {len(baseline)} queries"
+        raise InputError(f"{test}: got {got}, expected the same queries in both")
+
+
 def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndarray]:
-    """Sums over the queries of each group, (k, groups), and its size, groups in the order of their first query."""
+    """Sums over the queries of each group, (k, groups), and its size; groups as they first come."""
     number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     places = np.array([number[label] for label in labels])
     sums = np.zeros((len(number), len(values)))
@@ -118,8 +129,9 @@ def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndar
 
 
 def bootstrap(
-    values: np.ndarray, labels: Sequence | None = None, draws: int = 10_000, random: np.random.Generator | int = 0
-) -> np.ndarray:
+    values: np.ndarray, labels: Sequence | None = None, draws: int = 10_000,
+    random: np.random.Generator | int = 0,
+) -> np.ndarray:  # fmt: skip
     """95 % bootstrap intervals of means over queries.
 
     Parameters
@@ -133,7 +145,8 @@ def bootstrap(
     """
     sums, sizes = _by_group(values, range(values.shape[1]) if labels is None else labels)
     n = len(sizes)
-    picks = np.random.default_rng(random).integers(0, n, size=(draws, n)) + n * np.arange(draws)[:, None]
+    picks = np.random.default_rng(random).integers(0, n, size=(draws, n))
+    picks += n * np.arange(draws)[:, None]
     counts = np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
     means = counts @ sums.T / (counts @ sizes)[:, None]  # a draw of large groups has more queries
     return np.percentile(means, [2.5, 97.5], axis=0)
@@ -176,15 +189,14 @@ def t_test(ours: Mapping[str, float], baseline: Mapping[str, float]) -> float:
     """
     from scipy.stats import ttest_rel
 
-    if ours.keys() != baseline.keys() or not ours:
-        raise InputError(f"t test: got {len(ours)} and {len(baseline)} queries, expected the same queries in both")
+    _same_queries("t test", ours, baseline)
     pairs = np.array([(ours[query], baseline[query]) for query in ours])  # (queries, 2)
     gaps = pairs[:, 0] - pairs[:, 1]
     if not gaps.any():
         return 1.0
     if np.ptp(gaps) <= 1e-12 * np.abs(pairs).max():  # a spread of rounding alone
         raise InputError(
-            f"t test: not computable, got the difference {gaps[0]:+.3f} on {len(gaps)} of {len(gaps)} queries, "
-            "expected one that varies; use the permutation test"
+            f"t test: not computable, got the difference {gaps[0]:+.3f} on {len(gaps)} of "
+            f"{len(gaps)} queries, expected one that varies; use the permutation test"
         )
     return float(ttest_rel(*pairs.T).pvalue)

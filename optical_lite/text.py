@@ -1,8 +1,9 @@
 """Text: one normal form, and one way to cut text into words, for everything that compares texts.
 
-:func:`words` cuts a sentence as gold alignments count it, punctuation included. :func:`terms` are the words that
-lexicon, BM25, structured queries and coverage compare: :func:`words` of the normal form, cut on where a word holds more
-than one, punctuation left out. Two texts that Unicode holds to be the same have the same terms.
+:func:`words` cuts a sentence as gold alignments count it, punctuation included. :func:`terms` are
+the words that lexicon, BM25, structured queries and coverage compare: :func:`words` of the normal
+form, cut on where a word holds more than one, punctuation left out. Two texts that Unicode holds to
+be the same have the same terms.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import functools
 import sys
 import unicodedata
+from unicodedata import category, normalize
 
-# How people type one letter: a glottal stop (Hausa ma'aikata), part of one (Swahili ng'ombe), an elision (Igbo n'ime).
+# One letter: a glottal stop (Hausa ma'aikata), part of one (Swahili ng'ombe), an elision (Igbo n'ime).
 APOSTROPHES = str.maketrans(dict.fromkeys("’ʼ‘‛ʻʽʾʿʹˈꞌ`´′＇", "'"))
 BLANK = "\u200b"  # a zero-width space stands between words
 VOWELS = "aeiouhɛɔə"  # and h, which French does not sound
@@ -26,13 +28,13 @@ def fold(text: str) -> str:
     >>> fold("e\u0301cole") == fold("École")
     True
     """
-    # Folding takes some letters apart again, and what joins them can be a capital (as in ϓ with an accent).
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).casefold()
+    # Folding takes some letters apart again; joined they can be a capital (as ϓ with an accent).
+    text = normalize("NFKC", normalize("NFKC", text).casefold()).casefold()
     return " ".join(text.split())
 
 
 def visible(text: str) -> str:
-    """Text without signs that only shape what stands beside them (joiners, soft hyphens); a zero-width space is one.
+    """Text without joiners, soft hyphens and other signs that only shape what stands beside them.
 
     >>> visible("maji\u200bsa\u00adfi")
     'maji safi'
@@ -42,45 +44,43 @@ def visible(text: str) -> str:
 
 @functools.cache
 def _hidden() -> dict[int, str | None]:
-    """What to put in the place of each invisible sign: nothing, or the blank that it stands for."""
-    signs = (code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf")
+    """What to put in the place of each invisible sign: nothing, or a blank for a zero-width space."""
+    signs = (code for code in range(sys.maxunicode + 1) if category(chr(code)) == "Cf")
     return {code: " " if chr(code) == BLANK else None for code in signs}
 
 
 def bare(text: str) -> str:
-    """Letters, marks and digits of a folded text: equal when two texts differ in punctuation and blanks alone.
+    """Letters, marks and digits of a folded text, which no punctuation and no blank changes.
 
     >>> bare("Who is she ?") == bare("who is she")
     True
     """
-    return "".join(
-        char for char in fold(visible(text).translate(APOSTROPHES)) if unicodedata.category(char)[0] in MARKS
-    )
+    text = fold(visible(text).translate(APOSTROPHES))
+    return "".join(char for char in text if category(char)[0] in MARKS)
 
 
 def latin(text: str) -> bool:
     """Whether at least half of a text's letters are Latin."""
-    text = unicodedata.normalize("NFC", text)  # a Korean syllable counts once
+    text = normalize("NFC", text)  # a Korean syllable counts once
     letters = [unicodedata.name(char, "?").startswith("LATIN") for char in text if char.isalpha()]
     return 2 * sum(letters) >= len(letters)
 
 
 def unmarked(text: str) -> str:
-    """Text in Latin letters without accents and tone marks, as an uncased BERT tokenizer reads it; other text as it is.
+    """Latin text without accents and tone marks, as an uncased BERT reads it; other text as it is.
 
     >>> unmarked("Ọmọ ọdún mélòó"), unmarked("पानी")
     ('Omo odun meloo', 'पानी')
     """
-    if not latin(text):
-        return text
-    return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char) != "Mn")
+    apart = normalize("NFD", text)
+    return "".join(char for char in apart if category(char) != "Mn") if latin(text) else text
 
 
 def words(text: str) -> list[str]:
     r"""Split a sentence into words; punctuation at the edge of a word becomes a word of its own.
 
-    This is the word that gold alignments count, in every script (a regular expression's ``\w`` would
-    break Devanagari at its vowel signs).
+    This is the word that gold alignments count, in every script (a regular expression's ``\w``
+    would break Devanagari at its vowel signs).
 
     >>> words("Maji safi, tafadhali!")
     ['Maji', 'safi', ',', 'tafadhali', '!']
@@ -88,22 +88,23 @@ def words(text: str) -> list[str]:
     found = []
     for chunk in text.split():
         start, end = 0, len(chunk)
-        while start < end and unicodedata.category(chunk[start])[0] in "PS":
+        while start < end and category(chunk[start])[0] in "PS":
             start += 1
-        while end > start and unicodedata.category(chunk[end - 1])[0] in "PS":
+        while end > start and category(chunk[end - 1])[0] in "PS":
             end -= 1
         found += [*chunk[:start], *([chunk[start:end]] if end > start else []), *chunk[end:]]
     return found
 
 
 def terms(text: str) -> list[str]:
-    """The words of a text that can be looked up: normal form, no punctuation, the same for every language.
+    """The words of a text that can be looked up: normal form, no punctuation, in any language.
 
-    A word of :func:`words` is cut on at dashes, slashes and all other signs inside it, because an English passage
-    writes "x-ray" and "x ray" as it likes, while a gold alignment counts the former as one word. Kept whole are
-    numbers (1,000 and 3.5) and apostrophes between letters (Hausa ma'aikata, Swahili ng'ombe, English don't), however
-    they are typed; at the edge of a word they cannot be told from quotation marks, and go. Two apostrophes part words:
-    English 's goes, and a consonant that has lost its vowel before another is a word (Igbo n'ime, Yoruba l'ọ́dún, Twi
+    A word of :func:`words` is cut on at dashes, slashes and all other signs inside it, because an
+    English passage writes "x-ray" and "x ray" as it likes, while a gold alignment counts the former
+    as one word. Kept whole are numbers (1,000 and 3.5) and apostrophes between letters (Hausa
+    ma'aikata, Swahili ng'ombe, English don't), however they are typed; at the edge of a word they
+    cannot be told from quotation marks, and go. Two apostrophes part words: English 's goes, and a
+    consonant that has lost its vowel before another is a word (Igbo n'ime, Yoruba l'ọ́dún, Twi
     w'adi, French l'eau). Scripts without blanks are cut at punctuation alone.
 
     >>> terms("Ma’aikata: COVID-19, 3.5 km – the doctor's x-ray")
@@ -122,24 +123,25 @@ def _within(chunk: str) -> tuple[str, ...]:
 def _cut(word: str) -> list[str]:
     """Terms of one folded word."""
     inside = "".join(char if _belongs(word, k) else " " for k, char in enumerate(word))
-    return [term for part in inside.split() for term in _clitics(part) if any(map(str.isalnum, term))]
+    found = (term for part in inside.split() for term in _clitics(part))
+    return [term for term in found if any(map(str.isalnum, term))]
 
 
 def _belongs(word: str, k: int) -> bool:
-    """Whether a character is part of a term: a letter, or what may stand between two letters or two digits."""
-    if unicodedata.category(word[k])[0] in MARKS:
+    """Whether a character is part of a term: a letter, or a sign between two letters or digits."""
+    if category(word[k])[0] in MARKS:
         return True
     before, after = word[:k][-1:], word[k + 1 : k + 2]
     if word[k] == "'":
-        return bool(before and after) and {unicodedata.category(c)[0] for c in before + after} <= set(MARKS)
+        return bool(before and after) and all(category(c)[0] in MARKS for c in before + after)
     return word[k] in ".,٫٬" and before.isdecimal() and after.isdecimal()
 
 
 def _clitics(term: str) -> list[str]:
-    """A term without English 's, and in two where a single consonant stands before an apostrophe and a vowel."""
+    """A term without English 's, and in two where one consonant stands before ' and a vowel."""
     head, mark, rest = term.partition("'")
-    base = _letters(head)
-    if mark and len(base) == 1 and base.isalpha() and base not in VOWELS and _letters(rest)[:1] in VOWELS:
+    base, vowel = _letters(head), _letters(rest)[:1] in VOWELS
+    if mark and vowel and len(base) == 1 and base.isalpha() and base not in VOWELS:
         return [head, *_clitics(rest)]
     while term.endswith("'s"):
         term = term[:-2]
@@ -148,4 +150,4 @@ def _clitics(term: str) -> list[str]:
 
 def _letters(text: str) -> str:
     """Text without the marks on its letters, in any script."""
-    return "".join(char for char in unicodedata.normalize("NFD", text) if unicodedata.category(char)[0] != "M")
+    return "".join(c for c in normalize("NFD", text) if category(c)[0] != "M")

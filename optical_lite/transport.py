@@ -1,18 +1,20 @@
 r"""Optimal transport between two sentences: batched, masked solvers that say how well they did.
 
-Every solver minimises the cost of moving the mass ``a`` of the source tokens onto the mass ``b`` of the
-target tokens:
+Every solver minimises the cost of moving the mass ``a`` of the source tokens onto the mass ``b`` of
+the target tokens:
 
 .. math:: \min_{T \ge 0} \langle T, C \rangle - \epsilon H(T)
           \quad\text{such that}\quad T \mathbf 1 = a,\; T^\top \mathbf 1 = b
 
 with entropy :math:`H(T) = -\sum_{ij} T_{ij} (\log T_{ij} - 1)`; ``exact`` is :math:`\epsilon = 0`.
-Padding is told by zero mass: where ``a`` or ``b`` is 0 the plan is exactly 0, whatever the cost there.
+Padding is told by zero mass: where ``a`` or ``b`` is 0 the plan is exactly 0, whatever the cost
+there.
 
-:func:`solve` is the only door: what goes in is checked and put into one form there, for every method alike.
+:func:`solve` is the only door: what goes in is checked and put into one form there, for every
+method alike.
 
-Notebook 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS 2013; Peyré and Cuturi,
-"Computational Optimal Transport", 2019, sections 4.2 and 4.4.
+Notebook 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS 2013; Peyré and
+Cuturi, "Computational Optimal Transport", 2019, sections 4.2 and 4.4.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ class TransportPlan:
     marginal_error : Tensor, shape (B,)
         :math:`\lVert T\mathbf 1 - a\rVert_1 + \lVert T^\top\mathbf 1 - b\rVert_1`, in units of mass
 
-    A problem whose numbers left the range of floats has the zero plan, and its cost and marginal error are infinite.
+    A problem whose numbers left the range of floats has the zero plan, and its cost and marginal
+    error are infinite.
     """
 
     plan: Tensor
@@ -58,11 +61,14 @@ class TransportPlan:
 
 
 def plain(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, updates: int = 1000) -> Tensor:
-    r"""The plan after a fixed number of updates on logarithms, one problem after the other: to read, and for tests.
+    """The plan after some updates on logarithms, one problem after the other: Sinkhorn to read.
+
+    The engines of :func:`solve` do the same at once for all problems, and know when to stop.
 
     Examples
     --------
-    >>> plain(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), torch.full((1, 2), 0.5), torch.full((1, 2), 0.5), 1.0)
+    >>> half = torch.tensor([[0.5, 0.5]])
+    >>> plain(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), half, half, 1.0)
     tensor([[[0.3655, 0.1345],
              [0.1345, 0.3655]]])
     """
@@ -100,25 +106,30 @@ def solve(
     cost : Tensor, shape (B, n, m)
         cost matrices ``C``, of any real type; values where ``a`` or ``b`` is 0 are ignored, NaN too
     a, b : Tensor, shapes (B, n) and (B, m)
-        masses >= 0 with sums that are equal but for rounding; 0 means padding. A problem without any mass has the
-        zero plan.
+        masses >= 0 with sums that are equal but for rounding; 0 means padding. A problem without
+        any mass has the zero plan.
     epsilon : float
-        entropic regularisation, in units of the cost: small is sharp and slow, large is blurred and fast
+        entropic regularisation, in units of the cost: small is sharp and slow, large is blurred and
+        fast
     method : one of :data:`METHODS`
         ``log`` is safe for every epsilon; ``scaling`` is faster but its kernel underflows when
-        ``cost / epsilon`` passes about 87 in float32 (its ``converged`` then says False); ``stabilized`` is as safe as
-        ``log`` and the fastest, at the price of more code; ``exact`` ignores epsilon; ``proximal`` comes to the exact
-        plan by steps of size 1 / epsilon; ``unbalanced`` and ``partial`` may leave mass where nothing fits
+        ``cost / epsilon`` passes about 87 in float32 (its ``converged`` then says False);
+        ``stabilized`` is as safe as
+        ``log`` and the fastest, at the price of more code; ``exact`` ignores epsilon; ``proximal``
+        comes to the exact plan by steps of size 1 / epsilon; ``unbalanced`` and ``partial`` may
+        leave mass where nothing fits
     max_iterations, tolerance, check_every : int, float, int
-        a problem stops on its own as soon as its marginal error is below the tolerance (``proximal``, ``unbalanced``:
-        as soon as the plan moves by less between two checks)
+        a problem stops on its own as soon as its marginal error is below the tolerance
+        (``proximal``, ``unbalanced``: as soon as the plan moves by less between two checks)
     reach : float
         for ``unbalanced``: price of leaving mass behind, in units of the cost, see
-        :func:`.kernels.logdomain.unbalanced`; ``marginal_error`` then says how much was left on both sides, and
+        :func:`.kernels.logdomain.unbalanced`; ``marginal_error`` then says how much was left on
+        both sides, and
         ``converged`` whether the plan came to rest
     mass : float
-        for ``partial``: the share of the mass that has to move, above 0 and at most 1; ``marginal_error`` is that of
-        the enlarged problem, see :func:`.kernels.logdomain.with_waste`
+        for ``partial``: the share of the mass that has to move, above 0 and at most 1;
+        ``marginal_error`` is that of the enlarged problem, see
+        :func:`.kernels.logdomain.with_waste`
 
     Returns
     -------
@@ -127,7 +138,8 @@ def solve(
     Raises
     ------
     InputError
-        wrong shapes, complex numbers, negative mass, unequal sums, NaN costs, an option out of range, unknown method
+        wrong shapes, complex numbers, negative mass, unequal sums, NaN costs, an option out of
+        range, unknown method
 
     Examples
     --------
@@ -144,7 +156,8 @@ def solve(
     cost, a, b, full, largest = checked(cost.detach(), a.detach(), b.detach())
     moving = full.sum().item()
     if not moving:  # nothing to move, or no problem at all
-        return _finish(torch.zeros_like(cost), cost, a, b, torch.zeros(len(cost), dtype=torch.long), tolerance)
+        none = torch.zeros(len(cost), dtype=torch.long)
+        return _finish(torch.zeros_like(cost), cost, a, b, none, tolerance)
     limits = max_iterations, tolerance, check_every
     if method == "partial":
         wide = logdomain.with_waste(cost, a, b, mass, epsilon)
@@ -178,7 +191,7 @@ def solve(
 
 
 def _spread(values: Tensor, full: Tensor) -> Tensor:
-    """Values of the problems that have mass, among zeros for the others; shapes (k, ...), (B,) -> (B, ...)."""
+    """Values of the problems that have mass, among zeros: shapes (k, ...), (B,) -> (B, ...)."""
     everywhere = values.new_zeros(len(full), *values.shape[1:])
     everywhere[full] = values
     return everywhere

@@ -1,9 +1,10 @@
-"""Vocabulary: give a student the words of its language, each starting where its English translations are.
+"""Vocabulary: give a student the words of its language, each where its translations are.
 
-The English vocabulary is kept, so that names are cut into the same pieces in a question and in a passage.
-Added are pieces of the source language, learned from the bitext's source side; English pieces that are frequent in
-the source language but rare in English (Swahili "na") get a new row as well. The student's new rows come after the
-teacher's: rows ``[base:]`` of the embedding table are the new ones.
+The English vocabulary is kept, so that names are cut into the same pieces in a question and in a
+passage. Added are pieces of the source language, learned from the bitext's source side; English
+pieces that are frequent in the source language but rare in English (Swahili "na") get a new row as
+well. The student's new rows come after the teacher's: rows ``[base:]`` of the embedding table are
+the new ones.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from .transport import solve
 FILLS = ("lexicon", "transport", "mean", "random", "none")
 # chosen on AfriQA's ibo and hau dev questions
 LEXICONS = {"ibm1": {}, "symmetric": {"diagonal": 4.0, "symmetric": True}}
-SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer where there are fewer pairs than this
-ROUNDS, PAIRS, EPSILON = 2, 6_000, 0.02  # of the transport filling: rounds, sentence pairs, sharpness of its plans
+SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer below so many pairs
+ROUNDS, PAIRS, EPSILON = 2, 6_000, 0.02  # of the transport filling; EPSILON is that of its plans
 
 
 def extend(
-    teacher: Encoder, bitext: Bitext, *, size: int = 20_000, fill: str = "lexicon", lexicon: str = "ibm1",
-    seed: int | None = None,
+    teacher: Encoder, bitext: Bitext, *, size: int = 20_000, fill: str = "lexicon",
+    lexicon: str = "ibm1", seed: int | None = None,
 ) -> Encoder:  # fmt: skip
     """Make a student: a copy of the teacher whose vocabulary knows the bitext's source language.
 
@@ -42,15 +43,17 @@ def extend(
     ----------
     teacher : an encoder with a WordPiece or a unigram tokenizer
     bitext : sentence pairs
-    size : pieces learned from the source side, before those the English vocabulary has are left out; for a unigram
-        tokenizer, most words added
+    size : pieces learned from the source side, before those the English vocabulary has are left
+        out; for a unigram tokenizer, most words added
     fill : {"lexicon", "transport", "mean", "random", "none"}
-        how a new row starts: the mean of English rows weighted by their translation probability; the same, weighted
-        by the mass that transport plans send from the piece to English pieces (from the lexicon's rows on, repeated);
-        the mean of the rows of the English pieces it was cut into before; a draw from the spread of the English rows;
-        or no new row: a copy of the teacher, as a multilingual one may do without
+        how a new row starts: the mean of English rows weighted by their translation probability;
+        the same, weighted by the mass that transport plans send from the piece to English pieces
+        (from the lexicon's rows on, repeated); the mean of the rows of the English pieces it was
+        cut into before; a draw from the spread of the English rows; or no new row: a copy of the
+        teacher, as a multilingual one may do without
     lexicon : {"ibm1", "symmetric"}
-        IBM Model 1, or with a prior for like places and both directions, see :func:`optical_lite.lexicon.ibm1`
+        IBM Model 1, or with a prior for like places and both directions, see
+        :func:`optical_lite.lexicon.ibm1`
     seed : for ``random``
 
     Returns
@@ -71,10 +74,12 @@ def extend(
     student = teacher.copy(f"{teacher.name} + {bitext.source}", Tokenizer.from_buffer(tokenizer))
     model = student.model
     if base >= shared_rows.LARGE:
-        table = SplitEmbedding(model.get_input_embeddings().weight, base + torch.arange(len(new)), rows)
+        old = model.get_input_embeddings().weight
+        table = SplitEmbedding(old, base + torch.arange(len(new)), rows)
     else:
-        table = nn.Embedding(base + len(new), teacher.embedding.shape[1], padding_idx=teacher.pad_id)
-        table.weight.data = torch.cat([teacher.embedding.detach(), rows.to(teacher.embedding)])
+        old = teacher.embedding.detach()
+        table = nn.Embedding(base + len(new), old.shape[1], padding_idx=teacher.pad_id)
+        table.weight.data = torch.cat([old, rows.to(old)])
     model.set_input_embeddings(table)
     model.config.vocab_size, model.config.base_vocab_size = base + len(new), base
     if fill == "transport":
@@ -89,24 +94,26 @@ def base_rows(encoder: Encoder) -> int:
 
 
 def _learn(teacher: Encoder, bitext: Bitext, size: int) -> tuple[bytes, list[str]]:
-    """The extended tokenizer, as its record, and its new pieces; piece k has the number ``teacher.rows + k``."""
+    """The extended tokenizer, as its record, and its new pieces, in the order of their rows."""
     tokenizer, sides = teacher.tokenizer, list(zip(*bitext.pairs, strict=True))
     kind = type(tokenizer.model).__name__
     if kind == "WordPiece":
-        accents = not latin(" ".join(sides[0][:500]))  # vowel signs of Devanagari would go with them
+        # vowel signs of Devanagari would go with the accents
+        accents = not latin(" ".join(sides[0][:500]))
         return pieces.wordpiece(tokenizer, *sides, size, teacher.rows, accents)
     if kind != "Unigram":
         raise InputError(
-            f"vocabulary: got a {kind} tokenizer, expected WordPiece or Unigram; distil without extension instead "
-            "(--fill none)"
+            f"vocabulary: got a {kind} tokenizer, expected WordPiece or Unigram; distil without "
+            "extension instead (--fill none)"
         )
     normal = tokenizer.normalizer.normalize_str
     counts = [Counter(word for text in side for word in words(normal(text))) for side in sides]
-    return pieces.unigram(tokenizer, *counts, size, teacher.rows, FEW if len(bitext) < SMALL else SEEN)
+    seen = FEW if len(bitext) < SMALL else SEEN
+    return pieces.unigram(tokenizer, *counts, size, teacher.rows, seen)
 
 
 def _piece_lexicon(tokenizer: bytes, teacher: Encoder, bitext: Bitext, **how) -> Lexicon:
-    """:func:`optical_lite.lexicon.ibm1` between the student's pieces and the teacher's pieces of a bitext."""
+    """:func:`.lexicon.ibm1` between the student's pieces and the teacher's pieces of a bitext."""
 
     def pairs() -> Iterator[tuple[list[str], list[str]]]:
         learned = Tokenizer.from_buffer(tokenizer)
@@ -120,8 +127,9 @@ def _piece_lexicon(tokenizer: bytes, teacher: Encoder, bitext: Bitext, **how) ->
 
 
 def _fill(
-    teacher: Encoder, tokenizer: bytes, new: list[str], bitext: Bitext, fill: str, how: dict, seed: int | None
-) -> torch.Tensor:
+    teacher: Encoder, tokenizer: bytes, new: list[str], bitext: Bitext, fill: str, how: dict,
+    seed: int | None,
+) -> torch.Tensor:  # fmt: skip
     """First values of the new rows, shape (len(new), d)."""
     table = teacher.embedding.detach().cpu()
     if fill == "random":
@@ -139,8 +147,10 @@ def _fill(
         return rows
     lexicon = _piece_lexicon(tokenizer, teacher, bitext, **how)
     number = {piece: k for k, piece in enumerate(new)}
-    found = [teacher.tokenizer.token_to_id(word) for word in lexicon.target]  # None: what a unigram tokenizer lacks
-    ids = torch.tensor([teacher.tokenizer.token_to_id("<unk>") if i is None else i for i in found])
+    number_of = teacher.tokenizer.token_to_id  # None of what a unigram tokenizer lacks
+    found = (number_of(word) for word in lexicon.target)
+    ids = torch.tensor([number_of("<unk>") if i is None else i for i in found])
+    teacher.put_away()
     for f, piece in enumerate(lexicon.source):
         if piece in number:
             cells = lexicon.table[[f]]
@@ -153,18 +163,17 @@ def _fill(
 
 @torch.no_grad()
 def _refill(student: Encoder, teacher: Encoder, bitext: Bitext, base: int) -> None:
-    """Set each new row to the mean of English rows, weighted by the mass that plans send to them."""
+    """Set new rows to means of English rows, weighted by the mass that plans send to them."""
     pairs = bitext.pairs[:: max(1, len(bitext) // PAIRS)]
     width = teacher.rows
     codes, masses = [], []
     for start in range(0, len(pairs), 256):
-        S, H = (
-            e.encode(side)
-            for e, side in zip((student, teacher), zip(*pairs[start : start + 256], strict=True), strict=True)
-        )
-        cost, marginals = cosine_cost(S.vectors, H.vectors), (uniform_marginal(S.mask), uniform_marginal(H.mask))
-        plan = solve(cost, *marginals, epsilon=EPSILON, method="stabilized").plan  # (B, n, m)
-        share = plan / marginals[0].clamp_min(1e-9)[:, :, None]
+        source, english = zip(*pairs[start : start + 256], strict=True)
+        S, H = student.encode(source), teacher.encode(english)
+        a, b = uniform_marginal(S.mask), uniform_marginal(H.mask)
+        cost = cosine_cost(S.vectors, H.vectors)
+        plan = solve(cost, a, b, epsilon=EPSILON, method="stabilized").plan  # (B, n, m)
+        share = plan / a.clamp_min(1e-9)[:, :, None]
         k, i, j = ((share > 0.05) & (S.ids >= base)[:, :, None]).nonzero(as_tuple=True)
         codes.append((S.ids[k, i] - base) * width + H.ids[k, j])
         masses.append(share[k, i, j])

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from .json_files import read_json
+from . import model_files
+from .json_files import read_json, write_json
 from .model_files import REVISIONS
 from .provenance import sha256
 from .settings import InputError, shown
@@ -29,6 +31,13 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config
 HUB = "hub:"  # before a name: the user asks for a model of the hub
 UNSAFE = ("auto_map", "quantization_config", "attn_implementation", "experts_implementation")  # may load other code
 AGAIN = "copy it again, or save it anew with save_pretrained"
+
+
+def found(name: str | Path) -> tuple[Path, str, list[str] | None]:
+    """Folder and full name of what a name means, and the prefixes of its texts where the kit knows it by name."""
+    if isinstance(name, str) and (known := model_files.find(name)):
+        return *model_files.folder(name), list(model_files.KNOWN[known].prefixes)
+    return place(name), str(name), None
 
 
 def place(name: str | Path) -> Path:
@@ -235,6 +244,18 @@ def load_projection(folder: Path, width: int) -> nn.Linear | None:
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     layer.weight.data = weight.float()
     return layer
+
+
+def save_beside(part: Path, tokenizer: Tokenizer | bytes, pad: str, projection: nn.Linear | None) -> None:
+    """Write what a folder holds beside a model: its tokenizer, given whole or as its file, and its projection."""
+    if isinstance(tokenizer, bytes):
+        (part / "tokenizer.json").write_bytes(tokenizer)
+    else:
+        tokenizer.save(str(part / "tokenizer.json"))
+    if projection is not None:
+        save_file({"weight": projection.weight.detach().cpu()}, part / "projection.safetensors")
+    said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": pad}
+    write_json(part / "tokenizer_config.json", said)
 
 
 def put(student, place: Path, device: str) -> None:

@@ -205,7 +205,7 @@ def test_the_teacher_is_never_taken_from_the_file(run, tmp_path, monkeypatch):
         assert "which the kit does not know or has not fetched, expected --teacher" in said
         assert "\x1b" not in said
         assert "with weights" in refused(load_teacher, run, mine)
-    monkeypatch.setattr(encoders.model_files, "here", lambda name: None)  # known, but never fetched on this machine
+    monkeypatch.setattr("optical_lite.model_files.here", lambda name: None)  # known, but never fetched on this machine
     make(run, {"name": "multilingual", "sha256": "0" * 64})
     assert "has not fetched" in refused(load_teacher, run)
     record = model_record(encoders.Encoder.load(mine))
