@@ -33,14 +33,14 @@ class Bitext:
     ----------
     name : where the pairs come from
     source, target : language codes; the target is English
-    pairs : the pairs
+    pairs : the pairs, in memory or read from a file whenever they are gone through
     notes : what was dropped and why, for the run's record
     """
 
     name: str
     source: str
     target: str
-    pairs: tuple[tuple[str, str], ...]
+    pairs: Sequence[tuple[str, str]]
     notes: dict = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class Bitext:
             raise InputError(f"bitext: got {theirs} added to {ours}, expected one pair")
         notes = {self.name: self.notes, other.name: other.notes}
         name = f"{self.name}+{other.name}"
-        return replace(self, name=name, pairs=self.pairs + other.pairs, notes=notes)
+        return replace(self, name=name, pairs=(*self.pairs, *other.pairs), notes=notes)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ def idf_table(sentences: Iterable[Sequence[int]], size: int) -> Tensor:
     >>> idf_table([[0, 1], [0]], size=3)
     tensor([1.0000, 1.4055, 2.0986])
     """
-    distinct = [set(ids) for ids in sentences]
-    seen = torch.tensor([t for ids in distinct for t in ids], dtype=torch.long)
-    counts = torch.bincount(seen, minlength=size)
-    return 1 + torch.log((len(distinct) + 1) / (counts + 1))
+    counts, number = torch.zeros(size, dtype=torch.long), 0
+    for ids in sentences:
+        counts[list(set(ids))] += 1
+        number += 1
+    return 1 + torch.log((number + 1) / (counts + 1))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from tokenizers import Tokenizer
@@ -29,6 +30,7 @@ from .transport import solve
 FILLS = ("lexicon", "transport", "mean", "random", "none")
 # chosen on AfriQA's ibo and hau dev questions
 LEXICONS = {"ibm1": {}, "symmetric": {"diagonal": 4.0, "symmetric": True}}
+LEARNED = 100_000  # sentence pairs, evenly spaced, that words and translations are learned from
 SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer below so many pairs
 ROUNDS, PAIRS, EPSILON = 2, 6_000, 0.02  # of the transport filling; EPSILON is that of its plans
 
@@ -42,7 +44,7 @@ def extend(
     Parameters
     ----------
     teacher : an encoder with a WordPiece or a unigram tokenizer
-    bitext : sentence pairs
+    bitext : sentence pairs; of more than :data:`LEARNED`, at most so many are read
     size : pieces learned from the source side, before those the English vocabulary has are left
         out; for a unigram tokenizer, most words added
     fill : {"lexicon", "transport", "mean", "random", "none"}
@@ -68,6 +70,8 @@ def extend(
     one_of("vocabulary: got lexicon", lexicon, LEXICONS)
     if fill == "none":
         return teacher.copy(teacher.name)
+    if (step := -(-len(bitext) // LEARNED)) > 1:
+        bitext = replace(bitext, pairs=bitext.pairs[::step])
     base = teacher.rows
     tokenizer, new = _learn(teacher, bitext, size)
     rows = _fill(teacher, tokenizer, new, bitext, fill, LEXICONS[lexicon], seed)

@@ -1,8 +1,15 @@
+import gzip
+import itertools
 import json
+import tracemalloc
 
 import pytest
 
+from optical_lite import vocabulary
 from optical_lite.corpora import Bitext, Collection, language
+from optical_lite.datasets import pocket
+from optical_lite.distillation import tokens
+from optical_lite.formats import own
 from optical_lite.formats.own import read_beir, read_bitext
 from optical_lite.settings import InputError
 from optical_lite.text import words
@@ -42,6 +49,47 @@ def test_missing_file_and_odd_language(tmp_path):
         read_bitext(write(tmp_path / "x.tsv", "maji\twater\n"), "Swahili!")
     with pytest.raises(InputError, match="expected one of sw, so"):
         language("klingon")
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.tsv.gz"])
+def test_a_large_bitext_stays_in_its_file(tmp_path, monkeypatch, name):
+    pairs = [(f"maji {i}", f"water {i}") for i in range(50)]
+    content = "".join(f"{source}\t{english}\n" for source, english in pairs).encode()
+    place = write(tmp_path / name, gzip.compress(content) if name.endswith("gz") else content)
+    monkeypatch.setattr(own, "WHOLE", 40)
+    found = read_bitext(place, "sw").pairs
+    assert isinstance(found, own.FilePairs)
+    assert [*found] == pairs
+    assert (len(found), found[7], found[-1], [*found[3:40:9]]) == (50, pairs[7], pairs[-1], pairs[3:40:9])
+    with pytest.raises(IndexError):
+        found.__getitem__(50)
+    write(place, content + b"moto\tfire\n")
+    with pytest.raises(InputError, match="got a file that changed while it was read"):
+        list(found)
+
+
+def test_memory_does_not_grow_with_a_bitext(tmp_path, monkeypatch, tiny, number_type):
+    """Besides where each row begins: 16 bytes a pair."""
+    monkeypatch.setattr(own, "WHOLE", 0)
+    text, highest = itertools.cycle(pocket.bitext("sw").pairs), []
+    for count in (5_000, 15_000):
+        place = write(tmp_path / "x.tsv", "".join("\t".join(pair) + "\n" for pair in itertools.islice(text, count)))
+        tracemalloc.start()
+        source, target, _ = tokens(tiny, tiny, read_bitext(place, "sw"), 64)
+        highest.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(source) == len(target) == count
+    assert highest[1] - highest[0] < 40 * 10_000
+
+
+def test_words_of_many_pairs_are_learned_from_some(tiny, number_type, monkeypatch):
+    monkeypatch.setattr(vocabulary, "LEARNED", 200)
+    bitext = pocket.bitext("sw")
+    some = Bitext(bitext.name, "sw", "en", bitext.pairs[::3])
+    found, expected = (vocabulary.extend(tiny, pairs) for pairs in (bitext, some))
+    assert len(some) == 171
+    assert found.tokenizer.to_str() == expected.tokenizer.to_str()
+    assert (found.embedding == expected.embedding).all()
 
 
 def test_clean_counts_what_it_drops():

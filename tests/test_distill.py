@@ -8,6 +8,7 @@ from optical_lite import distillation, vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
+from optical_lite.formats import own
 from optical_lite.settings import InputError, uses_bf16
 from optical_lite.training import distill, runs
 
@@ -146,6 +147,16 @@ def test_the_fast_loop_does_what_the_plain_one_does(teacher, tmp_path, trainable
     assert found == pytest.approx(expected, abs=2e-3 if uses_bf16() else 2e-4)
     moved = [(s.embedding - vocabulary.extend(teacher, pocket.bitext("sw")).embedding).flatten() for s in (fast, slow)]
     assert torch.nn.functional.cosine_similarity(*moved, dim=0) > 0.9
+
+
+def test_pairs_in_a_file_train_the_same_student(finished, teacher, tmp_path, monkeypatch):
+    bitext = pocket.bitext("sw")
+    place = tmp_path / bitext.name
+    place.write_text("".join(f"{source}\t{english}\n" for source, english in bitext.pairs), encoding="utf-8")
+    monkeypatch.setattr(own, "WHOLE", 0)
+    out, student = run(teacher, tmp_path / "run", bitext=own.read_bitext(place, "sw"), keep=(3,))
+    assert torch.equal(student.embedding, finished[1].embedding)
+    assert runs.read_config(out)["bitext"]["sha256"] == runs.read_config(finished[0])["bitext"]["sha256"]
 
 
 def test_epsilon_falls_over_a_run(teacher, tmp_path):

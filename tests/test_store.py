@@ -63,7 +63,7 @@ DAMAGE = {
     "no checks": lambda store: store.checks.unlink(),
     "checks cut": lambda store: os.truncate(store.checks, 7),
     "other checks": lambda store: store.checks.write_bytes(b"x" * store.checks.stat().st_size),
-    "a bit": lambda store: flip(store.vectors, 2 * store.teacher.dimension * store.places[4][0] + 5),
+    "a bit": lambda store: flip(store.vectors, 2 * store.teacher.dimension * store.begins[4] + 5),
 }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import NoneType
 
@@ -14,6 +14,8 @@ from ..safe_files import write_atomic
 from ..settings import InputError
 from .collect import check_written, collect, judgements, unique
 from .lines import file_part, filled, json_lines, lines, numbered
+
+WHOLE = 1 << 24  # bytes of a file of pairs that is kept in memory
 
 
 def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
@@ -37,14 +39,41 @@ def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
         raise InputError(f"{path}: got no sentence pair, expected lines source<TAB>English")
 
 
+class FilePairs(Sequence):
+    """The pairs of a large file, read from it whenever they are gone through; memory holds none of them."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path, self.state = path, self._now(path)
+        self.count = sum(1 for _ in pairs(path))
+
+    def _now(self, path: str | Path) -> tuple[int, int]:
+        found = Path(path).stat()
+        return found.st_size, found.st_mtime_ns
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        if self._now(self.path) != self.state:
+            raise InputError(f"{self.path}: got a file that changed while it was read, expected the same; begin anew")
+        return pairs(self.path)
+
+    def __getitem__(self, place: int | slice) -> tuple:
+        chosen = place if isinstance(place, slice) else slice(range(len(self))[place], None)
+        found = itertools.islice(self, *chosen.indices(len(self)))
+        return tuple(found) if isinstance(place, slice) else next(found)
+
+
 def read_bitext(path: str | Path, lang: str) -> Bitext:
     """Read one's own bitext: a UTF-8 file with lines ``source<TAB>English``, without a header.
 
-    ``lang`` is any language code of two or three letters; a language in no list is welcome here.
+    ``lang`` is any language code of two or three letters; a language in no list is welcome here. A file of more than
+    :data:`WHOLE` bytes stays where it is, see :class:`FilePairs`.
     """
     if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", lang):
         raise InputError(f"language: got {lang!r}, expected a code of two or three small letters such as sw or luo")
-    return Bitext(Path(path).name, lang, "en", tuple(pairs(path)))
+    large = Path(path).is_file() and Path(path).stat().st_size > WHOLE
+    return Bitext(Path(path).name, lang, "en", FilePairs(path) if large else tuple(pairs(path)))
 
 
 def read_opus(stem: str | Path, lang: str, target: str = "en") -> Bitext:
@@ -54,7 +83,7 @@ def read_opus(stem: str | Path, lang: str, target: str = "en") -> Bitext:
     """
     sides = [lines(f"{stem}.{file_part('language', code)}") for code in (lang, target)]
     kept, empty, uneven = [], 0, [0, 0]
-    for source, english in zip_longest(*sides):
+    for source, english in itertools.zip_longest(*sides):
         if source is None or english is None:
             uneven[source is None] += 1
         elif source.strip() and english.strip():

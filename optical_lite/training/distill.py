@@ -27,6 +27,7 @@ from .. import distillation, losses
 from ..config import DistillConfig
 from ..corpora import Bitext
 from ..encoder import Encoder
+from ..kernels.ragged import Ragged
 from ..safe_files import hold
 from ..settings import InputError, device, seed_everything, uses_bf16
 from ..transport import TransportPlan
@@ -206,7 +207,7 @@ def _share(accelerator, rows: list[int]) -> list[int]:
     return rows[accelerator.process_index :: accelerator.num_processes]
 
 
-def _open(accelerator, student, teacher, bitext, config, out, progress) -> tuple[list, list, dict]:
+def _open(accelerator, student, teacher, bitext, config, out, progress) -> tuple[Ragged, Ragged, dict]:
     """Token ids of both sides, how many sentences were cut, and a run folder that says what was asked for."""
     found = distillation.tokens(student, teacher, bitext, config.max_length)
     if not config.special:
@@ -219,10 +220,9 @@ def _open(accelerator, student, teacher, bitext, config, out, progress) -> tuple
     return found
 
 
-def _batches(source: list, target: list, config: DistillConfig) -> list[list[int]]:
-    """The pairs of each step."""
-    lengths = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]  # the student's side costs the most
-    batches = distillation.length_batches(lengths, config.batch, config.seed)
+def _batches(source: Ragged, target: Ragged, config: DistillConfig) -> list[list[int]]:
+    """The pairs of each step; in order of length, where the student's side comes first, for it costs the most."""
+    batches = distillation.length_batches((source.lengths << 32) + target.lengths, config.batch, config.seed)
     return list(itertools.islice(batches, config.steps))
 
 

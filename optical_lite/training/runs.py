@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -36,8 +37,12 @@ LINE = {"step": int, "loss": NUMBER, "seconds": NUMBER}
 
 
 def data_hash(bitext: Bitext) -> str:
-    """sha256 of a bitext's text."""
-    return sha256(json.dumps(bitext.pairs, ensure_ascii=False).encode())
+    """sha256 of a bitext's text, that of its pairs as JSON."""
+    found = hashlib.sha256(b"[")
+    for number, pair in enumerate(bitext.pairs):
+        found.update((", " * bool(number) + json.dumps(pair, ensure_ascii=False)).encode())
+    found.update(b"]")
+    return found.hexdigest()
 
 
 def _record(place: Path) -> dict:

@@ -8,10 +8,11 @@ sentence counts as present when its vectors have that sum. What is lost, cut, ch
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import json
 import os
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..encoder import Encoder
-from ..provenance import model_record, sha256
+from ..provenance import model_record
 from ..safe_files import hold, one_line, write_atomic
 from ..settings import InputError, get, uses_bf16
 
@@ -35,9 +36,13 @@ class VectorStore:
 
     def __init__(self, teacher: Encoder, sentences: Sequence[Sequence[int]]) -> None:
         self.teacher, self.sentences = teacher, sentences
-        key = [model_record(teacher)["sha256"], uses_bf16(), *map(list, sentences)]
-        self.folder = get().cache / "teacher" / sha256(json.dumps(key).encode())[:32]
-        self.places = list(itertools.pairwise(itertools.accumulate(map(len, sentences), initial=0)))
+        key, self.begins = hashlib.sha256(), array("q", [0])  # where each sentence's vectors begin, and their end
+        key.update(json.dumps([model_record(teacher)["sha256"], uses_bf16()]).encode()[:-1])
+        for ids in sentences:
+            key.update(b", " + json.dumps(list(ids)).encode())
+            self.begins.append(self.begins[-1] + len(ids))
+        key.update(b"]")
+        self.folder = get().cache / "teacher" / key.hexdigest()[:32]
         self.vectors, self.checks = self.folder / "vectors.f16", self.folder / "checks.u4"
         self.known = self._checks()
 
@@ -53,7 +58,7 @@ class VectorStore:
         width = 2 * self.teacher.dimension
         with open(self.vectors if self.vectors.exists() else os.devnull, "rb") as file:
             for row in rows:
-                begin, end = self.places[row]
+                begin, end = self.begins[row : row + 2]
                 file.seek(begin * width)
                 found = file.read((end - begin) * width)
                 whole = self.known[row] and len(found) == (end - begin) * width and _sum(found) == self.known[row]
@@ -78,7 +83,7 @@ class VectorStore:
             for positions, vectors, lengths in self.teacher.batches_of_ids([self.sentences[row] for row in missing]):
                 for position, found, length in zip(positions, vectors.half().cpu().numpy(), lengths, strict=True):
                     row, content = missing[position], found[:length].tobytes()
-                    file.seek(self.places[row][0] * 2 * self.teacher.dimension)
+                    file.seek(self.begins[row] * 2 * self.teacher.dimension)
                     file.write(content)
                     sums[row] = _sum(content)
         self.teacher.release()
