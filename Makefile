@@ -10,7 +10,7 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TORCH_PIN := $(shell sed -n 's/^torch==//p' requirements-lock.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab notebooks tables bench trust versions licences audit clean
+.PHONY: help demo test lab notebooks book slides tables bench trust versions licences audit clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,19 @@ lab: .venv/installed  ## open JupyterLab on the notebooks
 
 notebooks: .venv/installed  ## execute every notebook in place
 	$(BIN)/python notebooks/execute.py
+
+.venv-book/installed: requirements-book.txt
+	$(PYTHON) -m venv .venv-book
+	.venv-book/bin/pip install --quiet --disable-pip-version-check -r requirements-book.txt
+	@touch $@
+
+book: .venv/installed .venv-book/installed  ## build the lessons as a site in runs/book/html; SOLUTIONS=1 with worked answers
+	@mkdir -p runs
+	$(BIN)/python -m optical_lite align --lang sw --html runs/explorer.html
+	.venv-book/bin/python docs/book/build.py --explorer runs/explorer.html $(if $(SOLUTIONS),--solutions)
+
+slides: .venv-book/installed  ## write the lessons as slides in runs/slides
+	.venv-book/bin/python docs/book/slides.py
 
 tables: .venv/installed  ## write the pages of data/expected, and tables and numbers of other pages
 	$(BIN)/python -m optical_lite tables --write
@@ -76,4 +89,4 @@ versions: .venv/installed .venv-versions/installed  ## test the lowest and the n
 	$(BIN)/python tests/versions.py --uv .venv-versions/bin/uv $(VERSIONS)
 
 clean:  ## delete the environment and all runs
-	rm -rf .venv .venv-bench .venv-plaid .venv-versions .venv-audit runs
+	rm -rf .venv .venv-bench .venv-book .venv-plaid .venv-versions .venv-audit runs

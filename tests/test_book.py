@@ -1,0 +1,230 @@
+"""The book and the slides: what belongs to them is in, answers are out, and no page asks a network for anything.
+
+What needs Sphinx is skipped where `.venv-book` is missing (`make .venv-book/installed`), what needs a browser as in
+`test_browser`.
+"""
+
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from test_browser import browser, tab  # noqa: F401
+
+from optical_lite.datasets import pocket
+from optical_lite.settings import ROOT
+from optical_lite.views import html_page
+
+sys.path.insert(0, str(ROOT / "docs" / "book"))
+
+import build
+import slides
+
+PYTHON = ROOT / ".venv-book" / "bin" / "python"
+LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+OUTSIDE = re.compile(r"""<(?:script|img|iframe|source|link)\b[^>]*\b(?:src|href)\s*=\s*["'](https?:)?//""")
+# The least contrast of what is read, with its text: WCAG asks for 4.5.
+CONTRAST = """() => {
+  const probe = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = (text) => {
+    probe.clearRect(0, 0, 1, 1); probe.fillStyle = text; probe.fillRect(0, 0, 1, 1);
+    return [...probe.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (c) => [0.2126, 0.7152, 0.0722].reduce((sum, weight, k) => {
+    const v = c[k] / 255;
+    return sum + weight * (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  }, 0);
+  const ground = (node) => {
+    for (; node; node = node.parentElement) {
+      const c = rgba(getComputedStyle(node).backgroundColor);
+      if (c[3] === 255) return c;
+    }
+    return [255, 255, 255, 255];
+  };
+  let least = [21, ""];
+  for (const node of document.querySelectorAll("article :is(p, li, td, th, pre, h2)")) {
+    if (!node.innerText?.trim()) continue;
+    const [a, b] = [light(rgba(getComputedStyle(node).color)), light(ground(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < least[0]) least = [ratio, node.innerText.slice(0, 80)];
+  }
+  return least;
+}"""
+
+
+def run(script, *arguments):
+    if not PYTHON.exists():
+        pytest.skip("no .venv-book here: make .venv-book/installed")
+    line = [PYTHON, ROOT / "docs" / "book" / script, *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory, teacher, student):
+    """The site, with the explorer of two pairs."""
+    if not PYTHON.exists():
+        pytest.skip("no .venv-book here: make .venv-book/installed")
+    folder = tmp_path_factory.mktemp("book")
+    page = html_page.write(folder / "x.html", pocket.gold("sw")[:2], {"English encoder": teacher, "extended": student})
+    run("build.py", "--out", folder, "--explorer", page)
+    return folder / "html"
+
+
+@pytest.fixture(scope="module")
+def lecture(tmp_path_factory):
+    """The slides."""
+    folder = tmp_path_factory.mktemp("slides")
+    run("slides.py", "--out", folder)
+    return folder
+
+
+def test_every_lesson_is_in_the_book_and_no_answer(tmp_path):
+    page = tmp_path / "explorer.html"
+    page.write_text("<p>explorer")
+    kept = build.assemble(tmp_path / "source", explorer=page)
+    assert {f"notebooks/{name}.ipynb" for name in LESSONS} | {"README.md"} <= kept
+    files = [path for path in (tmp_path / "source").rglob("*") if path.suffix in build.PAGES]
+    assert len(files) == len(kept)
+    assert not [path for path in files if "solutions" in path.parts]
+    front = (tmp_path / "source" / "index.md").read_text()
+    listed = [name for block in re.findall(r":caption: .*\n\n([^`]*)", front) for name in block.split()]
+    assert sorted(listed) == sorted(name.rpartition(".")[0] for name in kept - {"README.md"})
+    texts = {path: "\n".join(build.texts(path)) for path in files}
+    assert sum(text.count("<iframe") for text in texts.values()) >= 1
+    for path, text in texts.items():
+        assert "Worked answers:" not in text, path
+        for match in build.LINK.finditer(text):
+            assert (path.parent / match[3]).is_file(), (path, match[0])
+
+
+def test_answers_join_when_asked(tmp_path):
+    kept = build.assemble(tmp_path / "source", solutions=True)
+    assert {f"notebooks/solutions/{name}.ipynb" for name in LESSONS} <= kept
+    assert "Worked answers:" in "\n".join(build.texts(tmp_path / "source" / "notebooks" / f"{LESSONS[0]}.ipynb"))
+    assert "caption: Worked answers" in (tmp_path / "source" / "index.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "wanted"),
+    [
+        ("[a](a.md#part)", "", "[a](a.md#part)"),
+        ("[a](a.md#cell-id=cell-03)", "", "[a](a.md)"),
+        ("[top](../README.md)", "", "[top](../index.md)"),
+        ("[code](../x.py)", "", "code"),
+        ("[code](../x.py)", "https://example.org/kit", "[code](https://example.org/kit/blob/main/x.py)"),
+        ("[answer](solutions/a.ipynb)", "https://example.org/kit", "answer"),
+        ("[site](https://example.org) [here](#part) ![seen](x.png)", "", None),
+    ],
+)
+def test_links_of_the_book(text, address, wanted):
+    assert build.relinked(text, "docs/b.md", {"docs/a.md", "README.md"}, address) == (wanted or text)
+
+
+def test_slides_are_dealt():
+    code = nbformat.v4.new_code_cell("x = 1", outputs=[nbformat.v4.new_output("stream", text="1\n" * 30)])
+    own = nbformat.v4.new_markdown_cell("aside", metadata={"slideshow": {"slide_type": "notes"}})
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# 00 A lesson\n\nopens."),
+            nbformat.v4.new_code_cell("import optical_lite as ol\n\nol.banner()"),
+            nbformat.v4.new_markdown_cell("text\n\n## 1. A part\n\n**Predict first**: more or less?"),
+            nbformat.v4.new_markdown_cell("More."),
+            own,
+            nbformat.v4.new_markdown_cell("a paragraph of a few words\n\n" * 40),
+            code,
+            nbformat.v4.new_markdown_cell("## Exercises"),
+            nbformat.v4.new_code_cell("answer = ...\nol.check.ex00_1(answer)"),
+            nbformat.v4.new_markdown_cell("## Summary"),
+        ]
+    )
+    dealt = [(cell.source[:12], cell.metadata["slideshow"]["slide_type"]) for cell in slides.deal(notebook).cells]
+    assert dealt[:5] == [
+        ("# 00 A lesso", "slide"), ("text\n", "-"), ("## 1. A part", "slide"), ("More.", "subslide"),
+        ("aside", "notes"),
+    ]  # fmt: skip
+    assert [kind for text, kind in dealt if text.startswith("a paragraph")].count("subslide") >= 2
+    assert dealt[-3:] == [("x = 1", "-"), ("", "subslide"), ("## Summary", "slide")]
+
+
+def test_pages_that_ask_a_network_are_seen():
+    for bad in ('<script defer src="https://cdn.example.org/x.js">', "<link href='//fonts.example.org/a' rel=x>"):
+        assert OUTSIDE.search(bad)
+    assert not OUTSIDE.search('<a href="https://example.org">x</a><script src="_static/x.js">')
+
+
+@pytest.mark.float32
+def test_the_book_names_nothing_outside(book):
+    pages = sorted(book.rglob("*.html"))
+    assert {f"{name}.html" for name in LESSONS} <= {page.name for page in pages}
+    for page in pages:
+        assert not OUTSIDE.search(page.read_text(encoding="utf-8")), page
+    for sheet in book.rglob("*.css"):
+        assert not re.search(r"(@import|url\()\s*(url\()?['\"]?(https?:)?//", sheet.read_text(encoding="utf-8")), sheet
+    assert not list(book.rglob("*solutions*"))
+
+
+@pytest.mark.float32
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_reads_well_without_a_network(book, tab, scheme):  # noqa: F811
+    tab.context.set_offline(True)
+    tab.emulate_media(color_scheme=scheme)
+    formulas = 0
+    for page in [book / "index.html", *sorted((book / "notebooks").glob("*.html")), *sorted(book.glob("docs/*.html"))]:
+        tab.goto(page.as_uri())
+        wanted = tab.locator(".math").count()
+        tab.wait_for_function("() => document.querySelectorAll('.math').length === "
+                              "document.querySelectorAll('.math mjx-container').length", timeout=60_000)  # fmt: skip
+        formulas += wanted
+        assert tab.locator("mjx-merror").count() == 0, page
+        assert tab.locator("html").get_attribute("data-theme") == scheme
+        ratio, text = tab.evaluate(CONTRAST)
+        assert ratio >= 4.5, (page, text)
+        broken = tab.evaluate("() => [...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
+        assert broken == [], page
+    assert formulas > 100
+    assert tab.problems == []
+
+
+@pytest.mark.float32
+def test_the_contrast_test_complains(tab):  # noqa: F811
+    tab.set_content('<article style="background: #111"><p style="color: #333">dark on dark</p></article>')
+    assert tab.evaluate(CONTRAST)[0] < 4.5
+
+
+@pytest.mark.float32
+def test_search_dark_mode_and_explorer(book, tab):  # noqa: F811
+    tab.context.set_offline(True)
+    tab.goto(f"{(book / 'search.html').as_uri()}?q=sinkhorn")
+    tab.locator("#search-results a", has_text="02 Sinkhorn").first.wait_for(timeout=60_000)
+    tab.goto((book / "notebooks" / "06_alignment.html").as_uri())
+    seen = set()
+    for _ in range(3):  # light, dark, and as the system has it
+        tab.locator("button.theme-switch-button:visible").first.click()
+        seen.add(tab.locator("html").get_attribute("data-theme"))
+    assert seen == {"light", "dark"}
+    frame = tab.frame_locator("iframe.explorer")
+    facts = frame.locator("#facts").inner_text()
+    assert "AER" in facts
+    frame.get_by_label("Epsilon").focus()
+    frame.get_by_label("Epsilon").press("End")
+    assert frame.locator("#facts").inner_text() != facts
+    assert tab.problems == []
+
+
+@pytest.mark.float32
+def test_slides_fit_and_need_no_network(lecture, tab):  # noqa: F811
+    tab.context.set_offline(True)
+    tab.set_viewport_size({"width": 1280, "height": 720})
+    assert sorted(page.stem for page in lecture.glob("*.html")) == LESSONS
+    for page in sorted(lecture.glob("*.html")):
+        assert not OUTSIDE.search(page.read_text(encoding="utf-8")), page
+        tab.goto(page.as_uri())
+        tab.wait_for_function("() => document.body.dataset.fitted")
+        assert tab.locator("mjx-merror").count() == 0
+        count, tall = tab.evaluate("() => ['', '.tall'].map(x => document.querySelectorAll("
+                                   "`.slides section:not(.stack)${x}`).length)")  # fmt: skip
+        assert count >= 15, page
+        assert tall <= 2, page
+    assert tab.problems == []
