@@ -10,7 +10,7 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TORCH_PIN := $(shell sed -n 's/^torch==//p' requirements-lock.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab notebooks book slides tables bench trust versions licences audit clean
+.PHONY: help demo test lab notebooks book launch slides tables bench trust versions licences audit clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ book: .venv/installed .venv-book/installed  ## build the lessons as a site in ru
 	@mkdir -p runs
 	$(BIN)/python -m optical_lite align --lang sw --html runs/explorer.html
 	.venv-book/bin/python docs/book/build.py --explorer runs/explorer.html $(if $(SOLUTIONS),--solutions)
+
+launch: .venv/installed  ## REPOSITORY=https://github.com/OWNER/NAME: write the Binder and Colab links of a public clone
+	$(BIN)/python docs/book/launch.py "$(REPOSITORY)"
 
 slides: .venv-book/installed  ## write the lessons as slides in runs/slides
 	.venv-book/bin/python docs/book/slides.py

@@ -98,7 +98,7 @@ def contents(kept: set[str]) -> str:
 
 
 def with_explorer(notebook: nbformat.NotebookNode, source: str) -> bool:
-    """Put the explorer's page below the cell that opens it as a widget; whether there was one."""
+    """Put the explorer's page above the cell that opens it as a widget; whether there was one."""
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and "explorer(" in cell.source:
             frame = (
@@ -106,7 +106,7 @@ def with_explorer(notebook: nbformat.NotebookNode, source: str) -> bool:
                 f'pair, with a slider for epsilon"></iframe>\n\n*The explorer at work in this page; '
                 f'<a href="{source}">open it alone</a>.*'
             )
-            notebook.cells.insert(place + 1, nbformat.v4.new_markdown_cell(frame, id="explorer"))
+            notebook.cells.insert(place, nbformat.v4.new_markdown_cell(frame, id="explorer"))
             return True
     return False
 
@@ -136,7 +136,8 @@ def assemble(source: Path, solutions: bool = False, explorer: Path | None = None
                 shutil.copy(ROOT / target, source / target)
     static = source / "_static"
     static.mkdir()
-    shutil.copy(HERE / "book.css", static)
+    for name in ("book.css", "book.js"):
+        shutil.copy(HERE / name, static)
     if explorer:
         shutil.copy(explorer, static / "explorer.html")
     return kept

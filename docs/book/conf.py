@@ -2,6 +2,8 @@
 
 import os
 
+from myst_nb.core.render import NbElementRenderer
+
 project = "optical_lite"
 author = "the optical_lite authors"
 extensions = ["myst_nb"]
@@ -22,6 +24,7 @@ html_theme = "sphinx_book_theme"
 html_title = "optical_lite"
 html_static_path = [os.path.join(os.environ["BOOK_SOURCE"], "_static")]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_context = {"default_mode": "auto"}
 html_show_search_summary = False  # it fetches pages, which browsers refuse for file://
 html_theme_options = {"show_navbar_depth": 1, "navigation_with_keys": False, "navbar_persistent": []}
@@ -37,3 +40,17 @@ if repository := os.environ.get("BOOK_REPOSITORY"):
             "notebook_interface": "jupyterlab",
         },
     }
+
+
+def described(render):
+    """Pictures with the description that their output keeps; MyST-NB takes only its size from there."""
+
+    def render_image(self, data):
+        (picture,) = render(self, data)
+        picture["alt"] = data.output_metadata.get(data.mime_type, {}).get("alt", "")
+        return [picture]
+
+    return render_image
+
+
+NbElementRenderer.render_image = described(NbElementRenderer.render_image)

@@ -39,9 +39,12 @@ def split(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
         elif cell.cell_type == "code" and cell.outputs and height(cell) > ROOM:
             said = cell.copy()
             said.outputs = []
-            shows = [nbformat.v4.new_code_cell("", outputs=[output]) for output in cell.outputs]
-            for one in shows:
-                one.metadata["tags"] = ["remove_input"]
+            shows: list = []
+            for output in cell.outputs:
+                if shows and "image/png" in shows[-1].outputs[-1].get("data", {}):  # its caption
+                    shows[-1].outputs.append(output)
+                else:
+                    shows.append(nbformat.v4.new_code_cell("", outputs=[output], metadata={"tags": ["remove_input"]}))
             cells += [said, *shows]
         else:
             cells.append(cell)
