@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from optical_lite.views.drawing import few_colours
+from optical_lite.views.figures import few_colours
 
 FOLDER = Path(__file__).resolve().parent
 TIMEOUT = 600  # seconds a cell

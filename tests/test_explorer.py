@@ -1,252 +1,212 @@
-"""The explorer's state without a kernel, its panels without a browser, and how long a change takes."""
+"""The explorer without a browser: its solver beside the package's, what it is given, and what a kernel answers."""
 
-import dataclasses
-import statistics
-import time
+import base64
+import json
+import shutil
+import subprocess
 
+import numpy as np
 import pytest
+import torch
 
-from optical_lite.alignment import linking
-from optical_lite.alignment.plans import AlignConfig
+from optical_lite import retrieval, transport
+from optical_lite.alignment import linking, plans
 from optical_lite.config import DistillConfig
+from optical_lite.cost import weighted_marginal
 from optical_lite.datasets import pocket
-from optical_lite.settings import InputError
+from optical_lite.distillation import idf_weights
+from optical_lite.settings import ROOT, InputError
 from optical_lite.training import distill
-from optical_lite.views import choices, explorer, why_found, widgets
+from optical_lite.views import choices, explorer, page
+from optical_lite.views.material import Material, pack
 
 pytestmark = pytest.mark.float32
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(NODE is None, reason="no node here: it runs the explorer's solver outside a browser")
+
+
+def in_node(asked, tmp_path):
+    """Results of functions of solver.js."""
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    line = [NODE, ROOT / "tests" / "solver.mjs", page.HERE / "solver.js", tmp_path / "asked.json"]
+    return json.loads(subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def problems(count, largest, seed=0):
+    """Cosine costs between noisy copies of random unit vectors, with uniform or random masses."""
+    random = np.random.default_rng(seed)
+    for k in range(count):
+        n, m = random.integers(1, largest, 2)
+        H = random.normal(size=(m, 12))
+        S = random.normal(size=(n, 12)) + 1.5 * H[random.integers(0, m, n)]
+        H, S = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (H, S))
+        a, b = (np.ones(size) if k % 2 else random.random(size) + 0.05 for size in (n, m))
+        yield 1 - S @ H.T, a / a.sum(), b / b.sum(), random
+
+
+def by_package(C, a, b, options, **limits):
+    C, a, b = (torch.from_numpy(x)[None] for x in (C, a, b))
+    return transport.solve(C, a, b, **options, **limits)
+
+
+@needs_node
+def test_plans_are_those_of_the_package(tmp_path):
+    asked, wanted = [], []
+    for method in ("stabilized", "unbalanced", "partial", "exact"):
+        for C, a, b, random in problems(500, 12):
+            some = [0.03, 0.05, 0.1, 0.5], [0.1, 0.5, 2], [0.3, 0.8, 1]
+            options = dict(zip(("epsilon", "reach", "mass"), (float(random.choice(x)) for x in some), strict=True))
+            named = {"method": page.METHODS.get(method, method), **options}
+            asked.append(["solve", C.ravel().tolist(), a.tolist(), b.tolist(), named])
+            limits = {"max_iterations": 10_000, "tolerance": 1e-12, "check_every": 20}
+            wanted.append(by_package(C, a, b, {"method": method, **options}, **limits))
+    late = 0
+    for one, plan, ask in zip(in_node(asked, tmp_path), wanted, asked, strict=True):
+        assert one["converged"], ask[-1]
+        if plan.converged:
+            assert np.array(one["plan"]) == pytest.approx(plan.plan.flatten().numpy(), abs=1e-6), ask[-1]
+            assert one["cost"] == pytest.approx(float(plan.cost), abs=1e-6)
+        late += not plan.converged  # the package's iterations come to rest too slowly to compare with
+    assert late < 0.02 * len(asked)
+
+
+@needs_node
+def test_a_played_iteration_is_the_packages(tmp_path):
+    asked, wanted = [], []
+    for C, a, b, _ in problems(40, 10, seed=1):
+        for method in ("log", "unbalanced"):
+            options = {"method": method, "epsilon": 0.1, "reach": 0.5}
+            named = {**options, "method": page.METHODS.get(method, method)}
+            asked.append(["trace", C.ravel().tolist(), a.tolist(), b.tolist(), named, {"limit": 7, "tolerance": 0}])
+            wanted.append(by_package(C, a, b, options, max_iterations=7, tolerance=0, check_every=7))
+    for one, plan, ask in zip(in_node(asked, tmp_path), wanted, asked, strict=True):
+        assert np.array(one["last"]["plan"]) == pytest.approx(plan.plan.flatten().numpy(), abs=1e-9)
+        if ask[4]["method"] == "sinkhorn":
+            assert one["errors"][-1] == pytest.approx(float(plan.marginal_error), abs=1e-9)
+            assert all(x >= y - 1e-12 for x, y in zip(one["errors"][1:], one["errors"][2:], strict=False))
+
+
+@needs_node
+def test_links_and_scores_are_those_of_the_package(tmp_path):
+    asked, wanted = [], []
+    for C, a, b, random in problems(60, 9, seed=2):
+        W = by_package(C, a, b, {"method": "log", "epsilon": 0.1}).plan[0].numpy()
+        for rule in linking.RULES:
+            threshold = float(random.choice([0, 0.2, 0.5]))
+            asked.append(["links", W.ravel().tolist(), *W.shape, rule, threshold])
+            wanted.append(sorted(map(list, linking.links(W, rule, threshold))))
+    found = in_node(asked, tmp_path)
+    assert found == wanted
+    sure, possible = [[0, 0], [1, 1], [2, 2]], [[0, 1], [1, 0]]
+    scores = in_node([["score", one, sure, possible] for one in found], tmp_path)
+    for one, links in zip(scores, wanted, strict=True):
+        mine = linking.score(set(map(tuple, links)), set(map(tuple, sure)), set(map(tuple, possible)))
+        assert [one["precision"], one["recall"], one["aer"]] == pytest.approx([mine.precision, mine.recall, mine.aer])
 
 
 @pytest.fixture(scope="module")
-def run(teacher, tmp_path_factory):
-    from optical_lite import vocabulary
+def material(teacher, student):
+    return Material("sw", {"English encoder": teacher, "extended": student})
 
+
+@needs_node
+def test_costs_and_masses_arrive_as_they_were(material, teacher, student, tmp_path):
+    row = material.rows[3]
+    (one,), (pair,) = material.pairs([row], ["extended"]), material.encoded([row], "extended")
+    part = one["students"]["extended"]
+    found = in_node(
+        [
+            ["unpack", part["costs"][0], 2], ["masses", part["words"], "words", None, None],
+            ["masses", part["words"], "idf", part["idf"], None],
+        ],
+        tmp_path,
+    )  # fmt: skip
+    assert np.array(found[0]) == pytest.approx(pair.cost.flatten().numpy(), abs=1.6e-5)
+    assert found[1] == pytest.approx(plans.masses(pair.source_owner, "words").tolist())
+    sides = [*zip(*pocket.bitext("sw").pairs, strict=True)]
+    weights, _ = idf_weights(student, student.tokenize(sides[0]), teacher, teacher.tokenize(sides[1]))
+    ids = torch.tensor([student.tokenizer.token_to_id(t) for t in pair.source_tokens])
+    assert found[2] == pytest.approx(weighted_marginal(weights[ids].cpu(), ids > 0).tolist(), abs=1e-4)
+    assert pack(torch.tensor([[-1e-7, 2.0000001]])) == pack([[0.0, 2.0]])
+
+
+def test_the_opening_shows_what_was_mended_and_what_was_spoiled(material):
+    chosen = choices.opening_pairs(material)
+    assert len(chosen) == len({k for k, _ in chosen}) == 8
+    aer = {}
+    for name in material.students:
+        for k, one in enumerate(plans.realign(material.encoded(material.rows, name))):
+            aer.setdefault(k, []).append(linking.score(one.links, *material.rows[k][2:]).aer)
+    gains = {k: before - after for k, (before, after) in aer.items()}
+    assert gains[chosen[0][0]] == max(gains.values())
+    assert gains[chosen[1][0]] == min(gains.values())
+    assert chosen[1][1] == "spoiled: AER {:.2f} → {:.2f}".format(*aer[chosen[1][0]])
+    assert any(note.startswith("a word without a sure counterpart") for _, note in chosen)
+    (one,) = plans.realign(material.encoded([("maji", "the water")], "extended"), choices.ALONE)
+    kept = [2 * float(x) for x in one.word_plan.sum(0)]
+    assert choices._kept(one, {(0, 1)}) == pytest.approx(kept[0])  # the word "the"
+    assert choices._kept(one, {(0, 0), (0, 1)}) == np.inf
+    assert choices._block({(0, 0), (0, 1), (1, 0), (1, 1), (2, 2)}) == 4
+    assert choices._block({(0, 0), (0, 1), (2, 2)}) == 0
+    questions = choices.opening_questions(material)
+    assert questions[0][1].startswith("rank ")
+    before, after = (int(x) for x in questions[0][1].removeprefix("rank ").split(" → "))
+    assert before > after
+
+
+def test_reasons_add_up_to_the_score_of_the_ranking(material):
+    text = list(material.collection.queries.values())[2]
+    (item,), passages = material.questions([text], ["extended"])
+    one = item["students"]["extended"]
+    run = retrieval.search(material.index, material.student("extended"), {"q": text})["q"]
+    assert [name for name, _ in one["top"]] == [name for name, _ in run[:5]]
+    for name, score in one["top"]:
+        best, where = one["why"][name]
+        assert sum(best) == pytest.approx(score, abs=0.1)
+        assert max(where) < len(passages[name]["tokens"])
+    assert one["rank"] == [name for name, _ in run].index(item["right"][0]) + 1
+
+
+def test_a_kernel_answers_with_values_or_one_line(material):
+    shown = explorer.explorer("sw", dict(material.students))
+    sent = []
+    shown.send = sent.append
+    for asked in (
+        {"kind": "pair", "row": 5, "layer": 0}, {"kind": "pair", "texts": ["maji safi", "clean water"], "layer": 2},
+        {"kind": "question", "texts": ["maji safi ni nini?"]}, {"kind": "pair", "texts": ["", "water"], "layer": 0},
+        {"kind": "pair", "texts": ["maji " * 80, "water"], "layer": 0}, {"kind": "question", "texts": [" "]},
+    ):  # fmt: skip
+        shown._answer(shown, {"id": "1", "students": ["extended", "extended"], **asked}, [])
+    assert sent[0]["item"]["source"] == material.rows[5][0]
+    assert list(sent[1]["item"]["students"]["extended"]["costs"]) == [2]
+    assert len(sent[2]["item"]["students"]["extended"]["top"]) == 5
+    for answer, told in zip(
+        sent[3:], ("empty source side", "expected at most 64 to draw", "empty question"), strict=True
+    ):
+        assert told in answer["problem"]
+    shown._answer(shown, {"id": "1", "students": ["x"], "kind": "pair", "row": 0, "layer": 0}, [])
+    assert "got student 'x'" in sent[-1]["problem"]
+    data = shown._repr_mimebundle_()
+    data = data[0] if isinstance(data, tuple) else data
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")  # for a viewer without a kernel
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert len(shown.data["pairs"]) == len(material.rows)
+    assert json.dumps(shown.data)
+    with pytest.raises(InputError, match="got 0 students"):
+        Material("sw", {})
+
+
+def test_checkpoints_of_a_run_can_be_scrubbed(teacher, student, tmp_path):
     bitext = pocket.bitext("sw")
-    config = DistillConfig(steps=2, batch=8, keep=(1,))
-    student = vocabulary.extend(teacher, bitext)
-    return distill.distill(student, teacher, bitext, config, tmp_path_factory.mktemp("x") / "run", progress=False)
-
-
-@pytest.fixture(scope="module")
-def known(teacher, student):
-    return choices.Students({"English encoder": teacher, "extended": student})
-
-
-@pytest.fixture(scope="module")
-def lab(known):
-    return explorer.Explorer(known)
-
-
-@pytest.fixture
-def ask():
-    pair = choices.examples("sw", "pocket, with gold")[1]
-    return explorer.Ask(pair.source, pair.target, "extended", AlignConfig(), pair.sure, pair.possible)
-
-
-def test_a_view_says_cost_convergence_and_scores_against_gold(lab, ask):
-    view = lab.view(ask)
-    assert view.score == linking.score(view.alignment.links, ask.sure, ask.possible)
-    text = "\n".join(view.facts)
-    assert f"transport cost {view.alignment.transport_cost:.4f}" in text
-    assert f"AER {view.score.aer:.3f}" in text
-    assert "converged after" in text
-    assert lab.view(dataclasses.replace(ask, sure=None)).score is None
-    broken = dataclasses.replace(view, alignment=dataclasses.replace(view.alignment, converged=False))
-    assert "NOT CONVERGED" in "\n".join(broken.facts)
-    with pytest.raises(InputError, match=r"got epsilon 0\.0005 for method scaling, whose kernel underflows"):
-        lab.view(dataclasses.replace(ask, config=AlignConfig(method="scaling", epsilon=0.0005)))
-
-
-def test_exports_are_what_is_shown(lab, ask):
-    for level, words_ in (("word", True), ("token", False)):
-        view = lab.view(dataclasses.replace(ask, config=AlignConfig(level=level)))
-        a = view.alignment
-        lines = view.export("csv").decode().splitlines()
-        assert len(lines) == 1 + len(a.source_words if words_ else a.source_tokens)
-        assert float(lines[1].split(",")[1]) == pytest.approx(float((a.word_plan if words_ else a.plan)[0][0]))
-        assert linking.from_pharaoh(view.export("pharaoh").decode())[0] == a.links
-        assert view.export("svg").decode() == view.picture.svg + "\n"
-        assert view.export("png").startswith(b"\x89PNG")
-    with pytest.raises(InputError, match="got 'gif'"):
-        view.export("gif")
-
-
-def test_bad_text_is_told(lab, ask):
-    for source, message in (("", "empty source side"), ("maji " * 80, "expected at most 60 to draw")):
-        with pytest.raises(InputError, match=message):
-            lab.view(dataclasses.replace(ask, source=source))
-    assert lab.view(dataclasses.replace(ask, source="maji", target="water")).alignment.links == {(0, 0)}
-    strange = lab.view(dataclasses.replace(ask, source="ⵣⵣⵣ maji", sure=None))
-    assert "unknown to the tokenizer, so never linked: ⵣⵣⵣ" in "\n".join(strange.facts)
-    arabic = lab.view(dataclasses.replace(ask, source="الماء نظيف", sure=None))
-    assert "الماء" in arabic.picture.svg
-    with pytest.raises(InputError, match="got student 'x'"):
-        lab.view(dataclasses.replace(ask, student="x"))
-    with pytest.raises(InputError, match="got sentences 'x'"):
-        choices.examples("sw", "x")
-
-
-def test_hard_texts_are_drawn(lab, ask):
-    for source, target in (("ⵣⵣⵣ", "water"), ("Clean water.", "Clean water."), ("maji", "water"), ("ماء نظيف", "x")):
-        for level in ("word", "token"):
-            text = dataclasses.replace(ask, source=source, target=target, sure=None, config=AlignConfig(level=level))
-            view = lab.view(text)
-            assert "NaN" not in view.picture.svg
-            assert view.export("csv")
-    assert lab.view(dataclasses.replace(ask, source="maji", target="water", sure=None)).facts[1].startswith("1 link b")
-    cheap = lab.view(dataclasses.replace(ask, source="water", target="water", student="English encoder", sure=None))
-    assert "#00306f" in cheap.picture.svg.split("cost C, dark is cheap")[1].split("plan T")[0]  # one cell, and dark
-
-
-def test_flores_offers_what_fits(lab, mirror):
-    for lang in ("sw", "mr", "hi"):
-        found = choices.examples(lang, choices.FLORES)
-        assert len(found) > 100
-        english = "English encoder"  # cuts foreign words into the most pieces
-        for example in max(found, key=lambda e: len(e.source)), max(found, key=lambda e: len(e.target)), found[0]:
-            view = lab.view(explorer.Ask(example.source, example.target, english))
-            assert max(len(view.alignment.source_words), len(view.alignment.target_words)) <= choices.FITS
-            assert view.picture.svg
-    with pytest.raises(InputError, match="for Finnish, expected one of"):
-        choices.examples("fi", choices.FLORES)
-
-
-def test_a_change_takes_less_than_150_ms_after_the_first_encoding(lab, ask):
-    seconds = []
-    for k in range(15):
-        start = time.perf_counter()
-        view = lab.view(dataclasses.replace(ask, config=AlignConfig(epsilon=0.02 * (k + 1))))
-        assert view.picture.svg
-        seconds.append(time.perf_counter() - start)
-    assert statistics.median(seconds) < 0.15
-
-
-def test_a_movie_has_a_frame_for_each_checkpoint(lab, ask, run):
-    frames = lab.movie(run, ask)
-    assert [step for step, _ in frames] == [0, 1, 2]
-    assert len({float(view.alignment.transport_cost) for _, view in frames}) == 3
-    with pytest.raises(InputError, match="got no checkpoints"):
-        lab.movie(run / "student", ask)
-
-
-def test_runs_of_a_language_are_found(run):
-    assert choices.known_runs("swa", run.parent) == [run]
-    assert choices.known_runs("so", run.parent) == []
-    names = list(choices.students("sw", run.parent))
-    assert names[:2] == ["English encoder", "extended, untrained"]
-    assert names[-1] == "run, step 2"
-
-
-def test_reasons_add_up_to_the_score_of_the_ranking(lab):
-    finder = why_found.Finder(lab, pocket.collection("sw"))
-    name, question = next(iter(finder.collection.queries.items()))
-    ranked = finder.ranking("extended", question)
-    reason = finder.reason("extended", question, ranked[3][0])
-    assert reason.rank == 4
-    assert reason.score == pytest.approx(ranked[3][1], abs=0.05)
-    assert finder.relevant(question) == {p for p, g in finder.collection.qrels[name].items() if g > 0}
-    picture = finder.picture(question, "English encoder", "extended")
-    assert picture.svg.count("best passages") == 2
-    with pytest.raises(InputError, match="got an empty one"):
-        finder.ranking("extended", " ")
-
-
-@pytest.fixture
-def shown(known, run, tmp_path):
-    return widgets.tabs("sw", known, [run], tmp_path)
-
-
-def test_controls_change_what_is_shown(shown, tmp_path):
-    first = shown.panels["alignment"]
-    before, score = first.picture.value, first.view.score
-    assert "AER" in before
-    first.epsilon.value = 1.0
-    assert first.picture.value != before
-    assert first.view.ask.config.epsilon == 1.0
-    assert first.view.score != score
-    first.method.value = "exact"
-    assert first.epsilon.disabled
-    first.level.value = "token"
-    first.source.value = "maji safi"
-    assert first.view.score is None  # no gold for one's own sentence
-    first.source.value = ""
-    assert "empty source side" in first.message.value
-    assert first.picture.value == ""
-    first.press("svg")
-    assert "nothing to export" in first.message.value
-    first.pair.value = 2
-    first.method.value, first.epsilon.value = "scaling", 10**-2.5
-    assert "for method scaling, whose kernel underflows" in first.message.value
-    assert first.picture.value == ""
-    first.method.value = "stabilized"
-    for kind in ("svg", "png", "csv", "pharaoh"):
-        first.press(kind)
-    first.press("svg")
-    names = sorted(path.name for path in tmp_path.glob("alignment_sw*"))
-    assert names == [
-        f"alignment_sw_00{k}.{e}" for k, e in ((1, "csv"), (1, "links"), (1, "png"), (1, "svg"), (2, "svg"))
-    ]
-    assert (tmp_path / "alignment_sw_001.svg").read_text() == first.view.picture.svg + "\n"
-
-
-def test_ones_own_sentences_have_boxes_to_type_into(shown):
-    first = shown.panels["alignment"]
-    first.set.value = widgets.OWN
-    assert first.pair.layout.display == "none"
-    assert first.source.layout.display is None
-    assert shown.panels["search"].question.layout.display is None
-    first.set.value = "pocket"
-    assert first.pair.layout.display is None
-
-
-def test_another_language_has_its_own_sentences_students_and_letters(shown, tmp_path, monkeypatch):
-    monkeypatch.setattr(choices, "ROOT", tmp_path)  # no runs
-    first, movie = shown.panels["alignment"], shown.panels["training"]
-    assert not first.fonts.value
-    first.language.value = "mr"
-    assert list(first.student.options) == ["English encoder", "extended, untrained (Marathi)"]
-    assert first.view.ask.student == "extended, untrained (Marathi)"
-    assert not first.view.alignment.source_unknown  # the Swahili student knows none of these letters
-    assert "@font-face" in first.fonts.value
-    assert "no run with checkpoints" in movie.message.value
-    assert movie.frames == []
-    first.language.value = "fi"
-    assert list(first.set.options) == [widgets.OWN]
-    assert first.source.value == ""
-    assert "type a sentence" in first.message.value
-    first.language.value = "sw"
-    assert list(first.set.options) == [*choices.SETS, widgets.OWN]
-    assert first.view.ask.student == first.names["sw"][-1]
-    assert "press the button" in movie.message.value
-    movie.load.click()
-    assert len(movie.frames) == 3
-
-
-def test_search_and_training_tabs(shown, tmp_path):
-    search = shown.panels["search"]
-    search.pick.value = list(search.finder.collection.queries.values())[3]
-    assert search.question.value == search.pick.value
-    before = search.picture.value
-    assert search.passage.label == "the right one, else the best"
-    search.before.value = "extended"
-    assert search.picture.value != before
-    search.question.value = ""
-    assert "got an empty one" in search.message.value
-    movie = shown.panels["training"]
-    first = movie.picture.value
-    movie.play.value = 2
-    assert movie.step.index == 2
-    assert movie.picture.value != first
-    movie.press("png")
-    assert [path.name for path in tmp_path.iterdir()] == ["movie_sw_001.png"]
-
-
-def test_without_a_run_the_training_tab_says_what_to_do(known, tmp_path):
-    assert "no run with checkpoints" in widgets.tabs("sw", known, [], tmp_path).panels["training"].message.value
-
-
-def test_nothing_that_is_shown_needs_a_network_or_a_script(shown):
-    for panel in shown.panels.values():
-        text = panel.picture.value.replace("http://www.w3.org/2000/svg", "")
-        assert "http" not in text
-        assert "<script" not in text
+    run = distill.distill(
+        student.copy("x"), teacher, bitext, DistillConfig(steps=2, batch=8, keep=(1,)), tmp_path / "run", progress=False
+    )
+    assert choices.known_runs("swa", tmp_path) == [run]
+    assert choices.known_runs("so", tmp_path) == []
+    known = choices.students("sw", [run])
+    assert list(known)[:2] == [choices.ENGLISH, choices.EXTENDED]
+    some = Material("sw", {name: known[name] for name in list(known)[2:]}, pocket.gold("sw")[:2])
+    data = some.data([(0, "")], [], list(some.students))
+    assert data["runs"] == [[[0, "run, step 0"], [1, "run, step 1"], [2, "run, step 2"]]]
+    assert len({part["costs"][0] for part in data["pairs"][0]["students"].values()}) > 1
+    assert choices.checkpoints(run / "student") == {"student, trained": run / "student"}

@@ -1,17 +1,15 @@
-"""The HTML page: one file, whole, with the numbers of the package; how it behaves is in test_browser.py."""
+"""The HTML page: one file, whole, that loads nothing; how it behaves is in test_browser.py."""
 
-import base64
 import json
 import re
 
-import numpy as np
 import pytest
 
 from optical_lite import __main__
-from optical_lite.alignment import plans
 from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
-from optical_lite.views import html_page
+from optical_lite.views import page
+from optical_lite.views.material import Material
 
 pytestmark = pytest.mark.float32
 
@@ -21,19 +19,19 @@ def data(path):
     return text, json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL).group(1))
 
 
-def test_it_holds_the_plans_of_the_package(teacher, student, tmp_path):
-    rows = pocket.gold("sw")[:2]
-    text, found = data(html_page.write(tmp_path / "x.html", rows, {"English": teacher, "extended": student}))
-    assert not re.search(r"(src|href)\s*=|url\(|@import|fetch\(", text)
-    assert "@" not in re.sub(r"@media", "", re.sub(r"<script.*", "", text, flags=re.DOTALL))
-    assert found["epsilons"][found["start"]] == 0.05
-    pairs = plans.encode_pairs(student, teacher, [row[:2] for row in rows])
-    (one,) = plans.realign(pairs[1:], plans.AlignConfig(epsilon=0.05))
-    frame = found["pairs"][1]["students"][1]["frames"][found["start"]]
-    plan = np.frombuffer(base64.b64decode(frame["plan"]), "<u2").reshape(one.plan.shape) / 65535 * frame["scale"]
-    assert plan == pytest.approx(one.plan.numpy(), abs=1e-5)
-    assert {(i, j) for i, j, kind in frame["links"] if kind != "miss"} == one.links
-    assert frame["score"][2] == pytest.approx(plans.score(one.links, *rows[1][2:]).aer)
+def test_it_is_one_module_that_loads_nothing(teacher, student, tmp_path):
+    some = Material("mr", {"English": teacher, "extended": student}, pocket.gold("mr")[:3])
+    text, found = data(page.write(tmp_path / "x.html", some, epsilon=0.1, method="log"))
+    assert found["state"] == {"epsilon": 0.1, "method": "sinkhorn"}
+    assert not re.search(
+        r"(?<!\.)\b(src|href)\s*=|@import|fetch\(|XMLHttp|innerHTML|insertAdjacent|document\.write|eval\(", text
+    )
+    assert not re.search(r"^import |https?://(?!www\.w3\.org/2000/svg)", text, re.MULTILINE)
+    assert "default-src 'none'" in text
+    assert not re.search(r"url\((?!data:)", text)
+    assert text.count("@font-face") == 1  # Devanagari comes along
+    assert text.count("</script>") == 2
+    assert len(found["pairs"]) == 3
 
 
 def test_the_command_writes_it_and_text_cannot_break_out(tmp_path, capsys):
@@ -42,38 +40,32 @@ def test_the_command_writes_it_and_text_cannot_break_out(tmp_path, capsys):
     text, found = data(tmp_path / "x.html")
     assert "".join(found["pairs"][0]["s"]).startswith("</script><b>")
     assert "</script><b>" not in text
-    assert "1 pairs" in capsys.readouterr().out
-    assert __main__.main(["align", "--lang", "mr", "--html", str(tmp_path / "y.html")]) == 0
-    assert (tmp_path / "y.html").stat().st_size < 500_000
+    assert "KB" in capsys.readouterr().out
     assert __main__.main([*line, "--svg", "z.svg"]) == 2
+    assert __main__.main([*line, "--rule", "x"]) == 2
 
 
-def test_hard_texts(teacher, tmp_path):
-    rows = [
-        ("ⵣⵣⵣ water", "clean water"), ("ⵣⵣⵣ", "water"), ("الماء النظيف", "clean water"), ("Safe.", "Safe."), ("w", "w"),
-    ]  # fmt: skip
-    text, found = data(html_page.write(tmp_path / "x.html", rows, {"English": teacher}))
-    assert [pair["students"][0]["su"] for pair in found["pairs"]] == [[0], [0], [], [], []]
-    assert [pair["s"] for pair in found["pairs"]][2] == ["الماء", "النظيف"]
-    assert "NaN" not in text.split('id="data"')[1].split("</script>")[0]
-    for wrong, message in ((("", "water"), "empty source side"), (("maji " * 600, "water"), "expected at most 256")):
-        with pytest.raises(InputError, match=message):
-            html_page.write(tmp_path / "y.html", [wrong], {"English": teacher})
-    with pytest.raises(InputError, match=r"epsilon 0\.005 for method scaling"):
-        html_page.write(tmp_path / "y.html", [("clean water", "a dark room")], {"English": teacher}, method="scaling")
+def test_eight_pairs_by_four_students_fit(teacher, student, tmp_path, monkeypatch):
+    some = Material("mr", {"a": teacher, "b": student, "c": student, "d": student})
+    path = page.write(tmp_path / "x.html", some)
+    assert len(data(path)[1]["pairs"]) == len(data(path)[1]["questions"]) == 8
+    assert path.stat().st_size < 500_000
+    monkeypatch.setattr(page, "LARGEST", 50_000)
+    with pytest.raises(InputError, match="expected at most 50,000; give fewer students"):
+        page.write(tmp_path / "y.html", Material("sw", {"English": teacher}, [("maji", "water")]))
     assert not (tmp_path / "y.html").exists()
 
 
-def test_devanagari_comes_along(teacher, tmp_path):
-    text, _ = data(html_page.write(tmp_path / "x.html", pocket.gold("mr")[:1], {"English": teacher}))
-    assert text.count("@font-face") == 1
-    assert "url(data:font/woff;base64," in text
-    assert not re.search(r"url\((?!data:)", text)
-
-
-def test_too_much_is_refused(teacher, tmp_path):
-    with pytest.raises(InputError, match="got 0 pairs"):
-        html_page.write(tmp_path / "x.html", [], {"t": teacher})
-    with pytest.raises(InputError, match="expected at most 1,000,000"):
-        html_page.write(tmp_path / "x.html", pocket.gold("sw")[:40], {"a": teacher, "b": teacher, "c": teacher})
-    assert not (tmp_path / "x.html").exists()
+def test_hard_texts(teacher, tmp_path):
+    rows = [("ⵣⵣⵣ water", "clean water"), ("ⵣⵣⵣ", "water"), ("الماء النظيف", "clean water"), ("w", "w")]
+    text, found = data(page.write(tmp_path / "x.html", Material("sw", {"English": teacher}, rows)))
+    assert [pair["students"]["English"]["unknown"] for pair in found["pairs"]] == [[0], [0], [], []]
+    assert found["pairs"][2]["s"] == ["الماء", "النظيف"]
+    assert "NaN" not in text.split('id="data"')[1].split("</script>")[0]
+    for wrong, message in (
+        (("", "water"), "empty source side"),
+        (("maji " * 70, "water"), "expected at most 64 to draw"),
+    ):
+        with pytest.raises(InputError, match=message):
+            page.write(tmp_path / "y.html", Material("sw", {"English": teacher}, [wrong]))
+    assert not (tmp_path / "y.html").exists()

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from optical_lite.settings import InputError
-from optical_lite.views import drawing, figures
+from optical_lite.views import figures
 
 matplotlib.use("Agg")
 
@@ -67,7 +67,7 @@ def test_devanagari_is_drawn_or_spelled(monkeypatch):
 def test_a_figure_is_shown_with_a_caption_and_in_words(monkeypatch):
     said = []
     monkeypatch.setattr("IPython.display.display", lambda data, metadata=None, raw=False: said.append((data, metadata)))
-    for figure in (figures.plan_heatmap(torch.eye(2), ["a", "b"], ["c", "d"]), None, drawing.caption(["x"])):
+    for figure in (figures.plan_heatmap(torch.eye(2), ["a", "b"], ["c", "d"]), None):
         figures.show("Figure 1. a < b.", "Two dark cells on a white diagonal.", figure)
     assert plt.get_fignums() == []  # or the notebook would show it twice
     for (picture, metadata), (text, _) in zip(said[::2], said[1::2], strict=True):
@@ -77,3 +77,20 @@ def test_a_figure_is_shown_with_a_caption_and_in_words(monkeypatch):
         assert 0 < metadata["image/png"]["width"] < image.width
         assert text["text/plain"] == "Figure 1. a < b."
         assert "a &lt; b" in text["text/html"]
+
+
+def test_few_colours_keep_those_of_few_pixels():
+    image = Image.new("RGB", (300, 200), "white")
+    for x in range(300):
+        image.putpixel((x, 50), (x * 2 % 256, 90, 200))
+    image.putpixel((3, 3), (163, 20, 63))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    found = Image.open(io.BytesIO(small := figures.few_colours(out.getvalue()))).convert("RGB")
+    assert max(abs(x - y) for x, y in zip(found.getpixel((3, 3)), (163, 20, 63), strict=True)) < 8
+    assert figures.few_colours(small) == small
+
+
+def test_cells_that_are_not_numbers_are_refused():
+    with pytest.raises(InputError, match="got 1 cells that are not numbers"):
+        figures.heatmap([[0.5, float("nan")]], ["a"], ["b", "c"])

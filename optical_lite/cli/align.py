@@ -1,7 +1,6 @@
 """Link the words of a sentence pair, or of a file of pairs, by a transport plan."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..settings import InputError
@@ -22,7 +21,7 @@ def options(parser: Parser) -> None:
     parser.add_argument("--run", metavar="DIR", help="the student of this run instead, beside its teacher")
     parser.add_argument("--model", default=MODEL, help=f"encoder without a run: {MODELS}; multilingual as it is")
     parser.add_argument("--teacher", metavar="MODEL", help="of a run that another model than the kit's taught")
-    parser.add_argument("--html", metavar="PATH", help="write the explorer as a page, of the pair or of pocket gold")
+    parser.add_argument("--html", metavar="PATH", help="write the explorer as a page, of the pair or of pocket's")
     parser.add_argument("--svg", metavar="PATH", help="also draw the links")
     parser.add_argument("--layer", type=int, help="stop the encoders after this layer (default: the last)")
     parser.add_argument("--method", default="stabilized", help="solver, or similarity for no transport (stabilized)")
@@ -52,7 +51,7 @@ def command(
     if html:
         if tsv or pharaoh or svg:
             raise InputError("align: got --html with another output, expected it alone; run the command twice")
-        return page(html, (source, target) if one_pair else None, lang, (run, model, teacher), linking)
+        return page(html, (source, target) if one_pair else None, lang, layer, (run, model, teacher), linking)
     if one_pair == (tsv is not None) or (tsv is None) != (pharaoh is None):
         raise InputError(
             "align: got neither one pair nor one file, expected SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
@@ -66,10 +65,9 @@ def command(
         return found
     one = align(ours, english, source, target, **linking)
     if svg:
-        from ..views import pictures
+        from ..views import figures, figures_alignment
 
-        unknown = one.source_unknown, one.target_unknown
-        pictures.alignment(one.source_words, one.target_words, one.links, unknown=unknown).save(svg)
+        figures.write_figure(figures_alignment.links(one.source_words, one.target_words, one.links), svg)
     print(show(one))
     return record(one)
 
@@ -85,18 +83,19 @@ def encoders(lang: str, run: str | None, model: str, teacher: str | None) -> "tu
     return student(lang), encoder.teacher()
 
 
-def page(path: str, pair: tuple[str, str] | None, lang: str, of: tuple, linking: dict) -> dict:
-    """Write the explorer as one HTML file: of a pair, or of the first pairs of the pocket gold."""
-    from ..views import html_page
+def page(path: str, pair: tuple[str, str] | None, lang: str, layer: int | None, of: tuple, linking: dict) -> dict:
+    """Write the explorer as one HTML file: of a pair, or of pairs of the pocket gold and of questions."""
+    from ..views import choices, material
+    from ..views import page as pages
 
-    pairs = [pair] if pair else html_page.examples(lang)
-    run, model, _ = of
-    name = Path(run).name if run else "extended, untrained" if model == MODEL else f"{model}, as it is"
-    ours, english = encoders(lang, *of)
-    both = {name: ours} if ours is english else {"teacher": english, name: ours}
-    out = html_page.write(path, pairs, both, **{k: v for k, v in linking.items() if k != "epsilon"})
-    print(f"{out}: {len(pairs)} pairs, {out.stat().st_size / 1024:.0f} KB")
-    return {"html": str(out), "pairs": len(pairs), "bytes": out.stat().st_size}
+    (run, model, _), (ours, english) = of, encoders(lang, *of)
+    steps = choices.checkpoints(run) if run else {choices.EXTENDED if model == MODEL else f"{model}, as it is": ours}
+    some = list(dict.fromkeys(list(steps)[k] for k in (0, len(steps) // 2, -1)))
+    students = ({} if ours is english else {"teacher": english}) | {name: steps[name] for name in some}
+    shown = material.Material(lang, students, [pair] if pair else None, (layer or 0,), english)
+    out = pages.write(path, shown, **linking)
+    print(f"{out}: {out.stat().st_size / 1024:.0f} KB")
+    return {"html": str(out), "bytes": out.stat().st_size}
 
 
 def record(one: "Alignment") -> dict:

@@ -1,119 +1,25 @@
-"""Offers: what the explorer lets a person pick: sentence pairs of a language, and students that read it."""
+"""Choices: the students that the explorer offers, and the examples it opens with, chosen by what was measured."""
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from .. import vocabulary
-from ..alignment.linking import Links
-from ..corpora import LANGUAGES, THREE_LETTERS, language
-from ..datasets import pocket, published
-from ..datasets.sources import paths
-from ..encoder import Encoder, teacher
+from ..alignment import linking, plans
+from ..corpora import language
+from ..datasets import pocket
+from ..encoder import teacher
 from ..settings import ROOT, InputError
-from ..text import words
 from ..training import runs
+from .material import Loader, Material
 
-LONGEST = 60  # tokens a side: more do not fit a heat map
-FITS = 18  # words a side of the sentences that are offered
 ENGLISH, EXTENDED = "English encoder", "extended, untrained"
-FLORES = f"FLORES, up to {FITS} words"
-SETS = ("pocket, with gold", "pocket", FLORES)
-
-
-@dataclass(frozen=True)
-class Example:
-    """A sentence pair to pick, with its gold links where there are some."""
-
-    source: str
-    target: str
-    sure: Links | None = None
-    possible: Links | None = None
-
-
-def _flores(lang: str) -> str | None:
-    """The part of FLORES that has a language: ``dev`` rather than ``devtest``."""
-    files = [path.rsplit("/", 1)[1].split(".") for path in paths("flores")]  # swh_Latn.dev
-    parts = {part for name, part in files if THREE_LETTERS.get(name[:3]) == language(lang)}
-    return min(parts, default=None)
-
-
-def sets(lang: str) -> list[str]:
-    """Which of :data:`SETS` have a language.
-
-    >>> sets("sw")
-    ['pocket, with gold', 'pocket', 'FLORES, up to 18 words']
-    >>> sets("fr"), sets("fi")
-    (['pocket', 'FLORES, up to 18 words'], [])
-    """
-    has = language(lang) in pocket.LOW_RESOURCE, language(lang) in pocket.LANGUAGES, _flores(lang)
-    return [name for name, there in zip(SETS, has, strict=True) if there]
-
-
-def fitting(pairs: Sequence[tuple[str, str]]) -> tuple[Example, ...]:
-    """The pairs that a drawing holds, whoever reads them: :data:`FITS` words a side, :data:`LONGEST` English pieces.
-
-    >>> len(fitting([("maji safi", "clean water"), ("maji " * 19, "water"), ("kilichochukuliwa " * 18, "x")]))
-    1
-    """
-    short = [pair for pair in pairs if max(len(words(side)) for side in pair) <= FITS]
-    sides = [side for pair in short for side in pair]
-    lengths = [len(code.ids) for code in teacher().tokenizer.encode_batch(sides, add_special_tokens=False)]
-    return tuple(Example(*pair) for k, pair in enumerate(short) if max(lengths[2 * k : 2 * k + 2]) <= LONGEST)
-
-
-@functools.cache
-def examples(lang: str, name: str) -> tuple[Example, ...]:
-    """The sentence pairs of a language in one of :data:`SETS`; of FLORES those that fit a drawing.
-
-    >>> examples("sw", "pocket, with gold")[0].target
-    'The doctor keeps the pills in a dark room.'
-    """
-    if name not in SETS:
-        raise InputError(f"explorer: got sentences {name!r}, expected one of {', '.join(SETS)}")
-    if name not in sets(lang):
-        raise InputError(f"explorer: got {name!r} for {LANGUAGES[language(lang)]}, expected one of {sets(lang)}")
-    if name == FLORES:
-        return fitting(published.flores(lang, _flores(lang)).pairs)
-    if name == "pocket":
-        return tuple(Example(*pair) for pair in pocket.bitext(lang).pairs)
-    return tuple(Example(source, target, sure, possible) for source, target, sure, possible in pocket.gold(lang))
-
-
-class Students(Mapping):
-    """Encoders by name, each loaded when it is first used and then kept.
-
-    Parameters
-    ----------
-    loaders : for each name an encoder, a run folder, or a function that returns an encoder
-    """
-
-    def __init__(self, loaders: Mapping[str, Encoder | str | Path | Callable[[], Encoder]]) -> None:
-        self._loaders, self._loaded = dict(loaders), {}
-
-    def __getitem__(self, name: str) -> Encoder:
-        if name not in self._loaders:
-            raise InputError(f"explorer: got student {name!r}, expected one of {', '.join(self)}")
-        if name not in self._loaded:
-            what = self._loaders[name]
-            if isinstance(what, str | Path):
-                what = runs.load_student(what)
-            self._loaded[name] = what if isinstance(what, Encoder) else what()
-        return self._loaded[name]
-
-    def add(self, name: str, what: Encoder | str | Path | Callable[[], Encoder]) -> None:
-        """Add a student, unless the name is taken."""
-        self._loaders.setdefault(name, what)
-
-    def __iter__(self):
-        return iter(self._loaders)
-
-    def __len__(self) -> int:
-        return len(self._loaders)
+ALONE = plans.AlignConfig(method="unbalanced", reach=0.1)  # mass stays behind where nothing fits
 
 
 def known_runs(lang: str, folder: str | Path | None = None) -> list[Path]:
@@ -130,29 +36,79 @@ def known_runs(lang: str, folder: str | Path | None = None) -> list[Path]:
     return found
 
 
-def students(lang: str, folder: str | Path | None = None) -> Students:
-    """The students of a language: the teacher itself, the untrained extension, and the checkpoints of its runs."""
-    english = teacher()
-    found: dict = {ENGLISH: english}
+def checkpoints(run: str | Path) -> dict[str, Loader]:
+    """The students of a run: one for each step it kept, or the trained one."""
+    name, steps = Path(run).name, runs.checkpoint_steps(run)
+    kept = {f"{name}, step {step}": functools.partial(runs.load_checkpoint, run, step) for step in steps}
+    return kept or {f"{name}, trained": run}
+
+
+def students(lang: str, found: Collection[str | Path] | None = None) -> dict[str, Loader]:
+    """The teacher, the untrained extension of its vocabulary, and the checkpoints of runs (default: those known)."""
+    known: dict[str, Loader] = {ENGLISH: teacher}
     if language(lang) in pocket.LANGUAGES:
-        found[EXTENDED] = lambda: vocabulary.extend(english, pocket.bitext(lang))
-    for run in known_runs(lang, folder):
-        steps = runs.checkpoint_steps(run) or [None]
-        for step in steps:
-            title = f"{run.name}, {'trained' if step is None else f'step {step}'}"
-            found[title] = functools.partial(runs.load_checkpoint, run, step) if step is not None else run
-    return Students(found)
+        known[EXTENDED] = lambda: vocabulary.extend(teacher(), pocket.bitext(lang))
+    for run in known_runs(lang) if found is None else found:
+        known |= checkpoints(run)
+    return known
 
 
-def offer(known: Students, lang: str) -> list[str]:
-    """Add the students of a further language to those known; their names, which tell languages apart.
+def _kept(one: plans.Alignment, sure: Collection[tuple[int, int]]) -> float:
+    """The least share of its mass that a word without a sure gold link keeps; infinite where each has one."""
+    found = [np.inf]
+    sides = (one.source_words, one.source_owner), (one.target_words, one.target_owner)
+    for side, (words, owner) in enumerate(sides):
+        moved, mass = one.word_plan.sum(1 - side), np.bincount(owner, minlength=len(words)) / max(1, len(owner))
+        linked = {cell[side] for cell in sure}
+        alone = (k for k, word in enumerate(words) if word.isalpha() and k not in linked and mass[k])
+        found += [float(moved[k] / mass[k]) for k in alone]
+    return min(found)
 
-    >>> offer(Students({}), "fi")
-    ['English encoder']
+
+def _block(links: Collection[tuple[int, int]]) -> int:
+    """Links of the largest group of words that translate only together: none of them has a link by itself."""
+    rows = {i: {j for s, j in links if s == i} for i, _ in links}
+    columns = {j: {i for i, t in links if t == j} for _, j in links}
+    return max(
+        (len(rows[i]) * len(columns[j]) for i, j in links if len(rows[i]) > 1 and len(columns[j]) > 1), default=0
+    )
+
+
+def opening_pairs(material: Material, count: int = 8) -> list[tuple[int, str]]:
+    """Rows to begin with, each with the reason, by what the first and the last student make of the gold.
+
+    The one whose alignment error falls most, the one whose error rises most, the one with a word that has no sure
+    link and keeps the least of its mass in unbalanced transport, the one with the largest group of words that translate
+    only together; then others whose error falls.
     """
-    more, names = students(lang), []
-    for name in more:
-        title = f"{name} ({LANGUAGES[language(lang)]})" if name == EXTENDED else name  # runs have names of their own
-        known.add(title, functools.partial(more.__getitem__, name))
-        names.append(title)
-    return names
+    if any(len(row) < 3 for row in material.rows):
+        return [(k, "") for k in range(min(count, len(material.rows)))]
+    names, rows = list(material.students), material.rows
+    read = [material.encoded(rows, name) for name in (names[0], names[-1])]
+    aer = np.array([[linking.score(one.links, *row[2:4]).aer for one, row in zip(plans.realign(p), rows, strict=True)]
+                    for p in read])  # fmt: skip
+    gain = aer[0] - aer[1]
+    kept = [_kept(one, row[2]) for one, row in zip(plans.realign(read[1], ALONE), rows, strict=True)]
+    block = np.array([_block(set().union(*row[2:4])) for row in rows]) + gain / 10
+    order = np.argsort(-gain, kind="stable").tolist()
+    told = {order[0]: "mended", order[-1]: "spoiled"}
+    told.setdefault(int(np.argmin(kept)), "a word without a sure counterpart")
+    told.setdefault(int(np.argmax(block)), "words that translate together")
+    chosen = list(dict.fromkeys([*told, *order]))[:count]
+    return [(k, f"{told.get(k, 'mended')}: AER {aer[0, k]:.2f} → {aer[1, k]:.2f}") for k in chosen]
+
+
+def opening_questions(material: Material, count: int = 8) -> list[tuple[str, str]]:
+    """Questions to begin with: where the rank of the right passage rises most, where it falls most, then others."""
+    if material.collection is None:
+        return []
+    texts, names, ranks = list(material.collection.queries.values()), list(material.students), []
+    for name in (names[0], names[-1]):
+        orders = [[passage for passage, _ in ranked] for ranked in material.rankings(texts, name)]
+        ranks.append(
+            [min(map(order.index, material.right(text))) + 1 for order, text in zip(orders, texts, strict=True)]
+        )
+    gain = np.subtract(*np.log(ranks))  # from 20 to 2 is as much as from 10 to 1
+    order = np.argsort(-gain, kind="stable").tolist()
+    chosen = list(dict.fromkeys([order[0], order[-1], *order]))[:count]
+    return [(texts[k], f"rank {ranks[0][k]} → {ranks[1][k]}") for k in chosen]

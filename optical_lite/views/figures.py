@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import html
 import io
 import re
 import unicodedata
@@ -24,8 +25,7 @@ from matplotlib.figure import Figure
 
 from ..safe_files import write_atomic
 from ..settings import FIGURES, InputError
-from . import drawing, fonts
-from .drawing import Picture
+from . import fonts
 
 matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
 matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing
@@ -119,7 +119,11 @@ def heatmap(
             f"heatmap: got a matrix {values.shape} for {len(source)} source and {len(target)} target tokens, "
             "expected one row and column each; leave out padding and special tokens in all three"
         )
-    drawing.finite(values, "heatmap")
+    if lost := int((~np.isfinite(values)).sum()):  # a plan whose solver lost its numbers must not look like a pale one
+        raise InputError(
+            f"heatmap: got {lost} cells that are not numbers, expected finite values; a plan of method scaling "
+            "underflows where epsilon is too small: raise epsilon, or solve with log or stabilized"
+        )
     if ax is None:
         size = 0.42 * len(target) + 2.4, 0.42 * len(source) + 1.6
         _, ax = plt.subplots(figsize=size, layout="constrained")
@@ -195,7 +199,20 @@ def learning_curve(
     return ax
 
 
-def show(caption: str, alt: str, figure: Figure | Axes | Picture | None = None) -> None:
+def few_colours(png: bytes) -> bytes:
+    """A PNG in at most 128 colours, a quarter of the size; one that has a palette stays as it is."""
+    from PIL import Image
+
+    image, out = Image.open(io.BytesIO(png)), io.BytesIO()
+    if image.mode == "P":
+        return png
+    image = image.convert("RGB")
+    image = image.quantize(128, method=Image.Quantize.MAXCOVERAGE, kmeans=2)  # keeps a colour that few pixels have
+    image.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def show(caption: str, alt: str, figure: Figure | Axes | None = None) -> None:
     """Show a figure in a notebook, with a caption below it and a description for readers who cannot see it.
 
     Front ends disagree on where they look for a description. So it stands in the picture's metadata, as its plain
@@ -209,28 +226,29 @@ def show(caption: str, alt: str, figure: Figure | Axes | Picture | None = None) 
     """
     from IPython.display import display
 
-    if isinstance(figure, Picture):
-        png, size = figure._repr_png_()
-    else:
-        figure = figure.figure if isinstance(figure, Axes) else figure or plt.gcf()
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, facecolor="white", bbox_inches="tight", pad_inches=0.1)
-        plt.close(figure)  # or the notebook shows it again
-        png = buffer.getvalue()
-        size = {"width": round(int.from_bytes(png[16:20]) / 1.5), "height": round(int.from_bytes(png[20:24]) / 1.5)}
-        png = drawing.few_colours(png)
+    figure = figure.figure if isinstance(figure, Axes) else figure or plt.gcf()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, facecolor="white", bbox_inches="tight", pad_inches=0.1)
+    plt.close(figure)  # or the notebook shows it again
+    png = buffer.getvalue()
+    size = {"width": round(int.from_bytes(png[16:20]) / 1.5), "height": round(int.from_bytes(png[20:24]) / 1.5)}
+    png = few_colours(png)
     picture = {"image/png": base64.b64encode(png).decode(), "text/plain": alt}
     display(picture, metadata={"image/png": size | {"alt": alt}}, raw=True)
-    words = f"<details><summary>The figure in words</summary>{drawing.escape(alt)}</details>"
-    display({"text/html": f"<p>{drawing.escape(caption)}</p>{words}", "text/plain": caption}, raw=True)
+    words = f"<details><summary>The figure in words</summary>{html.escape(alt)}</details>"
+    display({"text/html": f"<p>{html.escape(caption)}</p>{words}", "text/plain": caption}, raw=True)
+
+
+def write_figure(figure: Figure | Axes, path: Path | str) -> Path:
+    """Write a figure as its name says, ``.svg`` or ``.png``."""
+    figure, kind, buffer = figure.figure if isinstance(figure, Axes) else figure, Path(path).suffix[1:], io.BytesIO()
+    if kind not in ("svg", "png"):
+        raise InputError(f"{path}: got the ending {kind!r}, expected .svg or .png; name the file so")
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    figure.savefig(buffer, format=kind, dpi=150, metadata=metadata, bbox_inches="tight", pad_inches=0.1)
+    return write_atomic(path, buffer.getvalue())
 
 
 def save_figure(figure: Figure | Axes, name: str, folder: Path | None = None) -> list[Path]:
     """Write ``figures/NAME.png`` and ``figures/NAME.svg``; return both paths."""
-    figure = figure.figure if isinstance(figure, Axes) else figure
-    paths = []
-    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata, bbox_inches="tight", pad_inches=0.1)
-        paths.append(write_atomic((folder or FIGURES) / f"{name}.{kind}", buffer.getvalue()))
-    return paths
+    return [write_figure(figure, (folder or FIGURES) / f"{name}.{kind}") for kind in ("png", "svg")]

@@ -1,0 +1,250 @@
+// Drawing: SVG that is made once for a sentence pair and then repainted, so that a slider moves colours and not nodes.
+//
+// Every picture is { node, paint }. Text reaches the page as text nodes only, whatever it holds.
+
+const NS = "http://www.w3.org/2000/svg";
+export const MEANING = { hit: "sure, found", possible: "possible, found", miss: "sure, missed", false: "found, not in gold" };
+
+function make(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes))
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+export const html = (name, attributes = {}, ...children) => make(document.createElement(name), attributes, children);
+export const svg = (name, attributes = {}, ...children) => make(document.createElementNS(NS, name), attributes, children);
+
+export function picture(width, height, label, ...children) {
+  const [w, h] = [Math.ceil(width), Math.ceil(height)];
+  return svg("svg", { viewBox: `0 0 ${w} ${h}`, width: w, height: h, role: "img", "aria-label": label, class: "pic" }, ...children);
+}
+
+let pen;
+// How wide a text is, in pixels.
+export function wide(text, size = 14) {
+  pen ||= document.createElement("canvas").getContext("2d");
+  pen.font = `${size}px "Noto Sans", "DejaVu Sans", "Noto Sans Devanagari", sans-serif`;
+  return pen.measureText(text).width;
+}
+
+// A vowel sign without its letter stands on a dotted circle, as fonts expect it.
+export const piece = (token) => token.replace(/^(##)?(?=\p{M})/u, "$1\u25cc");
+
+export function rightToLeft(words) {
+  const text = words.join(""), count = (pattern) => (text.match(pattern) || []).length;
+  return count(/[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/g) > count(/[^\W\d_]/g);
+}
+
+// Middles of the words of a sentence that is spread over a length.
+function line(words, length) {
+  const widths = words.map((w) => wide(w)), back = rightToLeft(words);
+  const gap = Math.max(16, Math.min(64, (length - widths.reduce((x, y) => x + y, 0)) / Math.max(1, words.length - 1)));
+  let x = Math.max(0, (length - widths.reduce((p, q) => p + q, 0) - gap * (words.length - 1)) / 2);
+  const order = back ? [...words.keys()].reverse() : [...words.keys()], middles = [];
+  for (const k of order) [middles[k], x] = [x + widths[k] / 2, x + widths[k] + gap];
+  return middles;
+}
+
+// Two sentences: ribbons as wide as the mass between two words, and over them the links that a rule has read off.
+// Long sentences stand as columns. `notes` are words the tokenizer does not know, as two sets.
+export function sentences(source, target, notes, room, label) {
+  const sides = [source, target], length = Math.max(...sides.map((s) => s.reduce((x, w) => x + wide(w) + 16, -16)));
+  const flat = length <= Math.max(room, 420), edge = Math.max(...source.map((w) => wide(w))) + 14;
+  const width = flat ? length + 24 : edge + 200 + Math.max(...target.map((w) => wide(w)));
+  const height = flat ? 172 : 25 * Math.max(source.length, target.length) + 16;
+  const places = flat
+    ? sides.map((s, side) => line(s, length).map((x) => [x + 12, side ? 160 : 22]))
+    : sides.map((s, side) => s.map((_, k) => [side ? edge + 186 : edge, 18 + 25 * k]));
+  const ribbons = svg("g", { class: "ribbons" }), lines = svg("g", { class: "links" }), made = new Map();
+  const texts = sides.map((s, side) => s.map((word, k) => {
+    const [x, y] = places[side][k], anchor = flat ? "middle" : side ? "start" : "end";
+    return svg("text", { x, y, "text-anchor": anchor, "data-side": side, "data-k": k, class: "word" }, word, svg("title"));
+  }));
+  const node = picture(width, height, label, ribbons, lines, ...texts.flat());
+  const curve = (i, j) => {
+    const [[x, y], [u, v]] = [places[0][i], places[1][j]];
+    return flat ? `M${x} ${y + 7}C${x} ${y + 62} ${u} ${v - 72} ${u} ${v - 16}`
+      : `M${x + 7} ${y - 5}C${x + 84} ${y - 5} ${u - 84} ${v - 5} ${u - 7} ${v - 5}`;
+  };
+  let shown = "";
+  // told: Map from "i-j" to the kind of the link; W: mass by word, and the most that a word holds
+  function paint(told, W, most) {
+    W?.forEach((mass, at) => {
+      const share = Math.min(1, mass / most);
+      let ribbon = made.get(at);
+      if (!ribbon && share < 0.03) return;
+      if (!ribbon) {
+        const [i, j] = [Math.floor(at / target.length), at % target.length];
+        made.set(at, (ribbon = svg("path", { d: curve(i, j), "data-i": i, "data-j": j, class: "ribbon" })));
+        ribbons.append(ribbon);
+      }
+      ribbon.setAttribute("stroke-width", (14 * share).toFixed(2));
+    });
+    const key = [...told].join();
+    if (key === shown) return;
+    shown = key;
+    lines.replaceChildren(...[...told].map(([cell, kind]) => {
+      const [i, j] = cell.split("-").map(Number), said = MEANING[kind] ? `: ${MEANING[kind]}` : "";
+      return svg("path", { d: curve(i, j), "data-i": i, "data-j": j, class: `link ${kind}` },
+        svg("title", {}, `${source[i]} – ${target[j]}${said}`));
+    }));
+    texts.forEach((all, side) => {
+      const linked = new Set([...told].filter(([, kind]) => kind !== "miss").map(([cell]) => Number(cell.split("-")[side])));
+      all.forEach((text, k) => {
+        const strange = notes[side].has(k);
+        text.setAttribute("class", `word${linked.has(k) ? "" : " alone"}${strange ? " strange" : ""}`);
+        text.lastChild.textContent = strange ? "the tokenizer knows nothing of this word" : linked.has(k) ? "" : "no link";
+      });
+    });
+  }
+  // leave only what touches one word
+  function focus(side, k) {
+    for (const path of [...ribbons.children, ...lines.children])
+      path.classList.toggle("dim", side !== null && Number(side ? path.dataset.j : path.dataset.i) !== k);
+  }
+  return { node, paint, focus };
+}
+
+// A matrix as cells, and beside it bars: outlines are the masses that a side has, filled is what the plan moves.
+export function heatmap(rows, columns, title, { bars = false } = {}) {
+  const n = rows.length, m = columns.length, cell = Math.max(11, Math.min(25, Math.floor(640 / Math.max(n, m))));
+  const size = Math.min(14, cell - 1), names = [rows.map(piece), columns.map(piece)];
+  const left = Math.max(...names[0].map((t) => wide(t, size))) + 12, tall = Math.max(...names[1].map((t) => wide(t, size)));
+  const top = 26 + 0.8 * tall + 12, right = left + m * cell, bottom = top + n * cell, long = bars ? 58 : 0;
+  const label = (side, k) => {
+    const [x, y] = side ? [left + (k + 0.66) * cell, top - 6] : [left - 6, top + (k + 0.5) * cell + size * 0.36];
+    const turn = side ? { transform: `rotate(-52 ${x} ${y})` } : { "text-anchor": "end" };
+    return svg("text", { x, y, "font-size": size, "data-side": side, "data-k": k, class: "label", ...turn }, names[side][k]);
+  };
+  const labels = [0, 1].map((side) => names[side].map((_, k) => label(side, k)));
+  const cells = Array.from({ length: n * m }, (_, at) => svg("rect", {
+    x: left + (at % m) * cell, y: top + Math.floor(at / m) * cell, width: cell - 1, height: cell - 1, class: "cell", "data-at": at,
+  }));
+  const box = (side, k, kind) => svg("rect", side
+    ? { x: left + k * cell + 0.2 * cell, y: bottom + 6, width: 0.6 * cell, height: 0, class: kind, "data-side": 1, "data-k": k }
+    : { x: right + 6, y: top + k * cell + 0.2 * cell, width: 0, height: 0.6 * cell, class: kind, "data-side": 0, "data-k": k });
+  const pairs = bars ? [0, 1].map((side) => names[side].map((_, k) => [box(side, k, "moved"), box(side, k, "mass")])) : [];
+  const marks = svg("g", { class: "marks" }), cursor = svg("rect", { width: cell + 1, height: cell + 1, class: "cursor", visibility: "hidden" });
+  const heading = svg("text", { x: 8, y: 16, class: "title" }, title);
+  const width = Math.max(right + Math.max(long, 0.62 * tall + 6), wide(title, 14) + 24);
+  const base = svg("rect", { x: left, y: top, width: m * cell - 1, height: n * cell - 1, class: "ground" });
+  const node = picture(width, bottom + long + 8, title, heading, base, ...labels.flat(), ...cells, marks, ...pairs.flat(2), cursor);
+  const old = new Float32Array(n * m).fill(NaN);
+  let scale = 1;
+
+  // values with share in [-1, 1] each: how strong a cell is, and of which sign
+  function paint(share, framed = [], masses = null) {
+    for (let at = 0; at < cells.length; at++) {
+      if (Math.abs(share[at] - old[at]) < 0.002) continue;
+      if (share[at] < 0 !== old[at] < 0) cells[at].setAttribute("class", share[at] < 0 ? "cell less" : "cell");
+      cells[at].setAttribute("fill-opacity", Math.pow(Math.min(1, Math.abs(share[at])), 0.7).toFixed(3));
+      old[at] = share[at];
+    }
+    const inset = cell > 16 ? 1.5 : 0.5;
+    while (marks.children.length > framed.length) marks.lastChild.remove();
+    framed.forEach(([i, j, kind], k) => {
+      if (!marks.children[k]) marks.append(svg("rect", { width: cell - 1 - 2 * inset, height: cell - 1 - 2 * inset }));
+      const mark = marks.children[k];
+      mark.setAttribute("x", left + j * cell + inset);
+      mark.setAttribute("y", top + i * cell + inset);
+      mark.setAttribute("class", `mark ${kind || ""}`);
+    });
+    if (!masses) return;
+    scale = 48 / Math.max(...masses.flat().map((side) => Math.max(...side)), 1e-9);
+    pairs.forEach((all, side) => all.forEach((both, k) => both.forEach((bar, which) =>
+      bar.setAttribute(side ? "height" : "width", (masses[side][which][k] * scale).toFixed(2)))));
+  }
+  function point(at) {
+    cursor.setAttribute("visibility", at === null ? "hidden" : "visible");
+    labels.flat().forEach((text) => text.classList.remove("on"));
+    if (at === null) return;
+    const [i, j] = [Math.floor(at / m), at % m];
+    cursor.setAttribute("x", left + j * cell - 1);
+    cursor.setAttribute("y", top + i * cell - 1);
+    labels[0][i].classList.add("on");
+    labels[1][j].classList.add("on");
+  }
+  // which side was rescaled last
+  const flash = (side) => pairs.forEach((all, k) => all.flat().forEach((bar) => bar.classList.toggle("flash", ["rows", "columns"][k] === side)));
+  // mass that a pointer asks for, from where it is on the picture
+  function massAt(event, side) {
+    const frame = node.getBoundingClientRect(), zoom = node.viewBox.baseVal.width / frame.width;
+    const along = side ? (event.clientY - frame.top) * zoom - bottom - 6 : (event.clientX - frame.left) * zoom - right - 6;
+    return Math.max(0, along) / scale;
+  }
+  return { node, paint, point, flash, massAt, rows: n, columns: m };
+}
+
+// Marginal error by half iteration, on a logarithmic scale, with a dot at the one that is shown.
+export function errorCurve(errors, label) {
+  const [w, h] = [300, 84], low = Math.floor(Math.log10(Math.max(1e-6, Math.min(...errors)))), high = Math.ceil(Math.log10(Math.max(...errors, 1e-5)));
+  const x = (k) => 44 + (k / Math.max(1, errors.length - 1)) * (w - 56);
+  const y = (e) => 10 + ((high - Math.log10(Math.max(e, 10 ** low))) / Math.max(1, high - low)) * (h - 34);
+  const dot = svg("circle", { r: 4.5, class: "dot" });
+  const tick = (power) => svg("text", { x: 38, y: y(10 ** power) + 4, "text-anchor": "end", class: "small" }, `1e${power}`);
+  const path = errors.map((e, k) => `${k ? "L" : "M"}${x(k).toFixed(1)} ${y(e).toFixed(1)}`).join("");
+  const axis = svg("text", { x: 44, y: h - 6, class: "small" }, label);
+  const node = picture(w, h, label, svg("path", { d: path, class: "curve" }), tick(low), tick(high), axis, dot);
+  return { node, paint: (k) => { dot.setAttribute("cx", x(k)); dot.setAttribute("cy", y(errors[k])); } };
+}
+
+// Why MaxSim gives a passage its score: for each question token, its best passage token and how similar it is.
+export function reasons(tokens, best, where, passage, title) {
+  const left = Math.max(40, ...tokens.map((t) => wide(piece(t)))) + 14, width = left + 330;
+  const rows = tokens.map((token, k) => {
+    const y = 30 + 21 * k, long = 190 * Math.max(0, best[k]), found = passage[where[k]] ?? "(nothing)";
+    return svg("g", { "data-where": where[k], class: "reason" },
+      svg("text", { x: left - 8, y: y + 12, "text-anchor": "end" }, piece(token)),
+      svg("rect", { x: left, y, width: long, height: 15, class: "bar" }),
+      svg("text", { x: left + long + 6, y: y + 12, class: "small" }, `${piece(found)}  ${best[k].toFixed(2)}`));
+  });
+  return { node: picture(width, 36 + 21 * tokens.length, title, svg("text", { x: 8, y: 16, class: "title" }, title), ...rows) };
+}
+
+const STYLES = [
+  "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity", "font-size", "font-weight",
+  "font-family", "text-anchor", "visibility", "text-decoration-line",
+];
+
+// Pictures as they are on the screen, rows of them one below the other, as one SVG text that needs nothing else.
+export function together(rows, background, face = "") {
+  let [y, width] = [12, 0];
+  const copies = rows.filter((row) => row.length).flatMap((row) => {
+    let [x, tall] = [12, 0];
+    const placed = row.map((node) => {
+      const copy = node.cloneNode(true), { width: w, height: h } = node.viewBox.baseVal;
+      const [from, to] = [node, copy].map((n) => [...n.querySelectorAll("*")]);
+      from.forEach((element, k) => {
+        const style = getComputedStyle(element);
+        for (const name of STYLES) to[k].setAttribute(name, style.getPropertyValue(name));
+        for (const name of ["class", "data-at", "data-i", "data-j", "data-side", "data-k"]) to[k].removeAttribute(name);
+      });
+      for (const [name, value] of Object.entries({ x, y, width: w, height: h })) copy.setAttribute(name, value);
+      x += w + 16;
+      tall = Math.max(tall, h);
+      return copy;
+    });
+    width = Math.max(width, x - 4);
+    y += tall + 14;
+    return placed;
+  });
+  const whole = svg("svg", { viewBox: `0 0 ${width} ${y}`, width, height: y });
+  if (face) whole.append(svg("style", {}, face));
+  whole.append(svg("rect", { width, height: y, fill: background }), ...copies);
+  return { text: new XMLSerializer().serializeToString(whole), width, height: y };
+}
+
+// An SVG text as PNG, so many pixels wide.
+export function toPng({ text, width, height }, pixels) {
+  return new Promise((resolve, reject) => {
+    const image = new Image(), canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [pixels, Math.round((pixels * height) / width)];
+    image.onload = () => {
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob(resolve, "image/png");
+    };
+    image.onerror = reject;
+    image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
+  });
+}

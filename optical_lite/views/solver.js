@@ -1,0 +1,372 @@
+// Transport between two sentences, from a plan to links, and from links to scores: the explorer without a page.
+//
+// A matrix is a Float64Array of n * m numbers, row by row; masses a (n) and b (m) sum to 1. Every plan but the exact
+// one has the form T_ij = a_i b_j exp((f_i + g_j - C_ij) / epsilon), with potentials f and g in units of cost. It is
+// the plan of optical_lite.transport, which says where each method comes from.
+
+export const METHODS = ["sinkhorn", "unbalanced", "partial", "exact", "similarity"];
+export const RULES = [
+  "forward", "backward", "intersection", "union", "grow-diag", "grow-diag-final", "itermax", "match", "threshold",
+];
+const FORBIDDEN = 40; // epsilons on top of all costs: what costs so much more moves nothing
+const TOLERANCE = 1e-11; // of the marginal error, in units of mass
+const sum = (values) => values.reduce((x, y) => x + y, 0);
+
+// One half of a Sinkhorn iteration, on logarithms: out_i = -damping epsilon log sum_j weight_j exp((other_j - C_ij) / epsilon).
+// Entry (i, j) of C stands at i * down + j * across, so that the same lines update rows and columns.
+function update(C, out, other, weight, epsilon, damping, down, across) {
+  for (let i = 0; i < out.length; i++) {
+    let top = -Infinity, total = 0;
+    for (let j = 0, k = i * down; j < other.length; j++, k += across)
+      if (weight[j] > 0 && other[j] - C[k] > top) top = other[j] - C[k];
+    for (let j = 0, k = i * down; j < other.length; j++, k += across)
+      total += weight[j] * Math.exp((other[j] - C[k] - top) / epsilon);
+    out[i] = -damping * (top + epsilon * Math.log(total));
+  }
+}
+
+// A problem in the form that the iteration works on. Partial transport is balanced transport with a waste row and a
+// waste column, which nothing may use both of; unbalanced transport damps the updates.
+function prepare(C, a, b, { method, epsilon, reach, mass }) {
+  if (method !== "partial") return { C, a, b, epsilon, reach: method === "unbalanced" ? reach : Infinity };
+  const n = a.length, m = b.length, wide = new Float64Array((n + 1) * (m + 1));
+  for (let i = 0; i < n; i++) wide.set(C.subarray(i * m, (i + 1) * m), i * (m + 1));
+  wide[wide.length - 1] = 2 * C.reduce((x, y) => Math.max(x, Math.abs(y)), 0) + 1 + FORBIDDEN * epsilon;
+  const waste = (masses) => Float64Array.from([...masses, (1 - mass) * sum(masses)]);
+  return { C: wide, a: waste(a), b: waste(b), epsilon, reach: Infinity };
+}
+
+const damping = ({ epsilon, reach }) => (reach === Infinity ? 1 : reach / (reach + epsilon));
+
+// The plan of two potentials, its sums and what is wrong with them; what a row wants to move falls with its potential.
+function form(p, f, g, T) {
+  const n = p.a.length, m = p.b.length, rows = new Float64Array(n), columns = new Float64Array(m);
+  for (let i = 0, k = 0; i < n; i++)
+    for (let j = 0; j < m; j++, k++) {
+      T[k] = p.a[i] * p.b[j] * Math.exp((f[i] + g[j] - p.C[k]) / p.epsilon);
+      rows[i] += T[k];
+      columns[j] += T[k];
+    }
+  const want = (masses, potential) => masses.map((x, i) => (p.reach === Infinity ? x : x * Math.exp(-potential[i] / p.reach)));
+  const wantRows = want(p.a, f), wantColumns = want(p.b, g);
+  const error = sum(rows.map((x, i) => Math.abs(x - wantRows[i]))) + sum(columns.map((x, j) => Math.abs(x - wantColumns[j])));
+  return { rows, columns, wantRows, wantColumns, error };
+}
+
+// Some Sinkhorn iterations by scalings of the plan, far cheaper than on logarithms; false where numbers ran out.
+function sweep(p, f, g, T, count) {
+  const n = p.a.length, m = p.b.length, d = damping(p), x = new Float64Array(n), y = new Float64Array(m).fill(1);
+  const scale = (mass, moved, potential) =>
+    mass > 0 ? (d === 1 ? mass / moved : Math.pow(mass / moved, d) * Math.exp(((d - 1) * potential) / p.epsilon)) : 1;
+  for (let round = 0; round < count; round++) {
+    const columns = new Float64Array(m);
+    for (let i = 0, k = 0; i < n; i++, k += m) {
+      let row = 0;
+      for (let j = 0; j < m; j++) row += T[k + j] * y[j];
+      x[i] = scale(p.a[i], row, f[i]);
+      for (let j = 0; j < m; j++) columns[j] += T[k + j] * x[i];
+    }
+    for (let j = 0; j < m; j++) y[j] = scale(p.b[j], columns[j], g[j]);
+  }
+  const fine = (v) => v > 1e-200 && v < 1e200;
+  if (!x.every(fine) || !y.every(fine)) return false;
+  x.forEach((v, i) => (f[i] += p.epsilon * Math.log(v)));
+  y.forEach((v, j) => (g[j] += p.epsilon * Math.log(v)));
+  return true;
+}
+
+// Solve A x = y for a symmetric A, not negative, by Cholesky; a direction in which A is 0 is left alone.
+function cholesky(A, y) {
+  const m = y.length, floor = 1e-15 * A.reduce((x, v, k) => (k % (m + 1) ? x : Math.max(x, v)), 0);
+  for (let i = 0; i < m; i++)
+    for (let j = 0; j <= i; j++) {
+      let left = A[i * m + j];
+      for (let k = 0; k < j; k++) left -= A[i * m + k] * A[j * m + k];
+      if (i === j) A[i * m + i] = left > floor ? Math.sqrt(left) : Infinity;
+      else A[i * m + j] = left / A[j * m + j];
+    }
+  for (let i = 0; i < m; i++) {
+    for (let k = 0; k < i; k++) y[i] -= A[i * m + k] * y[k];
+    y[i] /= A[i * m + i];
+  }
+  for (let i = m - 1; i >= 0; i--) {
+    for (let k = i + 1; k < m; k++) y[i] -= A[k * m + i] * y[k];
+    y[i] /= A[i * m + i];
+  }
+  return y;
+}
+
+// Newton's step on the dual problem: near the solution it squares the error, where an iteration only shrinks it.
+// Rows are eliminated first, so that a system of m numbers is left (Brauer, Clason, Lorenz and Wirth, 2017).
+function newton(p, f, T, { rows, columns, wantRows, wantColumns }) {
+  const n = rows.length, m = columns.length, e = p.epsilon;
+  const weight = (moved, wanted) => moved.map((x, i) => x + (e / p.reach) * wanted[i] || 1);
+  const pr = weight(rows, wantRows), q = weight(columns, wantColumns), A = new Float64Array(m * m);
+  const y = columns.map((x, j) => wantColumns[j] - x);
+  for (let i = 0; i < n; i++) {
+    const at = i * m, lack = (wantRows[i] - rows[i]) / pr[i];
+    for (let j = 0; j < m; j++) {
+      const t = T[at + j] / pr[i];
+      y[j] -= T[at + j] * lack;
+      if (t > 1e-18) for (let k = 0; k <= j; k++) A[j * m + k] -= t * T[at + k];
+    }
+  }
+  // balanced potentials are known up to a number that f gains and g loses: ask for the one with sum 0
+  const hold = p.reach === Infinity ? sum(q) / (m * m) : 0;
+  for (let j = 0; j < m; j++) for (let k = 0; k <= j; k++) A[j * m + k] += hold + (j === k ? q[j] : 0);
+  const dg = cholesky(A, y).map((x) => e * x), df = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    let left = e * (wantRows[i] - rows[i]);
+    for (let j = 0; j < m; j++) left -= T[i * m + j] * dg[j];
+    df[i] = left / pr[i];
+  }
+  return [df, dg];
+}
+
+// Bring potentials to the solution for one epsilon: a few iterations, then Newton's steps wherever they help.
+function settle(p, f, g, T, tolerance) {
+  const n = f.length, m = g.length, d = damping(p);
+  const logarithms = () => {
+    update(p.C, f, g, p.b, p.epsilon, d, m, 1);
+    update(p.C, g, f, p.a, p.epsilon, d, 1, m);
+  };
+  logarithms();
+  let now = form(p, f, g, T), count = 8;
+  for (let round = 0; round < 60 && !(now.error <= tolerance); round++) {
+    if (!sweep(p, f, g, T, count)) for (let k = 0; k < 10; k++) logarithms();
+    now = form(p, f, g, T);
+    for (let better = now.error < 0.2; better && now.error > tolerance; ) {
+      const [df, dg] = newton(p, f, T, now);
+      const largest = Math.max(...df.map(Math.abs), ...dg.map(Math.abs));
+      better = false;
+      for (let size = Math.min(1, (8 * p.epsilon) / largest), tries = 0; tries < 2 && !better; size /= 3, tries++) {
+        const [F, G] = [f.map((x, i) => x + size * df[i]), g.map((x, j) => x + size * dg[j])];
+        const then = form(p, F, G, T);
+        if (!(then.error < 0.9 * now.error)) continue;
+        f.set(F);
+        g.set(G);
+        [now, better] = [then, true];
+      }
+      if (!better) form(p, f, g, T);
+    }
+    count = Math.min(200, 2 * count);
+  }
+  return now.error <= Math.max(tolerance, 1e-9);
+}
+
+function entropic(p, start) {
+  const n = p.a.length, m = p.b.length, T = new Float64Array(n * m);
+  const f = new Float64Array(n), g = new Float64Array(m);
+  const warm = start && start.f.length === n && start.g.length === m;
+  if (warm) [f.set(start.f), g.set(start.g)];
+  let range = 0;
+  for (const c of p.C) range = Math.max(range, Math.abs(c));
+  // from a blurred plan to the sharp one: each is a good start for the next
+  for (let level = warm ? p.epsilon : Math.max(p.epsilon, range / 8); ; level = Math.max(p.epsilon, level / 2)) {
+    const last = level <= p.epsilon, solved = settle({ ...p, epsilon: level }, f, g, T, last ? TOLERANCE : 1e-2);
+    if (last && !solved && warm) return entropic(p);
+    if (last) return { T, f, g, converged: solved };
+  }
+}
+
+// Exact transport by shortest paths: each sends what it can from one row to the nearest column with room left.
+export function exact(C, a, b) {
+  const n = a.length, m = b.length, T = new Float64Array(n * m), f = new Float64Array(n), tiny = 1e-14;
+  const g = Float64Array.from({ length: m }, (_, j) => Math.min(...a.map((_, i) => C[i * m + j])));
+  const left = Float64Array.from(a), room = Float64Array.from(b);
+  for (let source = 0; source < n; source++)
+    for (let guard = 0; left[source] > tiny && guard < 4 * (n + m); guard++) {
+      const far = [new Float64Array(n).fill(Infinity), new Float64Array(m).fill(Infinity)];
+      const from = [new Int32Array(n).fill(-1), new Int32Array(m).fill(-1)], done = [new Uint8Array(n), new Uint8Array(m)];
+      far[0][source] = 0;
+      let end = -1;
+      for (;;) {
+        let best = Infinity, side = 0, at = -1;
+        for (const s of [0, 1]) far[s].forEach((x, k) => { if (!done[s][k] && x < best) [best, side, at] = [x, s, k]; });
+        if (at < 0) break;
+        done[side][at] = 1;
+        if (side && room[at] > tiny) { end = at; break; }
+        for (let k = 0; k < (side ? n : m); k++) {
+          const [i, j] = side ? [k, at] : [at, k], other = 1 - side;
+          if (done[other][k] || (side && !(T[i * m + j] > 0))) continue;
+          const next = best + (side ? 0 : Math.max(0, C[i * m + j] - f[i] - g[j]));
+          if (next < far[other][k]) [far[other][k], from[other][k]] = [next, at];
+        }
+      }
+      if (end < 0) break; // rounding: no room is left anywhere
+      const reached = far[1][end];
+      for (let i = 0; i < n; i++) if (far[0][i] < reached) f[i] += reached - far[0][i];
+      for (let j = 0; j < m; j++) if (far[1][j] < reached) g[j] -= reached - far[1][j];
+      const path = [];
+      for (let j = end; ; j = from[0][path.at(-1)[0]]) {
+        path.push([from[1][j], j]);
+        if (from[1][j] === source) break;
+      }
+      let flow = Math.min(left[source], room[end]);
+      for (let k = 0; k + 1 < path.length; k++) flow = Math.min(flow, T[path[k][0] * m + path[k + 1][1]]);
+      path.forEach(([i, j], k) => {
+        T[i * m + j] += flow;
+        if (k + 1 < path.length) {
+          const back = i * m + path[k + 1][1];
+          T[back] = T[back] - flow < tiny ? 0 : T[back] - flow;
+        }
+      });
+      left[source] -= flow;
+      room[end] -= flow;
+    }
+  return { T, f, g, converged: true };
+}
+
+function crop(T, n, m, wide) {
+  if (wide === m) return T;
+  const out = new Float64Array(n * m);
+  for (let i = 0; i < n; i++) out.set(T.subarray(i * wide, i * wide + m), i * m);
+  return out;
+}
+
+// The solution of one problem. Options: method, epsilon, and reach (unbalanced) or mass (partial). `start` is an earlier
+// solution, from which a slider's next step is near.
+export function solve(C, a, b, options, start) {
+  const n = a.length, m = b.length;
+  if (options.method === "similarity") return facts(C.map((c) => Math.max(0, 1 - c / 2)), C, a, b, { converged: true });
+  if (options.method === "exact") { const s = exact(C, a, b); return facts(s.T, C, a, b, s); }
+  const p = prepare(C, a, b, options), s = entropic(p, start);
+  return facts(crop(s.T, n, m, p.b.length), C, a, b, s);
+}
+
+function facts(plan, C, a, b, { f, g, converged }) {
+  const rows = new Float64Array(a.length), columns = new Float64Array(b.length);
+  let cost = 0;
+  plan.forEach((t, k) => {
+    rows[Math.floor(k / b.length)] += t;
+    columns[k % b.length] += t;
+    cost += t * C[k];
+  });
+  return { plan, f, g, converged, rows, columns, cost, moved: sum(rows) };
+}
+
+// Sinkhorn from the start, half an iteration at a time: potentials and marginal error after each, until it is small.
+export function trace(C, a, b, options, { limit = 300, tolerance = 1e-3 } = {}) {
+  const p = prepare(C, a, b, options), n = p.a.length, m = p.b.length, T = new Float64Array(n * m), d = damping(p);
+  const f = new Float64Array(n), g = new Float64Array(m), steps = [{ f: f.slice(), g: g.slice(), side: "", ...form(p, f, g, T) }];
+  for (let k = 0; k < 2 * limit && !(k % 2 === 0 && steps.at(-1).error <= tolerance); k++) {
+    if (k % 2) update(p.C, g, f, p.a, p.epsilon, d, 1, m);
+    else update(p.C, f, g, p.b, p.epsilon, d, m, 1);
+    steps.push({ f: f.slice(), g: g.slice(), side: k % 2 ? "columns" : "rows", ...form(p, f, g, T) });
+  }
+  const at = (k) => {
+    const { f, g } = steps[k];
+    form(p, f, g, T);
+    return facts(crop(T, a.length, b.length, m), C, a, b, { f, g, converged: steps[k].error <= tolerance });
+  };
+  return { steps, at };
+}
+
+// Masses of tokens that sum to 1: the same for each, for each word, or by weights; `factors` of words change them by hand.
+export function masses(owner, kind, weights, factors) {
+  const tokens = new Map();
+  owner.forEach((word) => tokens.set(word, (tokens.get(word) || 0) + 1));
+  const raw = owner.map((word, k) => (kind === "words" ? 1 / tokens.get(word) : kind === "idf" && weights ? weights[k] : 1));
+  const changed = raw.map((x, k) => x * (factors?.[owner[k]] ?? 1)), total = sum(changed) || 1;
+  return Float64Array.from(changed, (x) => x / total);
+}
+
+// A matrix of tokens as one of words: sums of a plan, or the largest similarity.
+export function toWords(T, rows, columns, N, M, largest = false) {
+  const W = new Float64Array(N * M), m = columns.length;
+  T.forEach((t, k) => {
+    const at = rows[Math.floor(k / m)] * M + columns[k % m];
+    W[at] = largest ? Math.max(W[at], t) : W[at] + t;
+  });
+  return W;
+}
+
+function mutual(W, N, M) {
+  const forward = new Uint8Array(N * M), backward = new Uint8Array(N * M);
+  for (let i = 0; i < N; i++) {
+    let best = 0;
+    for (let j = 1; j < M; j++) if (W[i * M + j] > W[i * M + best]) best = j;
+    if (W[i * M + best] > 0) forward[i * M + best] = 1;
+  }
+  for (let j = 0; j < M; j++) {
+    let best = 0;
+    for (let i = 1; i < N; i++) if (W[i * M + j] > W[best * M + j]) best = i;
+    if (W[best * M + j] > 0) backward[best * M + j] = 1;
+  }
+  return [forward, backward];
+}
+
+function taken(chosen, N, M) {
+  const rows = new Uint8Array(N), columns = new Uint8Array(M);
+  chosen.forEach((x, k) => { if (x) rows[Math.floor(k / M)] = columns[k % M] = 1; });
+  return [rows, columns];
+}
+
+function grow(chosen, union, N, M, final) {
+  const [rows, columns] = taken(chosen, N, M), front = [...chosen.keys()].filter((k) => chosen[k]);
+  const add = (k) => { chosen[k] = rows[Math.floor(k / M)] = columns[k % M] = 1; };
+  while (front.length) {
+    const k = front.shift(), i = Math.floor(k / M), j = k % M;
+    for (let x = i - 1; x <= i + 1; x++)
+      for (let y = j - 1; y <= j + 1; y++) {
+        const at = x * M + y, inside = x >= 0 && y >= 0 && x < N && y < M;
+        if (inside && union[at] && !chosen[at] && !(rows[x] && columns[y])) { add(at); front.push(at); }
+      }
+  }
+  if (final) union.forEach((x, k) => { if (x && !rows[Math.floor(k / M)] && !columns[k % M]) add(k); });
+  return chosen;
+}
+
+function itermax(W, N, M) {
+  const [forward, backward] = mutual(W, N, M), chosen = forward.map((x, k) => x & backward[k]);
+  const [rows, columns] = taken(chosen, N, M);
+  if (Math.min(N, M) <= 2 || rows.every(Boolean) || columns.every(Boolean)) return chosen;
+  const free = W.map((w, k) => w * [1, 0.9, 0][rows[Math.floor(k / M)] + columns[k % M]]);
+  const [again, back] = mutual(free, N, M);
+  return chosen.map((x, k) => x | (again[k] & back[k]));
+}
+
+function match(W, N, M) {
+  const size = Math.max(N, M), high = Math.max(...W, 0), C = new Float64Array(size * size).fill(high);
+  W.forEach((w, k) => (C[Math.floor(k / M) * size + (k % M)] = high - w));
+  const one = new Float64Array(size).fill(1), { T } = exact(C, one, one);
+  return Uint8Array.from(W, (_, k) => T[Math.floor(k / M) * size + (k % M)] > 0.5);
+}
+
+// Links that a rule reads off a matrix, as a sorted list of [row, column]; see optical_lite.alignment.linking.
+export function links(W, N, M, rule, threshold = 0) {
+  if (!N || !M) return [];
+  const [forward, backward] = mutual(W, N, M), both = forward.map((x, k) => x & backward[k]);
+  const union = forward.map((x, k) => x | backward[k]);
+  const chosen = {
+    forward: () => forward, backward: () => backward, intersection: () => both, union: () => union,
+    "grow-diag": () => grow(both, union, N, M, false), "grow-diag-final": () => grow(both, union, N, M, true),
+    itermax: () => itermax(W, N, M), match: () => match(W, N, M), threshold: () => new Uint8Array(N * M).fill(1),
+  }[rule]();
+  const rows = new Float64Array(N), columns = new Float64Array(M);
+  W.forEach((w, k) => { rows[Math.floor(k / M)] += w; columns[k % M] += w; });
+  const found = [];
+  chosen.forEach((x, k) => {
+    const i = Math.floor(k / M), j = k % M;
+    if (x && W[k] > 0 && Math.min(W[k] / rows[i], W[k] / columns[j]) >= threshold) found.push([i, j]);
+  });
+  return found;
+}
+
+// Precision, recall and alignment error rate of links against sure and possible ones.
+export function score(found, sure, possible) {
+  const key = (cell) => cell.join("-"), S = new Set(sure.map(key)), P = new Set([...S, ...possible.map(key)]);
+  const inSure = found.filter((c) => S.has(key(c))).length, inPossible = found.filter((c) => P.has(key(c))).length;
+  const total = found.length + S.size;
+  return {
+    precision: found.length ? inPossible / found.length : 0, recall: S.size ? inSure / S.size : 0,
+    aer: total ? 1 - (inSure + inPossible) / total : 0,
+  };
+}
+
+// Base64 of little-endian 16-bit numbers, from 0 to `scale`.
+export function unpack(code, scale) {
+  const bytes = atob(code), out = new Float64Array(bytes.length / 2);
+  for (let k = 0; k < out.length; k++) out[k] = ((bytes.charCodeAt(2 * k) + 256 * bytes.charCodeAt(2 * k + 1)) / 65535) * scale;
+  return out;
+}
