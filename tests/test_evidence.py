@@ -1,6 +1,6 @@
 """Reading the records as answers: the two by two, tables, curves and their figures, on records made up here."""
 
-import json
+import copy
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,16 +8,29 @@ import pandas as pd
 import pytest
 
 from optical_lite.settings import InputError
-from optical_lite.study import evidence, records, summary, systems
+from optical_lite.study import evidence, record_files, records, summary, systems
 from optical_lite.views import figures, figures_evidence
 
 LEVELS = {"zero_shot": 0.1, "lexicon": 0.4, "extended": 0.5, "optical": 0.6, "late": 0.55, "optical_late": 0.7,
           "ceiling": 0.9, "optical_500": 0.45, "optical_3000": 0.55, "extended_500": 0.3}  # fmt: skip
 
 LEAKED = {
-    "lang": "sw", "collection": "toy", "bitext": {"name": "pairs", "pairs": 1200, "sha256": "0123456789abcdef"},
+    "bitext": {"name": "pairs", "pairs": 1200, "sha256": "0123456789abcdef"},
     "leakage": {"queries": 0, "translations": 2, "passages": 0, "of queries": 60, "of passages": 90, "pairs": 1200},
 }  # fmt: skip
+
+
+def put(base, found):
+    """Write a set anew, from its records; 60 questions a place, each with a passage of its own."""
+    parts = copy.deepcopy(record_files.shared(base))
+    parts.setdefault("groups", {}).update({record_files.key(r)[0]: " ".join(map(str, range(60))) for r in found})
+    record_files.write(base, found, parts)
+
+
+def every(base):
+    """The records of a set, for a test that changes them."""
+    found = record_files.load(base).values()
+    return [dict(record) for rows in found for made in rows.values() for record in made]
 
 
 @pytest.fixture
@@ -25,9 +38,9 @@ def toy(tmp_path, monkeypatch):
     """Records of 60 questions whose means are known."""
     monkeypatch.setattr(summary, "EXPECTED", tmp_path)
     monkeypatch.setattr(records, "RECORDS", tmp_path / "clir")
-    monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev")
-    monkeypatch.setattr(records, "CPU_RECORDS", tmp_path / "clir_cpu")
-    draw = np.random.default_rng(0)
+    monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev.jsonl")
+    monkeypatch.setattr(records, "CPU_RECORDS", tmp_path / "clir_cpu.jsonl")
+    draw, found = np.random.default_rng(0), []
     noise = draw.normal(0, 0.02, 60)
     for name, level in LEVELS.items():
         own = draw.normal(0, 0.005, 60)
@@ -41,16 +54,15 @@ def toy(tmp_path, monkeypatch):
                 + (0.01 * (seed - 2) if systems.SYSTEMS[name].train else 0.0)
             )
             record = {
+                "system": name, "collection": "toy", "lang": "sw", "seed": seed,
                 "metrics": {"mrr@10": float(values.mean())}, "cpu_seconds": 3.0,
                 "mrr@10 by question": " ".join(map(str, values)), "environment": {"device": "cpu", "bf16": False},
-                **({"config": {"steps": 300, "batch": 32}} if systems.SYSTEMS[name].train else {}),
+                **({"config": {"steps": 300, "batch": 32, "seed": seed}} if systems.SYSTEMS[name].train else {}),
                 **(LEAKED if name in ("optical", "late") else {}),
             }  # fmt: skip
-            path = tmp_path / "clir" / "toy_sw" / f"{name}_{seed}.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(record), encoding="utf-8")
-    records.write_groups(tmp_path / "clir" / "toy_sw", {f"{i:02}": {str(i): 1} for i in range(60)})
-    records.summarise(tmp_path / "clir")
+            found.append(record)
+    put(records.RECORDS, found)
+    records.summarise()
     return tmp_path
 
 
@@ -72,10 +84,12 @@ def test_two_by_two_takes_the_interaction_apart(toy):
     assert found["contrast"].difference == pytest.approx(0.05, abs=0.015)
     assert found["both"].difference == pytest.approx(0.2, abs=0.015)
     assert found["interaction"].difference == pytest.approx(0.7 + 0.5 - 0.6 - 0.55, abs=0.015)
-    (toy / "clir" / "toy_sw" / "late_0.json").unlink()
+    put(
+        records.RECORDS,
+        [record for record in every(records.RECORDS) if (record["system"], record["seed"]) != ("late", 0)],
+    )
     assert evidence.two_by_two("toy_sw")["contrast"].difference > 0.04  # the other seeds serve
-    for seed in (1, 2, 3, 4):
-        (toy / "clir" / "toy_sw" / f"late_{seed}.json").unlink()
+    put(records.RECORDS, [record for record in every(records.RECORDS) if record["system"] != "late"])
     with pytest.raises(InputError, match="got no record of late"):
         evidence.two_by_two("toy_sw")
 
@@ -97,18 +111,16 @@ def test_leakage_has_one_line_a_bitext_and_collection(toy):
 
 
 def test_cells_of_two_devices_are_set_side_by_side_and_cost_is_the_processors(toy):
-    for name in ("extended", "optical"):
-        record = json.loads((toy / "clir" / "toy_sw" / f"{name}_0.json").read_text(encoding="utf-8"))
+    found = every(records.RECORDS)
+    twins = [dict(record) for record in found if record["system"] in ("extended", "optical") and not record["seed"]]
+    for record in twins:
         ranks = record["mrr@10 by question"].split()
-        place = toy / "clir_cpu" / "toy_sw" / f"{name}_0.json"
-        place.parent.mkdir(parents=True, exist_ok=True)
         ranks[:3] = [str(float(rank) + 0.02) for rank in ranks[:3]]
-        place.write_text(json.dumps({**record, "mrr@10 by question": " ".join(ranks), "cpu_seconds": 9.0}))
-    for path in (toy / "clir" / "toy_sw").glob("optical_*.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        record |= {"environment": {"device": "cuda", "accelerator": "NVIDIA H200", "bf16": False}, "cpu_seconds": 1.0}
-        path.write_text(json.dumps(record))
-    records.summarise(toy / "clir")
+        record |= {"mrr@10 by question": " ".join(ranks), "cpu_seconds": 9.0}
+    put(records.CPU_RECORDS, twins)
+    elsewhere = {"environment": {"device": "cuda", "accelerator": "NVIDIA H200", "bf16": False}, "cpu_seconds": 1.0}
+    put(records.RECORDS, [record | (elsewhere if "optical" in record["system"] else {}) for record in found])
+    records.summarise()
     found = records.devices()
     assert list(found.index) == ["extended", "optical"]
     assert found.loc["optical"].to_dict() == pytest.approx(
@@ -124,14 +136,20 @@ def test_cells_of_two_devices_are_set_side_by_side_and_cost_is_the_processors(to
 def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions(toy):
     assert evidence.choices().empty
     assert "development" not in evidence.page()
-    for name, level in {"optical": 0.6, "epsilon_0.2": 0.5, "late": 0.9}.items():
-        record = {"mrr@10 by question": " ".join([str(level)] * 60)}
-        path = toy / "clir_dev" / "dev_so" / f"{name}_0.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record), encoding="utf-8")
-    with pytest.raises(InputError, match="expected it; delete a record"):
+    tried = [
+        {
+            "collection": "dev",
+            "lang": "so",
+            "system": name,
+            "seed": 0,
+            "mrr@10 by question": " ".join([str(level)] * 60),
+        }
+        for name, level in {"optical": 0.6, "epsilon_0.2": 0.5, "late": 0.9}.items()
+    ]
+    record_files.write(records.DEV_RECORDS, tried, copy.deepcopy(record_files.shared(records.RECORDS)))
+    with pytest.raises(InputError, match="got no groups of questions for dev_so"):
         evidence.choices()
-    records.write_groups(path.parent, {f"{i:02}": {str(i): 1} for i in range(60)})
+    put(records.DEV_RECORDS, tried)
     (line,) = evidence.choices().to_dict("records")  # ``late`` is not among them
     assert (line["lang"], line["used"], line["instead"]) == ("so", "optical", "epsilon_0.2")
     assert line["difference"] == pytest.approx(0.1)

@@ -12,7 +12,7 @@ from optical_lite.cli.tables import run_grid
 from optical_lite.datasets import pocket, published, testsets
 from optical_lite.paper import experiment
 from optical_lite.settings import InputError
-from optical_lite.study import check, grid, records, summary, systems
+from optical_lite.study import check, grid, record_files, records, summary, systems
 from optical_lite.training import teacher as tuning
 
 pytestmark = pytest.mark.float32
@@ -38,7 +38,13 @@ def place(monkeypatch, tmp_path):
     short = replace(systems.SYSTEMS["optical"], train=replace(systems.ROWS, steps=2, batch=8))
     monkeypatch.setitem(systems.SYSTEMS, "optical", short)
     monkeypatch.setattr(summary, "EXPECTED", tmp_path)
-    return tmp_path / "clir"
+    for name, file in {"clir": "clir", "clir_dev": "clir_dev.jsonl", "clir_cpu": "clir_cpu.jsonl"}.items():
+        monkeypatch.setitem(record_files.SETS, name, tmp_path / file)
+    monkeypatch.setattr(records, "RECORDS", tmp_path / "clir")
+    monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev.jsonl")
+    monkeypatch.setattr(records, "CPU_RECORDS", tmp_path / "clir_cpu.jsonl")
+    monkeypatch.setattr(record_files, "LOOSE", tmp_path / "loose")
+    return tmp_path / "loose" / "clir"
 
 
 def test_a_queue_is_resumed_and_summarised(place):
@@ -51,7 +57,7 @@ def test_a_queue_is_resumed_and_summarised(place):
     before = {path: path.read_bytes() for path in paths}
     (place / "second_sw" / "optical_1.json").unlink()
     assert run() == 1  # the seed whose second collection is missing, and nothing else
-    assert all(path.read_bytes() == text for path, text in before.items() if path.stem != "optical_1")
+    assert all(path.read_bytes() == text for path, text in before.items())
 
     record = json.loads((place / "first_sw" / "optical_0.json").read_text(encoding="utf-8"))
     assert record["config"]["steps"] == 2
@@ -59,9 +65,12 @@ def test_a_queue_is_resumed_and_summarised(place):
     ranks = np.array(record["mrr@10 by question"].split(), dtype=float)
     assert len(ranks) == 20
     assert record["metrics"]["mrr@10"] == pytest.approx(ranks.mean(), abs=1e-3)
-    assert (place / "first_sw" / records.GROUPS).read_text() == " ".join(map(str, range(20))) + "\n"  # a passage each
+    assert (place / "first_sw" / record_files.GROUPS).read_text() == " ".join(
+        map(str, range(20))
+    ) + "\n"  # a passage each
 
-    records.summarise(place)
+    assert record_files.fold_all(record_files.LOOSE) == {"clir": (12, 12)}
+    records.summarise()
     found = summary.expected("ours")["cells"]
     assert found["first_sw/optical"]["metrics"]["mrr@10"]["n"] == 2
     assert found["first_sw/ceiling"]["gap_closed"] == 1
@@ -75,16 +84,18 @@ def test_a_queue_is_resumed_and_summarised(place):
 
 
 def test_any_cell_can_be_run_again_and_compared(place, capsys, monkeypatch):
-    monkeypatch.setattr(check.findings, "texts", dict)  # they are about the real records
+    monkeypatch.setattr(check.pages, "stale", list)  # pages and their numbers are about the real records
+    monkeypatch.setattr(check.findings, "problems", list)
     chosen = {"systems": ["zero_shot", "optical"], "langs": ["sw"], "seeds": [0]}
     grid.run(*chosen.values(), folder=place, progress=False)
-    path = records.summarise(place)
+    record_files.fold_all(record_files.LOOSE)
+    path = records.summarise()
     assert all(cell.got == pytest.approx(cell.expected, abs=1e-3) for cell in check.rerun("clir", chosen))
     found = summary.expected("ours")["cells"]
     found["first_sw/optical"]["metrics"]["mrr@10"]["mean"] += 0.03
     found["second_sw/zero_shot"]["metrics"]["mrr@10"]["mean"] += 0.03
     summary.write_expected("ours", found, "run")
-    assert path == place.parent / "ours.yaml"
+    assert path == summary.EXPECTED / "ours.yaml"
     wrong = [line for line in check.check(["clir"], chosen) if " got " in line]
     assert [line.split()[1] for line in wrong] == ["first_sw/optical", "second_sw/zero_shot"]
     assert "ok   first_sw/zero_shot mrr@10" in capsys.readouterr().out
@@ -170,7 +181,6 @@ def test_development_questions_have_records_of_their_own(place):
 
 
 def test_development_runs_leave_the_expected_numbers_alone(place, monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev")
     before = summary.write_expected("ours", {}, "run").read_bytes()
     found = run_grid(["zero_shot"], ["sw"], None, dev=True)
     assert list(found["mrr@10"]) == ["dev_sw/zero_shot"]
@@ -220,8 +230,30 @@ def test_records_of_different_collections_are_refused(place):
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record["data"] == json.loads((place / "first_sw" / "ceiling_0.json").read_text(encoding="utf-8"))["data"]
     path.write_text(json.dumps({**record, "data": "another"}), encoding="utf-8")
+    record_files.fold_all(record_files.LOOSE)
     with pytest.raises(InputError, match="records: got first_sw of 2 different collections"):
-        records.summarise(place)
+        records.summarise()
+
+
+def test_what_is_folded_is_not_run_again_and_has_no_second_record(place):
+    """A record that was taken in counts as there, folding it again changes nothing, and another one is refused."""
+    grid.run(["zero_shot"], ["sw"], progress=False)
+    assert record_files.fold_all(record_files.LOOSE) == {"clir": (2, 2)}
+    files = {path: path.read_bytes() for path in summary.EXPECTED.rglob("*.json*") if path.parent.name == "clir"}
+    assert {path.name for path in files} == {"first_sw.jsonl", "second_sw.jsonl"}
+    assert record_files.fold_all(record_files.LOOSE) == {"clir": (0, 2)}
+    assert all(path.read_bytes() == text for path, text in files.items())
+
+    path = place / "first_sw" / "zero_shot_0.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert records.read("first_sw", "zero_shot") == [record]
+    path.write_text(json.dumps({**record, "seconds": -1.0}), encoding="utf-8")
+    with pytest.raises(InputError, match="got first_sw zero_shot 0 a second time with another seconds, expected one"):
+        record_files.fold_all(record_files.LOOSE)
+    for path in place.rglob("*.json"):
+        path.unlink()
+    assert grid.run(["zero_shot"], ["sw"], progress=False) == 0
+    assert grid.run(["zero_shot"], ["sw"], anew=True, progress=False) == 1
 
 
 def test_a_lexicon_costs_every_system_that_uses_it(place, monkeypatch):

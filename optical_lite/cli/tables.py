@@ -1,6 +1,8 @@
 """Published numbers beside ours; check that they still hold."""
 
-from ..settings import ROOT, InputError
+from pathlib import Path
+
+from ..settings import ROOT, InputError, shown
 from .options import Parser
 
 
@@ -17,7 +19,9 @@ def options(parser: Parser) -> None:
         action="store_true",
         help="write the generated pages, and tables and numbers of others (make tables)",
     )
-    parser.add_argument("--run", action="store_true", help="run what is missing of the comparison, then its summary")
+    parser.add_argument("--run", action="store_true", help="run what is missing of the comparison")
+    parser.add_argument("--fold", action="store_true", help="take records of --run into data/expected, and sum up")
+    parser.add_argument("--records", metavar="DIR", help="where --run writes and --fold reads (runs/records)")
     parser.add_argument(
         "--systems", nargs="+", metavar="NAME", help="systems or groups to --run (all) or --check again"
     )
@@ -32,15 +36,18 @@ def options(parser: Parser) -> None:
 
 
 def command(
-    *, table: str | None, list: bool, check: bool, dry_run: bool, write: bool, run: bool, systems: list[str] | None,
-    langs: list[str] | None, seeds: list[int] | None, dev: bool, format: str,
+    *, table: str | None, list: bool, check: bool, dry_run: bool, write: bool, run: bool, fold: bool,
+    records: str | None, systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, dev: bool,
+    format: str,
 ) -> dict | tuple[dict, int]:  # fmt: skip
     """Do the first that is asked for; without any, print the tables."""
     from ..study import check as study
     from ..study import pages, summary
 
     if run:
-        return run_grid(systems, langs, seeds, dev=dev)
+        return run_grid(systems, langs, seeds, dev=dev, out=records)
+    if fold:
+        return fold_records(records)
     if table and "/" in table:
         if check or write:
             raise InputError(f"table: got {table!r}, a published table, expected one of {', '.join(summary.names())}")
@@ -66,15 +73,27 @@ def command(
     return {name: [cell.record() for cell in summary.cells(name)] for name in names}
 
 
-def run_grid(systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, *, dev: bool) -> dict:
-    """Run the cells that are missing, then sum up all."""
-    from ..study import grid, records
+def run_grid(
+    systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, *, dev: bool, out: str | None = None
+) -> dict:
+    """Run the cells that are missing; of development questions, print what all of the folder give."""
+    from ..study import grid, record_files, records
 
-    ran = grid.run(systems, langs, seeds, dev=dev)
-    if dev:  # beside the expected numbers, which are of test questions
-        found = {key: values["mrr@10"] for key, values in records.means(records.DEV_RECORDS).items()}
-        print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
-        return {"ran": ran, "mrr@10": found}
+    folder = Path(out or record_files.LOOSE) / ("clir_dev" if dev else "clir")
+    ran = grid.run(systems, langs, seeds, dev=dev, folder=folder)
+    found = {key: values["mrr@10"] for key, values in records.means(record_files.loose(folder)).items()} if dev else {}
+    print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
+    print(f"{ran} cells run, records in {shown(str(folder))}; to take them in: tables --fold")
+    return {"ran": ran, **({"mrr@10": found} if dev else {})}
+
+
+def fold_records(source: str | None) -> dict:
+    """Take loose records in, and sum up all of them."""
+    from ..study import record_files, records
+
+    found = record_files.fold_all(Path(source or record_files.LOOSE))
     path = records.summarise()
-    print(f"{ran} cells run; summary in {path.relative_to(ROOT)}; for the pages run: make tables")
-    return {"ran": ran, "summary": str(path.relative_to(ROOT))}
+    for name, (new, every) in found.items():
+        print(f"{name}: {new} new of {every} records")
+    print(f"summary in {path.relative_to(ROOT)}; for the pages run: make tables")
+    return {"folded": {name: new for name, (new, _) in found.items()}, "summary": str(path.relative_to(ROOT))}

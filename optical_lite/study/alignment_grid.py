@@ -1,13 +1,13 @@
 """Alignment study: transport beside greedy rules and statistical aligners on a gold set, one record a set.
 
-``python -m optical_lite.study.alignment_grid pocket-sw xlmalign-de`` trains what is not trained, and writes
-``data/expected/alignment/SET.json`` and the table beside it. A record that is there is kept.
+``python -m optical_lite.study.alignment_grid pocket-sw xlmalign-de`` trains what is not trained, writes
+``runs/records/alignment/SET.json``, takes it into ``data/expected/alignment.jsonl``, and makes the page. A record that
+is there is kept.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import sys
 import time
 from dataclasses import asdict, replace
@@ -27,10 +27,10 @@ from ..settings import DATA, ROOT
 from ..text import words
 from ..training.distill import distill
 from ..training.runs import data_hash, is_finished, load_student
-from . import published_numbers, summary
+from . import published_numbers, record_files, summary
 from .markup import markdown
 
-FOLDER = DATA / "expected" / "alignment"
+RECORDS, PAGE = record_files.SETS["alignment"], DATA / "expected" / "alignment_sets.md"
 TRAINING = DistillConfig(steps=160)
 EXTRA = {
     "fr": ("tico19", "ntrex", "flores"), "es": ("tico19", "ntrex", "flores"), "hi": ("tico19", "ntrex", "flores"),
@@ -85,7 +85,7 @@ def student(lang: str, pairs: Bitext) -> Encoder:
 
 
 def study(name: str) -> dict:
-    """Measure every system on one set; a record for ``data/expected/alignment``."""
+    """Measure every system on one set; a record for ``data/expected/alignment.jsonl``."""
     began, data = time.perf_counter(), gold.load(name)
     pairs = bitext(data.lang)
     layer, base = POCKET if name.startswith("pocket") else PUBLISHED
@@ -139,13 +139,17 @@ def table(records: list[dict]) -> str:
     return markdown(("set", "pairs", *SYSTEMS), rows)
 
 
+def known() -> dict[str, dict]:
+    """The record of each gold set that has one, in the order of :func:`.gold.names`."""
+    found = record_files.load(RECORDS).get("alignment", {})
+    return {name: found[name][0] for name in gold.names(False) if name in found}
+
+
 def page() -> str:
-    """Text of ``data/expected/alignment/README.md``, made from the records."""
-    places = ((FOLDER / f"{name}.json") for name in gold.names(False))
-    records = [json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists()]
-    missing = [name for name in gold.names(False) if not (FOLDER / f"{name}.json").exists()]
+    """Text of ``data/expected/alignment_sets.md``, made from the records."""
+    records, missing = list(known().values()), [name for name in gold.names(False) if name not in known()]
     left = f"\nNot measured yet: {', '.join(missing)}.\n" if missing else ""
-    return PAGE.format(table=table(records), left=left, verdicts=verdict_lines(records), beside=beside(records))
+    return TEXT.format(table=table(records), left=left, verdicts=verdict_lines(records), beside=beside(records))
 
 
 def verdicts(records: list[dict]) -> dict[str, dict[str, int]]:
@@ -195,7 +199,7 @@ def per_cent(number: published_numbers.Number) -> str:
     return f"{100 * number.value:.0f}" if number.unit == "fraction" else f"{number.value:.1f}"
 
 
-PAGE = """# Alignment error rate on gold sets
+TEXT = """# Alignment error rate on gold sets
 
 AER in per cent, lower is better. `pairs` is the bitext: the bundled pocket pairs for pocket sets; elsewhere TICO-19,
 NTREX and FLORES where they have the language, and the raw sentences (never the links) of the gold sets. Student and
@@ -224,7 +228,7 @@ record yet; a dash: not published.
 {beside}
 
 Sources: SimAlign, arXiv 2004.08728, Table 2; CZWin32768/XLM-Align at 1c5c2b6, word_aligner/README.md;
-neulab/awesome-align at 5f150d4, README.md. The same numbers with their verdicts: [alignment.md](../alignment.md).
+neulab/awesome-align at 5f150d4, README.md. The same numbers with their verdicts: [alignment.md](alignment.md).
 
 Made by `python -m optical_lite.study.alignment_grid`, one seed.
 """
@@ -232,22 +236,24 @@ Made by `python -m optical_lite.study.alignment_grid`, one seed.
 
 def main(names: list[str]) -> None:
     """Measure the sets that have no record yet, and write the page."""
+    loose = record_files.LOOSE / RECORDS.stem
     for name in names or gold.names(False):
-        if not (FOLDER / f"{name}.json").exists():
+        if name not in known():
             record = study(name)
-            write_json(FOLDER / f"{name}.json", record)
+            write_json(loose / f"{name}.json", record)
             print(name, {s: v["aer"] for s, v in record["systems"].items()}, flush=True)
-        write_atomic(FOLDER / "README.md", page())
+            record_files.fold(loose, RECORDS)
+        write_atomic(PAGE, page())
     expect()
 
 
 def expect() -> Path:
     """Write ``data/expected/alignment.yaml``, from which the table of alignment sets ours beside published numbers."""
-    cells = {}
-    for place in sorted(FOLDER.glob("*.json")):
-        for system in json.loads(place.read_text(encoding="utf-8"))["systems"]:
-            reference = f"{FOLDER.name}/{place.name}#systems.{system}"
-            cells[f"{place.stem}/{system}"] = {**summary.summarise([reference]), "tolerance": 0.02}
+    cells = {
+        f"{name}/{system}": {**summary.summarise([f"{RECORDS.name}#{name}.{system}"]), "tolerance": 0.02}
+        for name, record in sorted(known().items())
+        for system in record["systems"]
+    }
     return summary.write_expected("alignment", cells, "python -m optical_lite.study.alignment_grid")
 
 

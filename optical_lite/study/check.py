@@ -55,11 +55,11 @@ def grid_cells(
     systems: Sequence[str] = CHEAP, langs: Sequence[str] = ("tw",), seeds: Sequence[int] = (0,)
 ) -> dict[str, dict[str, float]]:
     """Cells of the comparison, from nothing but the data: metrics by cell, means over the seeds."""
-    from . import grid, records
+    from . import grid, record_files, records
 
     with tempfile.TemporaryDirectory() as folder:
-        grid.run(list(systems), list(langs), list(seeds), folder=Path(folder), progress=False)
-        return records.means(Path(folder))
+        grid.run(list(systems), list(langs), list(seeds), folder=Path(folder), anew=True, progress=False)
+        return records.means(record_files.loose(Path(folder)))
 
 
 RERUNS = {

@@ -5,7 +5,6 @@ Everything here reads records and ``data/expected/ours.yaml``; :mod:`.grid` make
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 import pandas as pd
@@ -13,6 +12,7 @@ import pandas as pd
 from .. import significance
 from ..settings import InputError
 from . import markup, records, summary
+from .record_files import load
 from .systems import OPPONENTS, REFERENCE, SYSTEMS, expand
 
 CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
@@ -113,17 +113,16 @@ def two_by_two(place: str, both: str = "optical_late") -> dict[str, significance
     dict
         ``transport``, ``contrast``, ``both``: against the untrained student; ``interaction``
     """
-    folder = records.RECORDS / place
     corners = CORNERS | {(True, True): both}
-    values = {name: records.by_question(folder, name) for name in corners.values()}
+    values = {name: records.by_question(place, name) for name in corners.values()}
     if missing := [name for name, row in values.items() if row is None]:
         raise InputError(f"{place}: got no record of {', '.join(missing)}, expected all four; run: tables --run")
     none, transport, contrast, together = values.values()
     return {
-        "transport": records.compare(transport, none, folder),
-        "contrast": records.compare(contrast, none, folder),
-        "both": records.compare(together, none, folder),
-        "interaction": records.compare(together + none, transport + contrast, folder),
+        "transport": records.compare(transport, none, place),
+        "contrast": records.compare(contrast, none, place),
+        "both": records.compare(together, none, place),
+        "interaction": records.compare(together + none, transport + contrast, place),
     }
 
 
@@ -143,8 +142,8 @@ def against_best(name: str, among: Iterable[str] = OPPONENTS, *, reference: bool
         ``high`` (95 % interval over questions), and ``p`` after Holm's correction over the collections
     """
     found, results = {}, {}
-    for place in sorted(path for path in records.RECORDS.iterdir() if path.is_dir()):
-        if (place.name.rpartition("_")[2] in REFERENCE) is not reference:
+    for place in records.places():
+        if (place.rpartition("_")[2] in REFERENCE) is not reference:
             continue
         values = {system: records.by_question(place, system) for system in (name, *among)}
         values = {system: row for system, row in values.items() if row is not None}
@@ -152,8 +151,8 @@ def against_best(name: str, among: Iterable[str] = OPPONENTS, *, reference: bool
         if ours is None or not values:
             continue
         best = max(values, key=lambda system: values[system].mean())
-        result = results[place.name] = records.compare(ours, values[best], place)
-        found[place.name] = {"opponent": best, "theirs": values[best].mean(), "ours": ours.mean(),
+        result = results[place] = records.compare(ours, values[best], place)
+        found[place] = {"opponent": best, "theirs": values[best].mean(), "ours": ours.mean(),
                              "difference": result.difference, "low": result.low, "high": result.high}  # fmt: skip
     corrected = significance.holm({place: result.p for place, result in results.items()})
     columns = ["opponent", "theirs", "ours", "difference", "low", "high"]
@@ -171,12 +170,12 @@ def choices() -> pd.DataFrame:
     """
     rows = []
     pairs = [(used, other) for used, others in CHOICES.items() for other in expand(others)]
-    for place in sorted(records.DEV_RECORDS.glob("dev_*")):
+    for place in records.places(dev=True):
         for used, other in pairs:
             ours, theirs = records.by_question(place, used), records.by_question(place, other)
             if ours is not None and theirs is not None:
                 found = records.compare(ours, theirs, place)
-                rows.append((place.name.removeprefix("dev_"), used, ours.mean(), other, theirs.mean(),
+                rows.append((place.removeprefix("dev_"), used, ours.mean(), other, theirs.mean(),
                              found.difference, found.low, found.high, found.p))  # fmt: skip
     columns = ["lang", "used", "ours", "instead", "theirs", "difference", "low", "high", "p"]
     return pd.DataFrame(rows, columns=columns)
@@ -192,13 +191,13 @@ def leakage() -> pd.DataFrame:
         :func:`optical_lite.datasets.leaks.leakage`
     """
     found = {}
-    for path in sorted(records.RECORDS.glob("*/*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    every = (record for rows in load(records.RECORDS).values() for made in rows.values() for record in made)
+    for record in every:
         if counts := record.get("leakage"):  # records without a bitext have none, and the oldest lack it
             own = record["bitext"]
             bitext = dict(zip(BITEXT, (record["lang"], own["name"], own["pairs"], own["sha256"][:12]), strict=True))
             line = bitext | {"collection": record["collection"], **{name: counts[name] for name in COUNTS}}
-            found[path.parent, own["sha256"]] = line
+            found[record["collection"], record["lang"], own["sha256"]] = line
     rows = sorted(found.values(), key=lambda line: (line["lang"], line["pairs"], line["collection"]))
     return pd.DataFrame(rows, columns=[*BITEXT, "collection", *COUNTS])
 

@@ -24,7 +24,6 @@ import fnmatch
 import functools
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,13 +45,9 @@ def _duels(system: str, among: str) -> pd.DataFrame:
     return evidence.against_best(system, OPPONENTS[among])
 
 
-def _folder(place: str) -> Path:
-    return (records.DEV_RECORDS if place.startswith("dev_") else records.RECORDS) / place
-
-
 @functools.cache
 def _ranks(system: str, place: str) -> np.ndarray:
-    found = records.by_question(_folder(place), systems.find(system) and system)
+    found = records.by_question(place, systems.find(system) and system)
     if found is None:
         raise InputError(f"findings: got no record of {system} on {place}, expected one; run: tables --run")
     return found
@@ -91,7 +86,7 @@ MEASURES = {
     "gain": _gain,
     "loss": lambda *names: -_gain(*names),
     "apart": lambda *names: abs(_gain(*names)),
-    "p": lambda system, base, place: records.compare(_ranks(system, place), _ranks(base, place), _folder(place)).p,
+    "p": lambda system, base, place: records.compare(_ranks(system, place), _ranks(base, place), place).p,
     "over": _duel,
     "behind": lambda *names: -_duel(*names),
     "p_over": lambda *names: _duel(*names, "p"),
@@ -122,7 +117,7 @@ def measure(text: str) -> float:
     width = 1 if name in ("mean", "gap") else 2  # names before the places
     if name not in MEASURES or len(words) <= width or (len(words) > width + 1 and not extreme):
         raise InputError(f"findings: got {text!r}, expected a measure such as 'gap plus_sharp afriqa_sw'")
-    places = [*evidence.places(), *(path.name for path in records.DEV_RECORDS.glob("dev_*"))]
+    places = [*evidence.places(), *records.places(dev=True)]
     have = [place for place in places if any(fnmatch.fnmatch(place, word) for word in words[width:])]
     if not have or (len(have) > 1 and not extreme):
         expected = "COLLECTION_LANG" if not have else "one; or least or most before the measure"

@@ -1,8 +1,9 @@
 """Grid: systems x languages x seeds as a queue that can be stopped and taken up again.
 
-One record a cell: ``data/expected/clir/COLLECTION_LANG/SYSTEM_SEED.json`` with metrics, the reciprocal rank of every
-question, configuration, data and model hashes, time and place. What is there is not run again. A cell is one training
-at most: its student is tested on every collection of its language.
+One record a cell: ``runs/records/clir/COLLECTION_LANG/SYSTEM_SEED.json`` with metrics, the reciprocal rank of every
+question, configuration, data and model hashes, time and place, until :func:`.record_files.fold` takes it into
+``data/expected/clir``. What is in either is not run again. A cell is one training at most: its student is tested on
+every collection of its language.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import functools
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from ..text import unmarked
 from ..training import teacher as tuning
 from ..training.distill import distill
 from ..training.runs import data_hash, is_finished, read_metrics
-from . import records, systems, translation
+from . import record_files, systems, translation
 from .systems import LANGUAGES, SYSTEMS, System
 
 TRAINING = ROOT / "runs" / "grid"  # runs of cells that are not finished
@@ -222,15 +223,15 @@ class Workplace:
     def _named(self, name: str) -> Collection:
         return next(data for data in self.collections.values() if data.name == name)
 
-    def run(self, name: str, seed: int, folder: Path) -> dict[str, dict]:
-        """One cell: a record for each collection."""
+    def run(self, name: str, seed: int, folder: Path, asked: Sequence[str] = ()) -> dict[str, dict]:
+        """One cell: a record for each collection, or for those that are asked for."""
         system = systems.find(name)
         (encoder, record), (table, extra) = self.encoder(system, seed), self.lexicon(system)
         spent = zip(("seconds", "cpu_seconds"), extra.tolist(), strict=True)
         record = record | {key: round(record[key] + more, 1) for key, more in spent}
         bitext = self.bitext(*system.source) if system.fill or table else None
         found = {}
-        for collection in ["dev"] if self.dev else systems.tested(self.lang, name):
+        for collection in asked or (["dev"] if self.dev else systems.tested(self.lang, name)):
             data = self.collections[collection]
             ranked = self.ranking(name, seed, data) if name in PARTS else self.search(system, encoder, data, seed)
             values = metrics.per_query(ranked, data.qrels)
@@ -249,7 +250,7 @@ class Workplace:
             }  # fmt: skip
         for collection, value in found.items():
             place = folder / f"{collection}_{self.lang}"
-            records.write_groups(place, self.collections[collection].qrels)
+            record_files.write_groups(place, self.collections[collection].qrels)
             write_json(place / f"{name}_{seed}.json", value)
         while self.trained:
             discard(self.trained.pop())  # the record stays, the weights (110 MB) can be made again
@@ -267,7 +268,7 @@ def cells(names: list[str] | None, langs: list[str] | None, seeds: list[int] | N
 
 def run(
     names: list[str] | None = None, langs: list[str] | None = None, seeds: list[int] | None = None, *,
-    dev: bool = False, folder: Path | None = None, progress: bool = True,
+    dev: bool = False, folder: Path | None = None, anew: bool = False, progress: bool = True,
 ) -> int:  # fmt: skip
     """Run what is missing of a queue; stop it when you like, the same call goes on.
 
@@ -280,27 +281,28 @@ def run(
     langs : two-letter codes, all by default
     seeds : in place of each system's own
     dev : on development questions, for choosing settings
-    folder : of the records, :data:`.study.records.RECORDS` or :data:`.study.records.DEV_RECORDS` by default
+    folder : where records are written, one a cell, ``runs/records/clir`` or ``runs/records/clir_dev`` by default
+    anew : run what ``data/expected`` has, too
 
     Returns
     -------
     int, how many cells were run
     """
-    folder = folder or (records.DEV_RECORDS if dev else records.RECORDS)
-    todo: dict[str, list[tuple[str, int]]] = {}
+    kind = "clir_dev" if dev else "clir"
+    folder, have = folder or record_files.LOOSE / kind, {} if anew else record_files.load(record_files.SETS[kind])
+    todo: dict[str, list[tuple[str, int, list[str]]]] = {}
     trained: dict[bool, set[Path]] = {True: set(), False: set()}  # of cells that have their records, and of others
     for lang, name, seed in cells(names, langs, seeds):
         wanted = ["dev"] if dev else systems.tested(lang, name)
-        places = [folder / f"{collection}_{lang}" for collection in wanted]
-        done = all((place / f"{name}_{seed}.json").exists() for place in places)
-        trained[done].add(training(lang, SYSTEMS[name], seed))
-        if not done:
-            todo.setdefault(lang, []).append((name, seed))
+        missing = [c for c in wanted if not record_files.has(f"{c}_{lang}", name, seed, have, folder)]
+        trained[not missing].add(training(lang, SYSTEMS[name], seed))
+        if missing:
+            todo.setdefault(lang, []).append((name, seed, missing))
     _clear(folder, trained[True] - trained[False])
     bar, ran = tqdm(total=sum(map(len, todo.values())), desc="grid", unit="cell", disable=not progress), 0
     for lang, work in todo.items():
         place = Workplace(lang, dev)
-        for name, seed in work:
+        for name, seed, missing in work:
             bar.set_postfix_str(f"{lang} {name} {seed}")
             try:
                 place.check(SYSTEMS[name])
@@ -309,7 +311,7 @@ def run(
                     raise
                 bar.write(f"left out: {lang} {name}; {error}")
             else:
-                place.run(name, seed, folder)
+                place.run(name, seed, folder, missing)
                 ran += 1
             bar.update()
     bar.close()

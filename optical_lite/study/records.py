@@ -1,14 +1,14 @@
 """Records: what the grid has run, read and summed up.
 
-One record a cell, ``data/expected/clir/COLLECTION_LANG/SYSTEM_SEED.json``, made by :mod:`.grid`. Trained
-systems ran on an accelerator; ``clir_cpu`` holds some of the same cells made on a processor: what they cost there, and
-whether the numbers are the same.
+One record a cell, a line of ``data/expected/clir/PLACE.jsonl`` (see :mod:`.record_files`), made by :mod:`.grid`; a
+place is ``COLLECTION_LANG``, of development questions ``dev_LANG``. Trained systems ran on an accelerator;
+``clir_cpu.jsonl`` holds some of the same cells made on a processor: what they cost there, and whether the numbers are
+the same.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +16,29 @@ import pandas as pd
 
 from .. import significance
 from ..provenance import recorded_precision
-from ..safe_files import write_atomic
-from ..settings import DATA, InputError
-from . import summary
+from ..settings import InputError
+from . import record_files, summary
+from .record_files import Records, load
 from .systems import SYSTEMS
 
-RECORDS, DEV_RECORDS = DATA / "expected" / "clir", DATA / "expected" / "clir_dev"  # of test, of development questions
-CPU_RECORDS = DATA / "expected" / "clir_cpu"
-GROUPS = "questions_by_passage.txt"  # in each folder: a number a question, the same where the right passage is
+RECORDS, DEV_RECORDS, CPU_RECORDS = (record_files.SETS[name] for name in ("clir", "clir_dev", "clir_cpu"))
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 COMMAND = "python -m optical_lite tables --table clir --run"
 
 
-def read(folder: Path, system: str) -> dict[Path, dict]:
-    """A system's records in the folder of a collection, one a seed."""
-    paths = [path for path in sorted(folder.glob("*.json")) if path.stem.rsplit("_", 1)[0] == system]
-    return {path: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+def _base(place: str) -> Path:
+    """The set that a place is of."""
+    return DEV_RECORDS if place.startswith("dev_") else RECORDS
+
+
+def read(place: str, system: str) -> list[dict]:
+    """A system's records on a collection, one a seed."""
+    return load(_base(place)).get(place, {}).get(system, [])
+
+
+def places(dev: bool = False) -> list[str]:
+    """Collections with records, ``COLLECTION_LANG``; with ``dev``, languages whose development questions were used."""
+    return list(load(DEV_RECORDS if dev else RECORDS))
 
 
 def _same_data(place: str, found: list[dict]) -> None:
@@ -45,25 +52,21 @@ def _same_data(place: str, found: list[dict]) -> None:
         )
 
 
-def write_groups(place: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
-    """Write which questions of a collection share their passages, beside its records and in their order."""
-    groups = significance.same_passages(qrels)
-    write_atomic(place / GROUPS, " ".join(str(groups[query]) for query in sorted(groups)) + "\n")
+def _groups(place: str) -> list[int]:
+    found = record_files.shared(_base(place)).get("groups", {})
+    if place not in found:
+        raise InputError(f"records: got no groups of questions for {place}, expected them; run a cell of it, then "
+                         "tables --fold")  # fmt: skip
+    return [int(group) for group in found[place].split()]
 
 
-def _groups(place: Path) -> list[int]:
-    if not (path := place / GROUPS).exists():
-        raise InputError(f"records: got no {path}, expected it; delete a record of that folder, then: {COMMAND}")
-    return [int(group) for group in path.read_text(encoding="ascii").split()]
-
-
-def compare(ours: np.ndarray, baseline: np.ndarray, place: Path) -> significance.Comparison:
+def compare(ours: np.ndarray, baseline: np.ndarray, place: str) -> significance.Comparison:
     """:func:`.significance.compare` of two rows of :func:`by_question`; questions of one passage are a group.
 
     Parameters
     ----------
     ours, baseline : shape (questions,)
-    place : the folder of records that both are from
+    place : that both are from
     """
     return significance.compare(_as_map(ours), _as_map(baseline), _as_map(_groups(place)))
 
@@ -72,25 +75,24 @@ def _as_map(row: Sequence) -> dict[str, float]:
     return {str(i): float(x) for i, x in enumerate(row)}
 
 
-def by_question(folder: Path, system: str) -> np.ndarray | None:
+def by_question(place: str, system: str) -> np.ndarray | None:
     """Reciprocal rank of each question, mean over seeds, shape (questions,); None without records."""
-    made = read(folder, system)
+    made = read(place, system)
     return _ranks(made) if made else None
 
 
-def _ranks(made: dict[Path, dict]) -> np.ndarray:
-    lines = [record["mrr@10 by question"] for record in made.values()]
+def _ranks(made: list[dict]) -> np.ndarray:
+    lines = [record["mrr@10 by question"] for record in made]
     return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0)
 
 
-def means(folder: Path) -> dict[str, dict[str, float]]:
-    """Mean of each metric over the seeds, by ``COLLECTION_LANG/SYSTEM``."""
-    found = {}
-    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for name in SYSTEMS:
-            if made := [record["metrics"] for record in read(place, name).values()]:
-                found[f"{place.name}/{name}"] = {m: float(np.mean([each[m] for each in made])) for m in made[0]}
-    return found
+def means(found: Records) -> dict[str, dict[str, float]]:
+    """Mean of each metric over the seeds, by ``PLACE/SYSTEM``."""
+    return {
+        f"{place}/{name}": {m: float(np.mean([record["metrics"][m] for record in made])) for m in made[0]["metrics"]}
+        for place, rows in found.items()
+        for name, made in rows.items()
+    }
 
 
 def devices() -> pd.DataFrame:
@@ -103,39 +105,40 @@ def devices() -> pd.DataFrame:
         questions whose reciprocal rank is not the same
     """
     rows = []
-    for path in sorted(CPU_RECORDS.glob("*/*.json")):
-        twin = RECORDS / path.relative_to(CPU_RECORDS)
-        if twin.exists():
-            ours, theirs = (_ranks({p: json.loads(p.read_text(encoding="utf-8"))}) for p in (path, twin))
-            rows.append((path.stem.rpartition("_")[0], theirs.mean() - ours.mean(), (ours != theirs).mean()))
+    for place, found in load(CPU_RECORDS).items():
+        for name, made in found.items():
+            twins = {record["seed"]: record for record in read(place, name)}
+            for record in (record for record in made if record["seed"] in twins):
+                ours, theirs = _ranks([record]), _ranks([twins[record["seed"]]])
+                rows.append((name, theirs.mean() - ours.mean(), (ours != theirs).mean()))
     found = pd.DataFrame(rows, columns=["system", "difference", "changed"]).groupby("system")
     sizes = {"cells": found.size(), "mean": found["difference"].mean(), "changed": found["changed"].mean()}
     table = pd.DataFrame({**sizes, "largest": found["difference"].agg(lambda values: values.abs().max())})
     return table.reindex([name for name in SYSTEMS if name in table.index])
 
 
-def summarise(folder: Path = RECORDS) -> Path:
+def summarise() -> Path:
     """Write ``data/expected/ours.yaml``: means, spread, intervals, gap closed, tests against the baselines."""
-    found = {}
-    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if not (runs := {name: made for name in SYSTEMS if (made := read(place, name))}):
+    found, cheap = {}, load(CPU_RECORDS)
+    for place, rows in load(RECORDS).items():
+        if not (runs := {name: rows[name] for name in SYSTEMS if name in rows}):
             continue
-        _same_data(place.name, [record for made in runs.values() for record in made.values()])
+        _same_data(place, [record for made in runs.values() for record in made])
         values = {name: _ranks(made) for name, made in runs.items()}
         groups = _groups(place)
         tests = {name: _tests(values, name, groups) for name in BASELINES}
         ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
         intervals = significance.bootstrap(np.stack(list(values.values())), groups).T.tolist()
         for (name, row), interval, made in zip(values.items(), intervals, runs.values(), strict=True):
-            cell = summary.summarise([str(path.relative_to(folder.parent)) for path in made])
+            cell = summary.summarise([f"{RECORDS.name}/{place}.jsonl#{name}_{record['seed']}" for record in made])
             cell["metrics"]["mrr@10"]["interval"] = [round(end, 5) for end in interval]
-            cell["made"] = sorted({_made(record) for record in made.values()})
-            cell["cpu_seconds"] = _cpu_seconds([*made.values(), *read(CPU_RECORDS / place.name, name).values()])
+            cell["made"] = sorted({_made(record) for record in made})
+            cell["cpu_seconds"] = _cpu_seconds([*made, *cheap.get(place, {}).get(name, ())])
             if len(ends) == 2:
                 cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 5)
             if mine := {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}:
                 cell["tests"] = {"mrr@10": mine}
-            found[f"{place.name}/{name}"] = {**cell, "tolerance": 0.02}
+            found[f"{place}/{name}"] = {**cell, "tolerance": 0.02}
     return summary.write_expected("ours", found, COMMAND)
 
 

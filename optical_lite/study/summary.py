@@ -29,7 +29,7 @@ from pathlib import Path
 from ..json_files import fits
 from ..safe_files import write_atomic
 from ..settings import DATA, InputError, shown
-from . import published_numbers, systems
+from . import published_numbers, record_files, systems
 from .published_numbers import Number
 from .yaml_files import OWN, read_yaml
 
@@ -138,16 +138,34 @@ def expected(stem: str) -> dict:
 
 
 def metrics_of(reference: str) -> dict[str, float] | None:
-    """The metrics of a record, ``file.json`` or ``file.json#path.inside``, or None where it is gone."""
+    """The metrics of a record, or None where it is gone.
+
+    Parameters
+    ----------
+    reference : ``file.json``, ``file.json#path.inside``, ``clir/PLACE.jsonl#SYSTEM_SEED`` or
+        ``alignment.jsonl#SET.SYSTEM``
+    """
     name, _, inside = reference.partition("#")
     path = recorded(name)
     if not path:
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
+    if path.suffix == ".jsonl":
+        found, inside = _folded(path, inside)
+    else:
+        found = json.loads(path.read_text(encoding="utf-8"))
     for key in filter(None, inside.split(".")):
         found = found.get(key, {})
     found = found.get("metrics", found)
     return {name: value for name, value in found.items() if isinstance(value, int | float)} or None
+
+
+def _folded(path: Path, inside: str) -> tuple[dict, str]:
+    """A record of a place's cells or of a gold set, and what is asked of it."""
+    own = path.parent == EXPECTED
+    system, _, rest = inside.partition(".") if own else inside.rpartition("_")
+    every = record_files.load(path if own else path.parent)
+    found = record_files.find(every, path.stem, system, 0 if own or not rest.isdecimal() else int(rest))
+    return found or {}, f"systems.{rest}" if own else ""
 
 
 def summarise(references: Sequence[str]) -> dict:

@@ -1,0 +1,196 @@
+"""Record files: the cells of the study as few files, a JSON line each, what many of them share written once.
+
+A set of records is a folder with a file a place (``data/expected/clir/afriqa_sw.jsonl``) or one file
+(``clir_dev.jsonl``). ``shared.json`` beside it has environments, configurations and bitexts by hash, and for each place
+which questions share their passages. A queue writes loose files, one a cell, under ``runs/records``; :func:`fold`
+takes them in.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ..json_files import parse_json, read_json, to_json, write_json
+from ..provenance import sha256
+from ..safe_files import hold, write_atomic
+from ..settings import DATA, ROOT, InputError, shown
+from ..significance import same_passages
+
+LOOSE, SHARED_FILE = ROOT / "runs" / "records", "shared.json"
+SETS = {  # one file a place, or one for all
+    name.partition(".")[0]: DATA / "expected" / name
+    for name in ("clir", "clir_dev.jsonl", "clir_cpu.jsonl", "alignment.jsonl")
+}
+SHARED = {"environment": "environments", "config": "configurations", "bitext": "bitexts"}
+GROUPS = "questions_by_passage.txt"  # beside loose records: a number a question, the same where the right passage is
+RESTORE = "restore data/ with: git checkout data"
+Records = dict[str, dict[str, list[dict]]]  # by place and system, one a seed
+
+
+def key(record: dict) -> tuple[str, str, int]:
+    """Where a record belongs: place, system and seed; of alignments ``alignment``, the gold set and 0."""
+    if "set" in record:
+        return "alignment", record["set"], 0
+    return f"{record['collection']}_{record['lang']}", record["system"], record["seed"]
+
+
+def _digest(value: object) -> str:
+    return sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode())[:12]
+
+
+def compact(record: dict, parts: dict[str, dict]) -> dict:
+    """A record with hashes in place of its shared parts, which are added to ``parts``; a seed is no part of them."""
+    line = dict(record)
+    for part, kind in SHARED.items():
+        if value := record.get(part):
+            value = {name: each for name, each in value.items() if (part, name) != ("config", "seed")}
+            line[part] = _digest(value)
+            parts.setdefault(kind, {})[line[part]] = value
+    if expand(line, parts) != record:
+        raise InputError(f"record {' '.join(map(str, key(record)))}: got another seed in its configuration, expected "
+                         "its own; run that cell again")  # fmt: skip
+    return line
+
+
+def expand(line: dict, parts: dict[str, dict]) -> dict:
+    """The record that :func:`compact` made a line of."""
+    record = dict(line)
+    for part, kind in SHARED.items():
+        if name := line.get(part):
+            if name not in parts.get(kind, {}):
+                raise InputError(f"{SHARED_FILE}: got no {part} {name}, expected it; {RESTORE}")
+            record[part] = parts[kind][name] | ({"seed": line["seed"]} if part == "config" else {})
+    return record
+
+
+def _nested(found: Iterable[dict]) -> Records:
+    nested: Records = {}
+    for record in sorted(found, key=key):
+        place, system, _ = key(record)
+        nested.setdefault(place, {}).setdefault(system, []).append(record)
+    return nested
+
+
+def load(base: Path) -> Records:
+    """A set of records; what is returned is kept, so do not change it."""
+    return _load(base, _states(base))
+
+
+def find(found: Records, place: str, system: str, seed: int) -> dict | None:
+    """The record of a cell, None where there is none."""
+    return next((record for record in found.get(place, {}).get(system, ()) if key(record)[2] == seed), None)
+
+
+def has(place: str, system: str, seed: int, found: Records, folder: Path) -> bool:
+    """Whether a cell has its record, in a set or loose in a folder."""
+    return (folder / place / f"{system}_{seed}.json").exists() or find(found, place, system, seed) is not None
+
+
+def shared(base: Path) -> dict[str, dict]:
+    """What stands beside a set: shared parts by hash; ``groups``, for each place a number a question."""
+    return _shared(base, _states(base))
+
+
+def _states(base: Path) -> tuple:
+    """The files of a set, with what changes when their content does."""
+    paths = sorted(base.glob("*.jsonl")) if base.is_dir() else [base]
+    every = ((path, path.stat()) for path in [*paths, base.parent / SHARED_FILE] if path.exists())
+    return tuple((path, state.st_mtime_ns, state.st_size) for path, state in every)
+
+
+@functools.lru_cache(maxsize=16)
+def _shared(base: Path, _: tuple) -> dict[str, dict]:
+    path = base.parent / SHARED_FILE
+    found = read_json(path) if path.exists() else {}
+    for kind in SHARED.values():
+        for name, value in found.get(kind, {}).items():
+            if _digest(value) != name:
+                raise InputError(f"{path.name}: got {kind} {name} with another content, expected the one that it is "
+                                 f"named after; {RESTORE}")  # fmt: skip
+    return found
+
+
+@functools.lru_cache(maxsize=16)
+def _load(base: Path, states: tuple) -> Records:
+    found, parts = [], _shared(base, states)
+    for path, *_ in states:
+        if path.suffix == ".jsonl":
+            lines = path.read_text(encoding="utf-8").splitlines()
+            found += [expand(parse_json(text, f"{path.name}, line {n}"), parts) for n, text in enumerate(lines, 1)]
+    return _nested(found)
+
+
+def loose(folder: Path) -> Records:
+    """Records of a queue that are not folded yet."""
+    return _nested(map(read_json, sorted(folder.rglob("*.json"))))
+
+
+def write_groups(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
+    """Write beside loose records which questions of their collection share passages, in the records' order."""
+    found = same_passages(qrels)
+    write_atomic(folder / GROUPS, " ".join(str(found[query]) for query in sorted(found)) + "\n")
+
+
+def fold_all(source: Path = LOOSE) -> dict[str, tuple[int, int]]:
+    """:func:`fold` of every set that has a folder of its name in ``source``, or is ``source`` itself."""
+    folders = {name: source if source.name == name else source / name for name in SETS}
+    if not any(folder.is_dir() for folder in folders.values()):
+        raise InputError(f"fold: got no {', '.join(SETS)} in {shown(str(source))}, expected one; run: tables --run")
+    return {name: fold(folder, SETS[name]) for name, folder in folders.items() if folder.is_dir()}
+
+
+def fold(source: Path, base: Path) -> tuple[int, int]:
+    """Take loose records into a set; what is there already stays, and one that differs from it is an error.
+
+    Parameters
+    ----------
+    source : a folder that :func:`.grid.run` wrote
+    base : one of :data:`SETS`
+
+    Returns
+    -------
+    new, all : records that were taken in, records in ``source``
+    """
+    with hold(base.parent, wait=True):  # one writer; another waits, and then finds what this one has written
+        have, parts = load(base), copy.deepcopy(shared(base))
+        new, count = [], 0
+        for record in (record for place in loose(source).values() for seeds in place.values() for record in seeds):
+            count += 1
+            if not _same(record, have):
+                new.append(record)
+        for path in sorted(source.rglob(GROUPS)):
+            text = path.read_text(encoding="ascii").strip()
+            if parts.setdefault("groups", {}).setdefault(path.parent.name, text) != text:
+                raise InputError(f"{path}: got other groups of questions than {SHARED_FILE} has, expected the same "
+                                 "collection; run the cells of that folder again")  # fmt: skip
+        if new or parts != shared(base):
+            write(base, [*(r for place in have.values() for seeds in place.values() for r in seeds), *new], parts)
+    return len(new), count
+
+
+def _same(record: dict, have: Records) -> bool:
+    """Whether a set has a record already; raise where it has another of that cell."""
+    old = find(have, *key(record))
+    if old and old != record:
+        parts = ", ".join(sorted(name for name in old.keys() | record.keys() if old.get(name) != record.get(name)))
+        raise InputError(f"fold: got {' '.join(map(str, key(record)))} a second time with another {parts}, expected "
+                         "one record a cell; delete one of the two")  # fmt: skip
+    return old is not None
+
+
+def write(base: Path, found: Iterable[dict], parts: dict[str, dict]) -> None:
+    """Write a set of records, each file sorted; the shared parts first, so that no line lacks one."""
+    files: dict[Path, list[str]] = {}
+    for record in sorted(found, key=key):
+        path = base if base.suffix else base / f"{key(record)[0]}.jsonl"
+        files.setdefault(path, []).append(to_json(compact(record, parts)))
+    parts = {kind: dict(sorted(values.items())) for kind, values in sorted(parts.items())}
+    write_json(base.parent / SHARED_FILE, parts)
+    for path, lines in files.items():
+        text = "\n".join(lines) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_atomic(path, text)

@@ -1,0 +1,75 @@
+"""Records as few files: what is shared stands once, what is read is what was written, and damage is said."""
+
+import json
+
+import pytest
+
+from optical_lite.settings import InputError
+from optical_lite.study import record_files, systems
+
+RECORD = {
+    "system": "optical", "collection": "toy", "lang": "sw", "seed": 3, "metrics": {"mrr@10": 0.5}, "bitext": None,
+    "config": {"steps": 300, "seed": 3}, "environment": {"device": "cpu"},
+}  # fmt: skip
+
+
+def test_a_line_names_what_it_shares_and_reads_as_the_record_that_it_was(tmp_path):
+    other = RECORD | {"seed": 4, "config": {"steps": 300, "seed": 4}, "bitext": {"name": "pairs"}}
+    record_files.write(tmp_path / "clir", [other, RECORD], {})
+    assert record_files.load(tmp_path / "clir") == {"toy_sw": {"optical": [RECORD, other]}}
+    shared = json.loads((tmp_path / "shared.json").read_text())
+    assert {kind: len(found) for kind, found in shared.items()} == {
+        "environments": 1,
+        "configurations": 1,
+        "bitexts": 1,
+    }
+    assert [len(path.read_text().splitlines()) for path in (tmp_path / "clir").iterdir()] == [2]
+    one = tmp_path / "one.jsonl"  # a set in one file
+    record_files.write(one, [RECORD], shared)
+    assert record_files.load(one) == {"toy_sw": {"optical": [RECORD]}}
+
+
+def test_what_does_not_hold_together_is_said_in_one_line(tmp_path):
+    with pytest.raises(InputError, match="record toy_sw optical 3: got another seed in its configuration"):
+        record_files.compact(RECORD | {"config": {"seed": 1}}, {})
+    base, shared = tmp_path / "clir", tmp_path / "shared.json"
+    record_files.write(base, [RECORD], {})
+    text = shared.read_text()
+    shared.write_text(text.replace("300", "301"))
+    with pytest.raises(InputError, match=r"got configurations [0-9a-f]{12} with another content"):
+        record_files.load(base)
+    shared.write_text("{}")
+    with pytest.raises(InputError, match=r"shared.json: got no environment [0-9a-f]{12}, expected it"):
+        record_files.load(base)
+    shared.write_text(text)
+    (base / "toy_sw.jsonl").write_text("{")
+    with pytest.raises(InputError, match=r"toy_sw.jsonl, line 1: got no JSON"):
+        record_files.load(base)
+    with pytest.raises(InputError, match="fold: got no clir, clir_dev, clir_cpu, alignment in"):
+        record_files.fold_all(tmp_path / "nowhere")
+
+
+def test_other_groups_of_questions_are_refused(tmp_path):
+    for folder, qrels in (("a", {"1": {"p": 1}, "2": {"p": 1}}), ("b", {"1": {"p": 1}, "2": {"q": 1}})):
+        record_files.write_groups(tmp_path / folder / "toy_sw", qrels)
+    record_files.fold(tmp_path / "a", tmp_path / "clir")
+    with pytest.raises(InputError, match="got other groups of questions"):
+        record_files.fold(tmp_path / "b", tmp_path / "clir")
+
+
+def test_the_files_of_the_kit_are_as_they_are_written():
+    """Sorted, a record a cell, each in its own file and of a system that there is, nothing shared that none needs."""
+    used, places = set(), set()
+    for name, base in record_files.SETS.items():
+        for path in sorted(base.glob("*.jsonl")) if base.is_dir() else [base]:
+            lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            keys = [record_files.key(line) for line in lines]
+            assert keys == sorted(set(keys))
+            assert base.suffix or {place for place, *_ in keys} == {path.stem}
+            assert name == "alignment" or {line["system"] for line in lines} <= systems.SYSTEMS.keys()
+            used |= {
+                (kind, line[part]) for line in lines for part, kind in record_files.SHARED.items() if line.get(part)
+            }
+            places |= {("groups", place) for place, *_ in keys if name != "alignment"}
+    shared = record_files.shared(record_files.SETS["clir"])
+    assert used | places == {(kind, name) for kind, found in shared.items() for name in found}
