@@ -19,7 +19,7 @@ from ..settings import ROOT, InputError
 from .translation import MODEL, REVISION
 
 PAGE = ROOT / "docs" / "licences.md"
-READ = {"resvg_py": "MIT", "terminado": "BSD-2-Clause"}  # by a person in the file, where the metadata does not say it
+READ = {"terminado": "BSD-2-Clause"}  # by a person in the file, where the metadata does not say it
 NAMES = {
     "Apache Software License": "Apache-2.0", "BSD License": "BSD", "MIT License": "MIT", "ISC License (ISCL)": "ISC",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0", "Python Software Foundation License": "PSF-2.0",
