@@ -16,8 +16,8 @@ from optical_lite.settings import ROOT
 PACKAGE = ROOT / "optical_lite"
 GROUND = ("settings", "safe_files", "json_files", "provenance", "quantised", "model_files", "weights")
 ROOMS = (
-    "ground", "kernels", "heart", "formats", "datasets", "training", "alignment", "paper", "views", "study", "lessons",
-    "bench", "cli",
+    "ground", "kernels", "heart", "engines", "formats", "datasets", "training", "alignment", "paper", "views", "study",
+    "lessons", "bench", "cli",
 )  # fmt: skip
 FILE, FUNCTION, HEART = 320, 60, 2_500
 

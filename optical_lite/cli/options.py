@@ -56,6 +56,18 @@ def number(least: float = -math.inf, most: float = math.inf, above: bool = False
     return parse
 
 
+def share(value: str) -> tuple[int, int]:
+    """A part of a work that several do.
+
+    >>> share("3/8")
+    (3, 8)
+    """
+    number, _, of = value.partition("/")
+    if not (WHOLE.fullmatch(number) and WHOLE.fullmatch(of) and 1 <= int(number) <= int(of) <= 10_000):
+        _refuse(value, "a share such as 3/8")
+    return int(number), int(of)
+
+
 def text(value: str) -> str:
     """Text, not empty, that UTF-8 holds."""
     if not value.strip() or re.search("[\0\ud800-\udfff]", value):

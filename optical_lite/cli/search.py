@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-from ..json_files import read_json
-from ..settings import InputError, precision, precision_line, shown
+from ..settings import InputError, precision_line
 from .options import Parser, length, number_type, reading, teaching
-
-INDEX = {"collection": str, "texts": str, "passages_read_to": int, "precision": str,
-         "encoder": {"name": str, "sha256": str}}  # index.json  # fmt: skip
 
 
 def options(parser: Parser) -> None:
@@ -30,7 +26,7 @@ def command(
     """Search what ``where`` says, see :func:`.inputs.read`; ``lang`` is that of a run where none is given."""
     from .. import lexical, retrieval
     from ..formats import trec
-    from . import inputs, run_files
+    from . import index_folders, inputs, run_files
 
     cuts, by_words = {}, system in ("bm25", "structured")
     if by_words:
@@ -49,7 +45,7 @@ def command(
     else:
         print(precision_line())
         if index:
-            found = open_index(index, data, passages, scorer, max_length)
+            found = index_folders.open_index(index, data, passages, scorer, max_length)
             questions = questions.reading_to(min(found.max_length, questions.limit))
             passages = passages.reading_to(found.max_length)
         else:
@@ -75,35 +71,3 @@ def structured(data, bitext: str | None, lang: str | None, k: int):
     words = lexicon.word_lexicon(pairs, marks=False, **vocabulary.LEXICONS["symmetric"])
     asked = {query: unmarked(text) for query, text in data.queries.items()}
     return lexical.structured(data.passages, asked, words, k)
-
-
-def open_index(folder: str, data, encoder, scorer: str = "maxsim", max_length: int | None = None):
-    """An index of a folder, after a look whether it is of these texts and this encoder, read to this length."""
-    from ..index import PassageIndex, hash_texts
-    from ..provenance import model_record
-
-    place = Path(folder) / "index.json"
-    if not place.exists():
-        raise InputError(f"{folder}: got no index.json, expected a folder made by the command index; check the path")
-    record, found = read_json(place, INDEX), PassageIndex.load(place.with_suffix(".safetensors"))
-    if scorer != found.scorer:
-        raise InputError(
-            f"{folder}: got an index for {found.scorer}, expected one for {scorer}; leave out --index or --scorer"
-        )
-    by, same = record["encoder"], set(found.ids) == set(data.passages)
-    if not same or record["texts"] != hash_texts(data.passages):
-        of = shown(record["collection"]) + (" whose texts have changed since" if same else "")
-        raise InputError(f"{folder}: got an index of {of}, expected one of {data.name}; index it anew")
-    if by["sha256"] != model_record(encoder)["sha256"] or found.vectors.shape[1] != encoder.dimension:
-        name = encoder.name
-        raise InputError(
-            f"{folder}: got an index by {shown(by['name'])}, expected one by {name}; index with --model {name}"
-        )
-    if found.max_length != record["passages_read_to"] or max_length not in (None, found.max_length):
-        raise InputError(
-            f"{folder}: got an index that read {found.max_length} tokens of a passage, expected "
-            f"{max_length or record['passages_read_to']}; leave out --max-length, or index anew"
-        )
-    if record["precision"] != precision():
-        print(f"{folder}: its passages were encoded in {shown(record['precision'])}")
-    return found

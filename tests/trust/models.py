@@ -11,7 +11,7 @@ import torch
 
 from optical_lite import vocabulary
 from optical_lite.cli import inputs
-from optical_lite.cli.search import open_index
+from optical_lite.cli.index_folders import open_index
 from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket

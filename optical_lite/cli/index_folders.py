@@ -1,0 +1,121 @@
+"""Index folders: an index and its record, whole or in shards that any number of workers make; how they are opened.
+
+::
+
+    DIR/index.safetensors, DIR/index.json                         a whole one
+    DIR/shard_3_of_8/index.safetensors, .../index.json            every eighth passage from the third on
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from ..corpora import Collection
+from ..encoder import Encoder
+from ..engines.shards import Shards
+from ..index import PassageIndex, hash_texts
+from ..json_files import read_json, write_json
+from ..provenance import model_record
+from ..safe_files import new_folder
+from ..settings import InputError, precision, precision_line, shown
+from . import inputs
+
+RECORD = {"collection": str, "texts": str, "passages_read_to": int, "precision": str,
+          "encoder": {"name": str, "sha256": str}}  # index.json  # fmt: skip
+SHARD = re.compile(r"shard_(\d+)_of_(\d+)")
+
+
+def make(out: str | Path, data: Collection, encoder: Encoder, shard: tuple[int, int] | None, progress: bool) -> dict:
+    """Encode passages into a new folder, or one shard of them into its own; a shard that is there is left as it is.
+
+    A folder appears whole or not at all: a worker that was killed is started again with the same command.
+    """
+    number, of = shard or (1, 1)
+    folder = Path(out) / f"shard_{number}_of_{of}" if shard else Path(out)
+    about = {"texts": hash_texts(data.passages), "encoder": model_record(encoder), "precision": precision()}
+    if shard and folder.exists():
+        return _there(folder, {**about, "passages_read_to": encoder.max_length})
+    passages = {name: data.passages[name] for name in list(data.passages)[number - 1 :: of]}
+    with new_folder(folder) as part:
+        print(precision_line())
+        built = PassageIndex.build(encoder, passages, progress, part / "index.safetensors")
+        record = {"collection": data.name, "passages": len(built.ids), "vectors": len(built.vectors), **about}
+        record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)
+        write_json(part / "index.json", {**record, "sha256": _hash(part)})
+    print(f"{folder}: {record['passages']:,} passages, {record['vectors']:,} token vectors")
+    return {"folder": str(folder), **record}
+
+
+def _hash(folder: Path) -> str:
+    with open(folder / "index.safetensors", "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _there(folder: Path, wanted: dict) -> dict:
+    """The record of a shard that was made before, after a look whether it is whole and this one."""
+    record = read_json(folder / "index.json", {**RECORD, "sha256": str, "passages": int, "vectors": int})
+    other = [key for key, value in wanted.items() if record[key] != value]
+    if other or record["sha256"] != _hash(folder):
+        raise InputError(
+            f"{folder}: got a shard {f'with another {other[0]}' if other else 'whose vectors have changed'}, expected "
+            "this one; delete it, or choose another --out"
+        )
+    print(f"{folder}: there already, {record['passages']:,} passages")
+    return {"folder": str(folder), **record}
+
+
+def open_index(
+    folder: str | Path, data: Collection, encoder: Encoder, scorer: str = "maxsim", max_length: int | None = None
+) -> PassageIndex | Shards:
+    """An index of a folder, after a look whether it is of these texts and this encoder, read to this length."""
+    parts = {part: read_json(part / "index.json", RECORD) for part in _parts(Path(folder))}
+    record = next(iter(parts.values()))
+    loaded = [PassageIndex.load(part / "index.safetensors") for part in parts]
+    found = loaded[0] if len(parts) == 1 else Shards(loaded)
+    if scorer != found.scorer:
+        raise InputError(
+            f"{folder}: got an index for {found.scorer}, expected one for {scorer}; leave out --index or --scorer"
+        )
+    by, same = record["encoder"], set(found.ids) == set(data.passages)
+    texts = hash_texts(data.passages)
+    if not same or any(other["texts"] != texts for other in parts.values()):
+        of = shown(record["collection"]) + (" whose texts have changed since" if same else "")
+        raise InputError(f"{folder}: got an index of {of}, expected one of {data.name}; index it anew")
+    sums = {other["encoder"]["sha256"] for other in parts.values()}
+    if sums != {model_record(encoder)["sha256"]} or any(one.vectors.shape[1] != encoder.dimension for one in loaded):
+        name = encoder.name
+        raise InputError(
+            f"{folder}: got an index by {shown(by['name'])}, expected one by {name}; index with --model {name}"
+        )
+    read = {one.max_length for one in loaded} | {other["passages_read_to"] for other in parts.values()}
+    if len(read) > 1 or max_length not in (None, found.max_length):
+        raise InputError(
+            f"{folder}: got an index that read {found.max_length} tokens of a passage, expected "
+            f"{max_length or record['passages_read_to']}; leave out --max-length, or index anew"
+        )
+    if record["precision"] != precision():
+        print(f"{folder}: its passages were encoded in {shown(record['precision'])}")
+    return found
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The folders that an index lies in: its own, or those of all its shards."""
+    if (folder / "index.json").exists():
+        return [folder]
+    found = {}
+    for path in folder.glob("shard_*_of_*"):
+        if match := SHARD.fullmatch(path.name):
+            found[int(match[1]), int(match[2])] = path
+    if not found:
+        raise InputError(f"{folder}: got no index.json, expected a folder made by the command index; check the path")
+    of = max(of for _, of in found)
+    missing = {(i, of) for i in range(1, of + 1)} ^ set(found)
+    if missing:
+        number, of = min(missing)
+        raise InputError(
+            f"{folder}: got shards {', '.join(f'{i}/{n}' for i, n in sorted(found)[:8])}, expected all of one number "
+            f"and no others; see to {number}/{of}"
+        )
+    return [found[key] for key in sorted(found)]
