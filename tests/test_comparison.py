@@ -122,7 +122,7 @@ def test_an_edited_mean_differs(kit):
     path.write_text(path.read_text().replace("mean: 0.5,", "mean: 0.6,"))
     found = kit.cells()["best"]
     assert found.state == "differs"
-    assert found.reason == "the records give 0.50000, mine.yaml states 0.60000"
+    assert found.reason == "the records give 0.50000, mine states 0.60000"
 
 
 def test_accept_takes_new_records_and_keeps_the_rest(kit):

@@ -90,7 +90,7 @@ def test_measures():
         ("mean optical afriqa_sw afriqa_ig", "expected a measure such as"),
         ("mean optical afriqa_fi", "got 0 places like afriqa_fi"),
         ("mean opticle afriqa_sw", "got 'opticle'"),
-        ("mean mbert_optical afriqa_sw", "no record of mbert_optical"),
+        ("mean optical_all afriqa_sw", "no record of optical_all"),
         ("mean optical afriqa_*", "expected one; or least or most"),
         ("over plus_sharp all afriqa_sw", "got opponents 'all'"),
         ("run demo_afriqa_sw/config.json#bitext people", "got no people of demo_afriqa_sw"),

@@ -81,7 +81,7 @@ def fast():
 def test_an_edited_mean_fails_the_check(copy, capsys):
     replace(copy / "demo.yaml", "mrr@10: {mean: 0.26427", "mrr@10: {mean: 0.36427")  # Marathi: nothing is run again
     assert __main__.main(["tables", "--table", "demo_languages", "--check"]) == 1
-    assert "the records give 0.26427, demo.yaml states 0.36427" in capsys.readouterr().out
+    assert "the records give 0.26427, demo states 0.36427" in capsys.readouterr().out
 
 
 def test_a_deleted_run_is_missing(copy, capsys):

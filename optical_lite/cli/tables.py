@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..settings import ROOT, InputError, shown
+from ..settings import InputError, shown
 from .options import Parser
 
 
@@ -20,7 +20,7 @@ def options(parser: Parser) -> None:
         help="write the generated pages, and tables and numbers of others (make tables)",
     )
     parser.add_argument("--run", action="store_true", help="run what is missing of the comparison")
-    parser.add_argument("--fold", action="store_true", help="take records of --run into data/expected, and sum up")
+    parser.add_argument("--fold", action="store_true", help="take records of --run into data/expected")
     parser.add_argument("--records", metavar="DIR", help="where --run writes and --fold reads (runs/records)")
     parser.add_argument(
         "--systems", nargs="+", metavar="NAME", help="systems or groups to --run (all) or --check again"
@@ -89,11 +89,10 @@ def run_grid(
 
 def fold_records(source: str | None) -> dict:
     """Take loose records in, and sum up all of them."""
-    from ..study import record_files, records
+    from ..study import record_files
 
     found = record_files.fold_all(Path(source or record_files.LOOSE))
-    path = records.summarise()
     for name, (new, every) in found.items():
         print(f"{name}: {new} new of {every} records")
-    print(f"summary in {path.relative_to(ROOT)}; for the pages run: make tables")
-    return {"folded": {name: new for name, (new, _) in found.items()}, "summary": str(path.relative_to(ROOT))}
+    print("for the summary and the pages run: make tables")
+    return {"folded": {name: new for name, (new, _) in found.items()}}

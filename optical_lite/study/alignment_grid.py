@@ -11,7 +11,6 @@ import functools
 import sys
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from .. import vocabulary
 from ..alignment import gold, statistical
@@ -27,7 +26,7 @@ from ..settings import DATA, ROOT
 from ..text import words
 from ..training.distill import distill
 from ..training.runs import data_hash, is_finished, load_student
-from . import published_numbers, record_files, summary
+from . import published_numbers, record_files
 from .markup import markdown
 
 RECORDS, PAGE = record_files.SETS["alignment"], DATA / "expected" / "alignment_sets.md"
@@ -244,17 +243,6 @@ def main(names: list[str]) -> None:
             print(name, {s: v["aer"] for s, v in record["systems"].items()}, flush=True)
             record_files.fold(loose, RECORDS)
         write_atomic(PAGE, page())
-    expect()
-
-
-def expect() -> Path:
-    """Write ``data/expected/alignment.yaml``, from which the table of alignment sets ours beside published numbers."""
-    cells = {
-        f"{name}/{system}": {**summary.summarise([f"{RECORDS.name}#{name}.{system}"]), "tolerance": 0.02}
-        for name, record in sorted(known().items())
-        for system in record["systems"]
-    }
-    return summary.write_expected("alignment", cells, "python -m optical_lite.study.alignment_grid")
 
 
 if __name__ == "__main__":

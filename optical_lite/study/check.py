@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..safe_files import write_atomic
 from ..settings import ROOT, InputError, get
-from . import findings, pages, published_numbers
+from . import findings, pages, published_numbers, records
 from . import summary as comparison
 
 Rerun = Callable[..., dict[str, dict[str, float]]]  # -> metrics by cell
@@ -55,7 +55,7 @@ def grid_cells(
     systems: Sequence[str] = CHEAP, langs: Sequence[str] = ("tw",), seeds: Sequence[int] = (0,)
 ) -> dict[str, dict[str, float]]:
     """Cells of the comparison, from nothing but the data: metrics by cell, means over the seeds."""
-    from . import grid, record_files, records
+    from . import grid, record_files
 
     with tempfile.TemporaryDirectory() as folder:
         grid.run(list(systems), list(langs), list(seeds), folder=Path(folder), anew=True, progress=False)
@@ -96,7 +96,7 @@ def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> Iterator[Agai
         if chosen or (cell and row in cheap.rows and not (get().profile == "smoke" and row in TRAINED)):
             for metric in table["metrics"]:
                 mean = cell.get("metrics", {}).get(metric, {}).get("mean")
-                yield Again(key, metric, mean, cell.get("tolerance", 0.0), values.get(metric))
+                yield Again(key, metric, mean, cell.get("tolerance", table.get("tolerance", 0.0)), values.get(metric))
 
 
 def check(names: Sequence[str] | None = None, chosen: dict[str, Sequence] | None = None) -> list[str]:
@@ -156,11 +156,13 @@ def plan(names: Sequence[str]) -> list[str]:
 
 
 def write() -> list[str]:
-    """Write every generated file that differs; return their paths."""
-    files = pages.generated()
-    changed = pages.stale(files)
-    for path in changed:
-        write_atomic(ROOT / path, files[path])
+    """Write every generated file that differs, the summary first, which the others read; return their paths."""
+    changed = []
+    for make in (lambda: {pages.SUMMARY: records.summarise()}, pages.generated):
+        files = make()
+        for path in (differ := pages.stale(files)):
+            write_atomic(ROOT / path, files[path])
+        changed += differ
     return changed
 
 

@@ -47,7 +47,7 @@ CONFIGS = {
     "smoke": DistillConfig(steps=4, batch=8),
     "pocket": DistillConfig(steps=160, keep=(20, 40, 80, 120)),
     "afriqa": DistillConfig(steps=300, keep=(100, 200)),
-    # of a multilingual encoder: the rates and losses of OPTICAL+, not chosen anew
+    # of a multilingual encoder: the rates and losses of the kit recipe, not chosen anew
     "multilingual": DistillConfig(
         steps=300, keep=(100, 200), loss="transport + 0.1 late", marginals="idf", epsilon=0.01, trainable="all",
         rate=1e-4, row_rate=1e-3,

@@ -1,100 +1,81 @@
 """Evidence: the grid's records read as answers. What closes the gap, by how much, and how sure are we?
 
-Everything here reads records and ``data/expected/ours.yaml``; :mod:`.grid` makes them. Notebook 07.
+Everything here reads records and ``data/expected/systems.csv``; :mod:`.grid` makes them. Notebook 07.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import pandas as pd
 
 from .. import significance
 from ..settings import InputError
-from . import markup, records, summary
-from .record_files import load
+from . import markup, records
+from .record_files import load, states
 from .systems import OPPONENTS, REFERENCE, SYSTEMS, expand
 
 CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
-HEADER = ("system", "MRR@10 ± sd (n)", "95 % interval", "gap closed", "against lexicon", "against OPTICAL", "CPU s",
-          "made on")  # fmt: skip
 CHOICES = {  # in use: what it was compared with
     "optical": ["optical_late", "balance", "epsilon", "marginals"],
-    "plus_sharp": ["plus_symmetric", "plus_untuned", "plus_annealed", "plus_sharp_tuned"],
+    "plus_sharp": ["plus_symmetric"],
 }
-CHOICE = ("language", "in use", "MRR@10", "instead", "its MRR@10", "difference", "p")
+CHOICE = ("in use", "instead", "languages", "mean difference", "ahead", "behind")
 CHOSEN = (
     "The systems in use beside what they were compared with, on development questions alone (AfriQA's where a language "
-    "has them, else half of Belebele): difference with its interval over questions, those of one passage drawn "
-    "together (Belebele's 678 sentences come from 187), and p of that one test."
+    "has them, else half of Belebele): the mean difference in MRR@10 over languages, and those in which the system in "
+    "use is ahead or behind with p below 0.05, each of one test."
 )
-DUEL = ("collection", "opponent", "its MRR@10", "ours", "difference", "p")
-DUELS = (
-    ("plus_sharp", OPPONENTS, "the best single engine with a lexicon and no student", False),
-    ("plus_sharp", ("lexicon_fused",), "two engines with a lexicon and no student", False),
-    ("plus_fused", (*OPPONENTS, "lexicon_fused"), "the best with a lexicon and no student", False),
-    ("plus_sharp", OPPONENTS, "the best single engine, in languages with more resources", True),
+DUELS = {  # column: system, its opponents
+    "the kit recipe above it": ("plus_sharp", OPPONENTS),
+    "above two engines, fused": ("plus_sharp", ("lexicon_fused",)),
+    "fused, above the best of one or two": ("plus_fused", (*OPPONENTS, "lexicon_fused")),
+}
+DUEL = (
+    "The kit recipe, alone and fused with the structured query, against what the same pairs give without a student. "
+    "The best single engine is chosen anew on every collection. Differences in MRR@10; p after Holm's correction over "
+    "the collections of a column, languages with more resources (Hindi, Spanish, German) apart."
 )
 INTRODUCTION = (
-    "Every system on every collection that has been run, MRR@10. *Interval*: bootstrap over questions, those of one "
-    "passage drawn together. *Gap closed*: (system − raw question) / (reference English − raw question), both with "
-    "the untuned English encoder. *Against*: difference, and p of a paired permutation test over the same groups "
-    "after Holm's correction for all systems of that table; from 10,000 draws no p is below 0.0001, so with k systems "
-    "none is below k / 10,001 there. *CPU s*: making the student on a processor, training included, and the "
-    "teacher's vectors where they were not stored yet, where that was measured; of the older records, only the first "
-    "on a lexicon or filling counts the time to make it. The first tables choose, on each collection, the best of all "
-    "systems without a student; their p is corrected over the collections. Systems are defined in "
-    "`optical_lite/study/systems.py`; `python -m optical_lite tables --run` adds what is missing."
+    "Every system on every collection stands in [systems.csv](systems.csv): MRR@10 (mean over *n* seeds, *sd*), *low* "
+    "and *high*, the 95 % bootstrap interval over questions, those of one passage drawn together; *gap_closed*, "
+    "(system − raw question) / (reference English − raw question) with the English encoder; *vs_lexicon* and "
+    "*vs_optical*, differences to these two, with p of a paired permutation test over the same groups after Holm's "
+    "correction for all systems of that collection (from 10,000 draws, so with k systems none is below k / 10,001); "
+    "*seconds* of a processor to make the student, where that was measured; device, number type and budget. Systems "
+    "are defined in `optical_lite/study/systems.py`; `python -m optical_lite tables --run` adds what is missing."
 )
-BITEXT = ("lang", "bitext", "pairs", "sha256")
+BITEXT = ("lang", "bitext", "pairs")
 DEVICES = ("system", "cells", "mean difference", "largest", "questions with another rank")
 SAME = (
     "Trained systems whose seed 0 was also run on a processor, in float32 like the others: MRR@10 on the accelerator "
     "minus that on the processor, over collections, and the share of questions whose rank changed. The order of "
-    "additions differs, the versions of torch and transformers, and for a low-rank change its random start."
+    "additions differs, and the versions of torch and transformers. Of {all} systems {same} have the same MRR@10 to "
+    "the fourth decimal everywhere; the others:"
 )
 COUNTS = ("queries", "translations", "passages", "of queries", "of passages")
-LEAKED = ("language", "bitext", "pairs", "sha256", "questions", "their translations", "passages")
+LEAKED = ("language", "bitext", "pairs", "questions", "their translations", "passages")
 LEAKAGE = (
-    "How many questions, reference English and passages of the collections stand in the bitext of a language; a "
+    "How many questions, reference English and passages of the collections stand in the whole bitext of a language; a "
     "passage counts when it holds a training sentence of eight words or more. Pairs that would give away a question "
     "or its translation were dropped before training."
 )
 
 
-def places() -> list[str]:
-    """Collections with records, ``COLLECTION_LANG``."""
-    return list(dict.fromkeys(key.split("/")[0] for key in summary.expected("ours")["cells"]))
-
-
-def _cells(place: str) -> dict[str, dict]:
-    found = summary.expected("ours")["cells"]
-    rows = {key.split("/")[1]: cell for key, cell in found.items() if key.split("/")[0] == place}
-    if not rows:
-        raise InputError(f"evidence: got {place!r}, expected one of {', '.join(places())}; to add it: tables --run")
-    return rows
-
-
 def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
-    """One row a system: mean, standard deviation, number of seeds, interval, gap closed, tests, cost.
+    """One row a system, by its name, with the columns of :data:`.records.COLUMNS`; ``mrr@10`` is called ``mean``.
 
     Parameters
     ----------
     place : ``COLLECTION_LANG``, such as ``afriqa_sw``
     names : systems or groups of :mod:`.systems`; all that have records by default
     """
-    rows, found = _cells(place), []
-    for name in expand(list(names)) if names else SYSTEMS:
-        if name not in rows:
-            continue
-        cell, value = rows[name], rows[name]["metrics"]["mrr@10"]
-        line = {"system": name, "title": SYSTEMS[name].title, **{k: value[k] for k in ("mean", "sd", "n")}}
-        line |= {"low": value["interval"][0], "high": value["interval"][1], "gap_closed": cell.get("gap_closed")}
-        for baseline in records.BASELINES:
-            test = cell.get("tests", {}).get("mrr@10", {}).get(baseline, {})
-            line |= {f"vs_{baseline}": test.get("difference"), f"p_{baseline}": test.get("p_holm")}
-        found.append(line | {"cpu_seconds": cell["cpu_seconds"], "made": "; ".join(cell["made"])})
-    return pd.DataFrame(found).set_index("system")
+    rows = records.table()
+    if place not in (known := list(rows["place"].unique())):
+        raise InputError(f"evidence: got {place!r}, expected one of {', '.join(known)}; to add it: tables --run")
+    rows = rows[rows["place"] == place].drop(columns="place").set_index("system").rename(columns={"mrr@10": "mean"})
+    return rows.reindex([name for name in (expand(list(names)) if names else SYSTEMS) if name in rows.index])
 
 
 def two_by_two(place: str, both: str = "optical_late") -> dict[str, significance.Comparison]:
@@ -182,20 +163,20 @@ def choices() -> pd.DataFrame:
 
 
 def leakage() -> pd.DataFrame:
-    """What each bitext of the records already says of the collections its students are tested on.
+    """What each whole bitext of the records already says of the collections its students are tested on.
 
     Returns
     -------
     DataFrame
-        one row a bitext and collection: ``lang``, ``bitext``, ``pairs``, ``sha256``, ``collection``, and the counts of
+        one row a bitext and collection: ``lang``, ``bitext``, ``pairs``, ``collection``, and the counts of
         :func:`optical_lite.datasets.leaks.leakage`
     """
     found = {}
     every = (record for rows in load(records.RECORDS).values() for made in rows.values() for record in made)
     for record in every:
-        if counts := record.get("leakage"):  # records without a bitext have none, and the oldest lack it
+        if (counts := record.get("leakage")) and not SYSTEMS[record["system"]].pairs:  # the oldest have no counts
             own = record["bitext"]
-            bitext = dict(zip(BITEXT, (record["lang"], own["name"], own["pairs"], own["sha256"][:12]), strict=True))
+            bitext = dict(zip(BITEXT, (record["lang"], own["name"], own["pairs"]), strict=True))
             line = bitext | {"collection": record["collection"], **{name: counts[name] for name in COUNTS}}
             found[record["collection"], record["lang"], own["sha256"]] = line
     rows = sorted(found.values(), key=lambda line: (line["lang"], line["pairs"], line["collection"]))
@@ -215,14 +196,13 @@ def curve(place: str, names: Iterable[str], *, over: str = "") -> pd.DataFrame:
     -------
     DataFrame with columns ``system``, ``pairs``, ``mean``, ``sd``, ``n``
     """
-    rows, found = _cells(place), []
-    for name, cell in rows.items():
-        base, _, pairs = name.rpartition("_")
-        if base in names and pairs.isdigit() and (not over or f"{over}_{pairs}" in rows):
-            value = cell["metrics"]["mrr@10"]
-            less = rows[f"{over}_{pairs}"]["metrics"]["mrr@10"]["mean"] if over else 0.0
-            found.append({"system": base, "pairs": int(pairs), "mean": value["mean"] - less,
-                          "sd": value["sd"], "n": value["n"]})  # fmt: skip
+    rows, found = frame(place, ["bitext"]), []
+    for name, line in rows.iterrows():
+        pairs = SYSTEMS[name].pairs
+        base = name.removesuffix(f"_{pairs}")
+        if base in names and (not over or f"{over}_{pairs}" in rows.index):
+            less = rows.loc[f"{over}_{pairs}", "mean"] if over else 0.0
+            found.append({"system": base, "pairs": pairs, **line[["sd", "n"]], "mean": line["mean"] - less})
     return pd.DataFrame(found, columns=["system", "pairs", "mean", "sd", "n"]).sort_values(["system", "pairs"])
 
 
@@ -230,24 +210,45 @@ def _p(value: float | None) -> str:
     return "" if value is None else "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def _row(line: pd.Series) -> tuple[str, ...]:
-    number = lambda x, form: "" if x is None or pd.isna(x) else format(x, form).replace("-", "−")  # noqa: E731
-    spread = "" if pd.isna(line["sd"]) else f" ± {line['sd']:.3f}"
-    against = [
-        "" if pd.isna(line[f"vs_{b}"]) else f"{number(line[f'vs_{b}'], '+.3f')}, {_p(line[f'p_{b}'])}"
-        for b in records.BASELINES
-    ]
-    return (line["title"], f"{line['mean']:.3f}{spread} ({line['n']})", f"{line['low']:.3f} to {line['high']:.3f}",
-            number(line["gap_closed"], ".2f"), *against, number(line["cpu_seconds"], ".0f"), line["made"])  # fmt: skip
+def _signed(value: float, digits: int = 3) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def _gain(line: pd.Series) -> str:
-    return f"{line['difference']:+.3f} ({line['low']:+.3f} to {line['high']:+.3f})".replace("-", "−")
+def _duels() -> list[tuple[str, ...]]:
+    """One row a collection: its best single engine, and the differences of :data:`DUELS`."""
+    found = {
+        head: pd.concat([against_best(name, among, reference=apart) for apart in (False, True)])
+        for head, (name, among) in DUELS.items()
+    }
+    first, *_ = found.values()
+    rows = []
+    for place in sorted({place for each in found.values() for place in each.index}):
+        own = (
+            (SYSTEMS[first["opponent"][place]].title, f"{first['theirs'][place]:.3f}")
+            if place in first.index
+            else ("", "")
+        )
+        rows.append((place, *own, *(_duel(each, place) for each in found.values())))
+    return rows
 
 
-def _duel(place: str, line: pd.Series) -> tuple[str, ...]:
-    return (place, SYSTEMS[line["opponent"]].title, f"{line['theirs']:.3f}", f"{line['ours']:.3f}", _gain(line),
-            _p(line["p"]))  # fmt: skip
+def _duel(found: pd.DataFrame, place: str) -> str:
+    if place not in found.index:
+        return ""
+    line = found.loc[place]
+    return f"{_signed(line['difference'])} ({_signed(line['low'])} to {_signed(line['high'])}), {_p(line['p'])}"
+
+
+def _chosen() -> list[tuple[str, ...]]:
+    """One row a pair of :data:`CHOICES`."""
+    rows = []
+    for (used, instead), own in choices().groupby(["used", "instead"], sort=False):
+        sure = own[own["p"] < 0.05]
+        sides = (sure[sure["difference"] * sign > 0]["lang"] for sign in (1, -1))
+        said = (", ".join(side) or "none" for side in sides)
+        titles = (SYSTEMS[name].title for name in (used, instead))
+        rows.append((*titles, str(len(own)), _signed(own["difference"].mean()), *said))
+    return rows
 
 
 def _leaked(rows: pd.DataFrame, what: str, of: str) -> str:
@@ -259,30 +260,31 @@ def _leaked(rows: pd.DataFrame, what: str, of: str) -> str:
 
 
 def page() -> str:
-    """``data/expected/evidence.md``: the hardest opponents, leakage, then all systems, intervals, tests and cost."""
-    parts = ["# The evidence", markup.MADE, INTRODUCTION]
-    for name, among, said, reference in DUELS:
-        rows = [_duel(place, line) for place, line in against_best(name, among, reference=reference).iterrows()]
-        parts += [f"## {SYSTEMS[name].title}, against {said}", markup.markdown(DUEL, rows)] if rows else []
+    """``data/expected/evidence.md``: opponents, choices, leakage, devices; what each system has is in the table."""
+    return _page(*map(states, (records.RECORDS, records.DEV_RECORDS, records.CPU_RECORDS)))
+
+
+@functools.lru_cache(maxsize=4)
+def _page(*_: tuple) -> str:
+    parts, gone = ["# The evidence", markup.MADE, INTRODUCTION], leakage()
     rows = [
-        (line["lang"], SYSTEMS[line["used"]].title, f"{line['ours']:.3f}", SYSTEMS[line["instead"]].title,
-         f"{line['theirs']:.3f}", _gain(line), _p(line["p"]))
-        for _, line in choices().iterrows()
-    ]  # fmt: skip
-    parts += ["## What was compared on development questions", CHOSEN, markup.markdown(CHOICE, rows)] if rows else []
-    rows = [
-        (lang, name, f"{pairs:,}", key, _leaked(own, "queries", "of queries"),
+        (lang, name, f"{pairs:,}", _leaked(own, "queries", "of queries"),
          _leaked(own, "translations", "of queries"), _leaked(own, "passages", "of passages"))
-        for (lang, name, pairs, key), own in leakage().groupby(list(BITEXT))
+        for (lang, name, pairs), own in gone.groupby(list(BITEXT))
     ]  # fmt: skip
-    parts += ["## What the sentence pairs give away", LEAKAGE, markup.markdown(LEAKED, rows)] if rows else []
-    rows = [
-        (SYSTEMS[name].title, str(int(line["cells"])), f"{line['mean']:+.4f}".replace("-", "−"),
-         f"{line['largest']:.4f}", f"{line['changed']:.1%}")
-        for name, line in records.devices().iterrows()
+    found = records.devices()
+    differ = found[found["largest"] >= 0.00005]
+    twins = [
+        (SYSTEMS[name].title, str(int(line["cells"])), _signed(line["mean"], 4), f"{line['largest']:.4f}",
+         f"{line['changed']:.1%}")
+        for name, line in differ.iterrows()
     ]  # fmt: skip
-    parts += ["## The same cells on a processor", SAME, markup.markdown(DEVICES, rows)] if rows else []
-    for place in places():
-        rows = [_row(line) for _, line in frame(place).iterrows()]
-        parts += [f"## {place}", markup.markdown(HEADER, rows)]
+    same = SAME.format(all=len(found), same=len(found) - len(differ))
+    for title, said, header, lines in (
+        ("Above whom", DUEL, ("collection", "best single engine", "its MRR@10", *DUELS), _duels()),
+        ("What was compared on development questions", CHOSEN, CHOICE, _chosen()),
+        ("What the sentence pairs give away", LEAKAGE, LEAKED, rows),
+        ("The same cells on a processor", same, DEVICES, twins),
+    ):
+        parts += [f"## {title}", said, markup.markdown(header, lines)] if lines else []
     return "\n\n".join(parts) + "\n"

@@ -117,7 +117,7 @@ def measure(text: str) -> float:
     width = 1 if name in ("mean", "gap") else 2  # names before the places
     if name not in MEASURES or len(words) <= width or (len(words) > width + 1 and not extreme):
         raise InputError(f"findings: got {text!r}, expected a measure such as 'gap plus_sharp afriqa_sw'")
-    places = [*evidence.places(), *records.places(dev=True)]
+    places = [*records.places(), *records.places(dev=True)]
     have = [place for place in places if any(fnmatch.fnmatch(place, word) for word in words[width:])]
     if not have or (len(have) > 1 and not extreme):
         expected = "COLLECTION_LANG" if not have else "one; or least or most before the measure"

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .. import lexical, lexicon, metrics, model_files, retrieval, settings, vocabulary
+from .. import lexical, lexicon, metrics, retrieval, settings, vocabulary
 from ..corpora import Bitext, Collection, language
 from ..datasets import leaks, published, testsets
 from ..encoder import DEFAULT, Encoder, teacher
@@ -31,10 +31,9 @@ from ..retrieval import PassageIndex
 from ..safe_files import discard, hold, sweep
 from ..settings import ROOT, InputError
 from ..text import unmarked
-from ..training import teacher as tuning
 from ..training.distill import distill
 from ..training.runs import data_hash, is_finished, read_metrics
-from . import record_files, systems, translation
+from . import record_files, systems
 from .systems import LANGUAGES, SYSTEMS, System
 
 TRAINING = ROOT / "runs" / "grid"  # runs of cells that are not finished
@@ -44,9 +43,7 @@ PARTS = {name for system in SYSTEMS.values() for name in system.parts}
 
 def teacher_of(system: System) -> Encoder:
     """The frozen encoder that sees a system's passages, and the English side where it trains."""
-    if not system.teacher or system.teacher in model_files.KNOWN:
-        return teacher(system.teacher or DEFAULT)
-    return tuning.tuned_teacher("" if system.teacher == "tuned" else system.teacher)
+    return teacher(system.teacher or DEFAULT)
 
 
 def _timed(make: Callable) -> tuple[object, np.ndarray]:
@@ -126,12 +123,6 @@ class Workplace:
     def check(self, system: System) -> None:
         """Raise where the language lacks what a system needs."""
         self.bitext(*system.source)
-        tuned = system.teacher and system.teacher not in model_files.KNOWN
-        if self.dev and tuned and "afriqa" in self.place.collections:
-            raise InputError(
-                f"teacher: got a tuned one for development questions in {self.lang}, expected the untouched "
-                "one: it was tuned on AfriQA's development questions in English"
-            )
 
     def lexicon(self, system: System) -> tuple[lexicon.Lexicon | None, np.ndarray]:
         """Word translation probabilities of a system's bitext, None where it translates none; seconds to make them."""
@@ -172,8 +163,6 @@ class Workplace:
 
     def queries(self, system: System, data: Collection) -> dict[str, str]:
         """What a system is asked, before any translation of its own."""
-        if system.reads == "machine":
-            return self.machine(data.name)
         asked = data.translations if system.reads == "reference" else data.queries
         return dict(asked) if system.marks else {query: unmarked(text) for query, text in asked.items()}
 
@@ -210,12 +199,6 @@ class Workplace:
         return {query: [(passage, score) for passage, score in found] for query, found in read_json(place).items()}
 
     @functools.cache  # noqa: B019
-    def machine(self, name: str) -> dict[str, str]:
-        """A collection's questions as a neural translator has them in English."""
-        asked = self._named(name).queries
-        return dict(zip(asked, translation.translate(list(asked.values()), self.lang), strict=True))
-
-    @functools.cache  # noqa: B019
     def index(self, of: Encoder, name: str, scorer: str = "maxsim") -> PassageIndex:
         """Passages as a teacher sees them."""
         return PassageIndex.cached(of, self._named(name).passages, scorer=scorer)
@@ -236,7 +219,7 @@ class Workplace:
             ranked = self.ranking(name, seed, data) if name in PARTS else self.search(system, encoder, data, seed)
             values = metrics.per_query(ranked, data.qrels)
             found[collection] = {
-                "system": name, "title": system.title, "collection": collection, "lang": self.lang, "seed": seed,
+                "system": name, "collection": collection, "lang": self.lang, "seed": seed,
                 "metrics": {metric: metrics.mean(each) for metric, each in values.items()},
                 "mrr@10 by question": " ".join(f"{values['mrr@10'][query]:.4g}" for query in sorted(values["mrr@10"])),
                 "data": _hash(data),

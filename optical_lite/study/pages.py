@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..settings import ROOT
-from . import claims, evidence, findings, markup, published_numbers, summary
+from . import claims, evidence, findings, markup, published_numbers, records, summary
 from .summary import SMALL, Cell
 
 HEADER = ("system", "data", "metric", "paper", "ours mean ± sd (n)", "Δ", "state", "why", "how")
@@ -20,6 +20,7 @@ INTRODUCTION = (
     "its text, in a `figure` whose cells carry numbers, in somebody else's `restatement` (secondary), or by `nobody` "
     "yet. Quote the source, not this page."
 )
+SUMMARY = "data/expected/systems.csv"
 TITLES = {"aer": "AER", "map": "MAP", "f1": "F1"}
 
 
@@ -189,6 +190,7 @@ def generated() -> dict[str, str]:
     found["data/expected/published.md"] = published_page()
     found["data/expected/claims.md"] = claims.page()
     found["data/expected/evidence.md"] = evidence.page()
+    found[SUMMARY] = records.summarise()
     readme = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
     for path, text in (readme | findings.texts()).items():
         for name in re.findall(r"<!-- table:(\w+) -->", text):

@@ -77,12 +77,21 @@ def _nested(found: Iterable[dict]) -> Records:
 
 def load(base: Path) -> Records:
     """A set of records; what is returned is kept, so do not change it."""
-    return _load(base, _states(base))
+    return _load(base, states(base))
 
 
 def find(found: Records, place: str, system: str, seed: int) -> dict | None:
     """The record of a cell, None where there is none."""
     return next((record for record in found.get(place, {}).get(system, ()) if key(record)[2] == seed), None)
+
+
+def cited(path: Path, inside: str) -> tuple[dict, str]:
+    """What ``clir/PLACE.jsonl#SYSTEM_SEED`` or ``alignment.jsonl#SET.SYSTEM`` cites: a record, and the part meant."""
+    if path.stem == "alignment":
+        name, _, system = inside.partition(".")
+        return find(load(path), "alignment", name, 0) or {}, f"systems.{system}"
+    system, _, seed = inside.rpartition("_")
+    return find(load(path.parent), path.stem, system, int(seed) if seed.isdecimal() else -1) or {}, ""
 
 
 def has(place: str, system: str, seed: int, found: Records, folder: Path) -> bool:
@@ -92,10 +101,10 @@ def has(place: str, system: str, seed: int, found: Records, folder: Path) -> boo
 
 def shared(base: Path) -> dict[str, dict]:
     """What stands beside a set: shared parts by hash; ``groups``, for each place a number a question."""
-    return _shared(base, _states(base))
+    return _shared(base, states(base))
 
 
-def _states(base: Path) -> tuple:
+def states(base: Path) -> tuple:
     """The files of a set, with what changes when their content does."""
     paths = sorted(base.glob("*.jsonl")) if base.is_dir() else [base]
     every = ((path, path.stat()) for path in [*paths, base.parent / SHARED_FILE] if path.exists())
@@ -115,9 +124,9 @@ def _shared(base: Path, _: tuple) -> dict[str, dict]:
 
 
 @functools.lru_cache(maxsize=16)
-def _load(base: Path, states: tuple) -> Records:
-    found, parts = [], _shared(base, states)
-    for path, *_ in states:
+def _load(base: Path, files: tuple) -> Records:
+    found, parts = [], _shared(base, files)
+    for path, *_ in files:
         if path.suffix == ".jsonl":
             lines = path.read_text(encoding="utf-8").splitlines()
             found += [expand(parse_json(text, f"{path.name}, line {n}"), parts) for n, text in enumerate(lines, 1)]
@@ -125,8 +134,9 @@ def _load(base: Path, states: tuple) -> Records:
 
 
 def loose(folder: Path) -> Records:
-    """Records of a queue that are not folded yet."""
-    return _nested(map(read_json, sorted(folder.rglob("*.json"))))
+    """Records of a queue that are not folded yet; older ones have a title, which is the system's to say."""
+    found = map(read_json, sorted(folder.rglob("*.json")))
+    return _nested({part: value for part, value in record.items() if part != "title"} for record in found)
 
 
 def write_groups(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:

@@ -8,6 +8,8 @@ the same.
 
 from __future__ import annotations
 
+import functools
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,13 +19,17 @@ import pandas as pd
 from .. import significance
 from ..provenance import recorded_precision
 from ..settings import InputError
-from . import record_files, summary
+from . import record_files
 from .record_files import Records, load
 from .systems import SYSTEMS
 
 RECORDS, DEV_RECORDS, CPU_RECORDS = (record_files.SETS[name] for name in ("clir", "clir_dev", "clir_cpu"))
 BASELINES = ("lexicon", "optical")  # what every system is tested against
-COMMAND = "python -m optical_lite tables --table clir --run"
+METRICS = ("mrr@10", "r@10", "r@100", "map")
+COLUMNS = [  # of the summary: n seeds, sd and the interval of MRR@10, differences with p after Holm, processor seconds
+    "place", "system", "title", "n", "mrr@10", "sd", "low", "high", *METRICS[1:], "gap_closed",
+    *(f"{kind}_{name}" for name in BASELINES for kind in ("vs", "p")), "seconds", "made",
+]  # fmt: skip
 
 
 def _base(place: str) -> Path:
@@ -117,12 +123,16 @@ def devices() -> pd.DataFrame:
     return table.reindex([name for name in SYSTEMS if name in table.index])
 
 
-def summarise() -> Path:
-    """Write ``data/expected/ours.yaml``: means, spread, intervals, gap closed, tests against the baselines."""
-    found, cheap = {}, load(CPU_RECORDS)
+def summarise() -> str:
+    """Text of ``data/expected/systems.csv``: each system on each place, its interval, tests and cost."""
+    return _summarise(*map(record_files.states, (RECORDS, CPU_RECORDS)))
+
+
+@functools.lru_cache(maxsize=4)
+def _summarise(*_: tuple) -> str:
+    lines, cheap = [], load(CPU_RECORDS)
     for place, rows in load(RECORDS).items():
-        if not (runs := {name: rows[name] for name in SYSTEMS if name in rows}):
-            continue
+        runs = {name: rows[name] for name in SYSTEMS if name in rows}
         _same_data(place, [record for made in runs.values() for record in made])
         values = {name: _ranks(made) for name, made in runs.items()}
         groups = _groups(place)
@@ -130,16 +140,40 @@ def summarise() -> Path:
         ends = [values[name].mean() for name in ("zero_shot", "ceiling") if name in values]
         intervals = significance.bootstrap(np.stack(list(values.values())), groups).T.tolist()
         for (name, row), interval, made in zip(values.items(), intervals, runs.values(), strict=True):
-            cell = summary.summarise([f"{RECORDS.name}/{place}.jsonl#{name}_{record['seed']}" for record in made])
-            cell["metrics"]["mrr@10"]["interval"] = [round(end, 5) for end in interval]
-            cell["made"] = sorted({_made(record) for record in made})
-            cell["cpu_seconds"] = _cpu_seconds([*made, *cheap.get(place, {}).get(name, ())])
-            if len(ends) == 2:
-                cell["gap_closed"] = round(float((row.mean() - ends[0]) / (ends[1] - ends[0])), 5)
-            if mine := {baseline: tests[baseline][name] for baseline in BASELINES if name in tests[baseline]}:
-                cell["tests"] = {"mrr@10": mine}
-            found[f"{place}/{name}"] = {**cell, "tolerance": 0.02}
-    return summary.write_expected("ours", found, COMMAND)
+            each = {metric: [record["metrics"][metric] for record in made] for metric in METRICS}
+            line = {"place": place, "system": name, "title": SYSTEMS[name].title, "n": len(made)}
+            line |= {metric: statistics.fmean(found) for metric, found in each.items()}
+            line |= {"sd": statistics.stdev(each["mrr@10"]) if len(made) > 1 else None}
+            line |= dict(zip(("low", "high"), interval, strict=True))
+            line |= {"gap_closed": (row.mean() - ends[0]) / (ends[1] - ends[0])} if len(ends) == 2 else {}
+            line |= {key: value for test in tests.values() for key, value in test.get(name, {}).items()}
+            line |= {"seconds": _cpu_seconds([*made, *cheap.get(place, {}).get(name, ())])}
+            lines.append(line | {"made": "; ".join(sorted({_made(record) for record in made}))})
+    return pd.DataFrame(lines, columns=COLUMNS).to_csv(index=False, float_format="%.5f", lineterminator="\n")
+
+
+def table() -> pd.DataFrame:
+    """``data/expected/systems.csv`` as it lies there: one row a place and system, :data:`COLUMNS`."""
+    path = RECORDS.parent / "systems.csv"
+    if not path.exists():
+        raise InputError(f"records: got no {path.name}, expected it; run: make tables")
+    return _table(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _table(path: Path, _: int) -> pd.DataFrame:
+    return pd.read_csv(path)
+
+
+def cells() -> dict[str, dict]:
+    """What tables read: by ``PLACE/SYSTEM`` the means that the summary states, and where their records are."""
+    found = {}
+    for place, system, *means in table()[["place", "system", *METRICS]].itertuples(index=False, name=None):
+        seeds = [record["seed"] for record in read(place, system)] or [0]
+        values = {metric: {"mean": mean} for metric, mean in zip(METRICS, means, strict=True)}
+        made = [f"clir/{place}.jsonl#{system}_{seed}" for seed in seeds]
+        found[f"{place}/{system}"] = {"records": made, "metrics": values}
+    return found
 
 
 def _cpu_seconds(found: list[dict]) -> float | None:
@@ -158,14 +192,10 @@ def _made(record: dict) -> str:
 
 
 def _tests(values: dict[str, np.ndarray], baseline: str, groups: list[int]) -> dict[str, dict]:
-    """Every system against one: difference, interval, p, and p after Holm's correction."""
+    """Every system against one: its difference, and p after Holm's correction."""
     if baseline not in values:
         return {}
     others = {name: _as_map(row) for name, row in values.items() if name != baseline}
     found = significance.compare_all(others, _as_map(values[baseline]), _as_map(groups))
     corrected = significance.holm({name: result.p for name, result in found.items()})
-    return {
-        name: {"difference": round(r.difference, 5), "low": round(r.low, 5), "high": round(r.high, 5),
-               "p": round(r.p, 5), "p_holm": round(corrected[name], 5)}
-        for name, r in found.items()
-    }  # fmt: skip
+    return {n: {f"vs_{baseline}": r.difference, f"p_{baseline}": corrected[n]} for n, r in found.items()}

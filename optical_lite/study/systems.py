@@ -1,8 +1,8 @@
 """Systems: all that the grid compares, each a named configuration; and where each language is trained and tested.
 
 A system says what is read (the question, its word-by-word translation, its reference English), what ranks (MaxSim,
-BM25, structured queries), and, for students, how the vocabulary starts and how they train. ``_tuned`` at the end of a
-name is the same with the teacher that was tuned for MaxSim. Names are stable: records and tables rely on them.
+BM25, structured queries), and, for students, how the vocabulary starts and how they train. Names are stable: records
+and tables rely on them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..config import DistillConfig
-from ..model_files import MBERT, XLMR
 from ..settings import InputError
 
 
@@ -21,14 +20,12 @@ class System:
     Attributes
     ----------
     title : for tables
-    reads : ``question``, ``lexicon`` (word-by-word translation), ``machine`` (neural translation) or
-        ``reference`` (English)
+    reads : ``question``, ``lexicon`` (word-by-word translation) or ``reference`` (English)
     engine : ``maxsim``, ``bm25``, ``structured``, or ``fused``: MaxSim and a structured query
     fill : how new vocabulary rows start, empty for the teacher itself
     lexicon : how word translations are estimated, see :data:`optical_lite.vocabulary.LEXICONS`
     train : training of the student, None for an untrained one
-    teacher : empty for the English encoder as it is, ``multilingual`` for that one, ``tuned`` for the English one tuned
-        for MaxSim, else a model by hub name or folder, tuned in that way
+    teacher : empty for the English encoder, or ``multilingual``
     scorer : of ``maxsim`` engines, ``maxsim`` or ``mean``
     recipe : of the bitext, empty for the language's own
     pairs : sentence pairs to learn from, 0 for all
@@ -89,7 +86,6 @@ MAIN = {
     "random": _student("vocabulary filled at random", fill="random"),
     "mean": _student("vocabulary filled with means of pieces", fill="mean"),
     "extended": _student("vocabulary filled from the lexicon"),
-    "refilled": _student("vocabulary filled from transport plans", fill="transport"),
     "sentence": _student("sentence-level distillation", replace(ROWS, loss="sentence")),
     "match": _student("greedy one-to-one alignment (DR.DECR)", replace(ROWS, loss="match")),
     "greedy": _student("greedy alignment, nearest token", replace(ROWS, loss="greedy")),
@@ -101,13 +97,8 @@ MAIN = {
     "ceiling_bm25": System("reference English, BM25", reads="reference", engine="bm25"),
     "ceiling": System("reference English, English encoder", reads="reference"),
 }
-ACCENTS = {
-    f"{name}_unmarked": replace(MAIN[name], title=f"{MAIN[name].title}, without accents", marks=False)
-    for name in ("lexicon_bm25", "structured", "lexicon")
-}
 BALANCE = {  # 0.1 leaves transport in the lead; at 0.5 both pull an untrained student about equally (notebook 07)
-    f"optical_late_{w}": _student(f"OPTICAL + contrastive, weight {w}", replace(ROWS, loss=f"transport + {w} late"))
-    for w in (0.5, 1.0)
+    "optical_late_0.5": _student("OPTICAL + contrastive, weight 0.5", replace(ROWS, loss="transport + 0.5 late")),
 }
 SOLVERS = {
     "proximal": _student("OPTICAL, proximal (IPOT)", replace(ROWS, solver="proximal", epsilon=0.5)),
@@ -120,90 +111,59 @@ MARGINALS = {
     "special": _student("OPTICAL, with special tokens", replace(ROWS, special=True)),
 }
 EPSILON = {f"epsilon_{e}": _student(f"OPTICAL, epsilon {e}", replace(ROWS, epsilon=e)) for e in (0.01, 0.02, 0.1, 0.2)}
-WEIGHTS = {
-    f"{name}_{part}": _student(f"{title}, {said}", replace(ALL, loss=loss, trainable=part))
-    for name, title, loss in (
-        ("optical", "OPTICAL", "transport"),
-        ("sentence", "sentence-level", "sentence"),
-        ("late", "contrastive, late interaction", "late"),
-        ("optical_late", "OPTICAL + contrastive", "transport + 0.1 late"),
-    )
-    for part, said in (("all", "all weights"), ("upper", "upper layers"), ("low-rank", "low-rank"))
+APART = replace(ALL, row_rate=ROWS.rate)  # with one rate for all, rows that few sentences touch arrive late
+WEIGHTS = {  # the last: whether it is the blur of the plan that free weights follow
+    "optical_all": _student("OPTICAL, all weights", ALL),
+    "optical_all_rows": _student("OPTICAL, all weights, rows at their own rate", APART),
+    "sentence_all_rows": _student(
+        "sentence-level, all weights, rows at their own rate", replace(APART, loss="sentence")
+    ),
+    "late_all_rows": _student(
+        "contrastive, late interaction, all weights, rows at their own rate", replace(APART, loss="late")
+    ),
+    "optical_all_sharp": _student(
+        "OPTICAL, all weights, rows at their own rate, epsilon 0.01", replace(APART, epsilon=0.01)
+    ),
 }
-WEIGHTS |= {  # with one rate for all, rows that few sentences touch arrive late; the rate of ``ROWS`` for them alone
-    f"{name}_rows": replace(system, title=f"{system.title}, rows at their own rate",
-                            train=replace(system.train, row_rate=ROWS.rate))
-    for name, system in WEIGHTS.items()
-}  # fmt: skip
-WEIGHTS["optical_all_sharp"] = replace(  # whether it is the blur of the plan that free weights follow
-    WEIGHTS["optical_all_rows"], title="OPTICAL, all weights, rows at their own rate, epsilon 0.01",
-    train=replace(ALL, row_rate=ROWS.rate, epsilon=0.01),
-)  # fmt: skip
 LEXICAL_SHARE = 0.5  # of the structured query where it is fused with MaxSim; chosen on development questions
 ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
-TOGETHER = replace(ALL, loss="transport + 0.1 late", marginals="idf")
-SHARP = replace(TOGETHER, row_rate=ROWS.rate, epsilon=0.01)  # seen on Igbo's test, tried on development questions
-BEST = {  # more pairs, a better lexicon, training (idf marginals, both losses, every weight), then its rates and plan
-    "plus_bitext": _student("vocabulary filled from all bitext", recipe="plus"),
-    "plus_symmetric": _student("vocabulary filled from all bitext, symmetric lexicon", **ALL_PAIRS),
-    "plus_untuned": _student("OPTICAL+, untouched teacher", TOGETHER, **ALL_PAIRS),
-    "plus_sharp": _student("OPTICAL+, rows at their own rate, sharp plan", SHARP, **ALL_PAIRS),
-    "plus_annealed": _student(
-        "OPTICAL+, epsilon falling from 0.1 to 0.01", replace(SHARP, epsilon_start=0.1), **ALL_PAIRS
-    ),
-}  # fmt: skip
-CONTROLS = {  # what the loss of OPTICAL+ is worth: ``plus_sharp`` with another one, all else the same
-    f"plus_{loss}": _student(f"as OPTICAL+, {said} alone", replace(SHARP, loss=loss), **ALL_PAIRS)
+# seen on Igbo's test, tried on development questions
+SHARP = replace(APART, loss="transport + 0.1 late", marginals="idf", epsilon=0.01)
+BEST = {  # the kit's own recipe: all pairs, a lexicon of both directions, idf marginals, both losses, every weight
+    "plus_symmetric": _student("kit recipe before training", **ALL_PAIRS),
+    "plus_sharp": _student("kit recipe", SHARP, **ALL_PAIRS),
+}
+CONTROLS = {  # what its loss is worth: the same with another one
+    f"plus_{loss}": _student(f"kit recipe, {said} alone", replace(SHARP, loss=loss), **ALL_PAIRS)
     for loss, said in (
         ("transport", "transport"), ("late", "contrast"), ("sentence", "sentence-level distillation"),
         ("match", "one-to-one alignment"),
     )
 }  # fmt: skip
-TUNED = {
-    f"{name}_tuned": replace(system, title=f"{system.title}, tuned teacher", teacher="tuned")
-    for name in ("zero_shot", "lexicon", "extended", "sentence", "match", "late", "optical", "optical_late",
-                 "plus_sharp", "ceiling")
-    for system in [(MAIN | BEST)[name]]
-}  # fmt: skip
-BITEXT = {  # every main system that learns anything from pairs
-    f"{name}_{pairs}": replace(system, title=f"{system.title}, {pairs:,} pairs", pairs=pairs)
+DRAWN = ("lexicon_bm25", "structured", "extended", "sentence", "late", "optical")
+BITEXT = {
+    f"{name}_{pairs}": replace(MAIN[name], title=f"{MAIN[name].title}, {pairs:,} pairs", pairs=pairs)
     for pairs in (500, 1_000, 3_000, 10_000, 30_000)
-    for name, system in MAIN.items()
-    if system.fill or system.reads == "lexicon" or system.engine == "structured"
+    for name in (*DRAWN, "optical_late")
 }
 DRAWS = {  # seeds shuffle the pairs; another draw has others
-    f"{name}_draw{draw}": replace(BITEXT[name], title=f"{BITEXT[name].title}, draw {draw}", draw=draw)
+    f"{name}_500_draw{draw}": replace(
+        BITEXT[f"{name}_500"], title=f"{MAIN[name].title}, 500 pairs, draw {draw}", draw=draw
+    )
     for draw in (1, 2, 3, 4)
-    for name in ("lexicon_bm25_500", "structured_500", "extended_500", "sentence_500", "match_500", "greedy_500",
-                 "late_500", "optical_500")
-}  # fmt: skip
-LEXICAL = {  # what the bitext and the lexicon of OPTICAL+ give without a student
+    for name in DRAWN
+}
+LEXICAL = {  # what bitext and lexicon of the kit recipe give without a student
     f"{name}_plus": replace(MAIN[name], title=f"{MAIN[name].title}, all bitext", marks=False, **ALL_PAIRS)
     for name in ("lexicon_bm25", "structured", "lexicon")
 }
 FUSED = {  # with the structured query of the same bitext, which finds rare words where MaxSim finds meanings
     "lexicon_fused": replace(LEXICAL["lexicon_plus"], title="lexicon translation, English encoder, all bitext, fused",
                              engine="fused"),
-    "extended_fused": replace(BEST["plus_symmetric"], title="OPTICAL+ before training, fused", engine="fused"),
-    "plus_fused": replace(BEST["plus_sharp"], title="OPTICAL+, rows at their own rate, sharp plan, fused",
-                          engine="fused"),
+    "extended_fused": replace(BEST["plus_symmetric"], title="kit recipe before training, fused", engine="fused"),
+    "plus_fused": replace(BEST["plus_sharp"], title="kit recipe, fused", engine="fused"),
 }  # fmt: skip
-OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *ACCENTS, *LEXICAL)  # one engine, a lexicon, no student
-NETWORK = {  # asked for by name alone: the models come from a hub
-    "machine_bm25": System("neural translation (NLLB), BM25", reads="machine", engine="bm25"),
-    "machine": System("neural translation (NLLB), English encoder", reads="machine"),
-}
-LARGE = {  # of a multilingual model, teacher and student; its rate is a habit of the field, measured by nobody here
-    "zero_shot": System("raw question"),
-    "sentence": System("sentence-level distillation", train=replace(ALL, loss="sentence", rate=3e-5)),
-    "optical": System("OPTICAL", train=replace(ALL, rate=3e-5)),
-    "ceiling": System("reference English", reads="reference"),
-}
-NETWORK |= {
-    f"{short}_{name}": replace(system, title=f"{title}, {system.title}", teacher=model)
-    for short, title, model in (("mbert", "mBERT", MBERT), ("xlmr", "XLM-R", XLMR))
-    for name, system in LARGE.items()
-}
+OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *LEXICAL)  # one engine, a lexicon, no student
 DOMAIN = {
     f"{name}_{domain}": replace(
         MAIN[name], title=f"{MAIN[name].title}, 1,000 pairs of {domain}", recipe=recipe, pairs=1_000
@@ -254,10 +214,9 @@ ANSWER |= {
     "students_fused": System("both students and structured query", parts=(*STUDENTS, "a_structured"), share=0.2),
 }
 GROUPS = {
-    "main": MAIN, "accents": ACCENTS, "weights": WEIGHTS, "best": BEST, "lexical": LEXICAL, "fused": FUSED,
-    "controls": CONTROLS, "tuned": TUNED, "balance": BALANCE, "solvers": SOLVERS, "marginals": MARGINALS,
-    "epsilon": EPSILON, "bitext": BITEXT, "draws": DRAWS, "domain": DOMAIN, "network": NETWORK,
-    "answer": ANSWER,
+    "main": MAIN, "weights": WEIGHTS, "best": BEST, "lexical": LEXICAL, "fused": FUSED, "controls": CONTROLS,
+    "balance": BALANCE, "solvers": SOLVERS, "marginals": MARGINALS, "epsilon": EPSILON, "bitext": BITEXT,
+    "draws": DRAWS, "domain": DOMAIN, "answer": ANSWER,
 }  # fmt: skip
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 
@@ -309,11 +268,11 @@ def find(name: str) -> System:
 
 
 def expand(names: list[str] | None) -> list[str]:
-    """Systems from names of systems and of groups, in the order of the table; without names all but ``network``.
+    """Systems from names of systems and of groups, in the order of the table; without names all.
 
     >>> expand(["solvers"])
     ['proximal', 'exact', 'unbalanced', 'partial']
     """
-    names = names or [group for group in GROUPS if group != "network"]
+    names = names or list(GROUPS)
     wanted = {s for name in names for s in (GROUPS[name] if name in GROUPS else {name: find(name)})}
     return [name for name in SYSTEMS if name in wanted]

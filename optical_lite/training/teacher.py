@@ -13,7 +13,6 @@ negatives as in ColBERTv2 (Santhanam et al., NAACL 2022). Notebook 04.
 from __future__ import annotations
 
 import copy
-import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -24,13 +23,12 @@ from torch import Tensor, nn
 
 from .. import model_files
 from ..corpora import Bitext, Collection
-from ..datasets import english_questions
 from ..encoder import Encoder, teacher
 from ..json_files import read_json, write_json
 from ..losses import find_own, mean_maxsim
 from ..provenance import environment, model_record
 from ..safe_files import hold
-from ..settings import InputError, get, seed_everything, shown, uses_bf16
+from ..settings import InputError, seed_everything, shown, uses_bf16
 from . import runs
 
 PARTS = ("projection", "all")
@@ -187,18 +185,6 @@ def cut(folder: str | Path) -> dict[str, int]:
     """How many questions and passages were cut when a teacher was tuned, as its record says."""
     found = read_json(Path(folder) / "tune.json", dict.fromkeys(CUT, int))
     return {name: found[name] for name in CUT}
-
-
-@functools.cache
-def tuned_teacher(model: str = "") -> Encoder:
-    """The default teacher, or a model by hub name or folder, tuned: made once, then read from the cache folder.
-
-    The default one takes twenty minutes on two cores.
-    """
-    start = Encoder.load(model).requires_grad_(False) if model else teacher()
-    kind = ["bf16"] if uses_bf16() else []  # its weights differ between number types
-    folder = get().cache / "_".join(["tuned_teacher", *filter(None, model.split("/")), *kind])
-    return tune(start, english_questions.teacher_pairs(), TEACHER, folder, wait=True)
 
 
 def report(before: Encoder, after: Encoder, data: Collection) -> dict:
