@@ -24,9 +24,9 @@ SHELF = {  # public name: its module, and after a colon what of it
     "distill": "training.distill", "runs": "training.runs", "trainable": "training.trainable",
     "tuning": "training.teacher", "plots": "views.figures",
     "plots_alignment": "views.figures_alignment", "plots_evidence": "views.figures_evidence",
-    "widgets": "views.explorer", "systems": "study.systems", "records": "study.records",
+    "widgets": "views.explorer", "systems": "study.systems",
     "evidence": "study.evidence", "literature": "study.published_numbers", "comparison": "study.summary",
-    "claims": "study.claims", "pages": "study.pages", "reproduce": "study.check",
+    "pages": "study.pages",
     "alignment_study": "study.alignment_grid", "demo": "study.demo", "errors": "lessons.side_by_side",
     "check": "lessons.checks",
 }  # fmt: skip

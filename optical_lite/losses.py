@@ -25,7 +25,7 @@ def transport_loss(
     a: Tensor | None = None, b: Tensor | None = None, epsilon: float = 0.05,
     method: str = "stabilized", max_iterations: int = 100, **relaxation: float,
 ) -> tuple[Tensor, TransportPlan]:  # fmt: skip
-    r"""The OPTICAL loss: the Frobenius inner product of transport plan and cost matrix.
+    r"""Transport distillation: the Frobenius inner product of plan and cost, our reading of OPTICAL's abstract.
 
     .. math:: L = \frac{1}{B} \sum_k \langle T^{(k)}, C^{(k)} \rangle, \qquad
               \partial L / \partial C = T / B

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from optical_lite.settings import InputError
 from optical_lite.study import claims, summary
 
 LEDGER = claims.ledger()
@@ -72,9 +71,8 @@ def test_a_deleted_run_is_noticed(tmp_path, monkeypatch):
     assert claims.line(RUN).endswith("missing")
 
 
-def test_numbers_shown_are_looked_up(tmp_path, monkeypatch, capsys):
-    claims.show(11)
-    assert "run demo_afriqa_sw/result.json#systems.student: mrr@10 0.697" in capsys.readouterr().out
+def test_numbers_shown_are_looked_up(tmp_path, monkeypatch):
+    assert "run demo_afriqa_sw/result.json#systems.student: mrr@10 0.697" in claims.page()
     (tmp_path / "demo_afriqa_sw").mkdir()
     record = {"systems": {"student": {"mrr@10": 0.25}}}
     (tmp_path / "demo_afriqa_sw" / "result.json").write_text(json.dumps(record))
@@ -82,14 +80,7 @@ def test_numbers_shown_are_looked_up(tmp_path, monkeypatch, capsys):
     assert claims.line(RUN).endswith("mrr@10 0.250")
 
 
-def test_show(capsys):
-    claims.show()
-    assert "2006.01432" in capsys.readouterr().out
-    with pytest.raises(InputError, match="got 18, expected 1 to 17"):
-        claims.show(18)
-
-
-def test_every_claim_opens_to_a_cell_of_the_notebook():
-    assert [claim.number for claim in LEDGER if claims.cell(claim.number) is None] == []
-    assert claims.cell(0) is not None
-    assert f"08_paper_tables.ipynb#cell-id={claims.cell(7)}" in claims.page()
+def test_the_page_has_every_claim_and_correction():
+    page = claims.page()
+    assert [f"## Claim {claim.number}" in page for claim in LEDGER] == [True] * 17
+    assert all(claim.statement in page for claim in [*LEDGER, *claims.corrections()])

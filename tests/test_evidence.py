@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optical_lite.settings import InputError
-from optical_lite.study import evidence, record_files, records, summary, systems
+from optical_lite.settings import ROOT, InputError
+from optical_lite.study import check, evidence, findings, record_files, records, summary, systems
 from optical_lite.views import figures, figures_evidence
 
 LEVELS = {"zero_shot": 0.1, "lexicon": 0.4, "extended": 0.5, "optical": 0.6, "late": 0.55, "optical_late": 0.7,
@@ -78,18 +78,19 @@ def test_frame_has_gap_tests_cost_and_budget(toy):
     assert list(evidence.frame("toy_sw", ["lexicon", "optical"]).index) == ["lexicon", "optical"]
 
 
-def test_two_by_two_takes_the_interaction_apart(toy):
-    found = evidence.two_by_two("toy_sw")
+def test_what_systems_add_to_a_base_where_all_have_records(toy):
+    names = {"transport": "optical", "contrast": "late", "both": "optical_late"}
+    found = evidence.over("extended", names)["toy_sw"]
+    assert list(found) == list(names)
     assert found["transport"].difference == pytest.approx(0.1, abs=0.015)
     assert found["contrast"].difference == pytest.approx(0.05, abs=0.015)
-    assert found["both"].difference == pytest.approx(0.2, abs=0.015)
-    assert found["interaction"].difference == pytest.approx(0.7 + 0.5 - 0.6 - 0.55, abs=0.015)
-    left = [record for record in every(records.RECORDS) if (record["system"], record["seed"]) != ("late", 0)]
-    put(records.RECORDS, left)
-    assert evidence.two_by_two("toy_sw")["contrast"].difference > 0.04  # the other seeds serve
-    put(records.RECORDS, [record for record in left if record["system"] != "late"])
-    with pytest.raises(InputError, match="got no record of late"):
-        evidence.two_by_two("toy_sw")
+    assert found["both"].low <= found["both"].difference <= found["both"].high
+    assert evidence.over("extended", names, ["toy_so"]) == {}
+    assert evidence.over("extended", names, ["toy_*"]).keys() == {"toy_sw"}
+    put(records.RECORDS, [r for r in every(records.RECORDS) if (r["system"], r["seed"]) != ("late", 0)])
+    assert evidence.over("extended", names)["toy_sw"]["contrast"].difference > 0.04  # the other seeds serve
+    put(records.RECORDS, [record for record in every(records.RECORDS) if record["system"] != "late"])
+    assert evidence.over("extended", names) == {}
 
 
 def test_the_best_opponent_is_chosen_anew_on_every_collection(toy):
@@ -170,17 +171,54 @@ def test_summary_and_curve(toy):
 
 
 def test_figures_show_every_system_and_are_repeatable(toy, tmp_path):
-    frame = evidence.frame("toy_sw")
-    ax = figures_evidence.forest(frame, title="toy")
-    assert len(ax.get_yticks()) == len(frame) - 2
+    names = {"transport": "optical", "contrast": "late", "both": "optical_late"}
+    ax = figures_evidence.effects(evidence.over("extended", names))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(names)
+    assert [line.get_color() for line in ax.lines[:3]] == [figures.COLOUR[name] for name in names]
     first = [path.read_bytes() for path in figures.save_figure(ax, "one", tmp_path)]
-    again = figures.save_figure(figures_evidence.forest(frame, title="toy"), "two", tmp_path)
+    again = figures.save_figure(figures_evidence.effects(evidence.over("extended", names)), "two", tmp_path)
     assert first == [path.read_bytes() for path in again]
-    ax = figures_evidence.effects({"toy_sw": evidence.two_by_two("toy_sw")})
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["transport", "contrast", "both", "interaction"]
-    ax = figures_evidence.curves(evidence.curve("toy_sw", ["optical"]), {"optical": "OPTICAL"})
+    titles = {"optical": "transport", "extended": "before", "nothing": "unknown"}
+    ax = figures_evidence.curves(evidence.curve("toy_sw", titles), titles)
     assert ax.get_xscale() == "log"
-    titles = dict.fromkeys(map(str, range(9)), "a curve")  # more than there are shapes
-    ax = figures_evidence.curves(evidence.curve("toy_sw", []), titles)
-    assert len(ax.get_legend().get_texts()) == 9
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["500", "3,000"]
+    colours = [bars.lines[0].get_color() for bars in ax.containers]
+    assert colours[:2] == [figures.COLOUR["transport"], figures.COLOUR["extended"]]
+    assert len(set(colours)) == 3
     plt.close("all")
+
+
+def test_the_answer_is_drawn_and_written_once_its_records_are_there(toy, tmp_path):
+    page = (ROOT / "docs" / "answer.md").read_text(encoding="utf-8")
+    assert evidence.answer() == {}
+    assert check.draw_answer(tmp_path) == []
+    levels = {"m_zero_shot": 0.5, "m_extended": 0.52, "m_optical": 0.6, "m_late": 0.45, "m_optical_late": 0.61,
+              "m_greedy": 0.5, "m_match": 0.5, "m_sentence": 0.5}  # fmt: skip
+    noise = np.random.default_rng(1).normal(0, 0.02, 60)
+    found = []
+    for name, level in levels.items():
+        ranks = level + noise - noise.mean() + 0.001 * np.arange(60) / 60
+        for place in ("afriqa_sw", "belebele_ig"):
+            found.append({
+                "system": name, "collection": place[:-3], "lang": place[-2:], "seed": 0, "cpu_seconds": 1.0,
+                "metrics": {"mrr@10": float(ranks.mean())}, "mrr@10 by question": " ".join(map(str, ranks)),
+                "environment": {"device": "cpu", "bf16": False},
+            })  # fmt: skip
+    put(records.RECORDS, [*every(records.RECORDS), *found])
+    gains = evidence.answer()
+    assert gains["afriqa_sw"]["transport"].difference == pytest.approx(0.1)
+    assert gains["belebele_ig"]["contrast"].difference == pytest.approx(-0.05)
+    assert [path.rpartition(".")[2] for path in check.draw_answer(tmp_path)] == ["png", "svg"]
+    caches = (findings.measure, findings._ranks, findings._duels)
+    try:
+        for cache in caches:
+            cache.cache_clear()
+        filled = findings.fill(page, "answer.md")
+    finally:
+        for cache in caches:
+            cache.cache_clear()
+    said = {mark[2]: mark[3] for mark in findings.MARK.finditer(filled)}
+    assert said["average gain m_late m_zero_shot afriqa_* belebele_*"] == "−0.050"
+    assert said["above m_optical m_zero_shot afriqa_* belebele_*"] == "2"
+    assert said["below m_optical_late m_optical afriqa_* belebele_*"] == "0"
+    assert 10 <= len(said) <= 30

@@ -48,6 +48,15 @@ def test_tables_write_the_numbers_of_all_pages():
     assert set(findings.texts()) <= pages.generated().keys()
 
 
+def test_a_run_that_is_gone_is_missing_until_it_is_there(page):
+    """Swahili has no student whose weights all train at one rate."""
+    gone = "<!-- n: mean optical_all afriqa_sw -->0.7<!-- /n -->"
+    assert page(gone)[0].startswith("README.md: has 0.7, the records give missing")
+    filled = findings.fill(gone.replace("optical_all", "optical").replace("0.7", "missing"), "README.md")
+    assert filled.split("-->")[1].startswith(f"{findings.measure('mean optical afriqa_sw'):.3f}")
+    assert findings.say(12, "missing") == "12"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -74,11 +83,16 @@ def test_measures():
     assert measure("mean optical afriqa_ig") == pytest.approx(cell["mean"], abs=1e-4)
     assert measure("gap optical afriqa_ig") == pytest.approx(cell["gap_closed"], abs=1e-4)
     duels = evidence.against_best("plus_sharp")
-    assert measure("duels plus_sharp single") == len(duels)
+    assert measure("among plus_sharp single") == len(duels)
     assert measure("over plus_sharp single afriqa_sw") == duels.loc["afriqa_sw", "difference"]
     beyond = duels[duels["p"] < 0.05]["difference"]
-    assert measure("wins plus_sharp single") + measure("losses plus_sharp single") == len(beyond)
-    assert measure("wins plus_sharp single") == (beyond > 0).sum()
+    assert measure("above plus_sharp single") + measure("below plus_sharp single") == len(beyond)
+    assert measure("above plus_sharp single") == (beyond > 0).sum()
+    assert measure("among optical extended afriqa_* belebele_*") == 12
+    gains = [measure(f"gain optical extended afriqa_{lang}") for lang in ("ha", "ig", "sw", "tw", "yo")]
+    assert measure("average gain optical extended afriqa_*") == pytest.approx(sum(gains) / 5)
+    clear = [lang for lang in ("ha", "ig", "sw", "tw", "yo") if measure(f"p optical extended afriqa_{lang}") < 0.01]
+    assert measure("surely optical extended afriqa_*") == len(clear) == measure("below extended optical afriqa_*")
     assert measure("run demo_afriqa_sw/config.json#bitext pairs") == 33_062
 
 
@@ -91,8 +105,11 @@ def test_measures():
         ("mean optical afriqa_fi", "got 0 places like afriqa_fi"),
         ("mean opticle afriqa_sw", "got 'opticle'"),
         ("mean optical_all afriqa_sw", "no record of optical_all"),
-        ("mean optical afriqa_*", "expected one; or least or most"),
-        ("over plus_sharp all afriqa_sw", "got opponents 'all'"),
+        ("mean optical afriqa_*", "expected one; or least, most, average"),
+        ("over plus_sharp all afriqa_sw", "got 'all' and 0 places"),
+        ("above optical extended", "got 'extended' and 0 places"),
+        ("above optical fair afriqa_*", "got 'fair' and 1 places"),
+        ("above optical extended afriqa_fi", "no collection with records of optical and extended"),
         ("run demo_afriqa_sw/config.json#bitext people", "got no people of demo_afriqa_sw"),
         ("run nothing.json pairs", "got no pairs of nothing.json"),
     ],

@@ -9,6 +9,7 @@ import torch
 from tokenizers.models import WordPiece
 
 from ..cost import cosine_cost
+from ..losses import late_loss, transport_loss
 from ..metrics import per_query
 from ..significance import holm
 from ..study.summary import verdict
@@ -218,21 +219,20 @@ def ex07_2(answer: object) -> None:
 
 @exercise
 def ex07_3(answer: object) -> None:
-    """A function (p) -> how many p values survive Holm's correction at 0.05."""
-    function(answer, "survivors")
-    for p in (
-        [0.01, 0.04, 0.03],
-        [0.001, 0.02, 0.024, 0.6],
-        [0.2],
-        [0.012, 0.013, 0.024, 0.049],
-        [0.03, 0.02, 0.9, 0.001],
-    ):
-        expected = sum(value <= 0.05 for value in holm({str(i): value for i, value in enumerate(p)}).values())
-        got = answer(list(p))
-        if got == sum(value <= 0.05 for value in p) != expected:
-            raise NotYet(f"for {p} this counts every p below 0.05; the smallest must be below 0.05 / {len(p)}")
-        if got != expected:
-            raise NotYet(f"for {p} got {got}, expected {expected}; stop at the first that fails")
+    """A function (H) -> student vectors that satisfy contrast although transport is far from satisfied."""
+    function(answer, "fool")
+    for B, m in ((3, 4), (5, 6)):
+        H = torch.linalg.qr(torch.randn(64, B * m))[0].T.reshape(B, m, 64)  # every token far from every other
+        S, mask = answer(H.clone()), torch.ones(B, m, dtype=torch.bool)
+        if not torch.is_tensor(S) or S.shape != H.shape:
+            raise NotYet(f"expected vectors of shape {tuple(H.shape)}; got {getattr(S, 'shape', S)}")
+        if (S.norm(dim=-1) - 1).abs().max() > 1e-3:
+            raise NotYet("a student's vectors have length 1; these have not")
+        contrast, transport = late_loss(S, H, mask, mask).item(), transport_loss(S, H, mask, mask)[0].item()
+        if contrast >= 0.01:
+            raise NotYet(f"contrast is {contrast:.3f}: some sentences do not find their own translation by far enough")
+        if transport <= 0.5:
+            raise NotYet(f"transport is {transport:.3f}: its tokens are near their translations, so it is not fooled")
 
 
 @exercise

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..safe_files import write_atomic
 from ..settings import ROOT, InputError, get
-from . import findings, pages, published_numbers, records
+from . import evidence, findings, pages, published_numbers, records
 from . import summary as comparison
 
 Rerun = Callable[..., dict[str, dict[str, float]]]  # -> metrics by cell
@@ -156,14 +156,24 @@ def plan(names: Sequence[str]) -> list[str]:
 
 
 def write() -> list[str]:
-    """Write every generated file that differs, the summary first, which the others read; return their paths."""
+    """Write every generated file that differs, the summary first, then the answer's figure; return their paths."""
     changed = []
     for make in (lambda: {pages.SUMMARY: records.summarise()}, pages.generated):
         files = make()
         for path in (differ := pages.stale(files)):
             write_atomic(ROOT / path, files[path])
         changed += differ
-    return changed
+    return [*changed, *draw_answer()]
+
+
+def draw_answer(folder: Path | None = None) -> list[str]:
+    """Draw the figure of ``docs/answer.md``, where its records are; return its paths."""
+    from ..views import figures, figures_evidence
+
+    if not (gains := evidence.answer()):
+        return []
+    ax = figures_evidence.effects(gains, xlabel="change of MRR@10 from zero-shot, 95 % interval over questions")
+    return [str(path) for path in figures.save_figure(ax, "answer", folder)]
 
 
 def listing() -> list[str]:

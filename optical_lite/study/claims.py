@@ -2,14 +2,12 @@
 
 ``data/claims.yaml`` is the ledger. Evidence is one of four things: a *run* (a record in ``data/expected/``, a metric
 and its value, or what the record says), a *table* (a published number of ``data/paper/``), a *source* (an address or
-citation and what it says) or a *file* of this repository. Numbers are looked up again by :func:`problems`; notebook 08
-shows every claim.
+citation and what it says) or a *file* of this repository. Numbers are looked up again by :func:`problems`; the
+ledger is read on its page, ``data/expected/claims.md``.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 
 from ..json_files import fits
@@ -19,7 +17,6 @@ from .published_numbers import SOURCE
 from .yaml_files import read_yaml
 
 LEDGER = DATA / "claims.yaml"
-NOTEBOOK = "notebooks/08_paper_tables.ipynb"
 MEASURED, LACKING = "measured by us", "needs data we lack"
 STATUSES = (MEASURED, "verified in a source", "contradicted", LACKING)
 KINDS = ("run", "table", "source", "file")
@@ -148,35 +145,8 @@ def line(evidence: dict) -> str:
     )
 
 
-def show(*numbers: int) -> None:
-    """Print claims with their evidence; without numbers, the corrections."""
-    claims = {claim.number: claim for claim in ledger()}
-    if unknown := [n for n in numbers if n not in claims]:
-        raise InputError(f"claim: got {unknown[0]}, expected 1 to {len(claims)}; see data/claims.yaml")
-    for claim in [claims[n] for n in numbers] if numbers else corrections():
-        mark = f"{claim.number}. " if claim.number else ""
-        print(f"{mark}{claim.statement}\n   {claim.status.upper()}. {claim.finding}")
-        for evidence in claim.evidence:
-            print(f"   - {line(evidence)}")
-
-
-def _cells() -> dict[str, str]:
-    path = ROOT / NOTEBOOK
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
-    return {cell.get("id", ""): "".join(cell["source"]) for cell in cells}
-
-
-def cell(number: int) -> str | None:
-    """The id of the notebook cell that shows a claim (0: the corrections): the one with ``ol.claims.show(number)``."""
-    for name, source in _cells().items():
-        for call in re.findall(r"ol\.claims\.show\(([^)]*)\)", source):
-            if str(number) in re.split(r",\s*", call) or (number == 0 and not call):
-                return name
-    return None
-
-
 def page() -> str:
-    """The ledger as a page, each claim with a link to the cell that shows it."""
+    """The ledger as a page."""
     claims = ledger()
     counted = {status: sum(claim.status == status for claim in claims) for status in STATUSES}
     rows = [(f"[{c.number}](#claim-{c.number})", c.statement, c.status) for c in claims]
@@ -194,8 +164,5 @@ def page() -> str:
 
 
 def _entry(claim: Claim) -> str:
-    where = f"[notebook 08](../../{NOTEBOOK}#cell-id={cell(claim.number)})"
-    lines = [f"- {line(evidence)}" for evidence in claim.evidence]
-    return f"**{claim.statement}** {claim.status.capitalize()}. {claim.finding}\n\n" + "\n".join(
-        [*lines, f"- shown in {where}"]
-    )
+    lines = "\n".join(f"- {line(evidence)}" for evidence in claim.evidence)
+    return f"**{claim.statement}** {claim.status.capitalize()}. {claim.finding}\n\n{lines}"

@@ -6,17 +6,19 @@ Everything here reads records and ``data/expected/systems.csv``; :mod:`.grid` ma
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
 
 import pandas as pd
 
 from .. import significance
 from ..settings import InputError
+from ..significance import Comparison
 from . import markup, records
 from .record_files import load, states
 from .systems import OPPONENTS, REFERENCE, SYSTEMS, expand
 
-CORNERS = {(False, False): "extended", (True, False): "optical", (False, True): "late", (True, True): "optical_late"}
+ANSWER = "m_zero_shot", {"transport": "m_optical", "contrast": "m_late", "both": "m_optical_late"}
 CHOICES = {  # in use: what it was compared with
     "optical": ["optical_late", "balance", "epsilon", "marginals"],
     "plus_sharp": ["plus_symmetric"],
@@ -78,33 +80,33 @@ def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
     return rows.reindex([name for name in (expand(list(names)) if names else SYSTEMS) if name in rows.index])
 
 
-def two_by_two(place: str, both: str = "optical_late") -> dict[str, significance.Comparison]:
-    """Transport yes/no by contrastive yes/no: both effects alone, together, and their interaction.
+def over(base: str, names: Mapping[str, str], among: Iterable[str] = ("*",)) -> dict[str, dict[str, Comparison]]:
+    """What systems add to a base, on every collection that has records of all of them.
 
-    Every value is a mean over seeds a question, so the interval and the permutation test are over questions. The
-    interaction is what both together add beyond the sum of what each adds alone.
+    Values are means over seeds a question, so interval and permutation test are over questions.
 
     Parameters
     ----------
-    place : ``COLLECTION_LANG``
-    both : the system with both losses; ``optical_late_0.5`` is another weight of the contrastive one
+    base : a system
+    names : systems by what they are called in a figure
+    among : patterns of ``COLLECTION_LANG``
 
     Returns
     -------
     dict
-        ``transport``, ``contrast``, ``both``: against the untrained student; ``interaction``
+        by place, in the order of :func:`.records.places`, then by the names' keys
     """
-    corners = CORNERS | {(True, True): both}
-    values = {name: records.by_question(place, name) for name in corners.values()}
-    if missing := [name for name, row in values.items() if row is None]:
-        raise InputError(f"{place}: got no record of {', '.join(missing)}, expected all four; run: tables --run")
-    none, transport, contrast, together = values.values()
-    return {
-        "transport": records.compare(transport, none, place),
-        "contrast": records.compare(contrast, none, place),
-        "both": records.compare(together, none, place),
-        "interaction": records.compare(together + none, transport + contrast, place),
-    }
+    found = {}
+    for place in (place for place in records.places() if any(fnmatch(place, word) for word in among)):
+        values = {name: records.by_question(place, name) for name in (base, *names.values())}
+        if not any(row is None for row in values.values()):
+            found[place] = {label: records.compare(values[name], values[base], place) for label, name in names.items()}
+    return found
+
+
+def answer() -> dict[str, dict[str, Comparison]]:
+    """What transport, contrast and both add to a multilingual encoder, as :func:`over`; empty before it ran."""
+    return over(ANSWER[0], ANSWER[1], ("afriqa_*", "belebele_*"))
 
 
 def against_best(name: str, among: Iterable[str] = OPPONENTS, *, reference: bool = False) -> pd.DataFrame:

@@ -13,16 +13,11 @@ def interaction(none, transport, contrast, both):
     return each.mean(), each.std(ddof=1) / len(each) ** 0.5
 
 
-def survivors(p):
-    count = 0
-    for value in sorted(p):
-        if value > 0.05 / (len(p) - count):
-            break
-        count += 1
-    return count
+def fool(H):
+    return H[:, :1].expand_as(H)  # every token on the sentence's first: MaxSim never asks who else is there
 
 
-RIGHT = {"ex07_1": slope_of_contrast, "ex07_2": interaction, "ex07_3": survivors}
+RIGHT = {"ex07_1": slope_of_contrast, "ex07_2": interaction, "ex07_3": fool}
 WRONG = {
     "ex07_1": [
         lambda s, tau: (torch.softmax(s / tau, dim=1) - torch.eye(len(s))) / tau,
@@ -41,8 +36,10 @@ WRONG = {
         ),
     ],
     "ex07_3": [
-        lambda p: sum(value <= 0.05 for value in p),
-        lambda p: sum(value <= 0.05 / len(p) for value in p),  # Bonferroni
-        lambda p: len(p),
+        lambda H: H,  # satisfies both
+        lambda H: -H,  # satisfies none
+        lambda H: 0.4 * H,  # not of length 1
+        lambda H: H.roll(1, 0),  # each finds another's translation
+        lambda H: H[:, 0],
     ],
 }
