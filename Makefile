@@ -35,6 +35,7 @@ lab: .venv/installed  ## open JupyterLab on the notebooks
 
 notebooks: .venv/installed  ## execute every notebook in place
 	$(BIN)/python notebooks/execute.py
+	$(BIN)/python docs/book/lessons.py
 
 .venv-book/installed: requirements-book.txt
 	$(PYTHON) -m venv .venv-book

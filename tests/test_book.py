@@ -4,6 +4,7 @@ What needs Sphinx is skipped where `.venv-book` is missing (`make .venv-book/ins
 `test_browser`.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -136,7 +137,8 @@ def test_slides_are_dealt():
             nbformat.v4.new_markdown_cell("# 00 A lesson\n\nopens."),
             nbformat.v4.new_code_cell("import optical_lite as ol\n\nol.banner()"),
             nbformat.v4.new_markdown_cell("text\n\n## 1. A part\n\n**Predict first**: more or less?"),
-            nbformat.v4.new_markdown_cell("More."),
+            nbformat.v4.new_markdown_cell("More.\n\n**Exercise 1, compute.** How many?"),
+            nbformat.v4.new_code_cell("answer = ..."),
             own,
             nbformat.v4.new_markdown_cell("a paragraph of a few words\n\n" * 40),
             code,
@@ -147,7 +149,7 @@ def test_slides_are_dealt():
     )
     dealt = [(cell.source[:12], cell.metadata["slideshow"]["slide_type"]) for cell in slides.deal(notebook).cells]
     assert dealt[:5] == [
-        ("# 00 A lesso", "slide"), ("text\n", "-"), ("## 1. A part", "slide"), ("More.", "subslide"),
+        ("# 00 A lesso", "slide"), ("text\n", "-"), ("## 1. A part", "slide"), ("More.\n\n", "subslide"),
         ("aside", "notes"),
     ]  # fmt: skip
     assert [kind for text, kind in dealt if text.startswith("a paragraph")].count("subslide") >= 2
@@ -302,6 +304,24 @@ def test_an_address_is_written_once_and_taken_away(clone):
 def test_every_lesson_has_the_address_of_pyproject():
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         assert launch.stamped(nbformat.read(path, as_version=4)) == build.repository(), path
+
+
+def test_the_book_of_a_public_clone_has_buttons(tmp_path):
+    if not PYTHON.exists():
+        pytest.skip("no .venv-book here: make .venv-book/installed")
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "index.md").write_text("# Book\n\n```{toctree}\nnotebooks/00_a\n```\n")
+    cells = [nbformat.v4.new_markdown_cell("# A lesson")]
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / "00_a.ipynb")
+    for address in ("", "https://github.com/one/kit"):
+        told = {**os.environ, "BOOK_SOURCE": str(tmp_path), "BOOK_REPOSITORY": address}
+        line = [PYTHON, "-m", "sphinx", "-qE", "-c", ROOT / "docs" / "book", tmp_path, tmp_path / "html"]
+        subprocess.run(line, check=True, env=told, capture_output=True, timeout=300)
+        page = (tmp_path / "html" / "notebooks" / "00_a.html").read_text(encoding="utf-8")
+        for wanted in ("https://mybinder.org/v2/gh/one/kit/main?urlpath=lab/tree/notebooks/00_a.ipynb",
+                       "https://colab.research.google.com/github/one/kit/blob/main/notebooks/00_a.ipynb"):  # fmt: skip
+            assert (wanted in page) == bool(address)
 
 
 def test_an_address_that_binder_and_colab_cannot_open_is_refused(monkeypatch, capsys):

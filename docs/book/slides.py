@@ -19,7 +19,8 @@ from build import HERE, MATHJAX, ROOT, packaged
 ROOM = 640  # pixels of a slide that are free for cells, of 720
 LINE, CODE, TITLE = 34, 25, 70  # pixels of a line of prose, of code, of a heading
 WIDTH, ENLARGED, TALLEST = 95, 1.4, 560  # characters a line of prose; of pictures, how much larger, and pixels at most
-LEFT_OUT = re.compile(r"ol\.banner\(|ol\.check\.|^(?:#+ |\*\*)Exercise|^Worked answers", re.MULTILINE)
+LEFT_OUT = re.compile(r"ol\.banner\(|ol\.check\.|^answer = ", re.MULTILINE)  # code cells
+EXERCISE = re.compile(r"^(?:## Exercises|(?:#+ |\*\*)Exercise|Worked answers)[\s\S]*", re.MULTILINE)  # and what follows
 PREDICT = re.compile(r"predict", re.IGNORECASE)
 
 
@@ -27,16 +28,17 @@ def split(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """Cells small enough for a slide: prose by its paragraphs, code apart from what it shows where both are large."""
     cells, exercises = [], False
     for cell in notebook.cells:
-        if heading := re.match(r"## (.*)", cell.source) if cell.cell_type == "markdown" else None:
-            exercises = heading[1].startswith("Exercises")
-        if exercises or LEFT_OUT.search(cell.source):
-            continue
         if cell.cell_type == "markdown":
             for part in re.split(r"\n(?=##? )", cell.source):
-                one = nbformat.v4.new_markdown_cell(part, metadata=cell.metadata)
-                texts = paragraphs(part) if height(one) > ROOM else [part]
-                cells += [nbformat.v4.new_markdown_cell(text, metadata=dict(cell.metadata)) for text in texts]
-        elif cell.cell_type == "code" and cell.outputs and height(cell) > ROOM:
+                if heading := re.match(r"## (.*)", part):
+                    exercises = heading[1].startswith("Exercises")
+                one = nbformat.v4.new_markdown_cell("" if exercises else EXERCISE.sub("", part))
+                for text in paragraphs(one.source) if height(one) > ROOM else [one.source]:
+                    if text.strip():
+                        cells.append(nbformat.v4.new_markdown_cell(text, metadata=dict(cell.metadata)))
+        elif exercises or LEFT_OUT.search(cell.source):
+            continue
+        elif cell.get("outputs") and height(cell) > ROOM:
             said = cell.copy()
             said.outputs = []
             shows: list = []
