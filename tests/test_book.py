@@ -4,6 +4,7 @@ What needs Sphinx is skipped where `.venv-book` is missing (`make .venv-book/ins
 `test_browser`.
 """
 
+import doctest
 import os
 import re
 import shutil
@@ -15,11 +16,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from packaging.specifiers import SpecifierSet
-from test_browser import browser, tab  # noqa: F401
+from test_browser import browser, slide, tab  # noqa: F401
 
-from optical_lite.datasets import pocket
 from optical_lite.settings import ROOT
-from optical_lite.views import html_page
+from optical_lite.views import page as explorer_page
+from optical_lite.views.material import Material
 
 sys.path.insert(0, str(ROOT / "docs" / "book"))
 
@@ -70,12 +71,12 @@ def run(script, *arguments):
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory, teacher, student):
-    """The site, with the explorer of two pairs."""
+    """The site, with the explorer."""
     if not PYTHON.exists():
         pytest.skip("no .venv-book here: make .venv-book/installed")
     folder = tmp_path_factory.mktemp("book")
-    page = html_page.write(folder / "x.html", pocket.gold("sw")[:2], {"English encoder": teacher, "extended": student})
-    run("build.py", "--out", folder, "--explorer", page)
+    explorer = explorer_page.write(folder / "x.html", Material("sw", {"English encoder": teacher, "extended": student}))
+    run("build.py", "--out", folder, "--explorer", explorer)
     return folder / "html"
 
 
@@ -122,7 +123,8 @@ def test_answers_join_when_asked(tmp_path):
         ("[code](../x.py)", "", "code"),
         ("[code](../x.py)", "https://example.org/kit", "[code](https://example.org/kit/blob/main/x.py)"),
         ("[answer](solutions/a.ipynb)", "https://example.org/kit", "answer"),
-        ("[site](https://example.org) [here](#part) ![seen](x.png)", "", None),
+        ("[site](https://example.org) [here](#part) ![seen](../figures/growth.png)", "", None),
+        ("![a plan](../figures/none.png)", "", "*a plan*"),
     ],
 )
 def test_links_of_the_book(text, address, wanted):
@@ -219,12 +221,12 @@ def test_search_dark_mode_and_explorer(book, tab):  # noqa: F811
     assert tab.evaluate(theme) == "light"
     tab.evaluate("() => dispatchEvent(new Event('afterprint'))")
     assert tab.evaluate(theme) == "dark"
-    frame = tab.frame_locator("iframe.explorer")
-    facts = frame.locator("#facts").inner_text()
-    assert "AER" in facts
-    frame.get_by_label("Epsilon").focus()
-    frame.get_by_label("Epsilon").press("End")
-    assert frame.locator("#facts").inner_text() != facts
+    tab.locator("iframe.explorer").scroll_into_view_if_needed()  # a frame that is off the screen is not drawn
+    facts = inside.locator(".facts").first
+    said = facts.inner_text()
+    assert "AER" in said
+    slide(inside, "epsilon", "0.4")
+    assert facts.inner_text() != said
     assert tab.problems == []
 
 
@@ -338,3 +340,10 @@ def test_binder_installs_what_is_locked():
     version = (folder / "runtime.txt").read_text().strip().removeprefix("python-")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert SpecifierSet(project["requires-python"]).contains(version)
+
+
+@pytest.mark.parametrize("module", [build, lessons, slides], ids=lambda module: module.__name__)
+def test_examples_of_the_books_own_code(module):
+    failed, tried = doctest.testmod(module)
+    assert tried > 0
+    assert failed == 0

@@ -74,8 +74,8 @@ def relinked(text: str, here: str, kept: set[str], address: str) -> str:
     def one(match: re.Match) -> str:
         picture, said, link, anchor = match.groups(default="")
         target = posixpath.normpath(posixpath.join(posixpath.dirname(here), link))
-        if picture:
-            return match[0]
+        if picture:  # one that is still to be made is told in words
+            return match[0] if (ROOT / target).is_file() else f"*{said}*"
         if target in kept:
             target = "index.md" if target == "README.md" else target
             anchor = "" if anchor.startswith("#cell-id=") else anchor  # Jupyter's, the book has none
@@ -97,18 +97,17 @@ def contents(kept: set[str]) -> str:
     return "\n".join(blocks)
 
 
-def with_explorer(notebook: nbformat.NotebookNode, source: str) -> bool:
-    """Put the explorer's page above the cell that opens it as a widget; whether there was one."""
+def with_explorer(notebook: nbformat.NotebookNode, address: str) -> None:
+    """Put the explorer's page above the cell that opens it as a widget, where there is one."""
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and "explorer(" in cell.source:
             frame = (
-                f'<iframe class="explorer" src="{source}" title="The explorer: plan, links and errors of a sentence '
+                f'<iframe class="explorer" src="{address}" title="The explorer: plan, links and errors of a sentence '
                 f'pair, with a slider for epsilon"></iframe>\n\n*The explorer at work in this page; '
-                f'<a href="{source}">open it alone</a>.*'
+                f'<a href="{address}">open it alone</a>.*'
             )
             notebook.cells.insert(place, nbformat.v4.new_markdown_cell(frame, id="explorer"))
-            return True
-    return False
+            return
 
 
 def assemble(source: Path, solutions: bool = False, explorer: Path | None = None) -> set[str]:

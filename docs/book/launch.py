@@ -21,7 +21,7 @@ BEFORE = "[project.optional-dependencies]\n"
 LINKS = re.compile(r"\n<!-- launch -->\n.*\n<!-- /launch -->\n")
 FIRST = "notebooks/00_start_here.ipynb"
 FETCH = """if not __import__("importlib.util").util.find_spec("optical_lite"):  # on Colab: fetch the kit, work there
-    !git clone -q --depth 1 {address} kit && pip install -qq ./kit ipywidgets
+    !git clone -q --depth 1 {address} kit && pip install -qq ./kit anywidget
     %cd -q kit
 """
 FETCHED = re.compile(re.escape(FETCH).replace(re.escape("{address}"), r"(\S+)"))

@@ -68,7 +68,7 @@ def height(cell: nbformat.NotebookNode) -> int:
     """About how many pixels a cell takes.
 
     >>> height(nbformat.v4.new_markdown_cell("a line"))
-    64
+    68
     """
     if cell.cell_type == "markdown":
         lines = cell.source.splitlines()
