@@ -1,5 +1,6 @@
 """What readers see first: every notebook is well-formed, its stored outputs are clean, and it still runs."""
 
+import math
 import re
 import sys
 
@@ -34,7 +35,8 @@ def outputs(notebook):
 def prose(notebook) -> str:
     """What is to be read: text cells without code, formulas, tables, link targets and headings."""
     text = re.sub(r"<!--.*?-->", "", "\n".join(sources(notebook, "markdown")))
-    text = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|<[^>]+>", " x ", text, flags=re.DOTALL)
+    text = re.sub(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$", " x ", text, flags=re.DOTALL)
+    text = re.sub(r"<[^>]+>|arXiv:? ?\d{4}\.\d{4,5}", "", text)
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("|", "#")))
 
@@ -62,7 +64,7 @@ def undescribed(notebook) -> list[str]:
         for output, after in zip(shown, [*shown[1:], None], strict=False):
             if "image/png" in output.get("data", {}):
                 alt = output.metadata.get("image/png", {}).get("alt", "")
-                caption = after.data.get("text/plain", "") if after and "data" in after else ""
+                caption = after.data.get("text/html", "").removeprefix("<p>") if after and "data" in after else ""
                 if len(alt) < 40:
                     found.append(f"cell {number}: a picture without a description")
                 if not caption.startswith("Figure "):
@@ -96,6 +98,34 @@ def problems(notebook) -> list[str]:
         if re.search(r"!\[[^]]*\]\(https?:|<img[^>]+https?:", source):
             found.append("a remote image in the text")
     return found
+
+
+def said(cell) -> list[float]:
+    """The numbers that a cell printed or showed in a table."""
+    texts = [output.get("text") or output.get("data", {}).get("text/html", "") for output in cell.get("outputs", [])]
+    text = re.sub(r"<style.*?</style>|<summary.*|<[^>]+>", " ", " ".join(texts), flags=re.DOTALL)
+    return [float(number) for number in re.findall(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?(?![\w])", text)]
+
+
+def contradictions(stored, fresh) -> list[str]:
+    """Numbers of a lesson that a fresh run does not give; cells with the tag "profile" depend on the profile."""
+    found = []
+    for number, (old, new) in enumerate(zip(stored.cells, fresh.cells, strict=True)):
+        if number == 1 or "profile" in old.metadata.get("tags", []):  # the second cell says where it ran
+            continue
+        pair = said(old), said(new)
+        alike = len(pair[0]) == len(pair[1])
+        if not alike or not all(math.isclose(x, y, rel_tol=0.05, abs_tol=0.011) for x, y in zip(*pair, strict=True)):
+            found.append(f"cell {number}: stored {pair[0]}, now {pair[1]}")
+    return found
+
+
+def unsupported(notebook) -> list[str]:
+    """Measured values in prose (of two decimals and more) that no cell shows, and no mark takes from a record."""
+    texts = [re.sub(r"<!-- n:.*?<!-- /n -->", "", text, flags=re.DOTALL) for text in sources(notebook, "markdown")]
+    plain = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text) for text in texts])
+    shown = str(outputs(notebook)) + str(sources(notebook, "code"))
+    return [value for value in re.findall(r"(?<![\w.])\d+\.\d{2,}", prose(plain)) if value not in shown]
 
 
 @names
@@ -152,8 +182,7 @@ def test_a_lesson_is_built_like_a_lesson(path):
 
 
 PENDING = {  # lessons that are yet to be made to fit; each is to go
-    "00_start_here", "01_cost_matrices", "02_sinkhorn", "03_distillation", "04_teacher_and_student",
-    "05_retrieval_evaluation", "06_alignment",
+    "04_teacher_and_student", "05_retrieval_evaluation", "06_alignment",
 }  # fmt: skip
 
 
@@ -170,9 +199,36 @@ def budget(notebook) -> list[str]:
     return found
 
 
+def test_a_stored_number_that_a_run_contradicts_is_seen():
+    def lesson(text, *, table="<td>0.5</td>", tags=()):
+        shown = (
+            nbformat.v4.new_output("stream", text=text),
+            nbformat.v4.new_output("display_data", {"text/html": table}),
+        )
+        cells = [nbformat.v4.new_code_cell("x", outputs=list(shown), metadata={"tags": list(tags)}) for _ in range(3)]
+        return nbformat.v4.new_notebook(cells=cells)
+
+    assert contradictions(lesson("rank 7, 0.411, gap 3e-07, v2"), lesson("rank 7, 0.412, gap 2e-06, v3")) == []
+    assert contradictions(lesson("0.4", tags=["profile"]), lesson("0.5", tags=["profile"])) == []
+    for stored, fresh in (
+        (lesson("0.411"), lesson("0.455")),
+        (lesson("1 2"), lesson("1")),
+        (lesson(""), lesson("", table="0.6")),
+    ):
+        assert len(contradictions(stored, fresh)) == 2
+
+
 @lessons
 def test_a_lesson_keeps_its_budget(path):
-    assert bool(budget(read(path))) == (path.stem in PENDING), budget(read(path))
+    found = budget(read(path)) + unsupported(read(path))
+    assert bool(found) == (path.stem in PENDING), found
+
+
+def test_a_value_without_a_run_is_seen():
+    marked = "<!-- n: run x -->0.25<!-- /n -->"
+    printed = [nbformat.v4.new_output("stream", text="MRR@10 0.411")]
+    assert unsupported(made(f"It has 0.411, {marked}, $0.123$ and 0.4.", outputs=printed)) == []
+    assert unsupported(made("It has 0.412.", outputs=printed)) == ["0.412"]
 
 
 def made(*markdown: str, outputs=()) -> nbformat.NotebookNode:
@@ -184,7 +240,7 @@ def made(*markdown: str, outputs=()) -> nbformat.NotebookNode:
 
 def shown(alt="Two bars of equal height, one grey and one dark blue.", caption="Figure 1. Equal."):
     picture = nbformat.v4.new_output("display_data", {"image/png": "x"}, metadata={"image/png": {"alt": alt}})
-    return [picture, nbformat.v4.new_output("display_data", {"text/plain": caption})]
+    return [picture, nbformat.v4.new_output("display_data", {"text/html": f"<p>{caption}</p>"})]
 
 
 @pytest.mark.parametrize(
@@ -221,16 +277,18 @@ def test_links_lead_somewhere(path):
 def test_a_lesson_runs(path):
     notebook = execute(path)  # in profile smoke, without network
     assert problems(notebook) == []
-    said = "".join(o.text for o in outputs(notebook) if o.output_type == "stream")
-    assert "No answer yet" in said
-    assert "Correct." not in said
+    text = "".join(o.text for o in outputs(notebook) if o.output_type == "stream")
+    assert "No answer yet" in text
+    assert "Correct." not in text
+    if path.stem not in PENDING:
+        assert contradictions(read(path), notebook) == []
 
 
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
 def test_solutions_solve(path):
-    said = "".join(o.text for o in outputs(execute(path)) if o.output_type == "stream")
+    text = "".join(o.text for o in outputs(execute(path)) if o.output_type == "stream")
     wanted = set(re.findall(r"ol\.check\.(ex\d\d_\d)", "\n".join(sources(read(path), "code"))))
-    assert said.count("Correct.") >= len(wanted)
-    assert "Not yet" not in said
-    assert "No answer yet" not in said
+    assert text.count("Correct.") >= len(wanted)
+    assert "Not yet" not in text
+    assert "No answer yet" not in text

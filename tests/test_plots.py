@@ -35,6 +35,23 @@ def test_it_draws_on_the_axes_given():
     assert [ax.get_title() for ax in strip] == ["x", "y", "z"]
 
 
+def test_sums_are_drawn_beside_a_plan():
+    T = torch.tensor([[0.5, 0.0, 0.1], [0.0, 0.3, 0.1]])
+    ax = figures.plan_and_sums(
+        T, [0.5, 0.5], [0.5, 0.3, 0.2], ["maji", "safi"], ["water", "clean", "."], title="two steps"
+    )
+    _, right, above = ax.figure.axes
+    assert [bar.get_width() for bar in right.patches] == pytest.approx([0.6, 0.4])
+    assert [bar.get_height() for bar in above.patches] == pytest.approx([0.5, 0.3, 0.2])
+    assert [line[0][0] for line in right.collections[0].get_segments()] == pytest.approx([0.5, 0.5])
+    assert above.get_title() == "two steps"
+
+
+def test_the_scheme_names_its_parts():
+    texts = {text.get_text() for text in figures.scheme().texts}
+    assert {"teacher (fixed)", "student", "cost C\nplan T"} <= texts
+
+
 def test_wrong_labels_are_named():
     with pytest.raises(InputError, match=r"matrix \(2, 3\) for 2 source and 2 target"):
         figures.heatmap(torch.rand(2, 3), ["a", "b"], ["c", "d"])

@@ -48,6 +48,22 @@ def ex00_2(answer: object) -> None:
 
 
 @exercise
+def ex00_3(answer: object) -> None:
+    """Two passages (P1, P2) of different length that every query scores alike."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise NotYet("expected a pair of tensors, (P1, P2)")
+    P1, P2 = (torch.as_tensor(P, dtype=torch.float32) for P in answer)
+    if P1.ndim != 2 or P2.ndim != 2 or P1.shape[1] != P2.shape[1] or not P1.numel() or not P2.numel():
+        raise NotYet(f"got shapes {tuple(P1.shape)} and {tuple(P2.shape)}, expected (m, d) and (k, d)")
+    if len(P1) == len(P2):
+        raise NotYet(f"both passages have {len(P1)} tokens; give them different numbers")
+    for Q in torch.nn.functional.normalize(torch.randn(200, 5, P1.shape[1]), dim=-1):
+        one, two = _maxsim(Q, P1), _maxsim(Q, P2)
+        if abs(one - two) > 1e-4:
+            raise NotYet(f"there is a query that scores them {one:.3f} and {two:.3f}")
+
+
+@exercise
 def ex01_1(answer: object) -> None:
     """A function (S, H) -> cosine cost, for vectors of any length."""
     function(answer, "cosine_cost")
@@ -88,6 +104,23 @@ def ex01_3(answer: object) -> None:
         by_row = sum(min(row) for row in cells) / n
         by_column = sum(min(column) for column in zip(*cells, strict=True)) / m
         same(answer(C.clone()), max(by_row, by_column), f"the bound for a matrix of shape ({n}, {m})", 1e-4)
+
+
+@exercise
+def ex01_4(answer: object) -> None:
+    """A square cost matrix whose two greedy costs are 0, and whose transport cost is at least 0.5."""
+    C = torch.as_tensor(answer, dtype=torch.float64)
+    if C.ndim != 2 or C.shape[0] != C.shape[1]:
+        raise NotYet(f"got shape {tuple(C.shape)}, expected a square matrix")
+    if not (C >= 0).all() or not (C <= 2).all():
+        raise NotYet("a cosine cost lies between 0 and 2; these entries do not")
+    for name, least in (("row", C.amin(1)), ("column", C.amin(0))):
+        if least.max() > 1e-9:
+            raise NotYet(f"{name} {least.argmax().item()} holds no 0, so its greedy cost is not 0")
+    each = torch.full((1, len(C)), 1 / len(C), dtype=torch.float64)
+    cost = solve(C[None], each, each, method="exact").cost.item()
+    if cost < 0.5 - 1e-9:
+        raise NotYet(f"the transport cost is {cost:.3f}; where can three words that want the same partner go?")
 
 
 def _spread(C: torch.Tensor, a: torch.Tensor, b: torch.Tensor, epsilon: float) -> float:
@@ -161,6 +194,24 @@ def ex02_3(answer: object) -> None:
         found = _spread(C, a, b, got)
         if abs(found / targets - 1) > 0.03:
             raise NotYet(f"shape ({n}, {m}): at epsilon {got:.4f} the spread is {found:.2f}, expected {targets:g}")
+
+
+@exercise
+def ex02_4(answer: object) -> None:
+    """A pair (C, epsilon) for which scalings leave the number range of float32 and logarithms do not."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise NotYet("expected a pair, (C, epsilon)")
+    C, epsilon = torch.as_tensor(answer[0], dtype=torch.float32), float(answer[1])
+    if C.ndim != 2 or not C.numel() or not ((C >= 0) & (C <= 2)).all():
+        raise NotYet(f"expected a matrix (n, m) with entries from 0 to 2; got one of shape {tuple(C.shape)}")
+    a, b = (torch.full((1, k), 1 / k) for k in C.shape)
+    scaling, log = (solve(C[None], a, b, epsilon=epsilon, method=method) for method in ("scaling", "log"))
+    if not torch.isinf(scaling.marginal_error).item():
+        raise NotYet(f"scaling gives a plan, with a marginal error of {scaling.marginal_error.item():.2g}")
+    if not log.converged.item():
+        raise NotYet(
+            f"log has not converged either: marginal error {log.marginal_error.item():.2g} after 500 iterations"
+        )
 
 
 @exercise

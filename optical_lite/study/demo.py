@@ -220,11 +220,20 @@ def alignment(
     return C, T, *names
 
 
-def example_pair(collection: Collection) -> tuple[str, str]:
-    """A question and its translation, never seen in training: the first with 5 to 9 words on each side."""
-    pairs = [(collection.queries[q], english) for q, english in collection.translations.items()]
-    short = (pair for pair in pairs if all(5 <= len(side.split()) <= 9 for side in pair))
-    return next(short, pairs[0])
+def most_improved(collection: Collection, before: Encoder, after: Encoder, english: Encoder, words: int = 10) -> str:
+    """The question whose transport onto its reference English became cheaper by most; training has seen neither side.
+
+    Only questions of at most so many words on each side are looked at, or all where there is none.
+    """
+
+    def fall(query: str) -> float:
+        pair = collection.queries[query], collection.translations[query]
+        costs = [(C * T).sum().item() for C, T, *_ in (alignment(e, *pair, english=english) for e in (before, after))]
+        return costs[0] - costs[1]
+
+    sides = collection.queries, collection.translations
+    short = [q for q in collection.translations if all(len(side[q].split()) <= words for side in sides)]
+    return max(short or collection.translations, key=fall)
 
 
 def draw(result: Result, english: Encoder, index: PassageIndex) -> list[Path]:
@@ -234,24 +243,18 @@ def draw(result: Result, english: Encoder, index: PassageIndex) -> list[Path]:
     data = result.collection
     name = f"demo_{data.lang}" if data.name == "pocket" else f"demo_{data.name}_{data.lang}"
     name += "" if result.model == DEFAULT else f"_{Path(result.model).name}"
-    source, target = example_pair(data)
     steps = checkpoint_steps(result.folder)
-    views = {
-        "English encoder" if result.model == DEFAULT else result.model: english,
-        "extended, untrained": load_checkpoint(result.folder, steps[0]),
-        f"after {steps[-1]} steps": load_checkpoint(result.folder, steps[-1]),
-    }
-    found = {title: alignment(encoder, source, target, english=english) for title, encoder in views.items()}
-    C, _, tokens, english_tokens = found[f"after {steps[-1]} steps"]
-    paths = plots.save_figure(
-        plots.cost_heatmap(C, tokens, english_tokens, title=f"cost, student after {steps[-1]} steps"), f"{name}_cost"
-    )
-
-    figure, axes = plt.subplots(1, 3, figsize=(16, 5.4), layout="constrained")
-    for ax, (title, (_, T, rows, columns)) in zip(axes, found.items(), strict=True):
-        bar = "share of the source token's mass" if ax is axes[-1] else None
-        plots.plan_heatmap(T * len(rows), rows, columns, title=title, ax=ax, limits=(0, 1), bar=bar)
-    paths += plots.save_figure(figure, f"{name}_plan")
+    encoders = [load_checkpoint(result.folder, step) for step in (steps[0], steps[-1])]
+    query = most_improved(data, *encoders, english)
+    pair = data.queries[query], data.translations[query]
+    (C0, T0, *_), (C, T, *tokens) = (alignment(encoder, *pair, english=english) for encoder in encoders)
+    title = f"cost, student after {steps[-1]} steps"
+    paths = plots.save_figure(plots.cost_heatmap(C, *tokens, title=title), f"{name}_cost")
+    titles = [f"before distillation, cost {(C0 * T0).sum():.2f}", f"after {steps[-1]} steps, cost {(C * T).sum():.2f}"]
+    axes = plots.plan_strip([T0 * len(T0), T * len(T)], *tokens, titles, bar="share of the row's mass")
+    for ax in axes:
+        plots.outline_row(ax, (T - T0).abs().sum(1).argmax().item())
+    paths += plots.save_figure(axes[0], f"{name}_plan")
 
     points = None
     if result.collection.name == "pocket":  # AfriQA has no development questions for every language

@@ -22,6 +22,8 @@ import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from mpl_toolkits.axes_grid1 import make_axes_locatable
 
 from ..safe_files import write_atomic
 from ..settings import FIGURES, InputError
@@ -157,8 +159,9 @@ def plan_heatmap(
 
 
 def plan_strip(
-    plans: Sequence, source: Sequence[str], target: Sequence[str], titles: Sequence[str], *, columns: int = 4
-) -> list[Axes]:
+    plans: Sequence, source: Sequence[str], target: Sequence[str], titles: Sequence[str], *, columns: int = 4,
+    bar: str = "mass",
+) -> list[Axes]:  # fmt: skip
     """Several plans of one sentence pair on one colour scale: before and after, over training, over epsilon."""
     values = [array(p) for p in plans]
     columns = min(columns, len(values))
@@ -173,29 +176,84 @@ def plan_strip(
             ax.set_yticklabels([])
     for ax in axes[len(values) :]:
         ax.remove()
-    figure.colorbar(axes[0].collections[0], ax=list(axes[: len(values)]), label="mass", shrink=0.75, aspect=30)
+    figure.colorbar(axes[0].collections[0], ax=list(axes[: len(values)]), label=bar, shrink=0.75, aspect=30)
     return list(axes[: len(values)])
 
 
+def outline_row(ax: Axes, row: int) -> None:
+    """Draw attention to a row of a heat map."""
+    wide = ax.get_xlim()[1]
+    ax.add_patch(
+        Rectangle((0, row), wide, 1, fill=False, edgecolor=COLOUR["contrast"], lw=2.5, clip_on=False, zorder=4)
+    )
+
+
+def plan_and_sums(
+    T, a, b, source: Sequence[str], target: Sequence[str], *, title: str = "", ax: Axes | None = None
+) -> Axes:
+    """A plan, shape (n, m), with what its rows and columns add up to as bars, and what they should as black lines."""
+    T, a, b = array(T), array(a), array(b)
+    if ax is None:
+        size = 0.42 * len(target) + 3.0, 0.42 * len(source) + 2.4
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    plan_heatmap(T, source, target, title="", bar=None, limits=(0, max(a.max(), b.max())), ax=ax)
+    beside = make_axes_locatable(ax)
+    right, above = beside.append_axes("right", 0.7, pad=0.08), beside.append_axes("top", 0.7, pad=0.08)
+    rows, columns = np.arange(len(a)) + 0.5, np.arange(len(b)) + 0.5
+    right.barh(rows, T.sum(1), height=0.8, color=BLUE)
+    right.vlines(a, rows - 0.5, rows + 0.5, color="black", lw=2)
+    right.set(ylim=ax.get_ylim(), xlim=(0, 1.8 * a.max()), xlabel="row\nsums", xticks=[], yticks=[])
+    above.bar(columns, T.sum(0), width=0.8, color=BLUE)
+    above.hlines(b, columns - 0.5, columns + 0.5, color="black", lw=2)
+    above.set(xlim=ax.get_xlim(), ylim=(0, 1.8 * b.max()), ylabel="column\nsums", xticks=[], yticks=[], title=title)
+    return ax
+
+
+def scheme(ax: Axes | None = None) -> Axes:
+    """The method at a glance: two encoders read a pair, a plan compares their vectors, and one of them learns."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8.4, 2.7), layout="constrained")
+    ax.set(xlim=(0, 11.4), ylim=(-0.9, 3.8))
+    ax.axis("off")
+    sides = ((3.1, "English sentence", "teacher (fixed)", "vectors H", "ceiling"),
+             (0.8, "Swahili sentence", "student", "vectors S", "student"))  # fmt: skip
+    boxes = [
+        (x, y, text, COLOUR[kind]) for y, *texts, kind in sides for x, text in zip((1.4, 4.8, 7.4), texts, strict=True)
+    ]
+    for x, y, text, colour in [*boxes, (10.1, 1.95, "cost C\nplan T", BLUE)]:
+        box = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour, "linewidth": 1.5}
+        ax.text(x, y, text, ha="center", va="center", bbox=box)
+    paths = [((2.55, y), (end, y)) for y, end in ((3.1, 3.85), (0.8, 4.2))]
+    paths += [((x, y), (6.65, y)) for y, x in ((3.1, 5.8), (0.8, 5.4))]
+    for start, end in [*paths, ((8.15, 3.0), (9.5, 2.3)), ((8.15, 0.9), (9.5, 1.6))]:
+        ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": "0.3", "lw": 1.5})
+    ax.plot([10.1, 10.1, 4.8], [1.3, -0.2, -0.2], color=COLOUR["contrast"], lw=1.5)
+    ax.annotate("", (4.8, 0.4), (4.8, -0.25), arrowprops={"arrowstyle": "->", "color": COLOUR["contrast"], "lw": 1.5})
+    ax.text(7.4, -0.35, "gradient of ⟨T, C⟩", ha="center", va="top", color=COLOUR["contrast"])
+    return ax
+
+
 def learning_curve(
-    log: Sequence[dict], *, points: dict[int, float] | None = None, ylabel: str = "MRR@10 on dev questions",
+    log: Sequence[dict], *, points: dict[int, float] | None = None, ylabel: str = "MRR@10, dev questions",
     ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
-    """Loss by step, thin as logged and thick as a running mean; with ``points`` {step: value} on a second axis."""
+    """Loss by step, thin as logged and thick as a running mean; with ``points`` {step: value} in a panel below it."""
     if ax is None:
-        _, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+        _, ax = plt.subplots(figsize=(6.4, 4.6 if points else 3.6), layout="constrained")
     steps, loss = [line["step"] for line in log], np.array([line["loss"] for line in log])
     window = max(1, len(loss) // 15)
     smooth = np.convolve(np.pad(loss, (window - 1, 0), mode="edge"), np.ones(window) / window, mode="valid")
-    ax.plot(steps, loss, color="0.75", lw=0.8)
-    ax.plot(steps, smooth, color=BLUE, lw=2, label="transport cost (training)")
+    ax.plot(steps, loss, color="0.75", lw=0.8, label="a batch")
+    ax.plot(steps, smooth, color=BLUE, lw=2, label=f"mean of {window}")
     ax.set(xlabel="step", ylabel="transport cost $\\langle T, C\\rangle$")
-    handles = ax.get_lines()[-1:]
+    ax.legend(frameon=False)
     if points:
-        twin = ax.twinx()
-        handles += twin.plot(list(points), list(points.values()), "o--", color=OCHRE, label=ylabel)
-        twin.set(ylabel=ylabel, ylim=(0, 1))
-    ax.legend(handles=handles, frameon=False, loc="best")
+        below = make_axes_locatable(ax).append_axes("bottom", "80%", pad=0.15, sharex=ax)
+        below.plot(list(points), list(points.values()), "o-", color=BLUE)
+        below.set(xlabel="step", ylabel=ylabel)
+        below.margins(y=0.3)
+        ax.set_xlabel("")
+        ax.tick_params(labelbottom=False)
     return ax
 
 

@@ -2,6 +2,8 @@
 
 import torch
 
+CROWDED = torch.tensor([[0.0, 2.0, 2.0], [0.0, 2.0, 2.0], [2.0, 0.0, 0.0]])  # two rows want one column
+
 
 def _right_cost(S, H):
     S, H = S / S.norm(dim=1, keepdim=True), H / H.norm(dim=1, keepdim=True)
@@ -60,7 +62,7 @@ def _plain_minimum(C):
     return C.min()
 
 
-RIGHT = {"ex01_1": _right_cost, "ex01_2": [0.437, 0.563], "ex01_3": _right_bound}
+RIGHT = {"ex01_1": _right_cost, "ex01_2": [0.437, 0.563], "ex01_3": _right_bound, "ex01_4": CROWDED}
 WRONG = {
     "ex01_1": [
         _no_norm,
@@ -73,5 +75,14 @@ WRONG = {
         torch.zeros(3, 5),
     ],
     "ex01_2": [[0.5, 0.5], [0.563, 0.437], [1.0, 1.288], [0.333, 0.667], 0.437, [0.437]],
+    "ex01_4": [
+        1 - torch.eye(3),
+        CROWDED / 4,
+        CROWDED * 2,
+        CROWDED[:2],
+        torch.ones(3, 3),
+        torch.zeros(2, 2),
+        CROWDED[0],
+    ],
     "ex01_3": [_rows, _columns, _smaller, _sums, _average, _plain_minimum],
 }

@@ -64,8 +64,22 @@ def _swapped(C, a, b, epsilon, iterations):
     return log_sinkhorn(C, (a > 0) / (a > 0).sum(1, keepdim=True), b, epsilon, iterations)  # forgets the weights in a
 
 
-RIGHT = {"ex02_1": ([1, 0, 2], 0.2), "ex02_2": log_sinkhorn, "ex02_3": epsilon_for}
+RIGHT = {
+    "ex02_1": ([1, 0, 2], 0.2),
+    "ex02_2": log_sinkhorn,
+    "ex02_3": epsilon_for,
+    "ex02_4": (torch.full((3, 3), 1.5), 0.01),
+}
 WRONG = {
+    "ex02_4": [
+        (torch.full((3, 3), 1.5), 0.1),
+        (torch.full((3, 3), 3.0), 0.01),
+        (torch.rand(6, 7, generator=torch.Generator().manual_seed(0)), 1e-5),
+        (1 - torch.eye(3), 0.001),
+        (torch.ones(3), 0.01),
+        (torch.full((3, 3), 1.5), 0.0),
+        0.01,
+    ],
     "ex02_1": [
         ([0, 0, 2], 1 / 6),
         ([0, 1, 2], 0.3),

@@ -1,9 +1,11 @@
 """Right and wrong answers to the exercises of notebook 03."""
 
+import torch
+
 RIGHT = {
     "ex03_1": lambda S, H, T: -T @ H,
     "ex03_2": lambda T: (T * (T.log() - 1)).sum(),
-    "ex03_3": lambda points: min(step for step, value in points.items() if value >= max(points.values()) - 0.01),
+    "ex03_3": torch.eye(4, 8)[[0, 0, 0, 0]],
 }
 WRONG = {
     "ex03_1": [
@@ -20,10 +22,11 @@ WRONG = {
         lambda T: None,
     ],
     "ex03_3": [
-        lambda points: max(points, key=points.get),
-        lambda points: max(points),
-        lambda points: min(points),
-        lambda points: max(step for step, value in points.items() if value >= max(points.values()) - 0.01),
-        40,
+        torch.eye(4, 8),
+        torch.eye(4, 8)[[0, 0, 1, 2]],
+        torch.eye(8)[4:],
+        2 * torch.eye(4, 8)[[0, 0, 0, 0]],
+        torch.eye(4)[[0, 0, 0, 0]],
+        3,
     ],
 }
