@@ -23,6 +23,7 @@ THREE_LETTERS = {
     "fra": "fr", "deu": "de", "hau": "ha", "ibo": "ig", "yor": "yo", "zul": "zu", "hin": "hi",
     "twi": "tw", "ita": "it", "fin": "fi", "ind": "id",
 }  # fmt: skip
+Run = dict[str, list[tuple[str, float]]]  # what a search returns: scored passages of each query
 
 
 @dataclass(frozen=True)

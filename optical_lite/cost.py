@@ -20,15 +20,12 @@ def cosine_cost(source: Tensor, target: Tensor) -> Tensor:
 
     Parameters
     ----------
-    source : Tensor, shape (..., n, d)
-        unit vectors of the source tokens (the student's side), ``S``
-    target : Tensor, shape (..., m, d)
-        unit vectors of the target tokens (the teacher's side), ``H``
+    source : ``S``, shape (..., n, d), unit vectors of the source tokens (the student's side)
+    target : ``H``, shape (..., m, d), unit vectors of the target tokens (the teacher's side)
 
     Returns
     -------
-    Tensor, shape (..., n, m)
-        the cost matrix ``C``, without a unit; 0 for equal directions, 1 for orthogonal ones
+    ``C``, shape (..., n, m), without a unit; 0 for equal directions, 1 for orthogonal ones
 
     Examples
     --------
@@ -44,20 +41,10 @@ def cosine_cost(source: Tensor, target: Tensor) -> Tensor:
 
 
 def uniform_marginal(mask: Tensor) -> Tensor:
-    """Give every real token of a sentence the same mass.
+    """Give every real token of a sentence the same mass: shape (..., n) as the mask's.
 
-    Parameters
-    ----------
-    mask : Tensor of bool, shape (..., n)
-        True where there is a token, False on padding
+    It sums to 1 over each sentence, and is 0 on padding (and all 0 for an empty sentence).
 
-    Returns
-    -------
-    Tensor, shape (..., n)
-        sums to 1 over each sentence, 0 on padding (and all 0 for an empty sentence)
-
-    Examples
-    --------
     >>> uniform_marginal(torch.tensor([[True, True, False]]))
     tensor([[0.5000, 0.5000, 0.0000]])
     """
@@ -69,9 +56,8 @@ def weighted_marginal(weights: Tensor, mask: Tensor) -> Tensor:
 
     Parameters
     ----------
-    weights : Tensor, shape (..., n)
-        non-negative, for instance the inverse document frequency of each token
-    mask : Tensor of bool, shape (..., n)
+    weights : shape (..., n), non-negative, for instance each token's inverse document frequency
+    mask : shape (..., n), True where there is a token, False on padding
 
     Examples
     --------

@@ -1,9 +1,10 @@
-"""JSON files: the records that the kit writes, whole and as the standard has it, and reads after a look at them."""
+"""JSON files: the records that the kit writes, whole, and reads after a look at them."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from .safe_files import write_atomic
@@ -14,7 +15,7 @@ RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 
 
 def to_json(value: object, **how: object) -> str:
-    """JSON as its standard has it, in UTF-8: what is no finite number is a word, half a character an escape.
+    """JSON as its standard has it, in UTF-8: NaN is a word, half a character an escape.
 
     Parameters
     ----------
@@ -48,33 +49,47 @@ def write_json(path: str | Path, value: object) -> Path:
     return write_atomic(path, to_json(value, indent=2) + "\n")
 
 
-def parse_json(text: str | bytes, place: object) -> object:
-    """The value of a JSON text in UTF-8; whatever is wrong with it is one line that names the place."""
+def parse_json(text: str | bytes, place: object, mend: str = MEND, **hooks: Callable) -> object:
+    """The value of a JSON text in UTF-8; what is wrong with it is one line that names the place.
+
+    ``hooks`` are those of :func:`json.loads`; they may refuse a value by a ValueError.
+    """
     try:
-        return json.loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
-    except (ValueError, RecursionError) as error:  # among them what is no UTF-8, and numbers of thousands of digits
-        raise InputError(f"{place}: got no JSON ({type(error).__name__}), expected a whole record; {MEND}") from None
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        return json.loads(text, **hooks)
+    except RecursionError:
+        said = "nested too deep"
+    except ValueError as error:  # among them what is no UTF-8, and numbers of thousands of digits
+        said = str(error)[:80]
+    raise InputError(f"{place}: got no JSON ({said}), expected a whole record; {mend}") from None
+
+
+def _kinds(shape: object) -> tuple[type, ...]:
+    if isinstance(shape, tuple):
+        return shape
+    return (type(shape),) if isinstance(shape, dict | list) else (shape,)
 
 
 def _named(shape: object) -> str:
-    kinds = shape if isinstance(shape, tuple) else (type(shape),) if isinstance(shape, dict | list) else (shape,)
-    return " or ".join({dict: "a record", list: "a list", object: "a value"}.get(kind, kind.__name__) for kind in kinds)
+    words = {dict: "a record", list: "a list", object: "a value"}
+    return " or ".join(words.get(kind, kind.__name__) for kind in _kinds(shape))
 
 
 def fits(value: object, shape: object, place: object, name: str = "the record", mend: str = MEND) -> None:
     """Raise unless a value has what a shape asks for, down to its parts.
 
-    A shape is a type, several types, a list of one shape, or a dictionary: of keys with the shape of each (a key that
-    ends in ``?`` may be missing), or of one type of keys with the shape of all.
+    A shape is a type, several types, a list of one shape, or a dictionary: of keys with the shape
+    of each (a key that ends in ``?`` may be missing), or of one type of keys with the shape of all.
 
-    >>> fits({"lang": "sw", "pairs": 512}, {"lang": str, "pairs": int, "seed?": int}, "run/config.json")
+    >>> fits({"lang": "sw", "pairs": 512}, {"lang": str, "pairs": int, "seed?": int}, "a.json")
     >>> fits({"sw": [1, 2]}, {str: [int]}, "counts.yaml")
     """
-    kind = type(shape) if isinstance(shape, dict | list) else shape
-    kinds = kind if isinstance(kind, tuple) else (kind,)
+    kinds = _kinds(shape)
+    truth = isinstance(value, bool) and not {bool, object} & {*kinds}  # to Python a kind of int
     finite = not isinstance(value, float) or math.isfinite(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and not {bool, object} & {*kinds}) or not finite:
-        raise InputError(f"{place}: got {str(value)[:40]!r} as {name}, expected {_named(shape)}; {mend}")
+    if not isinstance(value, kinds) or truth or not finite:
+        got = str(value)[:40]
+        raise InputError(f"{place}: got {got!r} as {name}, expected {_named(shape)}; {mend}")
     for key, inner in shape.items() if isinstance(shape, dict) else ():
         if isinstance(key, type):
             for own, part in value.items():
@@ -94,7 +109,8 @@ def read_json(path: str | Path, shape: object = dict) -> dict:
     Raises
     ------
     InputError
-        no such file, a folder or a pipe in its place, no UTF-8, no JSON, a missing key, a value of another type
+        no such file, a folder or a pipe in its place, no UTF-8, no JSON, a missing key, a value of
+        another type
     """
     path = Path(path)
     if not path.is_file():

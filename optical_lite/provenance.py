@@ -1,4 +1,4 @@
-"""Provenance: where a number was made, as records keep it: versions, device, threads, number type, commit."""
+"""Provenance: where a number was made, as records keep it: versions, device, number type, commit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 
 from .settings import ROOT, InputError, device, get, precision, seed_everything
 
-CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # what decides a result, besides the data
-PACKAGES = ("torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s")
+CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # decide a result with the data
+PACKAGES = (
+    "torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s",
+)  # fmt: skip
 
 
 def sha256(content: bytes) -> str:
@@ -35,10 +37,10 @@ def versions() -> dict[str, str]:
 def commit() -> str:
     """The commit of the working copy, with ``+changes`` where its code differs, or ``unknown``."""
     try:
-        where = ["git", "-C", str(ROOT)]
-        head = subprocess.run([*where, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+        where, how = ["git", "-C", str(ROOT)], {"capture_output": True, "text": True}
+        head = subprocess.run([*where, "rev-parse", "HEAD"], check=True, **how).stdout
         status = [*where, "status", "--porcelain", "-uno", "--", *CODE]
-        changed = subprocess.run(status, capture_output=True, text=True).stdout
+        changed = subprocess.run(status, **how).stdout
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.strip()[:12] + ("+changes" if changed.strip() else "")
@@ -61,7 +63,8 @@ def environment() -> dict:
 
 def model_record(encoder) -> dict:
     """What a run writes down about an encoder: name, sizes, a hash of its weights."""
-    state = {key: part for key, part in encoder.model.state_dict().items() if not key.endswith(".place")}
+    state = encoder.model.state_dict()
+    state = {key: part for key, part in state.items() if not key.endswith(".place")}
     if encoder.projection is not None:
         state |= {"projection": encoder.projection.weight}
     parts = [sha256(state[key].detach().cpu().contiguous().numpy().data) for key in sorted(state)]
@@ -79,30 +82,26 @@ def banner() -> None:
     """Print what a reader needs to compare a notebook's numbers with their own."""
     s = get()
     seed_everything()
-    print(f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} | products in {precision()}")
+    print(f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} |", end=" ")
+    print(f"products in {precision()}")
     print(" | ".join(f"{name} {version}" for name, version in versions().items()))
 
 
 def recorded_precision(environment: dict) -> str | None:
-    """The number type in a record of :func:`environment`; the oldest records say only whether it was bf16.
+    """The number type in a record of :func:`environment`; old ones say whether it was bf16.
 
-    >>> recorded_precision({"precision": "bf16"}), recorded_precision({"bf16": False}), recorded_precision({})
-    ('bf16', 'float32', None)
+    >>> recorded_precision({"precision": "bf16"}), recorded_precision({"bf16": False})
+    ('bf16', 'float32')
     """
     old = {True: "bf16", False: "float32"}.get(environment.get("bf16"))
     return environment.get("precision", old)
 
 
 def same_precision(folder: str | Path, record: dict) -> None:
-    """Refuse to go on with what was begun in another number type; the oldest records know none.
-
-    Raises
-    ------
-    InputError
-        when ``record``, see :func:`recorded_precision`, names another type than :func:`precision`
-    """
+    """Refuse to go on with what was begun in another number type, where a record names one."""
     if (begun := recorded_precision(record)) not in (None, precision()):
         raise InputError(
-            f"{folder}: got what was begun with matrix products in {begun}, expected {precision()} as asked for now; "
-            f"give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or choose another folder"
+            f"{folder}: got what was begun with matrix products in {begun}, expected {precision()} "
+            f"as asked for now; give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or "
+            "choose another folder"
         )

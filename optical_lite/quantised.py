@@ -1,8 +1,9 @@
 """Quantised: read an encoder from a file that keeps its matrices in 4 bits.
 
-The file is little-endian: a header of sizes, a tokenizer (not read here: ``tokenizer.json`` has the same pieces), a
-directory of tensors, and the tensors. A tensor is float32, or Q4_0: each 32 weights share one scale d in half
-precision, and a weight is (q - 8) d with q of 4 bits. Byte j of a block's 16 holds weight j (low half) and j + 16.
+The file is little-endian: a header of sizes, a tokenizer (not read here: ``tokenizer.json`` has the
+same pieces), a directory of tensors, and the tensors. A tensor is float32, or Q4_0: each 32 weights
+share one scale d in half precision, and a weight is (q - 8) d with q of 4 bits. Byte j of a block's
+16 holds weight j (low half) and j + 16.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 from .settings import InputError
 
 MAGIC, VERSION, BLOCK = b"E5S1", 1, 32
-SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size",
-         "max_position_embeddings", "type_vocab_size")  # fmt: skip
+SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+         "vocab_size", "max_position_embeddings", "type_vocab_size")  # fmt: skip
 ENTRY = struct.Struct("<BIQQ")  # of the directory, after the name: type, elements, offset, bytes
 TABLES = {"word": "word_embeddings", "pos": "position_embeddings", "type": "token_type_embeddings"}
 LAYER = {
@@ -42,7 +43,7 @@ def q4(content: bytes, count: int) -> np.ndarray:
 
 
 def _name(short: str) -> str:
-    """A tensor's name in transformers' ``BertModel``: ``l3.q.w`` is ``encoder.layer.3.attention.self.query.weight``."""
+    """A tensor's name in transformers' ``BertModel``: ``l3.fi.w`` is its fourth layer's."""
     place, *rest = short.split(".")
     if place == "emb" and rest[0] in TABLES:
         return f"embeddings.{TABLES[rest[0]]}.weight"
@@ -54,8 +55,9 @@ def _name(short: str) -> str:
 def _shapes(config: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor, by its name in transformers."""
     d, inner = config["hidden_size"], config["intermediate_size"]
-    rows = {"word": config["vocab_size"], "pos": config["max_position_embeddings"], "type": config["type_vocab_size"]}
-    found: dict[str, tuple[int, ...]] = {_name(f"emb.{name}"): (count, d) for name, count in rows.items()}
+    rows = zip(TABLES, ("vocab_size", "max_position_embeddings", "type_vocab_size"), strict=True)
+    found: dict[str, tuple[int, ...]]
+    found = {_name(f"emb.{name}"): (config[size], d) for name, size in rows}
     found |= {_name(f"emb.ln.{kind}"): (d,) for kind in KINDS}
     for number in range(config["num_hidden_layers"]):
         for part in LAYER:
@@ -67,10 +69,11 @@ def _shapes(config: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
 
 
 def _header(content: bytes) -> tuple[dict, int]:
-    """Sizes of the encoder as transformers' configuration names them, and where the directory begins."""
+    """Sizes of the encoder as transformers names them, and where the directory begins."""
     magic, version, *sizes, eps, block = struct.unpack_from("<4sI7ifi", content)
     if (magic, version, block) != (MAGIC, VERSION, BLOCK):
-        raise InputError(f"got {magic!r}, version {version}, blocks of {block}; expected {MAGIC!r}, {VERSION}, {BLOCK}")
+        got = f"got {magic!r}, version {version}, blocks of {block}"
+        raise InputError(f"{got}; expected {MAGIC!r}, {VERSION}, {BLOCK}")
     place = struct.calcsize("<4sI7ifi")
     pieces, _bos, _eos, pad, _unk, blob = struct.unpack_from("<5iQ", content, place)
     place += struct.calcsize("<5iQ") + 4 * (pieces + 1) + 4 * pieces + blob
@@ -90,7 +93,8 @@ def _directory(content: bytes, place: int) -> Iterator[tuple[str, int, bytes]]:
         _, elements, offset, size = ENTRY.unpack_from(content, place + 2 + length)
         place += 2 + length + ENTRY.size
         if offset + size > len(content):
-            raise InputError(f"got {len(content):,} bytes, expected {offset + size:,} or more for {name} (cut short)")
+            expected = f"{offset + size:,} or more for {name} (cut short)"
+            raise InputError(f"got {len(content):,} bytes, expected {expected}")
         yield name, elements, content[offset : offset + size]
 
 
@@ -109,7 +113,8 @@ def read(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     Raises
     ------
     InputError
-        another format or version, a file cut short, a tensor that is missing, unknown or of another size
+        another format or version, a file cut short, a tensor that is missing, unknown or of another
+        size
     """
     try:
         config, place = _header(content)
@@ -124,9 +129,10 @@ def read(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
         if isinstance(error, InputError):
             raise InputError(f"4-bit file: {error}; fetch it again") from None
         raise InputError(
-            f"4-bit file: got content that does not parse ({type(error).__name__}: {error}), expected {MAGIC.decode()} "
-            f"version {VERSION}; fetch it again"
+            f"4-bit file: got content that does not parse ({type(error).__name__}: {error}), "
+            f"expected {MAGIC.decode()} version {VERSION}; fetch it again"
         ) from None
     if missing := shapes.keys() - weights.keys():
-        raise InputError(f"4-bit file: got no {sorted(missing)[0]}, expected {len(shapes)} tensors; fetch it again")
+        expected = f"{len(shapes)} tensors; fetch it again"
+        raise InputError(f"4-bit file: got no {min(missing)}, expected {expected}")
     return config, weights

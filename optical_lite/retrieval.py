@@ -10,12 +10,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from .corpora import Run
 from .encoder import Encoder, TokenBatch
 from .index import PassageIndex
 from .kernels.maxsim import totals
 from .settings import InputError, uses_bf16
 
-Run = dict[str, list[tuple[str, float]]]
 SHARD = 1 << 26  # scores of a search in memory at a time: 256 MiB in float32
 
 

@@ -1,9 +1,9 @@
-"""Safe files: what is written appears whole or not at all, and what a killed process left behind is cleared away.
+"""Safe files: what is written appears whole or not at all; what killed processes left is removed.
 
-A file or folder is made beside its place under a hidden name, ``.NAME.RANDOM.part``, and takes its place when it is
-whole and on the disk. Its maker holds a lock on it (``flock``) that ends with the process, however that ends: the next
-writer of the same name clears away what nobody holds. A system without such locks clears nothing away and refuses
-nobody; the rest is the same.
+A file or folder is made beside its place under a hidden name, ``.NAME.RANDOM.part``, and takes its
+place when it is whole and on the disk. Its maker holds a lock on it (``flock``) that ends with the
+process, however that ends: the next writer of the same name clears away what nobody holds. A system
+without such locks clears nothing away and refuses nobody; the rest is the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, of a person's sha
 
 
 def _take(opened: int, wait: bool = False) -> bool | None:
-    """Lock an open file or folder: False where another process has it, None where there are no locks."""
+    """Lock an open file or folder: False where another process has it, None without locks."""
     if fcntl is None:
         return None
     try:
@@ -49,20 +49,21 @@ def _remove(path: Path) -> None:
 
 
 def _refused(path: Path, error: OSError) -> InputError:
-    path = re.sub(r"\.([^/\\]+)\.[0-9a-f]{8}\.part", r"\1", str(path))  # by the name that it was to have
+    # by the name that it was to have
+    path = re.sub(r"\.([^/\\]+)\.[0-9a-f]{8}\.part", r"\1", str(path))
     if error.errno in FULL:
         return InputError(
             f"{path}: got no room ({error.strerror}), expected enough on the disk; make room or choose another place"
         )
     said = error.strerror or str(error) or type(error).__name__
     return InputError(
-        f"{path}: got {said!r} from the system, expected a place to write to; check its kind and permissions, "
-        "or choose another"
+        f"{path}: got {said!r} from the system, expected a place to write to; check its kind and "
+        "permissions, or choose another"
     )
 
 
 def _full(error: BaseException | None) -> OSError | None:
-    """What a disk without room said, whatever a library made of it: safetensors a text, torch an error after it."""
+    """What a disk without room said, whatever a library made of it: a text, an error after it."""
     while error is not None:
         for code in FULL:
             if getattr(error, "errno", None) == code or f"(os error {code})" in str(error):
@@ -91,6 +92,7 @@ def clear(path: Path) -> bool:
 
 def _begin(path: Path, folder: bool) -> tuple[Path, int | None]:
     """A new hidden file or folder beside a path, locked."""
+    flags = os.O_RDONLY if folder else os.O_WRONLY | os.O_CREAT | os.O_EXCL
     while True:
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         if folder:
@@ -98,7 +100,7 @@ def _begin(path: Path, folder: bool) -> tuple[Path, int | None]:
             if fcntl is None:
                 return part, None
         try:
-            opened = os.open(part, os.O_RDONLY if folder else os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            opened = os.open(part, flags, 0o666)
         except FileNotFoundError:
             if not folder:
                 raise
@@ -114,7 +116,7 @@ def _begin(path: Path, folder: bool) -> tuple[Path, int | None]:
 def _settle(part: Path) -> None:
     """Bring what was made to the disk, with the permissions that new files have here."""
     mode = part.stat().st_mode & 0o666
-    for place in [part] if part.is_file() else [place for place in sorted(part.rglob("*")) if place.is_file()]:
+    for place in filter(Path.is_file, [part, *sorted(part.rglob("*"))]):
         if place is not part:
             os.chmod(place, mode)  # safetensors writes files that nobody else may read
         with open(place, "r+b") as file:
@@ -160,10 +162,10 @@ def _part(path: Path, given: Path, folder: bool) -> Iterator[Path]:
 
 @contextmanager
 def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
-    """A hidden name to write a file or folder under; it takes its place when the block ends well, else it is removed.
+    """A hidden name to write a file or folder under; it takes its place if the block ends well.
 
-    A device or pipe is written to as it is; through a link, what it points to is replaced. A folder that is there
-    and not empty is never replaced.
+    A device or pipe is written to as it is; through a link, what it points to is replaced. A folder
+    that is there and not empty is never replaced.
 
     Raises
     ------
@@ -171,7 +173,8 @@ def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
         no room, no permission, a folder in place of a file; what was there before is as it was
     """
     given = Path(path)
-    device = given.parts[:2] == ("/", "dev") and given.parts[2:3] != ("shm",)  # that is a folder in memory
+    # shm is a folder in memory
+    device = given.parts[:2] == ("/", "dev") and given.parts[2:3] != ("shm",)
     if device or (given.exists() and not given.is_file() and not given.is_dir()):
         yield given
         return
@@ -189,21 +192,21 @@ def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
-    """A folder to write into, which gets its name when the block ends well and is gone when it does not."""
+    """A folder to write into, which gets its name if the block ends well and else is gone."""
     path = Path(path)
     if path.exists():
-        raise InputError(f"{path}: got a path that exists, expected a new folder; choose another --out or delete it")
+        got = f"{path}: got a path that exists"
+        raise InputError(f"{got}, expected a new folder; choose another --out or delete it")
     if clear(path):
-        raise InputError(
-            f"{path}: got a folder that another process is making, expected a new one; wait for it, or choose another"
-        )
+        got = f"{path}: got a folder that another process is making"
+        raise InputError(f"{got}, expected a new one; wait for it, or choose another")
     with making(path, folder=True) as part:
         yield part
 
 
 @contextmanager
 def into(folder: str | Path) -> Iterator[Path]:
-    """A hidden folder inside another: when the block ends well, its files take their places there one by one."""
+    """A hidden folder inside another: if the block ends well, its files take their places there."""
     folder = Path(folder)
     with _part(folder / "files", folder, folder=True) as part:
         yield part
@@ -217,7 +220,7 @@ def into(folder: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
-    """Keep a folder to oneself, until the block or the process ends; it is made where it is missing.
+    """Keep a folder to oneself until the block or the process ends; a missing one is made.
 
     Parameters
     ----------
@@ -233,8 +236,8 @@ def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
     try:
         if opened is not None and _take(opened, wait) is False:
             raise InputError(
-                f"{folder}: got a folder that another process is writing to, expected one of its own; wait until that "
-                "is done, or choose another --out"
+                f"{folder}: got a folder that another process is writing to, expected one of its "
+                "own; wait until that is done, or choose another --out"
             )
         yield folder
     finally:
@@ -265,8 +268,8 @@ def room(path: str | Path, size: int, what: str) -> None:
     with suppress(OSError):
         if (free := shutil.disk_usage(place).free) < size:
             raise InputError(
-                f"{path}: got {free / 1e6:,.1f} MB free on the disk, expected {size / 1e6:,.1f} MB for {what}; "
-                "make room or choose another folder"
+                f"{path}: got {free / 1e6:,.1f} MB free on the disk, expected {size / 1e6:,.1f} MB "
+                f"for {what}; make room or choose another folder"
             )
 
 

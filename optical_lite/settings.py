@@ -1,18 +1,18 @@
 """Settings: the one place for profile, seed, device, threads and folders.
 
-Everything that changes how fast or how large a run is comes from here, so that a notebook, the command
-line and a test run the same code. Each value has an environment variable:
+Everything that changes how fast or how large a run is comes from here, so that a notebook, the
+command line and a test run the same code. Each value has an environment variable:
 
-==========================  =================================================================================
+==========================  =====================================================================
 ``OPTICAL_LITE_PROFILE``    ``smoke``, ``pocket`` (default), ``real`` or ``paper``
 ``OPTICAL_LITE_SEED``       integer, default 0
-``OPTICAL_LITE_THREADS``    integer, default: ``OMP_NUM_THREADS``, else the processors this process may use
+``OPTICAL_LITE_THREADS``    integer, default ``OMP_NUM_THREADS``, else the processors one may use
 ``OPTICAL_LITE_DEVICE``     ``auto`` (default), ``cpu``, ``cuda``, ``mps``
-``OPTICAL_LITE_PRECISION``  of matrix products: ``float32``, ``bf16`` or ``auto``, see :func:`computing_in`
+``OPTICAL_LITE_PRECISION``  of products: ``float32``, ``bf16`` or ``auto``, see :func:`computing_in`
 ``OPTICAL_LITE_CACHE``      downloads, default ``~/.cache/optical_lite``
 ``OPTICAL_LITE_MODELS``     encoders that were fetched, default ``models`` in the cache folder
 ``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.datasets.sources`
-==========================  =================================================================================
+==========================  =====================================================================
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# In a checkout, runs and figures lie beside the package; an installed wheel brings its data and writes where one works.
+# In a checkout, runs and figures lie beside the package; an installed wheel brings its data and
+# writes where one works.
 CHECKOUT = (HERE.parent / "pyproject.toml").exists()
 ROOT = HERE.parent if CHECKOUT else Path.cwd()
 DATA = ROOT / "data" if CHECKOUT else HERE / "_data"
@@ -41,8 +42,9 @@ THREADS = 1024
 class InputError(ValueError):
     r"""Something the user gave is wrong. One line: what we got, what we expected, how to mend it.
 
-    The command line prints it without a traceback and ends with exit code 2. What was got may be long, and may hold
-    line breaks: of the text, the middle is left out, and what cannot be seen is written as Python writes it.
+    The command line prints it without a traceback and ends with exit code 2. What was got may be
+    long, and may hold line breaks: of the text, the middle is left out, and what cannot be seen is
+    written as Python writes it.
 
     >>> print(InputError("id: got 'a\nb', expected one line"))
     id: got 'a\nb', expected one line
@@ -50,7 +52,8 @@ class InputError(ValueError):
 
     def __init__(self, text: str) -> None:
         shown = text if len(text) < 800 else f"{text[:500]} ... {text[-200:]}"
-        super().__init__("".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown))
+        shown = (char if char.isprintable() else ascii(char)[1:-1] for char in shown)
+        super().__init__("".join(shown))
 
 
 def one_of(got: str, value: object, known: Iterable[str]) -> None:
@@ -72,7 +75,8 @@ class Settings:
     seed : seed of every random generator
     threads : CPU threads for torch
     device : ``"cpu"``, ``"cuda"`` or ``"mps"``, or ``"auto"`` until torch is asked
-    precision : of matrix products, one of :data:`PRECISIONS`, or None where the environment does not say
+    precision : of matrix products, one of :data:`PRECISIONS`, or None where the environment does
+        not say
     cache : folder for downloads
     models : folder for encoders that were fetched, see :mod:`optical_lite.model_files`
     mirror : folder with a local copy of the real data, or None
@@ -96,12 +100,13 @@ def _variable(name: str, default: str = "") -> str:
 def _integer(name: str, default: int, least: int, most: int) -> int:
     value = _variable(name, str(default))
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", value) or not least <= int(value) <= most:
-        raise InputError(f"{name}: got {value[:40]!r}, expected an integer from {least} to {most}; mend or unset it")
+        expected = f"an integer from {least} to {most}; mend or unset it"
+        raise InputError(f"{name}: got {value[:40]!r}, expected {expected}")
     return int(value)
 
 
 def _processors() -> int:
-    """What ``OMP_NUM_THREADS`` says (a list has a number for each depth), where it says it well; else all there are."""
+    """What ``OMP_NUM_THREADS`` says (a list has one for each depth), if well; else all there are."""
     said = _variable("OMP_NUM_THREADS").partition(",")[0].strip()
     if re.fullmatch(r"[0-9]{1,4}", said) and 1 <= int(said) <= THREADS:
         return int(said)
@@ -164,8 +169,9 @@ def device() -> str:
 def has_bf16() -> bool:
     """Whether this device has instructions for bfloat16 matrix products.
 
-    Other processors emulate them, up to 70 times slower than float32. What counts is what the device says it can do,
-    never a clock: a busy machine would answer differently from one run to the next.
+    Other processors emulate them, up to 70 times slower than float32. What counts is what the
+    device says it can do, never a clock: a busy machine would answer differently from one run to
+    the next.
     """
     import torch
 
@@ -175,8 +181,10 @@ def has_bf16() -> bool:
     if place != "cpu":
         return False
     # older versions of torch can be asked for the first only
-    found = getattr(torch.cpu, "get_capabilities", dict)() or {"avx512_bf16": torch.cpu._is_avx512_bf16_supported()}
-    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))  # x86, then ARM
+    old = {"avx512_bf16": torch.cpu._is_avx512_bf16_supported()}
+    found = getattr(torch.cpu, "get_capabilities", dict)() or old
+    names = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")  # of x86, then of ARM
+    return any(found.get(name, False) for name in names)
 
 
 _asked: str | None = None  # what the innermost computing_in says
@@ -184,10 +192,11 @@ _asked: str | None = None  # what the innermost computing_in says
 
 @contextlib.contextmanager
 def computing_in(option: str | None = None, default: str = "float32") -> Iterator[None]:
-    """Set the number type of products inside a block: an option, else ``OPTICAL_LITE_PRECISION``, else a default.
+    """Set the number type of products inside a block: an option, else the environment's, or a default.
 
-    ``float32`` gives the same numbers everywhere, to rounding; without this everything runs in it. ``bf16`` is two to
-    four times as fast on a device that has instructions for it. ``auto`` takes bf16 where :func:`has_bf16`.
+    ``float32`` gives the same numbers everywhere, to rounding; without this everything runs in it.
+    ``bf16`` is two to four times as fast on a device that has instructions for it. ``auto`` takes
+    bf16 where :func:`has_bf16`.
 
     Examples
     --------
@@ -221,7 +230,8 @@ def precision_line() -> str:
     if (_asked or get().precision) != "auto":
         return f"matrix products in {precision()}"
     has = "has" if has_bf16() else "has no"
-    return f"matrix products in {precision()} (auto: this {device()} {has} bfloat16 instructions; --precision chooses)"
+    why = f"auto: this {device()} {has} bfloat16 instructions; --precision chooses"
+    return f"matrix products in {precision()} ({why})"
 
 
 def seed_everything(seed: int | None = None) -> int:
@@ -239,7 +249,7 @@ def seed_everything(seed: int | None = None) -> int:
 
 
 def shown(text: str) -> str:
-    r"""A text of someone else as it may stand in a line: short, without line ends or codes that a terminal obeys.
+    r"""A text of someone else as it may stand in a line: short, nothing that a terminal obeys.
 
     >>> shown("a\nb")
     'a?b'

@@ -38,16 +38,13 @@ class TransportPlan:
 
     Attributes
     ----------
-    plan : Tensor, shape (B, n, m)
-        ``T``, non-negative and finite, 0 on padding; float32, or float64 where the cost is
-    cost : Tensor, shape (B,)
-        the transport cost :math:`\langle T, C \rangle`, in units of the cost matrix
-    converged : Tensor of bool, shape (B,)
-        whether ``marginal_error`` came below the tolerance; look at it before you use a plan
-    iterations : Tensor of int, shape (B,)
-        pairs of row and column updates made (0 for ``exact``)
-    marginal_error : Tensor, shape (B,)
-        :math:`\lVert T\mathbf 1 - a\rVert_1 + \lVert T^\top\mathbf 1 - b\rVert_1`, in units of mass
+    plan : ``T``, shape (B, n, m), non-negative and finite, 0 on padding; float32, or float64 where
+        the cost is
+    cost : the transport cost :math:`\langle T, C \rangle`, shape (B,), in units of the cost matrix
+    converged : whether ``marginal_error`` came below the tolerance; look before you use a plan
+    iterations : pairs of row and column updates made (0 for ``exact``)
+    marginal_error : in units of mass,
+        :math:`\lVert T\mathbf 1 - a\rVert_1 + \lVert T^\top\mathbf 1 - b\rVert_1`
 
     A problem whose numbers left the range of floats has the zero plan, and its cost and marginal
     error are infinite.
@@ -103,33 +100,25 @@ def solve(
 
     Parameters
     ----------
-    cost : Tensor, shape (B, n, m)
-        cost matrices ``C``, of any real type; values where ``a`` or ``b`` is 0 are ignored, NaN too
-    a, b : Tensor, shapes (B, n) and (B, m)
-        masses >= 0 with sums that are equal but for rounding; 0 means padding. A problem without
-        any mass has the zero plan.
-    epsilon : float
-        entropic regularisation, in units of the cost: small is sharp and slow, large is blurred and
-        fast
+    cost : ``C``, shape (B, n, m), of any real type; ignored where ``a`` or ``b`` is 0, NaN too
+    a, b : masses >= 0, shapes (B, n) and (B, m), with sums that are equal but for rounding; 0 means
+        padding. A problem without any mass has the zero plan.
+    epsilon : entropic regularisation, in units of the cost: small is sharp and slow, large is
+        blurred and fast
     method : one of :data:`METHODS`
         ``log`` is safe for every epsilon; ``scaling`` is faster but its kernel underflows when
         ``cost / epsilon`` passes about 87 in float32 (its ``converged`` then says False);
-        ``stabilized`` is as safe as
-        ``log`` and the fastest, at the price of more code; ``exact`` ignores epsilon; ``proximal``
-        comes to the exact plan by steps of size 1 / epsilon; ``unbalanced`` and ``partial`` may
-        leave mass where nothing fits
-    max_iterations, tolerance, check_every : int, float, int
-        a problem stops on its own as soon as its marginal error is below the tolerance
-        (``proximal``, ``unbalanced``: as soon as the plan moves by less between two checks)
-    reach : float
-        for ``unbalanced``: price of leaving mass behind, in units of the cost, see
+        ``stabilized`` is as safe as ``log`` and the fastest, at the price of more code; ``exact``
+        ignores epsilon; ``proximal`` comes to the exact plan by steps of size 1 / epsilon;
+        ``unbalanced`` and ``partial`` may leave mass where nothing fits
+    max_iterations, tolerance, check_every : a problem stops on its own as soon as its marginal
+        error is below the tolerance (``proximal``, ``unbalanced``: as soon as the plan moves by
+        less between two checks)
+    reach : for ``unbalanced``: price of leaving mass behind, in units of the cost, see
         :func:`.kernels.logdomain.unbalanced`; ``marginal_error`` then says how much was left on
-        both sides, and
-        ``converged`` whether the plan came to rest
-    mass : float
-        for ``partial``: the share of the mass that has to move, above 0 and at most 1;
-        ``marginal_error`` is that of the enlarged problem, see
-        :func:`.kernels.logdomain.with_waste`
+        both sides, and ``converged`` whether the plan came to rest
+    mass : for ``partial``: the share of the mass that has to move, above 0 and at most 1;
+        ``marginal_error`` is that of the enlarged problem (:func:`.kernels.logdomain.with_waste`)
 
     Returns
     -------

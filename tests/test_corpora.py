@@ -130,7 +130,7 @@ def test_beir_folder(tmp_path):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"corpus": '{"_id": "p1"}\n'}, r"corpus.jsonl, line 1.*_id"),
+        ({"corpus": '{"_id": "p1"}\n'}, r"corpus.jsonl, line 1: got no text"),
         ({"corpus": "not json\n"}, "line 1"),
         ({"qrels": "q1\tp1\n"}, "line 1: got 2 columns, expected 3 .query-id"),
         ({"qrels": "q1\tp9\t1\n"}, "'p9'"),

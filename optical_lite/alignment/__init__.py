@@ -1,6 +1,7 @@
-"""Alignment: from a transport plan over sub-words to links between words, gold sets and error rates.
+"""Alignment: from a transport plan over sub-words to links between words, gold sets, error rates.
 
-``ol.alignment.align`` and its like lie in :mod:`.plans`; statistical aligners and files of pairs stand beside them.
+``ol.alignment.align`` and its like lie in :mod:`.plans`; statistical aligners and files of pairs
+stand beside them.
 """
 
 import importlib

@@ -18,12 +18,13 @@ from .plans import align_pairs, to_pharaoh
 
 
 def student(lang: str, run: str | Path | None = None) -> Encoder:
-    """The student of a run; or, without one, the teacher with the words of the pocket bitext, built once and cached."""
+    """The student of a run, or the teacher with the words of the pocket bitext, built once."""
     if run is not None:
         return load_student(run)
     bitext = pocket.bitext(lang)
     code = "".join(sha256(Path(part.__file__).read_bytes()) for part in (vocabulary, pieces))
-    key = sha256("".join([data_hash(bitext), model_record(teacher())["sha256"], code]).encode())[:16]
+    what = data_hash(bitext) + model_record(teacher())["sha256"] + code
+    key = sha256(what.encode())[:16]
     folder = get().cache / "students" / f"pocket-{bitext.source}-{key}"
     if not (folder / "tokenizer_config.json").exists():
         with hold(folder.parent, wait=True):  # another process may be making it
@@ -35,13 +36,15 @@ def student(lang: str, run: str | Path | None = None) -> Encoder:
 
 
 def write_links(
-    source: Encoder, english: Encoder, pairs: str | Path, out: str | Path, progress: bool = True, **options
-):
-    """Align a file of pairs into a file of Pharaoh links, line by line; the file appears when it is complete.
+    source: Encoder, english: Encoder, pairs: str | Path, out: str | Path, progress: bool = True,
+    **options,
+):  # fmt: skip
+    """Align a file of pairs into a file of Pharaoh links, line by line; it appears whole.
 
     Returns
     -------
-    dict with the numbers of pairs, links, words the tokenizer does not know and plans that did not converge
+    dict with the numbers of pairs, links, words the tokenizer does not know and plans that did not
+    converge
     """
     from tqdm import tqdm
 

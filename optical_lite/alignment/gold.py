@@ -1,14 +1,14 @@
-"""Gold: pairs whose words are aligned, by people in seven published collections, by a machine in the pocket data.
+"""Gold: pairs whose words are aligned, by people in published sets, by a machine in pocket.
 
-Every set is turned the same way round: the source is the other language, the target is English, and words count from 0.
-What each file gets wrong, and what is done about it, is said where it is read.
+Every set is turned the same way round: the source is the other language, the target is English, and
+words count from 0. What each file gets wrong, and what is done about it, is said where it is read.
 """
 
 from __future__ import annotations
 
 import functools
 import io
-import json
+import operator
 import tarfile
 import zipfile
 from collections.abc import Iterable
@@ -16,20 +16,21 @@ from dataclasses import dataclass, field
 
 from ..corpora import Bitext
 from ..datasets import pocket
-from ..datasets.sources import read, read_text
-from ..settings import InputError
+from ..datasets.sources import read, read_json_lines, read_text
+from ..settings import InputError, one_of
 from ..text import words
 from .linking import Links, from_pharaoh
 
 XLM_ALIGN = {"fr": "en-fr", "de": "de-en", "hi": "en-hi", "ro": "ro-en", "cs": "en-cs"}
 XL_WA = ("bg", "da", "es", "et", "hu", "it", "nl", "pt", "ru", "sl")
 LANGUAGES = {
-    "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "es": "Spanish", "et": "Estonian", "fr": "French",
-    "hi": "Hindi", "hu": "Hungarian", "it": "Italian", "ja": "Japanese", "mr": "Marathi", "nl": "Dutch",
-    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sl": "Slovene", "so": "Somali", "sv": "Swedish",
-    "sw": "Swahili", "tl": "Tagalog", "tr": "Turkish", "zh": "Chinese",
+    "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "es": "Spanish",
+    "et": "Estonian", "fr": "French", "hi": "Hindi", "hu": "Hungarian", "it": "Italian",
+    "ja": "Japanese", "mr": "Marathi", "nl": "Dutch", "pt": "Portuguese", "ro": "Romanian",
+    "ru": "Russian", "sl": "Slovene", "so": "Somali", "sv": "Swedish", "sw": "Swahili",
+    "tl": "Tagalog", "tr": "Turkish", "zh": "Chinese",
 }  # fmt: skip
-DEVELOPMENT = ("pocket-dev", "xlwa-dev", "bicici")  # settings are chosen on these, never on the others
+DEVELOPMENT = ("pocket-dev", "xlwa-dev", "bicici")  # settings are chosen on these alone
 Row = tuple[list[str], list[str], Links, Links]
 
 
@@ -41,7 +42,8 @@ class GoldSet:
     ----------
     name : ``COLLECTION-LANGUAGE``, for instance ``xlmalign-fr``
     lang : code of the source language
-    rows : (source words, English words, sure links, possible links) of each pair; possible ones leave the sure ones out
+    rows : (source words, English words, sure links, possible links) of each pair; possible ones
+        leave the sure ones out
     notes : links that point outside a sentence and were dropped
     """
 
@@ -66,7 +68,8 @@ class GoldSet:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.removeprefix("\ufeff").removesuffix("\n").replace("\r\n", "\n").split("\n")]
+    text = text.removeprefix("\ufeff").removesuffix("\n").replace("\r\n", "\n")
+    return [line.strip() for line in text.split("\n")]
 
 
 def _flip(found: Iterable[tuple[int, int]]) -> Links:
@@ -87,14 +90,16 @@ def _set(name: str, lang: str, rows: Iterable[tuple], notes: dict | None = None)
 def _bundle() -> dict[str, str]:
     content = read("xlmalign", "word_aligner/alignment-test-sets.tar.gz")
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        return {m.name: archive.extractfile(m).read().decode("utf-8") for m in archive.getmembers() if m.isfile()}
+        files = (member for member in archive.getmembers() if member.isfile())
+        return {file.name: archive.extractfile(file).read().decode("utf-8") for file in files}
 
 
 def xlm_align(lang: str) -> GoldSet:
-    """The test sets that come with XLM-Align: Europarl de, Hansards fr, WPT 2005 hi and ro, CzEnAli cs.
+    """The sets that come with XLM-Align: Europarl de, Hansards fr, WPT 2005 hi and ro, CzEnAli cs.
 
-    Words count from 1. Sentence numbers have gaps: the n-th number met is line n. ``alignv2.txt`` has sure and possible
-    links where the set has both; in Hindi and Czech the links are of one kind, counted as sure here.
+    Words count from 1. Sentence numbers have gaps: the n-th number met is line n. ``alignv2.txt``
+    has sure and possible links where the set has both; in Hindi and Czech the links are of one
+    kind, counted as sure here.
     """
     folder, files = f"alignment-test-sets/{XLM_ALIGN[lang]}", _bundle()
     left = XLM_ALIGN[lang].split("-")[0]
@@ -106,13 +111,14 @@ def xlm_align(lang: str) -> GoldSet:
         cell = (int(i) - 1, int(j) - 1) if left == lang else (int(j) - 1, int(i) - 1)
         (possible if kind == ["P"] else sure).add(cell)
     if len(links) != len(source) or len(source) != len(target):
-        raise InputError(f"xlmalign-{lang}: got {len(links)} sets of links for {len(source)} and {len(target)} lines")
-    rows = ((s.split(), t.split(), *both) for s, t, both in zip(source, target, links.values(), strict=True))
-    return _set(f"xlmalign-{lang}", lang, rows)
+        got = f"{len(links)} sets of links for {len(source)} and {len(target)} lines"
+        raise InputError(f"xlmalign-{lang}: got {got}")
+    found = zip(source, target, links.values(), strict=True)
+    return _set(f"xlmalign-{lang}", lang, ((s.split(), t.split(), *both) for s, t, both in found))
 
 
 def xl_wa(lang: str, split: str) -> GoldSet:
-    """XL-WA (CC BY-NC-SA 4.0): Wikipedia sentences, English first, words from 0, links of one kind."""
+    """XL-WA (CC BY-NC-SA 4.0): Wikipedia, English first, words from 0, links of one kind."""
     rows = []
     for line in _lines(read_text("xlwa", f"data/{lang}/{split}.tsv")):
         english, other, found = line.split("\t")
@@ -121,7 +127,7 @@ def xl_wa(lang: str, split: str) -> GoldSet:
 
 
 def awesome(lang: str) -> GoldSet:
-    """The Japanese (KFTT) and Chinese (TsinghuaAligner) sets that come with awesome-align; words count from 1."""
+    """The Japanese (KFTT) and Chinese (TsinghuaAligner) sets of awesome-align; words from 1."""
     text, gold = (read_text("awesome", f"examples/{lang}en.{kind}") for kind in ("src-tgt", "gold"))
     rows = []
     for line, found in zip(_lines(text), _lines(gold), strict=True):
@@ -131,40 +137,38 @@ def awesome(lang: str) -> GoldSet:
 
 
 def binary_align(lang: str = "sv") -> GoldSet:
-    """The Linköping English-Swedish set as multi-binaryalign stores it, its two random parts together.
+    """The Linköping English-Swedish set as multi-binaryalign stores it, both parts together.
 
     Words may hold underscores for blanks ("All_the_same"): they stay one word.
     """
     rows = []
     for part in ("train", "valid"):
-        for line in _lines(read_text("binaryalign", f"datasets/processed/{part}/en-sv/swedish.jsonl")):
-            record = json.loads(line)
-            found = {(j, i) for i, j in record["alignment"]}
+        path = f"datasets/processed/{part}/en-sv/swedish.jsonl"
+        for record in read_json_lines("binaryalign", path):
+            found = _flip(record["alignment"])
             rows.append((record["tgt_words"], record["src_words"], found, set()))
     return _set(f"binaryalign-{lang}", lang, rows)
 
 
 def silver_align(lang: str = "tr") -> GoldSet:
-    """SilverAlign's English-Turkish gold: Bible verses, the Turkish machine-made; line numbers stand before links."""
+    """SilverAlign's English-Turkish gold: Bible verses, the Turkish machine-made."""
     folder, rows = "Data/eng_tur/Gold", []
-    pairs, gold = (_lines(read_text("silveralign", f"{folder}/{name}.txt")) for name in ("parallel", "gold"))
+    files = (f"{folder}/{name}.txt" for name in ("parallel", "gold"))
+    pairs, gold = (_lines(read_text("silveralign", file)) for file in files)
     for pair, line in zip(pairs, gold, strict=True):
         english, other = pair.split(" ||| ")
-        sure, possible = from_pharaoh(line.split("\t")[1])
+        sure, possible = from_pharaoh(line.split("\t")[1])  # after the line's number
         rows.append((other.split(), english.split(), _flip(sure), _flip(possible)))
     return _set(f"silveralign-{lang}", lang, rows)
 
 
 def bicici(lang: str = "de") -> GoldSet:
-    """Biçici's 100 German-English sentences (Europarl), in a zip; words count from 0, one link is past the end."""
-    folder = "German-English_WordAlignment"
+    """Biçici's 100 German-English sentences (Europarl), in a zip; words from 0, one link too far."""
+    folder, names = "German-English_WordAlignment", ("test.de", "test.en", "de-en.wa")
     with zipfile.ZipFile(io.BytesIO(read("bicici", f"{folder}.zip"))) as archive:
-        source, target, gold = (
-            _lines(archive.read(f"{folder}/{name}").decode("utf-8")) for name in ("test.de", "test.en", "de-en.wa")
-        )
-    rows = (
-        (s.split(), t.split(), from_pharaoh(found)[0], set()) for s, t, found in zip(source, target, gold, strict=True)
-    )
+        files = [_lines(archive.read(f"{folder}/{name}").decode("utf-8")) for name in names]
+    found = zip(*files, strict=True)
+    rows = ((s.split(), t.split(), from_pharaoh(links)[0], set()) for s, t, links in found)
     return _set(f"bicici-{lang}", lang, rows)
 
 
@@ -175,21 +179,22 @@ def pocket_half(lang: str, half: str) -> GoldSet:
     return _set(name, lang, ((words(s), words(t), sure, possible) for s, t, sure, possible in rows))
 
 
-READERS = {
-    **{f"pocket-{lang}": functools.partial(pocket_half, lang, "test") for lang in pocket.LOW_RESOURCE},
-    **{f"xlmalign-{lang}": functools.partial(xlm_align, lang) for lang in XLM_ALIGN},
-    **{f"xlwa-{lang}": functools.partial(xl_wa, lang, "test") for lang in XL_WA},
-    **{f"awesome-{lang}": functools.partial(awesome, lang) for lang in ("ja", "zh")},
-    "binaryalign-sv": binary_align, "silveralign-tr": silver_align,
-    **{f"pocket-dev-{lang}": functools.partial(pocket_half, lang, "dev") for lang in pocket.LOW_RESOURCE},
-    **{f"xlwa-dev-{lang}": functools.partial(xl_wa, lang, "dev") for lang in XL_WA},
-    "bicici-de": bicici,
+READERS = {  # of each name: a reader, and what it is called with
+    **{f"pocket-{lang}": (pocket_half, lang, "test") for lang in pocket.LOW_RESOURCE},
+    **{f"xlmalign-{lang}": (xlm_align, lang) for lang in XLM_ALIGN},
+    **{f"xlwa-{lang}": (xl_wa, lang, "test") for lang in XL_WA},
+    **{f"awesome-{lang}": (awesome, lang) for lang in ("ja", "zh")},
+    "binaryalign-sv": (binary_align,), "silveralign-tr": (silver_align,),
+    **{f"pocket-dev-{lang}": (pocket_half, lang, "dev") for lang in pocket.LOW_RESOURCE},
+    **{f"xlwa-dev-{lang}": (xl_wa, lang, "dev") for lang in XL_WA},
+    "bicici-de": (bicici,),
 }  # fmt: skip
 
 
 def names(development: bool | None = None) -> list[str]:
     """Names of all sets; or of those to choose settings on, or of those to report."""
-    return [name for name in READERS if development in (None, name.rsplit("-", 1)[0] in DEVELOPMENT)]
+    chosen = {name: name.rsplit("-", 1)[0] in DEVELOPMENT for name in READERS}
+    return [name for name, chosen_on in chosen.items() if development in (None, chosen_on)]
 
 
 @functools.cache
@@ -202,9 +207,9 @@ def load(name: str) -> GoldSet:
     >>> source[1], english[0], (1, 0) in sure
     ('wangu', 'My', True)
     """
-    if name not in READERS:
-        raise InputError(f"gold: got {name!r}, expected one of {', '.join(READERS)}")
-    return READERS[name]()
+    one_of("gold: got", name, READERS)
+    reader, *arguments = READERS[name]
+    return reader(*arguments)
 
 
 def raw(lang: str) -> Bitext:
@@ -212,4 +217,4 @@ def raw(lang: str) -> Bitext:
     found = [load(name).bitext for name in names() if name.rsplit("-", 1)[1] == lang]
     if not found:
         raise InputError(f"gold: got language {lang!r}, expected one of {', '.join(LANGUAGES)}")
-    return functools.reduce(lambda x, y: x + y, found)
+    return functools.reduce(operator.add, found)

@@ -1,7 +1,8 @@
 """Linking: from a matrix between words to links, links to scores, and the Pharaoh format.
 
-A matrix is a plan summed over words, or a similarity; a link ``(i, j)`` says that source word i and target word j
-translate each other. Cells that are 0 never link. Notebook 06 builds every rule by hand.
+A matrix is a plan summed over words, or a similarity; a link ``(i, j)`` says that source word i and
+target word j translate each other. Cells that are 0 never link. Notebook 06 builds every rule by
+hand.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..formats.lines import lines
-from ..settings import InputError
+from ..settings import InputError, one_of
 from ..significance import Comparison
 
 Links = set[tuple[int, int]]
@@ -32,14 +33,16 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
         mass of a plan or similarity between N source and M target words
     rule : one of :data:`RULES`
         ``forward``: each source word takes its largest cell; ``backward``: each target word does;
-        ``intersection`` and ``union`` of both; ``grow-diag`` adds to the intersection those links of the union that
-        touch it and bring in a new word, ``grow-diag-final`` then every link of the union between two words that
-        are still without one (Och and Ney, Computational Linguistics 2003; Koehn et al., NAACL 2003: "final-and");
-        ``itermax`` intersects again among the words left over, at 0.9 of the similarity for a word that has a link
-        (Jalili Sabet et al., SimAlign, 2020); ``match`` is the best one-to-one assignment; ``threshold`` takes
-        every cell of enough share
+        ``intersection`` and ``union`` of both; ``grow-diag`` adds to the intersection those links
+        of the union that touch it and bring in a new word, ``grow-diag-final`` then every link of
+        the union between two words that are still without one (Och and Ney, Computational
+        Linguistics 2003; Koehn et al., NAACL 2003: "final-and");
+        ``itermax`` intersects again among the words left over, at 0.9 of the similarity for a word
+        that has a link (Jalili Sabet et al., SimAlign, 2020); ``match`` is the best one-to-one
+        assignment; ``threshold`` takes every cell of enough share
     threshold : float, 0 to 1
-        a link must hold at least this share of its row's sum and of its column's sum, whatever the rule
+        a link must hold at least this share of its row's sum and of its column's sum, whatever the
+        rule
 
     Returns
     -------
@@ -61,8 +64,7 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
     [(0, 0), (1, 2)]
     """
     W = np.asarray(matrix, dtype=np.float64)
-    if rule not in RULES:
-        raise InputError(f"links: got rule {rule!r}, expected one of {', '.join(RULES)}")
+    one_of("links: got rule", rule, RULES)
     if W.ndim != 2 or not np.isfinite(W).all() or (W < 0).any():
         raise InputError(f"links: got a matrix of shape {W.shape}, expected (N, M) with finite cells >= 0")
     if not 0 <= threshold <= 1:
@@ -71,9 +73,8 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
         return set()
     chosen = _choose(W, rule) & (W > 0)
     if threshold > 0:
-        tiny = np.finfo(float).tiny
-        shares = np.minimum(W / np.maximum(W.sum(1, keepdims=True), tiny), W / np.maximum(W.sum(0), tiny))
-        chosen &= shares >= threshold
+        for sums in (W.sum(1, keepdims=True), W.sum(0)):
+            chosen &= W / np.maximum(sums, np.finfo(float).tiny) >= threshold
     return {(int(i), int(j)) for i, j in np.argwhere(chosen)}
 
 
@@ -105,8 +106,7 @@ def symmetrize(forward: Links, backward: Links, rule: str, shape: tuple[int, int
     >>> sorted(symmetrize({(0, 0), (1, 0)}, {(0, 0), (1, 1)}, "grow-diag", (2, 2)))
     [(0, 0), (1, 0), (1, 1)]
     """
-    if rule not in COMBINE:
-        raise InputError(f"links: got rule {rule!r}, expected one of {', '.join(COMBINE)}")
+    one_of("links: got rule", rule, COMBINE)
     sides = np.zeros((2, *shape), bool)
     for side, found in zip(sides, (forward, backward), strict=True):
         for cell in found:
@@ -143,7 +143,7 @@ def _grow(chosen: np.ndarray, union: np.ndarray, rule: str) -> np.ndarray:
 
 
 def _itermax(W: np.ndarray, rounds: int = 2, alpha: float = 0.9) -> np.ndarray:
-    """Mutual best cells, then again: full weight between two free words, alpha where one is taken, none where both."""
+    """Mutual best cells, then again with alpha for words where one is taken, 0 where both are."""
     forward, backward = _both(W)
     chosen = forward & backward
     for _ in range(rounds - 1):
@@ -158,7 +158,7 @@ def _itermax(W: np.ndarray, rounds: int = 2, alpha: float = 0.9) -> np.ndarray:
 
 @dataclass(frozen=True)
 class AlignmentScore:
-    """Counts of links, and what follows from them; scores add up, over sentences, to that of a corpus.
+    """Counts of links, and what follows from them; those of sentences add up to a corpus's.
 
     Attributes
     ----------
@@ -182,12 +182,6 @@ class AlignmentScore:
         return self.in_sure / self.sure if self.sure else 0.0
 
     @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
-        both = self.precision + self.recall
-        return 2 * self.precision * self.recall / both if both else 0.0
-
-    @property
     def aer(self) -> float:
         """Alignment error rate, 0 (all right) to 1."""
         total = self.found + self.sure
@@ -199,7 +193,7 @@ class AlignmentScore:
         return dict(vars(self))
 
     def __add__(self, other: AlignmentScore) -> AlignmentScore:
-        return AlignmentScore(*(x + y for x, y in zip(vars(self).values(), vars(other).values(), strict=True)))
+        return AlignmentScore(**{name: n + getattr(other, name) for name, n in vars(self).items()})
 
 
 def score(found: Links, sure: Links, possible: Iterable[tuple[int, int]] = ()) -> AlignmentScore:
@@ -210,7 +204,8 @@ def score(found: Links, sure: Links, possible: Iterable[tuple[int, int]] = ()) -
     Parameters
     ----------
     found : links A
-    sure, possible : gold links; sure ones count as possible whether or not ``possible`` repeats them
+    sure, possible : gold links; sure ones count as possible whether or not ``possible`` repeats
+        them
 
     Examples
     --------
@@ -218,14 +213,16 @@ def score(found: Links, sure: Links, possible: Iterable[tuple[int, int]] = ()) -
     >>> round(one.precision, 3), one.recall, round(one.aer, 3)
     (0.667, 1.0, 0.2)
 
-    Source: Och and Ney, "A Systematic Comparison of Various Statistical Alignment Models", 2003, section 6.
+    Source: Och and Ney, "A Systematic Comparison of Various Statistical Alignment Models", 2003,
+    section 6.
     """
     sure, found = set(sure), set(found)
-    return AlignmentScore(len(found), len(sure), len(found & sure), len(found & (sure | set(possible))))
+    right = found & sure, found & (sure | set(possible))
+    return AlignmentScore(len(found), len(sure), *map(len, right))
 
 
 def total(scores: Iterable[AlignmentScore]) -> AlignmentScore:
-    """The score of a corpus: counts summed over its sentences (not the mean of sentences' rates)."""
+    """The score of a corpus: counts summed over its sentences, not the mean of their rates."""
     return sum(scores, AlignmentScore())
 
 
@@ -235,11 +232,13 @@ def _aer(counts: np.ndarray) -> np.ndarray:
 
 
 def compare(
-    ours: Sequence[AlignmentScore], baseline: Sequence[AlignmentScore], draws: int = 2000, seed: int = 0
-) -> Comparison:
-    """Paired comparison of two systems' corpus AER on the same sentences; below 0 means that ours errs less.
+    ours: Sequence[AlignmentScore], baseline: Sequence[AlignmentScore], draws: int = 2000,
+    seed: int = 0,
+) -> Comparison:  # fmt: skip
+    """Paired comparison of two systems' corpus AER on the same sentences; below 0 ours errs less.
 
-    Sentences are drawn with replacement for the interval, and swapped between the systems for the p value.
+    Sentences are drawn with replacement for the interval, and swapped between the systems for the p
+    value.
     ``wins`` counts sentences on which ours errs less.
 
     Examples
@@ -250,17 +249,22 @@ def compare(
     (-0.5, True, 12)
     """
     if len(ours) != len(baseline):
-        raise InputError(f"compare: got {len(ours)} and {len(baseline)} sentences, expected the same in both")
-    x, y = (np.array([list(vars(s).values()) for s in scores], float).reshape(-1, 4) for scores in (ours, baseline))
+        got = f"{len(ours)} and {len(baseline)} sentences"
+        raise InputError(f"compare: got {got}, expected the same in both")
+    rows = ([list(vars(s).values()) for s in scores] for scores in (ours, baseline))
+    x, y = (np.array(counts, float).reshape(-1, 4) for counts in rows)  # (sentences, 4)
     random = np.random.default_rng(seed)
     gap = float(_aer(x.sum(0)) - _aer(y.sum(0)))
-    drawn = random.multinomial(len(x), np.full(len(x), 1 / max(1, len(x))), size=draws)  # times each sentence is drawn
+    # how many times each sentence is drawn
+    drawn = random.multinomial(len(x), np.full(len(x), 1 / max(1, len(x))), size=draws)
     low, high = np.percentile(_aer(drawn @ x) - _aer(drawn @ y), [2.5, 97.5])
     swap = random.integers(0, 2, size=(draws, len(x)))
     flips = _aer(x.sum(0) + swap @ (y - x)) - _aer(y.sum(0) + swap @ (x - y))
-    p = (1 + np.sum(np.abs(flips) >= abs(gap) - 1e-12)) / (draws + 1)  # the identity is one of the permutations
+    # the identity is one of the permutations
+    p = (1 + np.sum(np.abs(flips) >= abs(gap) - 1e-12)) / (draws + 1)
     each = _aer(x) - _aer(y)
-    return Comparison(gap, float(low), float(high), float(p), int((each < 0).sum()), int((each > 0).sum()))
+    wins, losses = int((each < 0).sum()), int((each > 0).sum())
+    return Comparison(gap, float(low), float(high), float(p), wins, losses)
 
 
 def to_pharaoh(found: Links, possible: Iterable[tuple[int, int]] = ()) -> str:
@@ -274,7 +278,7 @@ def to_pharaoh(found: Links, possible: Iterable[tuple[int, int]] = ()) -> str:
 
 
 def from_pharaoh(line: str, base: int = 0, where: str = "links") -> tuple[Links, Links]:
-    """Sure and possible links of a line; ``base`` is the number of the first word (1 in some gold sets).
+    """Sure and possible links of a line; ``base`` is the number of the first word.
 
     >>> from_pharaoh("1-1 2p1", base=1)
     ({(0, 0)}, {(1, 0)})
@@ -284,11 +288,13 @@ def from_pharaoh(line: str, base: int = 0, where: str = "links") -> tuple[Links,
     for item in line.split():
         found = re.fullmatch("([0-9]{1,6})([-p])([0-9]{1,6})", item)
         if not found or min(int(found[1]), int(found[3])) < base:
-            raise InputError(f"{where}: got {item[:60]!r}, expected i-j or ipj with numbers from {base}; mend the line")
+            expected = f"i-j or ipj with numbers from {base}"
+            raise InputError(f"{where}: got {item[:60]!r}, expected {expected}; mend the line")
         (sure if found[2] == "-" else possible).add((int(found[1]) - base, int(found[3]) - base))
     return sure, possible
 
 
 def read_pharaoh(path: str | Path, base: int = 0) -> list[tuple[Links, Links]]:
     """Read a file of links, one sentence pair a line; an empty line is a pair without links."""
-    return [from_pharaoh(line, base, f"{path}, line {number}") for number, line in enumerate(lines(path), 1)]
+    found = enumerate(lines(path), 1)
+    return [from_pharaoh(line, base, f"{path}, line {number}") for number, line in found]

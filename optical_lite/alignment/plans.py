@@ -1,7 +1,7 @@
 """Alignment: which word translates which, read off a transport plan between sub-word tokens.
 
-Tokens are encoded, a plan moves their mass, the mass is summed over the tokens of each word, and a rule turns the word
-matrix into links (:mod:`.linking`). Notebook 06 goes through it.
+Tokens are encoded, a plan moves their mass, the mass is summed over the tokens of each word, and a
+rule turns the word matrix into links (:mod:`.linking`). Notebook 06 goes through it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from .. import transport
 from ..encoder import Encoder
-from ..settings import InputError
+from ..settings import InputError, one_of
 from .linking import (
     AlignmentScore,
     Links,
@@ -34,9 +34,9 @@ from .linking import (
 from .subwords import Pair, Text, encode_pairs, owners, word_plan, word_similarity
 
 __all__ = [
-    "AlignConfig", "Alignment", "AlignmentScore", "Links", "Pair", "align", "align_pairs", "compare", "encode_pairs",
-    "from_pharaoh", "links", "masses", "owners", "read_pharaoh", "realign", "score", "symmetrize", "to_pharaoh",
-    "total", "word_plan", "word_similarity",
+    "AlignConfig", "Alignment", "AlignmentScore", "Links", "Pair", "align", "align_pairs",
+    "compare", "encode_pairs", "from_pharaoh", "links", "masses", "owners", "read_pharaoh",
+    "realign", "score", "symmetrize", "to_pharaoh", "total", "word_plan", "word_similarity",
 ]  # fmt: skip
 
 EXPONENT = 87  # exp(-87) is the last that float32 holds without loss
@@ -49,15 +49,20 @@ class AlignConfig:
 
     Attributes
     ----------
-    method : one of :data:`optical_lite.transport.METHODS`, or ``similarity``: no transport, the rule reads
+    method : one of :data:`optical_lite.transport.METHODS`, or ``similarity``: no transport, the
+        rule reads
         ``(1 + cosine) / 2``, as greedy argmax and SimAlign do
     epsilon : entropic regularisation
-    marginals : ``uniform``: every token has the same mass; ``words``: every word has, shared by its tokens
+    marginals : ``uniform``: every token has the same mass; ``words``: every word has, shared by its
+        tokens
     rule, threshold : see :func:`.linking.links`
-    level : ``word``: mass is summed over words first; ``token``: tokens are linked, and words whose tokens are
-    null : a word that keeps less than this share of its mass links to nothing (``unbalanced`` and ``partial``)
+    level : ``word``: mass is summed over words first; ``token``: tokens are linked, and words whose
+        tokens are
+    null : a word that keeps less than this share of its mass links to nothing (``unbalanced`` and
+        ``partial``)
     reach, mass : passed to the unbalanced and the partial solver
-    position : added to the cost for words far from the diagonal, times :math:`|i/N - j/M|`, between 0 and 1
+    position : added to the cost for words far from the diagonal, times :math:`|i/N - j/M|`, between
+        0 and 1
     reduce : ``max`` or ``mean`` of token similarities, for ``similarity`` at word level
     """
 
@@ -74,16 +79,14 @@ class AlignConfig:
     reduce: str = "max"
 
     def __post_init__(self) -> None:
-        known = {
-            "method": (*transport.METHODS, SIMILARITY), "marginals": MASSES, "level": LEVELS, "reduce": ("max", "mean"),
-        }  # fmt: skip
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                raise InputError(f"align: got {name} {getattr(self, name)!r}, expected one of {', '.join(values)}")
+        one_of("align: got method", self.method, (*transport.METHODS, SIMILARITY))
+        one_of("align: got marginals", self.marginals, MASSES)
+        one_of("align: got level", self.level, LEVELS)
+        one_of("align: got reduce", self.reduce, ("max", "mean"))
         if not 0 <= self.position < math.inf:
             raise InputError(f"align: got position {self.position}, expected a cost of 0 or more")
         if not 0 <= self.null < 1:
-            raise InputError(f"align: got null {self.null}, expected a share of mass from 0 up to 1")
+            raise InputError(f"align: got null {self.null}, expected a share from 0 up to 1")
 
     def solver(self) -> dict:
         """Keywords of :func:`optical_lite.transport.solve`."""
@@ -100,8 +103,9 @@ class Alignment(Pair):
     plan : Tensor, shape (n, m), ``T``; the similarities for method ``similarity``
     word_plan : array, shape (N, M), the same for words
     links : set of (source word, target word)
-    transport_cost, converged, iterations, marginal_error : of the plan, see :class:`optical_lite.transport.TransportPlan`
-    """  # noqa: E501
+    transport_cost, converged, iterations, marginal_error : of the plan, see
+        :class:`optical_lite.transport.TransportPlan`
+    """
 
     plan: Tensor
     word_plan: np.ndarray
@@ -127,11 +131,12 @@ def masses(owner: Sequence[int], marginals: str = "uniform") -> Tensor:
 
 
 def _distance(pair: Pair) -> Tensor:
-    """How far each pair of tokens is from the diagonal, by the place of their words: shape (n, m), from 0 to 1."""
-    x, y = (
-        (torch.tensor(owner, dtype=torch.float32) + 0.5) / max(1, len(words))
-        for owner, words in ((pair.source_owner, pair.source_words), (pair.target_owner, pair.target_words))
-    )
+    """How far each pair of tokens is from the diagonal, by their words: shape (n, m), 0 to 1."""
+
+    def place(owner: list[int], words: list[str]) -> Tensor:
+        return (torch.tensor(owner, dtype=torch.float32) + 0.5) / max(1, len(words))
+
+    x, y = place(pair.source_owner, pair.source_words), place(pair.target_owner, pair.target_words)
     return (x[:, None] - y).abs()
 
 
@@ -152,8 +157,10 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
     order = sorted(range(len(pairs)), key=lambda k: tuple(pairs[k].cost.shape))
     for rows in (order[i : i + 64] for i in range(0, len(order), 64)):
         some = [pairs[k] for k in rows]
-        a = pad_sequence([masses(p.source_owner, config.marginals) for p in some], batch_first=True)  # (B, n)
-        b = pad_sequence([masses(p.target_owner, config.marginals) for p in some], batch_first=True)  # (B, m)
+        sides = ([p.source_owner for p in some], [p.target_owner for p in some])
+        a, b = (
+            pad_sequence([masses(owner, config.marginals) for owner in side], batch_first=True) for side in sides
+        )  # (B, n), (B, m)
         C = torch.zeros(len(some), a.shape[1], b.shape[1])  # (B, n, m)
         for k, p in enumerate(some):
             shifted = p.cost + config.position * _distance(p) if config.position else p.cost
@@ -161,16 +168,15 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
         if config.method == SIMILARITY:
             T, facts = (1 - C / 2).clamp_min(0), [(float("nan"), True, 0, 0.0)] * len(some)
         else:
-            alive = (a.sum(1) > 0) & (b.sum(1) > 0)  # a side without a known token has nothing to move
+            # a side without a known token has nothing to move
+            alive = (a.sum(1) > 0) & (b.sum(1) > 0)
             a, b = a * alive[:, None], b * alive[:, None]
             solved = transport.solve(C, a, b, **config.solver())
             T = solved.plan
             if config.method == "scaling":
                 _underflow(some, solved, config)
-            facts = list(
-                zip(*(x.tolist() for x in (solved.cost, solved.converged, solved.iterations, solved.marginal_error)),
-                    strict=True)
-            )  # fmt: skip
+            facts = solved.cost, solved.converged, solved.iterations, solved.marginal_error
+            facts = list(zip(*(x.tolist() for x in facts), strict=True))
         for k, p in enumerate(some):
             n, m = p.cost.shape
             found[rows[k]] = _link(p, T[k, :n, :m], a[k, :n], b[k, :m], facts[k], config)
@@ -178,15 +184,16 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
 
 
 def _underflow(pairs: Sequence[Pair], solved: transport.TransportPlan, config: AlignConfig) -> None:
-    """Raise where plain scaling lost its numbers: exp(-C / epsilon) is 0 in float32 once C / epsilon passes 87."""
-    highest = [float(p.cost.max()) + config.position if p.cost.numel() else 0.0 for p in pairs]
+    """Raise where plain scaling lost its numbers: exp(-C / epsilon) became 0 in float32."""
     lost = (~solved.marginal_error.isfinite()).tolist()
-    for pair, gone, well, most in zip(pairs, lost, solved.converged.tolist(), highest, strict=True):
+    for pair, gone, well in zip(pairs, lost, solved.converged.tolist(), strict=True):
+        most = float(pair.cost.max()) + config.position if pair.cost.numel() else 0.0
         if gone or (not well and most / config.epsilon > EXPONENT):
+            words = " ".join(pair.source_words)[:40]
             raise InputError(
-                f"align: got epsilon {config.epsilon:.3g} for method scaling, whose kernel underflows in float32 on "
-                f"{' '.join(pair.source_words)[:40]!r}, expected {most / EXPONENT:.2g} or more; raise epsilon, or "
-                "choose method log or stabilized, which never underflow"
+                f"align: got epsilon {config.epsilon:.3g} for method scaling, whose kernel "
+                f"underflows in float32 on {words!r}, expected {most / EXPONENT:.2g} or more; raise "
+                "epsilon, or choose method log or stabilized, which never underflow"
             )
 
 
@@ -198,32 +205,24 @@ def _link(pair: Pair, plan: Tensor, a: Tensor, b: Tensor, facts: tuple, config: 
         W = word_similarity(matrix, *owner, *shape, config.reduce)
     else:
         W = word_plan(matrix, *owner, *shape)
-    if config.null > 0:
-        expected = (np.bincount(o, mass.numpy(), n) for o, mass, n in zip(owner, (a, b), shape, strict=True))
-        rows, columns = (
-            sums < config.null * mass for sums, mass in zip((W.sum(1), W.sum(0)), expected, strict=True)
-        )  # the words that keep too little
-    else:
-        rows, columns = np.zeros(shape[0], bool), np.zeros(shape[1], bool)
+    rows, columns = np.zeros(shape[0], bool), np.zeros(shape[1], bool)
+    if config.null > 0:  # the words that keep too little
+        kept, given = (W.sum(1), W.sum(0)), zip(owner, (a, b), shape, strict=True)
+        expected = (np.bincount(of, mass.numpy(), size) for of, mass, size in given)
+        rows, columns = (x < config.null * y for x, y in zip(kept, expected, strict=True))
     if config.level == "token":
         cells = links(matrix, config.rule, config.threshold)
         chosen = {(owner[0][i], owner[1][j]) for i, j in cells}
         chosen = {(i, j) for i, j in chosen if not (rows[i] or columns[j])}
     else:
         chosen = links(np.where(rows[:, None] | columns, 0.0, W), config.rule, config.threshold)
-    fields = {name: getattr(pair, name) for name in Pair.__dataclass_fields__}
-    return Alignment(**fields, plan=plan, word_plan=W, links=chosen, **dict(zip(FACTS, facts, strict=True)))
-
-
-FACTS = ("transport_cost", "converged", "iterations", "marginal_error")
+    before = (getattr(pair, name) for name in Pair.__dataclass_fields__)
+    return Alignment(*before, plan, W, chosen, *facts)
 
 
 def _config(options: dict) -> AlignConfig:
-    unknown = sorted(set(options) - set(AlignConfig.__dataclass_fields__))
-    if unknown:
-        raise InputError(
-            f"align: got option {unknown[0]!r}, expected one of {', '.join(AlignConfig.__dataclass_fields__)}"
-        )
+    for name in sorted(options):
+        one_of("align: got option", name, AlignConfig.__dataclass_fields__)
     return AlignConfig(**options)
 
 
@@ -247,8 +246,9 @@ def align(student: Encoder, teacher: Encoder, source: Text, target: Text, **opti
 
 
 def align_pairs(
-    student: Encoder, teacher: Encoder, pairs: Iterable[tuple[Text, Text]], *, chunk: int = 512, **options
-) -> Iterator[Alignment]:
+    student: Encoder, teacher: Encoder, pairs: Iterable[tuple[Text, Text]], *, chunk: int = 512,
+    **options,
+) -> Iterator[Alignment]:  # fmt: skip
     """Align a stream of sentence pairs, ``chunk`` of them in memory at a time, in order."""
     config, stream, first = _config(options), iter(pairs), 1
     while some := list(itertools.islice(stream, chunk)):

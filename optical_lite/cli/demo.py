@@ -5,12 +5,12 @@ from .options import MODEL, MODELS, Parser, number_type
 
 def options(parser: Parser) -> None:
     """What to compare on, and with which teacher."""
-    parser.add_argument("--collection", default="pocket", help="pocket (default) or afriqa")
-    parser.add_argument("--lang", default="sw", help="question language (default sw)")
+    parser.option("--collection", "pocket", "pocket or afriqa")
+    parser.option("--lang", "sw", "question language")
     number_type(parser, "float32")
-    parser.add_argument("--model", default=MODEL, help=f"teacher: {MODELS}")
-    parser.add_argument("--out", metavar="DIR", help="run folder (default runs/demo_COLLECTION_LANG)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.option("--model", MODEL, f"teacher: {MODELS}")
+    parser.option("--out", None, "run folder (default runs/demo_COLLECTION_LANG)", metavar="DIR")
+    parser.flag("--quiet", "no progress bars")
 
 
 def command(*, collection: str, lang: str, model: str, out: str | None, quiet: bool) -> dict:

@@ -13,35 +13,36 @@ def options(parser: Parser) -> None:
     """What to evaluate, and on what."""
     reading(parser)
     number_type(parser, "float32")
-    parser.add_argument("--run", metavar="DIR", help="a run made by train or demo")
+    add = parser.option
+    add("--run", None, "a run made by train or demo", metavar="DIR")
     teaching(parser)
-    parser.add_argument("--trec-run", metavar="RUN", help="instead: a run file, with --qrels")
-    parser.add_argument("--predictions", metavar="FILE", help="instead: predictions for wpr, qadsm, qam or xor")
-    parser.add_argument(
-        "--tune", metavar="FILE", help="pairs that set the threshold of qadsm and qam (the .dev beside)"
-    )
-    parser.add_argument("--ties", default="expected", help="of a run file: expected, or trec for trec_eval's order")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add("--trec-run", None, "instead: a run file, with --qrels", metavar="RUN")
+    add("--predictions", None, "instead: predictions for wpr, qadsm, qam or xor", metavar="FILE")
+    add("--tune", None, "pairs for qadsm's and qam's threshold (the .dev beside)", metavar="FILE")
+    add("--ties", "expected", "of a run file: expected, or trec for trec_eval's order")
+    parser.flag("--quiet", "no progress bar")
 
 
 def command(
-    *, run: str | None, trec_run: str | None, predictions: str | None, both: bool, model: str, teacher: str | None,
-    scorer: str, max_length: int | None, tune: str | None, ties: str, quiet: bool, collection: str | None,
-    lang: str | None, qrels: str | None, **where: object,
+    *, run: str | None, trec_run: str | None, predictions: str | None, both: bool, model: str,
+    teacher: str | None, scorer: str, max_length: int | None, tune: str | None, ties: str,
+    quiet: bool, collection: str | None, lang: str | None, qrels: str | None, **where: object,
 ) -> dict:  # fmt: skip
-    """Evaluate on what ``collection``, ``lang``, ``qrels`` and ``where`` say, see :func:`.inputs.read`."""
+    """Evaluate on what ``collection``, ``lang``, ``qrels`` and ``where`` say (:func:`.inputs.read`)."""
     from ..formats import xglue, xor_tydi
     from . import inputs
 
     said = {"--run": run, "--predictions": predictions, "--trec-run": trec_run}
     if len(given := [name for name, value in said.items() if value]) != 1:
         got = " and ".join(given) or "nothing to evaluate"
-        raise InputError(f"evaluate: got {got}, expected one of --run, --predictions and --trec-run")
+        expected = "one of --run, --predictions and --trec-run"
+        raise InputError(f"evaluate: got {got}, expected {expected}")
     if trec_run:
         return of_run_file(trec_run, qrels, ties)
     encoders = lang_of_run = None
     if run:
-        *encoders, lang_of_run = inputs.encoders(run, model=model, teacher=teacher, both=both, max_length=max_length)
+        how = {"model": model, "teacher": teacher, "both": both, "max_length": max_length}
+        *encoders, lang_of_run = inputs.encoders(run, **how)
     lang = lang or lang_of_run
     data = inputs.read(collection=collection, lang=lang, qrels=qrels, **where)
     if isinstance(data, xglue.Task):
@@ -51,7 +52,8 @@ def command(
     elif run:
         found, count, cuts = of_collection(data, encoders, scorer, quiet)
     else:
-        raise InputError(f"evaluate: got predictions for {data.name}, expected --trec-run RUN --qrels QRELS for them")
+        expected = "--trec-run RUN --qrels QRELS for them"
+        raise InputError(f"evaluate: got predictions for {data.name}, expected {expected}")
     name, by = getattr(data, "name", collection), run or predictions
     values = ", ".join(f"{key} {value:.3f}" for key, value in found.items())
     print(f"{by} on {name} ({lang or 'its languages'}, {count} questions): {values}")
@@ -68,11 +70,11 @@ def of_run_file(path: str, judgements: str | None, ties: str) -> dict:
     run_files.meet({path: run}, qrels, judgements)
     values = metrics.per_query(run, qrels, REPORTED, ties=ties)
     found = {name: metrics.mean(value) for name, value in values.items()}
-    print(f"{path} ({len(qrels)} topics): " + ", ".join(f"{key} {value:.3f}" for key, value in found.items()))
-    return {
-        "metrics": found, "queries": len(qrels), "unanswered": len(qrels.keys() - run.keys()), "run": path,
-        "collection": judgements,
-    }  # fmt: skip
+    values = ", ".join(f"{key} {value:.3f}" for key, value in found.items())
+    print(f"{path} ({len(qrels)} topics): {values}")
+    unanswered = len(qrels.keys() - run.keys())
+    about = {"queries": len(qrels), "unanswered": unanswered, "run": path, "collection": judgements}
+    return {"metrics": found, **about}
 
 
 def of_collection(data, encoders: list, scorer: str, quiet: bool) -> tuple[dict[str, float], int, dict]:
@@ -88,7 +90,7 @@ def of_collection(data, encoders: list, scorer: str, quiet: bool) -> tuple[dict[
 
 
 def of_questions(data, predictions: str | None, encoders: list | None, quiet: bool) -> tuple[dict, int, dict]:
-    """R@2kt and R@5kt of XOR's questions, of each language and their mean; the questions counted, and what was cut."""
+    """R@2kt and R@5kt of XOR's questions by language, the questions counted, and what was cut."""
     from .. import retrieval
     from ..formats import xor_tydi
     from . import inputs
@@ -98,23 +100,26 @@ def of_questions(data, predictions: str | None, encoders: list | None, quiet: bo
         made = xor_tydi.read_predictions(predictions)
         ranked = {query: passages for query, passages in made.items() if query in data.questions}
         if missing := len(data.questions) - len(ranked):
-            said = f"{missing} of {len(data.questions)} questions have no prediction and are left out"
-            print(f"{predictions}: {said}, as in the published script", file=sys.stderr)
+            said = f"{missing} of {len(data.questions)} questions have no prediction and are left "
+            said += "out, as in the published script"
+            print(f"{predictions}: {said}", file=sys.stderr)
     else:
         student, english = encoders
-        texts = {name: f"{data.titles[name]} {text}".strip() for name, text in data.passages.items()}
+        passages = data.passages.items()
+        texts = {name: f"{data.titles[name]} {text}".strip() for name, text in passages}
         built = retrieval.PassageIndex.cached(english, texts, not quiet)
         run = retrieval.search(built, student, data.questions)
         ranked = {query: [data.passages[passage] for passage, _ in ranking] for query, ranking in run.items()}
         cuts = inputs.lengths(built, english, student, data.questions)
     found = xor_tydi.recall(ranked, data.langs, data.answers)
-    return {f"{key} {lang}": x for key, values in found.items() for lang, x in values.items()}, len(ranked), cuts
+    flat = {f"{key} {lang}": x for key, values in found.items() for lang, x in values.items()}
+    return flat, len(ranked), cuts
 
 
 def of_pairs(
     task, predictions: str | None, encoders: list | None, path: Path, tune: str | None
 ) -> tuple[dict[str, float], int, dict]:
-    """Score on XGLUE's pairs, groups of them, and what was cut; QADSM and QAM need a threshold from other pairs."""
+    """Score on XGLUE's pairs, groups of them, and what was cut; some need a threshold from others."""
     from ..formats import xglue
     from . import inputs
 
@@ -127,13 +132,13 @@ def of_pairs(
         if task.name != "wpr":
             place = Path(tune or path.with_suffix(".dev"))
             if place.resolve() == path.resolve():
-                raise InputError(
-                    f"{place}: got the pairs to judge, expected others for the threshold; give --tune FILE"
-                )
+                expected = "others for the threshold; give --tune FILE"
+                raise InputError(f"{place}: got the pairs to judge, expected {expected}")
             other = xglue.read(place, task.lang, task=task.name)
             cut = xglue.threshold(xglue.rank(other, student, english), other.labels)
             values = [float(value > cut) for value in values]
         asked, texts = zip(*task.pairs, strict=True)
         cuts = inputs.said_cut("passages", english.count_cut(texts), len(texts), english)
         cuts |= inputs.said_cut("questions", student.count_cut(asked), len(asked), student)
-    return {"ndcg" if task.name == "wpr" else "accuracy": xglue.score(task, values)}, len(xglue.groups(task)), cuts
+    name = "ndcg" if task.name == "wpr" else "accuracy"
+    return {name: xglue.score(task, values)}, len(xglue.groups(task)), cuts

@@ -5,7 +5,7 @@ from .options import Parser
 
 def options(parser: Parser) -> None:
     """What to fetch."""
-    parser.add_argument("dataset", nargs="+", help="a data set of data/sources.tsv, or multilingual")
+    parser.option("dataset", None, "a data set of data/sources.tsv, or multilingual", nargs="+")
 
 
 def command(*, dataset: list[str]) -> dict[str, list[str]]:

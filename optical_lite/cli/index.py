@@ -10,12 +10,12 @@ def options(parser: Parser) -> None:
     """What to read, and with which encoder."""
     reading(parser)
     number_type(parser, "auto")
-    parser.add_argument("--model", default=MODEL, help=f"encoder of the passages: {MODELS}")
+    parser.option("--model", MODEL, f"encoder of the passages: {MODELS}")
     reading_to(parser, "passage (256, or the model's limit)")
-    parser.add_argument("--out", required=True, metavar="DIR", help="a new folder")
-    parser.add_argument("--shard", type=share, metavar="I/N", help="every N-th passage from the I-th on, into DIR/"
-                        "shard_I_of_N; what is there already is left as it is")  # fmt: skip
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.option("--out", None, "a new folder", required=True, metavar="DIR")
+    said = "every N-th passage from the I-th on, into DIR/shard_I_of_N; what is there already stays"
+    parser.option("--shard", None, said, type=share, metavar="I/N")
+    parser.flag("--quiet", "no progress bar")
 
 
 def command(

@@ -1,4 +1,4 @@
-"""Inputs: what several commands read: collections, sentence pairs, the encoders of a system; and what was cut of it."""
+"""Inputs: what several commands read: collections, pairs, a system's encoders; what was cut."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from ..training.teacher import load_teacher
 from .options import MODEL
 
 
-def read(*, format: str | None = None, collection: str | None = None, lang: str | None = None, **options: object):
+def read(
+    *, format: str | None = None, collection: str | None = None, lang: str | None = None,
+    **options: object,
+):  # fmt: skip
     """The collection that the options of :func:`.options.reading` name."""
     given = {name: value for name, value in options.items() if value not in (None, False)}
     return reading.read(format, collection, lang or "xx", **given)
 
 
 def ranked(data: object, command: str) -> Collection:
-    """What was read, which must have judged passages to rank: not XOR's questions or XGLUE's pairs."""
+    """What was read, if it has judged passages to rank, as XOR's questions and XGLUE's pairs lack."""
     if not isinstance(data, Collection):
-        raise InputError(f"{command}: got {type(data).__name__.lower()} without judged passages, expected a collection")
+        got = f"{type(data).__name__.lower()} without judged passages"
+        raise InputError(f"{command}: got {got}, expected a collection")
     return data
 
 
@@ -32,9 +36,10 @@ def read_pairs(source: str, lang: str) -> Bitext:
 
 
 def encoders(
-    system: str, *, model: str = MODEL, teacher: str | None = None, both: bool = False, max_length: int | None = None
-) -> tuple[Encoder, Encoder, str | None]:
-    """Encoder of questions, encoder of passages, and the language of a system: ``encoder`` or a run's folder."""
+    system: str, *, model: str = MODEL, teacher: str | None = None, both: bool = False,
+    max_length: int | None = None,
+) -> tuple[Encoder, Encoder, str | None]:  # fmt: skip
+    """Encoders of questions and passages, and the language, of ``encoder`` or a run's folder."""
     if system == "encoder":
         questions = passages = encoder.teacher(model)
         lang = None
@@ -47,7 +52,9 @@ def encoders(
 def said_cut(kind: str, cut: int, total: int, encoder: Encoder) -> dict:
     """How many texts an encoder has cut: printed where any was, and for a record."""
     if cut:
-        more = f"--max-length {encoder.limit} reads more" if encoder.max_length < encoder.limit else "the model's limit"
+        more = "the model's limit"
+        if encoder.max_length < encoder.limit:
+            more = f"--max-length {encoder.limit} reads more"
         print(f"{cut:,} of {total:,} {kind} were cut at {encoder.max_length} tokens; {more}")
     return {f"{kind}_read_to": encoder.max_length, f"{kind}_cut": cut}
 
@@ -55,4 +62,5 @@ def said_cut(kind: str, cut: int, total: int, encoder: Encoder) -> dict:
 def lengths(index, passages: Encoder, questions: Encoder, asked: dict[str, str]) -> dict:
     """What was cut of an index's passages and of some questions: printed, and for a record."""
     found = said_cut("passages", index.cut, len(index.ids), passages)
-    return found | said_cut("questions", questions.count_cut(list(asked.values())), len(asked), questions)
+    cut = questions.count_cut(list(asked.values()))
+    return found | said_cut("questions", cut, len(asked), questions)

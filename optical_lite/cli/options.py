@@ -1,4 +1,4 @@
-"""Options: what a value on the command line must be, refused in one line before anything is read; and shared groups."""
+"""Options: what a value on the command line must be, refused in one line; and shared groups."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..formats.collect import REAL
 from ..settings import PRECISIONS, SEEDS, InputError
 
 MODEL = "minilm"
-MODELS = "minilm (default), multilingual, a folder, or hub:OWNER/NAME"
+MODELS = "minilm, multilingual, a folder, or hub:OWNER/NAME"
 MOST = 10**9
 CODE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
@@ -110,7 +110,8 @@ def existing(value: str) -> str:
     """A file to read, or a pipe."""
     path, _ = _place(value, "a file to read")
     if not path.exists() or path.is_dir():
-        _refuse(value, f"a file to read; {'that is a folder' if path.is_dir() else 'no such file'}, check the path")
+        said = "that is a folder" if path.is_dir() else "no such file"
+        _refuse(value, f"a file to read; {said}, check the path")
     return value
 
 
@@ -139,27 +140,29 @@ def new_folder(value: str) -> str:
 
 
 KINDS = {  # what an option takes, by its name, or by name and metavar
-    **dict.fromkeys(("json", "page", "html", "svg", "pharaoh", "out RUN"), new_file),
-    "out DIR": new_folder,
-    **dict.fromkeys(("collection", "model", "teacher", "bitext", "system", "run", "index", "documents"), somewhere),
-    **dict.fromkeys(
-        ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions", "tune", "tsv", "triples"), existing
-    ),
-    **dict.fromkeys(("lang", "langs"), code),
-    **dict.fromkeys(
-        ("k", "size", "steps", "batch", "repetitions", "layer", "max-length", "save-every", "keep"), whole(1)
-    ),
-    **dict.fromkeys(("accumulate", "processes"), whole(1, 1024)),
-    **dict.fromkeys(("seed", "seeds"), whole(0, SEEDS)),
-    **dict.fromkeys(("rate", "epsilon", "reach"), number(0, above=True)),
-    **dict.fromkeys(("row-rate", "epsilon-start", "position"), number(0)),
-    **dict.fromkeys(("share", "threshold", "null", "warmup"), number(0, 1)),
-    "mass": number(0, 1, above=True),
+    name: kind
+    for names, kind in {
+        ("json", "page", "html", "svg", "pharaoh", "out RUN"): new_file,
+        ("out DIR",): new_folder,
+        ("collection", "model", "teacher", "bitext", "system", "run", "index", "documents"): somewhere,
+        ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions"): existing,
+        ("tune", "tsv", "triples"): existing,
+        ("lang", "langs"): code,
+        ("k", "size", "steps", "batch", "repetitions", "layer", "max-length", "keep"): whole(1),
+        ("save-every",): whole(1),
+        ("accumulate", "processes"): whole(1, 1024),
+        ("seed", "seeds"): whole(0, SEEDS),
+        ("rate", "epsilon", "reach"): number(0, above=True),
+        ("row-rate", "epsilon-start", "position"): number(0),
+        ("share", "threshold", "null", "warmup"): number(0, 1),
+        ("mass",): number(0, 1, above=True),
+    }.items()
+    for name in names
 }
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose every value is of a kind of this module, and whose complaint is an :class:`InputError`."""
+    """A parser whose values are of this module's kinds, and whose complaint is an InputError."""
 
     def add_argument(self, *names: str, **how: object) -> argparse.Action:
         """As argparse has it; the kind is found by the option's name where none is given."""
@@ -170,51 +173,64 @@ class Parser(argparse.ArgumentParser):
             how["type"] = found if given in others else given
         return super().add_argument(*names, **how)
 
+    def option(self, name: str, default: object = None, said: str = "", **how: object) -> None:
+        """An option with a value: its type is that of its default, which its help names."""
+        if default not in (None, [], ()):
+            how.setdefault("type", type(default))
+            said += f" (default {default})"
+        self.add_argument(name, default=default, help=said, **how)
+
+    def flag(self, name: str, said: str) -> None:
+        """An option without a value."""
+        self.add_argument(name, action="store_true", help=said)
+
     def error(self, message: str) -> None:
         """Refuse a command line."""
         raise InputError(f"{message}; see {self.prog} --help")
 
 
-def reading(parser: argparse.ArgumentParser) -> None:
+def reading(parser: Parser) -> None:
     """What to read; the options of a format that lacks them are refused."""
-    parser.add_argument(
-        "--collection", metavar="PATH", help="pocket, afriqa, belebele, ...; a BEIR folder; see --format"
-    )
-    parser.add_argument("--format", metavar="KIND", help="trec, msmarco, mmarco, wikiclir, clirmatrix, ir_datasets, "
-                        "xor, wpr, qadsm, qam or beir: the form of --collection")  # fmt: skip
-    parser.add_argument("--lang", help="question language (default: the run's, where there is one)")
-    parser.add_argument("--split", help="test, dev, ...: as the collection has them")
-    parser.add_argument("--lenient", action="store_true", help="leave out judgements of what is not there")
+    add = parser.option
+    said = "pocket, afriqa, belebele, ...; a BEIR folder; see --format"
+    add("--collection", None, said, metavar="PATH")
+    add("--format", None, "of --collection: trec, msmarco, mmarco, wikiclir, clirmatrix, "
+        "ir_datasets, xor, wpr, qadsm, qam or beir", metavar="KIND")  # fmt: skip
+    add("--lang", None, "question language (default: the run's, where there is one)")
+    add("--split", None, "test, dev, ...: as the collection has them")
+    parser.flag("--lenient", "leave out judgements of what is not there")
     for name in ("documents", "topics", "qrels"):
-        parser.add_argument(f"--{name}", metavar="PATH", help="trec: if not in the folder")
-    parser.add_argument("--fields", help="trec: what of a topic is the question (title+desc)")
-    parser.add_argument("--encoding", help="trec: of documents and topics (utf-8)")
+        add(f"--{name}", None, "trec: if not in the folder", metavar="PATH")
+    add("--fields", None, "trec: what of a topic is the question (title+desc)")
+    add("--encoding", None, "trec: of documents and topics (utf-8)")
 
 
-def number_type(parser: argparse.ArgumentParser, default: str) -> None:
+def number_type(parser: Parser, default: str) -> None:
     """Of matrix products; the environment's goes before the default."""
-    parser.add_argument("--precision", choices=PRECISIONS, help="number type of matrix products; auto: bf16 where the "
-                        f"processor has it (OPTICAL_LITE_PRECISION, else {default})")  # fmt: skip
+    said = "number type of matrix products; auto: bf16 where the processor has it"
+    said += f" (OPTICAL_LITE_PRECISION, else {default})"
+    parser.option("--precision", None, said, choices=PRECISIONS)
     parser.set_defaults(default_precision=default)
 
 
-def length(parser: argparse.ArgumentParser) -> None:
+def length(parser: Parser) -> None:
     """Of a ranking that is written."""
-    parser.add_argument("--k", type=int, default=100, help="passages a question at most (100)")
-    parser.add_argument("--ties", choices=("cut", "all"), default="cut", help="equal scores at the last place: cut to "
-                        "k, the first passage ids stay (default), or write all of them")  # fmt: skip
+    parser.option("--k", 100, "passages a question at most")
+    said = "equal scores at the last place: the first passage ids stay, or write all of them"
+    parser.option("--ties", "cut", said, choices=("cut", "all"))
 
 
-def reading_to(parser: argparse.ArgumentParser, of: str) -> None:
+def reading_to(parser: Parser, of: str) -> None:
     """How much of a text."""
-    parser.add_argument("--max-length", type=int, metavar="N", help=f"tokens that are read of a {of}")
+    parser.option("--max-length", None, f"tokens that are read of a {of}", type=int, metavar="N")
 
 
-def teaching(parser: argparse.ArgumentParser) -> None:
+def teaching(parser: Parser) -> None:
     """Which encoders a system has, and how their vectors are compared."""
-    parser.add_argument("--both", action="store_true", help="the student reads the passages, too")
-    parser.add_argument("--model", default=MODEL, help=f"which encoder, where that is the system: {MODELS}")
-    parser.add_argument("--teacher", metavar="MODEL", help="of a run that another model than the kit's taught")
-    parser.add_argument("--scorer", default="maxsim", choices=("maxsim", "mean"), help="of token vectors, or of their "
-                        "means (maxsim)")  # fmt: skip
+    parser.flag("--both", "the student reads the passages, too")
+    parser.option("--model", MODEL, f"which encoder, where that is the system: {MODELS}")
+    said = "of a run that another model than the kit's taught"
+    parser.option("--teacher", None, said, metavar="MODEL")
+    said = "of token vectors, or of their means"
+    parser.option("--scorer", "maxsim", said, choices=("maxsim", "mean"))
     reading_to(parser, "question or passage (256, the model's limit, or the index's)")

@@ -15,18 +15,22 @@ def judged(path: str | None) -> dict[str, dict[str, int]]:
     if not path:
         raise InputError("evaluate: got a run without judgements, expected --qrels FILE")
     found = trec.read_qrels(path)
-    kept = {query: grades for query, grades in found.items() if any(grade > 0 for grade in grades.values())}
+    kept = {query: grades for query, grades in found.items() if max(grades.values()) > 0}
     if not kept:
-        raise InputError(
-            f"{path}: got no relevant document, expected one at least; check that the last column is the grade"
-        )
-    if len(kept) < len(found):
-        print(f"{len(found) - len(kept)} topics have no relevant document and are left out", file=sys.stderr)
+        expected = "one at least; check that the last column is the grade"
+        raise InputError(f"{path}: got no relevant document, expected {expected}")
+    if without := len(found) - len(kept):
+        say(f"{without} topics have no relevant document and are left out")
     return kept
 
 
+def say(text: str) -> None:
+    """A line beside the results."""
+    print(text, file=sys.stderr)
+
+
 def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> None:
-    """Refuse a run that answers none of some topics; a line says how many of them it does not answer, or knows alone.
+    """Refuse a run that answers none of some topics; a line says how many it lacks, or knows alone.
 
     Topics without an answer count 0 in every mean, as with ``trec_eval -c``.
     """
@@ -34,14 +38,15 @@ def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> None:
     for name, run in runs.items():
         missing = topics - run.keys()
         if missing == topics:
+            own = ", ".join(map(repr, sorted(run)[:3])) or "none"
             raise InputError(
-                f"{name}: got answers to none of the {len(topics)} topics of {of}, such as {min(topics)!r}, expected "
-                f"the same topics in both; its own are {', '.join(map(repr, sorted(run)[:3])) or 'none'}"
+                f"{name}: got answers to none of the {len(topics)} topics of {of}, such as "
+                f"{min(topics)!r}, expected the same topics in both; its own are {own}"
             )
         if missing:
-            print(f"{name}: {len(missing)} of {len(topics)} topics have no answer and count 0", file=sys.stderr)
+            say(f"{name}: {len(missing)} of {len(topics)} topics have no answer and count 0")
         if extra := len(run.keys() - topics):
-            print(f"{name}: {extra} topics are not in {of} and are left out", file=sys.stderr)
+            say(f"{name}: {extra} topics are not in {of} and are left out")
 
 
 def keep(run: dict[str, list], k: int, ties: str) -> tuple[dict[str, list], str]:
@@ -49,23 +54,21 @@ def keep(run: dict[str, list], k: int, ties: str) -> tuple[dict[str, list], str]
 
     Parameters
     ----------
-    ties : ``cut`` for at most k lines a question (of equal scores those of the first ids), ``all`` to keep them
+    ties : ``cut`` for at most k lines a question (of equal scores those of the first ids), ``all``
+        to keep them
     """
     from .. import retrieval
 
     more = sum(len(ranking) > k for ranking in run.values())
     if ties == "all":
         return run, f", {more} questions with more than {k} because of a tie" if more else ""
-    said = f", {more} questions with a tie at place {k} cut by passage id (--ties all keeps it)" if more else ""
-    return retrieval.at_most(run, k), said
+    said = f", {more} questions with a tie at place {k} cut by passage id (--ties all keeps it)"
+    return retrieval.at_most(run, k), said if more else ""
 
 
 def report(path: str, run: dict[str, list], said: str) -> dict:
     """Say what a run file holds: questions, how many of them have no answer, lines."""
-    found = {
-        "run": path, "questions": len(run), "unanswered": sum(not ranking for ranking in run.values()),
-        "lines": sum(map(len, run.values())),
-    }  # fmt: skip
-    without = f", {found['unanswered']} of them without an answer" if found["unanswered"] else ""
-    print(f"{path}: {found['questions']} questions{without}, {found['lines']:,} lines, {said}")
-    return found
+    unanswered, lines = sum(not one for one in run.values()), sum(map(len, run.values()))
+    without = f", {unanswered} of them without an answer" if unanswered else ""
+    print(f"{path}: {len(run)} questions{without}, {lines:,} lines, {said}")
+    return {"run": path, "questions": len(run), "unanswered": unanswered, "lines": lines}

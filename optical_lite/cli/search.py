@@ -9,21 +9,24 @@ from .options import Parser, length, number_type, reading, teaching
 def options(parser: Parser) -> None:
     """What to search, with which system, and how much of its ranking to write."""
     reading(parser)
-    parser.add_argument("--system", required=True, help="a run's folder, encoder (see --model), bm25 or structured")
-    parser.add_argument("--bitext", metavar="TSV", help="pocket, or pairs source<TAB>english: structured's lexicon")
+    add = parser.option
+    said = "a run's folder, encoder (see --model), bm25 or structured"
+    add("--system", None, said, required=True)
+    add("--bitext", None, "structured's: pocket, or pairs source<TAB>english", metavar="TSV")
     number_type(parser, "auto")
-    parser.add_argument("--index", metavar="DIR", help="made by index; else the cache folder's, built when missing")
+    add("--index", None, "made by index; else the cache's, built when missing", metavar="DIR")
     teaching(parser)
     length(parser)
-    parser.add_argument("--out", required=True, metavar="RUN", help="run file to write")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add("--out", None, "run file to write", required=True, metavar="RUN")
+    parser.flag("--quiet", "no progress bar")
 
 
 def command(
-    *, system: str, bitext: str | None, index: str | None, both: bool, model: str, teacher: str | None, scorer: str,
-    max_length: int | None, k: int, ties: str, out: str, quiet: bool, lang: str | None, **where: object,
+    *, system: str, bitext: str | None, index: str | None, both: bool, model: str,
+    teacher: str | None, scorer: str, max_length: int | None, k: int, ties: str, out: str,
+    quiet: bool, lang: str | None, **where: object,
 ) -> dict:  # fmt: skip
-    """Search what ``where`` says, see :func:`.inputs.read`; ``lang`` is that of a run where none is given."""
+    """Search what ``where`` says, see :func:`.inputs.read`; ``lang`` is by default the run's."""
     from .. import lexical, retrieval
     from ..formats import trec
     from . import index_folders, inputs, run_files
@@ -37,7 +40,8 @@ def command(
         data = inputs.read(lang=lang or own, **where)
     data = inputs.ranked(data, "search")
     tag = "-".join(Path(system).absolute().name.split()) or "run"
-    trec.need_columns(tag, *data.queries, *data.passages, of=out)  # before the hours that a search may take
+    # before the hours that a search may take
+    trec.need_columns(tag, *data.queries, *data.passages, of=out)
     if system == "bm25":
         run = lexical.bm25(data.passages, data.queries, k)
     elif by_words:
@@ -58,15 +62,14 @@ def command(
 
 
 def structured(data, bitext: str | None, lang: str | None, k: int):
-    """A run of structured queries: words and translations without accents, a lexicon that agrees in both directions."""
+    """A run of structured queries without accents, by a lexicon that agrees in both directions."""
     from .. import lexical, lexicon, vocabulary
     from ..text import unmarked
     from . import inputs
 
     if not bitext:
-        raise InputError(
-            "search: got structured without sentence pairs, expected --bitext FILE to learn a lexicon from"
-        )
+        expected = "--bitext FILE to learn a lexicon from"
+        raise InputError(f"search: got structured without sentence pairs, expected {expected}")
     pairs = inputs.read_pairs(bitext, lang or "xx")
     words = lexicon.word_lexicon(pairs, marks=False, **vocabulary.LEXICONS["symmetric"])
     asked = {query: unmarked(text) for query, text in data.queries.items()}

@@ -1,6 +1,7 @@
 """Paired tests of run files against the first of them, corrected for their number.
 
-Questions with the same relevant passages count as one group in the interval and the permutation test, not in t.
+Questions with the same relevant passages count as one group in the interval and the permutation
+test, not in t.
 """
 
 from ..settings import InputError
@@ -9,12 +10,13 @@ from .options import Parser
 
 def options(parser: Parser) -> None:
     """Run files, judgements and the test."""
-    parser.add_argument("trec_run", nargs="+", metavar="RUN", help="run files, the baseline first")
-    parser.add_argument("--qrels", required=True, metavar="FILE", help="judgements")
-    parser.add_argument("--metric", default="map", help="map, p@10, ndcg@10, r@100, mrr@10, ... (map)")
-    parser.add_argument("--test", default="permutation", choices=("permutation", "t"), help="paired test (permutation)")
-    parser.add_argument("--correction", default="holm", choices=("holm", "bonferroni", "none"), help="for many (holm)")
-    parser.add_argument("--ties", default="expected", help="expected, or trec for trec_eval's order")
+    add = parser.option
+    add("trec_run", None, "run files, the baseline first", nargs="+", metavar="RUN")
+    add("--qrels", None, "judgements", required=True, metavar="FILE")
+    add("--metric", "map", "map, p@10, ndcg@10, r@100, mrr@10, ...")
+    add("--test", "permutation", "paired test", choices=("permutation", "t"))
+    add("--correction", "holm", "for many", choices=("holm", "bonferroni", "none"))
+    add("--ties", "expected", "expected, or trec for trec_eval's order")
 
 
 def command(*, trec_run: list[str], qrels: str, metric: str, test: str, correction: str, ties: str) -> dict:
@@ -25,7 +27,8 @@ def command(*, trec_run: list[str], qrels: str, metric: str, test: str, correcti
     from . import run_files
 
     if len(set(trec_run)) < 2 or len(set(trec_run)) < len(trec_run):
-        raise InputError(f"significance: got {', '.join(trec_run)}, expected two different run files or more")
+        got = ", ".join(trec_run)
+        raise InputError(f"significance: got {got}, expected two different run files or more")
     judged = run_files.judged(qrels)
     runs = {path: trec.read_run(path) for path in trec_run}
     run_files.meet(runs, judged, qrels)
@@ -43,11 +46,12 @@ def command(*, trec_run: list[str], qrels: str, metric: str, test: str, correcti
     for path, result in found.items():
         print(
             f"{path}: {means[path]:.3f}, {result.difference:+.3f} "
-            f"(95 % interval {result.low:+.3f} to {result.high:+.3f}), {result.wins} better, {result.losses} worse, "
-            f"{test} test p = {p[path]:.4f}, {correction} {corrected[path]:.4f}"
+            f"(95 % interval {result.low:+.3f} to {result.high:+.3f}), {result.wins} better, "
+            f"{result.losses} worse, {test} test p = {p[path]:.4f}, {correction} {corrected[path]:.4f}"
         )
+    said = {"p": p, "p_corrected": corrected}
     return {
-        "metric": metric, "test": test, "correction": correction, "baseline": baseline, "topics": len(judged),
-        "means": means,
-        "tests": {path: {**vars(found[path]), "p": p[path], "p_corrected": corrected[path]} for path in others},
+        "metric": metric, "test": test, "correction": correction, "baseline": baseline,
+        "topics": len(judged), "means": means,
+        "tests": {path: vars(found[path]) | {k: v[path] for k, v in said.items()} for path in others},
     }  # fmt: skip

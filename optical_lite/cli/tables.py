@@ -8,37 +8,26 @@ from .options import Parser
 
 def options(parser: Parser) -> None:
     """Which tables, and what to do with them."""
-    parser.add_argument("--table", metavar="NAME", help="one table (default all); WORK/TABLE prints a published one")
-    parser.add_argument("--list", action="store_true", help="name the tables and stop")
-    parser.add_argument(
-        "--check", action="store_true", help="compare with records, run cheap rows again; exit 1 if wrong"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say what --check would run, and run nothing")
-    parser.add_argument(
-        "--write",
-        action="store_true",
-        help="write the generated pages, and tables and numbers of others (make tables)",
-    )
-    parser.add_argument("--run", action="store_true", help="run what is missing of the comparison")
-    parser.add_argument("--fold", action="store_true", help="take records of --run into data/expected")
-    parser.add_argument("--records", metavar="DIR", help="where --run writes and --fold reads (runs/records)")
-    parser.add_argument(
-        "--systems", nargs="+", metavar="NAME", help="systems or groups to --run (all) or --check again"
-    )
-    parser.add_argument(
-        "--langs", nargs="+", metavar="LANG", help="two-letter codes to --run (all) or --check again (tw)"
-    )
-    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="to --run (0 to 4) or --check again (0)")
-    parser.add_argument("--dev", action="store_true", help="with --run: on development questions, to choose settings")
-    parser.add_argument(
-        "--format", choices=("md", "html", "latex"), default="md", help="of what is printed (default md)"
-    )
+    add, flag = parser.option, parser.flag
+    add("--table", None, "one table (default all); WORK/TABLE, a published one", metavar="NAME")
+    flag("--list", "name the tables and stop")
+    flag("--check", "compare with records, run cheap rows again; exit 1 if wrong")
+    flag("--dry-run", "say what --check would run, and run nothing")
+    flag("--write", "write the generated pages, and tables and numbers of others (make tables)")
+    flag("--run", "run what is missing of the comparison")
+    flag("--fold", "take records of --run into data/expected")
+    add("--records", None, "where --run writes and --fold reads (runs/records)", metavar="DIR")
+    add("--systems", None, "or groups, to --run (all) or --check again", nargs="+", metavar="NAME")
+    add("--langs", None, "codes to --run (all) or --check again (tw)", nargs="+", metavar="LANG")
+    add("--seeds", None, "to --run (0 to 4) or --check again (0)", nargs="+", type=int, metavar="N")
+    flag("--dev", "with --run: on development questions, to choose settings")
+    add("--format", "md", "of what is printed", choices=("md", "html", "latex"))
 
 
 def command(
-    *, table: str | None, list: bool, check: bool, dry_run: bool, write: bool, run: bool, fold: bool,
-    records: str | None, systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, dev: bool,
-    format: str,
+    *, table: str | None, list: bool, check: bool, dry_run: bool, write: bool, run: bool,
+    fold: bool, records: str | None, systems: list[str] | None, langs: list[str] | None,
+    seeds: list[int] | None, dev: bool, format: str,
 ) -> dict | tuple[dict, int]:  # fmt: skip
     """Do the first that is asked for; without any, print the tables."""
     from ..study import check as study
@@ -50,7 +39,8 @@ def command(
         return fold_records(records)
     if table and "/" in table:
         if check or write:
-            raise InputError(f"table: got {table!r}, a published table, expected one of {', '.join(summary.names())}")
+            known = ", ".join(summary.names())
+            raise InputError(f"table: got {table!r}, a published table, expected one of {known}")
         print(pages.published(table, format))
         return {"published": table}
     names = [table] if table else summary.names()
@@ -69,7 +59,8 @@ def command(
         return {"tables": names, "wrong": wrong}, int(bool(wrong))
     else:
         for name in names:
-            print(f"{summary.spec(name)['title']}: {pages.counts(pages.shown(name))}\n\n{pages.long(name, format)}\n")
+            title, counts = summary.spec(name)["title"], pages.counts(pages.shown(name))
+            print(f"{title}: {counts}\n\n{pages.long(name, format)}\n")
     return {name: [cell.record() for cell in summary.cells(name)] for name in names}
 
 

@@ -1,7 +1,7 @@
 """Distil a student from sentence pairs.
 
-Started as ``torchrun --nproc-per-node 4 -m optical_lite train ...``, or by ``accelerate launch``, four processes share
-the work of one run.
+Started as ``torchrun --nproc-per-node 4 -m optical_lite train ...``, or by ``accelerate launch``,
+four processes share the work of one run.
 """
 
 from dataclasses import fields
@@ -13,39 +13,36 @@ from .options import MODEL, MODELS, Parser, number_type
 
 def options(parser: Parser) -> None:
     """The pairs, the student, and every field of its training."""
-    parser.add_argument("--bitext", required=True, help="a UTF-8 TSV source<TAB>english; or pocket; or published")
-    parser.add_argument("--lang", default="xx", help="language code of the source side; need not be in any list")
-    parser.add_argument("--recipe", default="default", help="published bitext: default, plus, or parts joined by +")
-    parser.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="collections whose questions to drop")
-    parser.add_argument("--out", required=True, metavar="DIR", help="run folder; an interrupted run is resumed")
-    parser.add_argument("--model", default=MODEL, help=f"teacher: {MODELS}")
-    parser.add_argument(
-        "--fill", default="lexicon", help="first values of new rows: lexicon, transport, mean or random; or none"
-    )
-    parser.add_argument("--lexicon", default="ibm1", help="ibm1, or symmetric: translations both directions agree on")
+    add = parser.option
+    add("--bitext", None, "a UTF-8 TSV source<TAB>english; pocket; or published", required=True)
+    add("--lang", "xx", "language code of the source side; need not be in any list")
+    add("--recipe", "default", "published bitext: default, plus, or parts joined by +")
+    add("--hold-out", [], "collections whose questions to drop", nargs="*", metavar="NAME")
+    add("--out", None, "run folder; an interrupted run is resumed", required=True, metavar="DIR")
+    add("--model", MODEL, f"teacher: {MODELS}")
+    add("--fill", "lexicon", "first values of new rows: lexicon, transport, mean, random; or none")
+    add("--lexicon", "ibm1", "ibm1, or symmetric: translations both directions agree on")
+    add("--size", 20_000, "largest number of pieces learned from the source side")
     for field in fields(DistillConfig):
-        option, value, said = f"--{field.name.replace('_', '-')}", field.default, field.metadata["help"]
+        name, value = f"--{field.name.replace('_', '-')}", field.default
         if isinstance(value, bool):
-            parser.add_argument(option, action="store_true", help=said)
-        elif isinstance(value, tuple):
-            parser.add_argument(option, nargs="*", type=int, default=value, metavar="N", help=said)
+            parser.flag(name, field.metadata["help"])
         else:
-            parser.add_argument(option, type=type(value), default=value, help=f"{said} (default {value})")
-    said = "pieces that a process cuts its pairs of a step into, for less memory (1)"
-    parser.add_argument("--accumulate", type=int, default=1, metavar="N", help=said)
-    parser.add_argument("--processes", type=int, metavar="N", help="stop where another number of them shares the work")
+            several = {"nargs": "*", "type": int, "metavar": "N"}
+            how = several if isinstance(value, tuple) else {}
+            add(name, value, field.metadata["help"], **how)
+    add("--accumulate", 1, "pieces of a process's pairs of a step, for less memory", metavar="N")
+    add("--processes", None, "stop where another number shares the work", type=int, metavar="N")
     number_type(parser, "auto")
-    parser.add_argument(
-        "--size", type=int, default=20_000, help="largest number of pieces learned from the source side"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.flag("--quiet", "no progress bar")
 
 
 def command(
-    *, bitext: str, lang: str, recipe: str, hold_out: list[str], out: str, model: str, fill: str, lexicon: str,
-    size: int, accumulate: int, processes: int | None, quiet: bool, keep: list[int], **settings: object,
+    *, bitext: str, lang: str, recipe: str, hold_out: list[str], out: str, model: str, fill: str,
+    lexicon: str, size: int, accumulate: int, processes: int | None, quiet: bool, keep: list[int],
+    **settings: object,
 ) -> dict:  # fmt: skip
-    """Extend the vocabulary and train; ``keep`` and ``settings`` are fields of :class:`.DistillConfig`."""
+    """Extend the vocabulary and train; ``keep`` and ``settings`` are of :class:`.DistillConfig`."""
     from .. import vocabulary
     from ..datasets import published, testsets
     from ..encoder import Encoder
@@ -53,7 +50,8 @@ def command(
     from . import inputs
 
     if bitext == "published":
-        pairs = published.training_bitext(lang, [testsets.load(name, lang) for name in hold_out], recipe)
+        held = [testsets.load(name, lang) for name in hold_out]
+        pairs = published.training_bitext(lang, held, recipe)
     else:
         pairs = inputs.read_pairs(bitext, lang)
     config = DistillConfig(keep=tuple(keep), **settings)

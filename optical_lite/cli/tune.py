@@ -5,13 +5,12 @@ from .options import MODEL, MODELS, Parser, number_type, reading_to
 
 def options(parser: Parser) -> None:
     """What to start from, and where the result goes."""
-    parser.add_argument(
-        "--out", required=True, metavar="DIR", help="folder of the tuned teacher; a finished one is kept"
-    )
+    said = "folder of the tuned teacher; a finished one is kept"
+    parser.option("--out", None, said, required=True, metavar="DIR")
     number_type(parser, "auto")
-    parser.add_argument("--model", default=MODEL, help=f"what to start from: {MODELS}")
+    parser.option("--model", MODEL, f"what to start from: {MODELS}")
     reading_to(parser, "passage (180)")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.flag("--quiet", "no progress bar")
 
 
 def command(*, out: str, model: str, max_length: int | None, quiet: bool) -> dict:
@@ -28,10 +27,12 @@ def command(*, out: str, model: str, max_length: int | None, quiet: bool) -> dic
     config = replace(teacher.TEACHER, passage_length=max_length or teacher.TEACHER.passage_length)
     tuned = teacher.tune(start, pairs, config, out, progress=not quiet)
     found = {**teacher.report(start, tuned, english_questions.teacher_dev()), **teacher.cut(out)}
-    before, after, test = found["before"]["metrics"]["mrr@10"], found["after"]["metrics"]["mrr@10"], found["test"]
-    print(f"{out}: MRR@10, {found['queries']} English questions: {before:.3f} -> {after:.3f}, p = {test['p']:.4f}")
+    before, after = (found[when]["metrics"]["mrr@10"] for when in ("before", "after"))
+    asked, p = f"{found['queries']} English questions", found["test"]["p"]
+    print(f"{out}: MRR@10, {asked}: {before:.3f} -> {after:.3f}, p = {p:.4f}")
     print(
-        f"{found['questions_cut']:,} of {len(pairs):,} questions were cut at {config.question_length} tokens, "
-        f"{found['passages_cut']:,} passages at {config.passage_length}; --max-length {start.limit} reads more of these"
+        f"{found['questions_cut']:,} of {len(pairs):,} questions were cut at "
+        f"{config.question_length} tokens, {found['passages_cut']:,} passages at "
+        f"{config.passage_length}; --max-length {start.limit} reads more of these"
     )
     return found

@@ -12,18 +12,20 @@ RUN = 8  # words: a shorter English sentence inside a passage says nothing about
 
 
 def leakage(collection: Collection, bitext: Bitext) -> dict[str, int]:
-    """Count what a training bitext already says of a test collection; case, punctuation and blanks do not count.
+    """Count what a training bitext already says of a test collection, by :func:`.text.bare`.
 
     Returns
     -------
     dict
-        ``queries`` and ``translations``: how many stand in the bitext, on either side; ``passages``: how many
-        contain an English training sentence of at least 8 words; ``of queries``, ``of passages``, ``pairs``: totals
+        ``queries`` and ``translations``: how many stand in the bitext, on either side;
+        ``passages``: how many contain an English training sentence of at least 8 words;
+        ``of queries``, ``of passages``, ``pairs``: totals
 
     Examples
     --------
     >>> pairs = Bitext("toy", "sw", "en", (("Nani?", "Who?"), ("maji", "water")))
-    >>> found = leakage(Collection("c", "sw", {"p": "Water."}, {"q": "nani"}, {"q": {"p": 1}}, {"q": "who"}), pairs)
+    >>> asked = {"q": "nani"}, {"q": {"p": 1}}, {"q": "who"}
+    >>> found = leakage(Collection("c", "sw", {"p": "Water."}, *asked), pairs)
     >>> found["queries"], found["translations"], found["passages"]
     (1, 1, 0)
     """
@@ -51,18 +53,19 @@ def leakage(collection: Collection, bitext: Bitext) -> dict[str, int]:
 
 
 def near_twins(collections: Iterable[Collection], bitext: Bitext, share: float = 0.5) -> set[int]:
-    """Positions of the pairs whose English shares so much of its words with a question (Jaccard index of the sets).
+    """Positions of the pairs whose English shares so many words with a question (Jaccard index).
 
-    Equality, which :func:`.published.training_bitext` looks for, does not see "capital of Portugal" in "capital city of
-    Portugal".
+    Equality, which :func:`.published.training_bitext` looks for, does not see "capital of Portugal"
+    in "capital city of Portugal".
 
     >>> english = {"q": "What is the capital of Portugal?"}
     >>> asked = Collection("c", "pt", {"p": "Lisbon"}, {"q": "?"}, {"q": {"p": 1}}, english)
-    >>> pairs = (("a", "What is the capital city of Portugal?"), ("b", "What is the time?"), ("c", "Portugal"))
+    >>> other = "What is the capital city of Portugal?"
+    >>> pairs = (("a", other), ("b", "What is the time?"), ("c", "Portugal"))
     >>> near_twins([asked], Bitext("toy", "sw", "en", pairs))
     {0}
     """
-    asked = [_words(text) for collection in collections for text in collection.translations.values()]
+    asked = [_words(text) for asking in collections for text in asking.translations.values()]
     holding: dict[str, list[int]] = {}
     for number, found in enumerate(asked):
         for word in found:

@@ -1,6 +1,7 @@
-"""The pocket collection: bundled sentence pairs, passages, questions and gold alignments in seven languages.
+"""The pocket collection: bundled sentence pairs, passages, questions, alignments; 7 languages.
 
-Written for this kit, so that every lesson works offline; ``data/pocket/README.md`` is its data card.
+Written for this kit, so that every lesson works offline; ``data/pocket/README.md`` is its data
+card.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ..corpora import THREE_LETTERS, Bitext, Collection
 from ..formats.lines import json_lines, lines
-from ..settings import DATA, InputError
+from ..settings import DATA, InputError, one_of
 from ..text import bare, fold, words
 
 FOLDER = DATA / "pocket"
@@ -29,8 +30,7 @@ COLUMNS = {  # of each table
 
 def _language(code: str, known: tuple[str, ...] = LANGUAGES) -> str:
     short = THREE_LETTERS.get(code, code)
-    if short not in known:
-        raise InputError(f"pocket: got language {code!r}, expected one of {', '.join(known)}")
+    one_of("pocket: got language", short, known)
     return short
 
 
@@ -38,28 +38,29 @@ def _table(name: str, folder: Path = FOLDER) -> list[dict[str, str]]:
     """Rows of a table by the names in its first line, which :data:`COLUMNS` must be among."""
     header, *rest = [line.split("\t") for line in lines(folder / name)] or [[]]
     if missing := [column for column in COLUMNS[name] if column not in header]:
-        raise InputError(f"{folder / name}, line 1: got no column {missing[0]}, expected {', '.join(COLUMNS[name])}")
+        expected = ", ".join(COLUMNS[name])
+        raise InputError(f"{folder / name}, line 1: got no column {missing[0]}, expected {expected}")
     for number, cells in enumerate(rest, 2):
         if len(cells) != len(header):
-            raise InputError(
-                f"{folder / name}, line {number}: got {len(cells)} columns, expected the header's {len(header)}; mend "
-                "the line"
-            )
+            got, expected = f"{len(cells)} columns", f"the header's {len(header)}"
+            raise InputError(f"{folder / name}, line {number}: got {got}, expected {expected}; mend it")
     return [dict(zip(header, cells, strict=True)) for cells in rest]
 
 
 def _texts(folder: Path = FOLDER) -> list[dict]:
-    return [row for _, row in json_lines(folder / "passages.jsonl", dict.fromkeys(("id", "title", "text"), str))]
+    shape = dict.fromkeys(("id", "title", "text"), str)
+    return [row for _, row in json_lines(folder / "passages.jsonl", shape)]
 
 
 def bitext(lang: str) -> Bitext:
     """Sentence pairs of one language with English.
 
-    >>> bitext("sw").pairs[0]
-    ('Daktari huweka vidonge katika chumba chenye giza.', 'The doctor keeps the pills in a dark room.')
+    >>> bitext("sw").pairs[0][1]
+    'The doctor keeps the pills in a dark room.'
     """
     lang = _language(lang)
-    return Bitext("pocket", lang, "en", tuple((row[lang], row["en"]) for row in _table("bitext.tsv")))
+    pairs = tuple((row[lang], row["en"]) for row in _table("bitext.tsv"))
+    return Bitext("pocket", lang, "en", pairs)
 
 
 @functools.cache
@@ -69,17 +70,16 @@ def passages() -> dict[str, str]:
 
 
 def collection(lang: str, split: str = "test") -> Collection:
-    """The passages with the questions of one language (or ``en``) and split, ``test`` or ``dev``."""
+    """The passages with the questions of a language (or ``en``) and split, ``test`` or ``dev``."""
     lang = _language(lang, (*LANGUAGES, "en"))
-    if split not in SPLITS:
-        raise InputError(f"pocket: got split {split!r}, expected one of {', '.join(SPLITS)}")
+    one_of("pocket: got split", split, SPLITS)
     rows = [row for row in _table("questions.tsv") if row["split"] == split]
     qrels: dict[str, dict[str, int]] = {row["id"]: {} for row in rows}
     for row in _table("qrels.tsv"):
         if row["query"] in qrels:
             qrels[row["query"]][row["passage"]] = int(row["grade"])
-    english = {row["id"]: row["en"] for row in rows}
-    return Collection("pocket", lang, passages(), {row["id"]: row[lang] for row in rows}, qrels, english)
+    asked, english = ({row["id"]: row[code] for row in rows} for code in (lang, "en"))
+    return Collection("pocket", lang, passages(), asked, qrels, english)
 
 
 def gold(lang: str) -> list[tuple[str, str, Links, Links]]:
@@ -103,7 +103,8 @@ def _links(text: str) -> Links:
 def validate(folder: Path = FOLDER) -> list[str]:
     """Everything that is wrong with a pocket folder, one line each; empty when all is well."""
     try:
-        pairs, questions, qrels = (_table(f"{name}.tsv", folder) for name in ("bitext", "questions", "qrels"))
+        names = ("bitext", "questions", "qrels")
+        pairs, questions, qrels = (_table(f"{name}.tsv", folder) for name in names)
         texts = _texts(folder)
         links = {lang: _table(f"alignments/{lang}.tsv", folder) for lang in LOW_RESOURCE}
     except InputError as error:
@@ -115,16 +116,15 @@ def validate(folder: Path = FOLDER) -> list[str]:
 
 
 def _row_problems(pairs: list[dict], questions: list[dict], texts: list[dict]) -> list[str]:
-    """Ids that occur twice, texts that are no clean text, sentences that are repeated or not translated."""
+    """Ids that occur twice, texts that are not clean, sentences repeated or not translated."""
     problems: list[str] = []
     for name, rows in (("bitext", pairs), ("questions", questions), ("passages", texts)):
         ids = [row["id"] for row in rows]
-        problems += [f"{name}: id {i!r} occurs twice" for i in sorted({i for i in ids if ids.count(i) > 1})]
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        problems += [f"{name}: id {i!r} occurs twice" for i in twice]
         for row in rows:
-            texts_of = {key: value for key, value in row.items() if isinstance(value, str)}
-            problems += [
-                f"{name} {row['id']}: {p}" for key, text in texts_of.items() for p in _text_problems(key, text)
-            ]
+            found = (p for key, text in row.items() for p in _text_problems(key, text))
+            problems += [f"{name} {row['id']}: {p}" for p in found]
     for name, rows in (("bitext", pairs), ("questions", questions)):
         for lang in ("en", *LANGUAGES):
             seen: dict[str, str] = {}
@@ -138,26 +138,28 @@ def _row_problems(pairs: list[dict], questions: list[dict], texts: list[dict]) -
 
 
 def _collection_problems(pairs: list[dict], questions: list[dict], texts: list[dict], qrels: list[dict]) -> list[str]:
-    """Questions that the bitext gives away, passages of another size, judgements of what is not there or missing."""
+    """Questions that the bitext gives away, passages of another size, wrong judgements."""
     problems: list[str] = []
     for lang in ("en", *LANGUAGES):  # leakage: a question must not be learned by heart
         known = {bare(row[lang]): row["id"] for row in pairs}
-        problems += [
-            f"leakage {lang}: question {row['id']} is sentence {known[bare(row[lang])]} of the bitext"
-            for row in questions
-            if bare(row[lang]) in known
-        ]
+        for row in questions:
+            if (text := bare(row[lang])) in known:
+                found = f"question {row['id']} is sentence {known[text]} of the bitext"
+                problems.append(f"leakage {lang}: {found}")
     passage_ids, question_ids = {row["id"] for row in texts}, {row["id"] for row in questions}
     for row in texts:
         size = len(row["text"].split())
         if not 30 <= size <= 80:
             problems.append(f"passage {row['id']}: {size} words, expected 30 to 80")
     for row in qrels:
-        if row["query"] not in question_ids or row["passage"] not in passage_ids or row["grade"] != "1":
+        known = row["query"] in question_ids and row["passage"] in passage_ids
+        if not known or row["grade"] != "1":
             problems.append(f"qrels: {row} names an unknown id or grade")
     judged = {row["query"] for row in qrels}
     problems += [f"question {i}: no relevant passage" for i in sorted(question_ids - judged)]
-    problems += [f"question {r['id']}: split {r['split']!r}" for r in questions if r["split"] not in SPLITS]
+    for row in questions:
+        if row["split"] not in SPLITS:
+            problems.append(f"question {row['id']}: split {row['split']!r}")
     return problems
 
 
@@ -176,9 +178,10 @@ def _link_problems(pairs: list[dict], links: dict[str, list[dict]]) -> list[str]
             except ValueError:
                 problems.append(f"{where}: links are not pairs i-j")
                 continue
-            n, m = len(words(sentences[row["id"]][lang])), len(words(sentences[row["id"]]["en"]))
+            n, m = (len(words(sentences[row["id"]][code])) for code in (lang, "en"))
             if any(not (0 <= i < n and 0 <= j < m) for i, j in sure | possible):
-                problems.append(f"{where}: a link is out of bounds ({n} source and {m} English words)")
+                size = f"{n} source and {m} English words"
+                problems.append(f"{where}: a link is out of bounds ({size})")
             if not sure or sure & possible:
                 problems.append(f"{where}: no sure link, or a link both sure and possible")
     return problems

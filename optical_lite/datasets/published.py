@@ -1,7 +1,8 @@
 """Published bitext and AfriQA, read through :mod:`.sources`.
 
-What each file gets wrong, and what is done about it, is said where it is read. Which of them make a language's
-training pairs is the matter of :mod:`.recipes`; other test collections are in :mod:`.testsets`.
+What each file gets wrong, and what is done about it, is said where it is read. Which of them make a
+language's training pairs is the matter of :mod:`.recipes`; other test collections are in
+:mod:`.testsets`.
 """
 
 from __future__ import annotations
@@ -9,28 +10,26 @@ from __future__ import annotations
 import functools
 import html
 import io
-import json
 import operator
 import xml.etree.ElementTree as xml
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..corpora import THREE_LETTERS, Bitext, Collection, language
-from ..settings import InputError
+from ..settings import InputError, one_of
 from ..text import fold
-from .sources import paths, read, read_text
+from .sources import paths, read, read_json_lines, read_text
 
 AFRIQA = ("hau", "ibo", "swa", "twi", "yor")
 SPLITS = ("train", "dev", "test")
 
 
-def find_code(lang: str, known: set[str], name: str) -> str:
+def find_code(lang: str, known: Iterable[str], name: str) -> str:
     """The three-letter code by which a data set knows a language."""
-    code = next((k for k in sorted(known) if THREE_LETTERS.get(k) == language(lang)), None)
-    if code is None:
-        spoken = sorted({THREE_LETTERS[k] for k in known if k in THREE_LETTERS})
-        raise InputError(f"{name}: got language {lang!r}, expected one of {', '.join(spoken)}")
-    return code
+    spoken = {THREE_LETTERS[code]: code for code in sorted(known, reverse=True) if code in THREE_LETTERS}
+    one_of(f"{name}: got language", language(lang), sorted(spoken))
+    return spoken[language(lang)]
 
 
 def read_lines(dataset: str, path: str) -> list[str]:
@@ -41,98 +40,93 @@ def read_lines(dataset: str, path: str) -> list[str]:
 def pair_up(name: str, lang: str, source: list[str], target: list[str]) -> Bitext:
     """Make a bitext of two files' lines, which must be as many."""
     if len(source) != len(target):
-        raise InputError(f"{name}: got {len(source)} source and {len(target)} English lines, expected as many")
+        got = f"{name}: got {len(source)} source and {len(target)} English lines"
+        raise InputError(f"{got}, expected as many")
     return Bitext(name, language(lang), "en", tuple(zip(source, target, strict=True)))
 
 
+def _aligned(dataset: str, lang: str, source: str, english: str, name: str = "") -> Bitext:
+    """A bitext of two files of a data set, line by line."""
+    sides = (read_lines(dataset, path) for path in (source, english))
+    return pair_up(name or dataset, lang, *sides)
+
+
 def mafand(lang: str, split: str = "train") -> Bitext:
-    """MAFAND-MT news bitext (CC BY-NC 4.0). Its training part holds repeated and untranslated pairs: use ``clean``."""
-    code = find_code(lang, {"swa", "hau", "yor", "ibo", "zul"}, "mafand")
-    if split not in SPLITS:
-        raise InputError(f"mafand: got split {split!r}, expected one of {', '.join(SPLITS)}")
+    """MAFAND-MT news bitext (CC BY-NC 4.0); its training part needs :meth:`.Bitext.clean`."""
+    code = find_code(lang, ("swa", "hau", "yor", "ibo", "zul"), "mafand")
+    one_of("mafand: got split", split, SPLITS)
     stem = f"data/text_files/en-{code}/{split}"
-    return pair_up(f"mafand-{split}", lang, read_lines("mafand", f"{stem}.{code}"), read_lines("mafand", f"{stem}.en"))
+    return _aligned("mafand", lang, f"{stem}.{code}", f"{stem}.en", f"mafand-{split}")
 
 
 def tico19(lang: str) -> Bitext:
-    """TICO-19 (CC0): one TMX in a zip. Twelve English segments are escaped twice, so they are unescaped once more."""
-    files = {"sw": "sw", "so": "so", "tl": "tl", "mr": "mr", "es": "es-LA", "fr": "fr", "ha": "ha", "hi": "hi",
-             "id": "id", "zu": "zu"}  # fmt: skip
-    code = language(lang)
-    if code not in files:
-        raise InputError(f"tico19: got language {lang!r}, expected one of {', '.join(files)}")
+    """TICO-19 (CC0): one TMX in a zip. Twelve English segments are escaped twice: unescape again."""
+    files = {code: code for code in ("sw", "so", "tl", "mr", "fr", "ha", "hi", "id", "zu")}
+    files["es"], code = "es-LA", language(lang)
+    one_of("tico19: got language", code, files)
     name = f"all.en-{files[code]}.tmx"
     with zipfile.ZipFile(io.BytesIO(read("tico19", f"data/TM/{name}.zip"))) as archive:
         root = xml.fromstring(archive.read(name))
-    source, target = [], []
+    pairs = []
     for unit in root.iter("tu"):
         sides = [" ".join("".join(seg.itertext()).split()) for seg in unit.iter("seg")]
         if len(sides) == 2 and all(sides):
-            target.append(html.unescape(sides[0]))
-            source.append(html.unescape(sides[1]))
-    return pair_up("tico19", lang, source, target)
+            english, source = map(html.unescape, sides)
+            pairs.append((source, english))
+    return Bitext("tico19", code, "en", tuple(pairs))
 
 
 def ntrex(lang: str) -> Bitext:
-    """NTREX-128 news bitext (CC BY-SA 4.0); its lines end with CR LF, and Tagalog is called ``fil``."""
+    """NTREX-128 news bitext (CC BY-SA 4.0), in which Tagalog is called ``fil``."""
     known = {path.split(".")[-2] for path in paths("ntrex") if "-ref." in path}
-    stem = "NTREX-128/newstest2019-"
-    code = find_code(lang, known, "ntrex")
-    return pair_up(
-        "ntrex", lang, read_lines("ntrex", f"{stem}ref.{code}.txt"), read_lines("ntrex", f"{stem}src.eng.txt")
-    )
+    stem, code = "NTREX-128/newstest2019-", find_code(lang, known, "ntrex")
+    return _aligned("ntrex", lang, f"{stem}ref.{code}.txt", f"{stem}src.eng.txt")
 
 
 def flores(lang: str, split: str = "devtest") -> Bitext:
     """FLORES-200 (CC BY-SA 4.0): a test set, ``dev`` or ``devtest``; not for training."""
     if split not in ("dev", "devtest"):
         raise InputError(f"flores: got split {split!r}, expected 'dev' or 'devtest'")
-    folder = f"data/common-parallel-corpora/flores-200-{split}"
-    files = {path.rsplit("/", 1)[1].split(".")[0]: path for path in paths("flores") if path.startswith(folder + "/")}
-    code = find_code(lang, {name[:3] for name in files}, f"flores {split}")
-    source = next(path for name, path in files.items() if name.startswith(code))
-    return pair_up(f"flores-{split}", lang, read_lines("flores", source), read_lines("flores", files["eng_Latn"]))
+    folder = f"data/common-parallel-corpora/flores-200-{split}/"
+    names = (path.removeprefix(folder) for path in paths("flores") if path.startswith(folder))
+    files = {name[:3]: folder + name for name in names}
+    code = find_code(lang, files, f"flores {split}")
+    return _aligned("flores", lang, files[code], files["eng"], f"flores-{split}")
 
 
 def hornmt(lang: str) -> Bitext:
     """HornMT (CC BY 4.0): news sentences in Somali and English, written for machine translation."""
-    find_code(lang, {"som"}, "hornmt")
-    return pair_up("hornmt", lang, read_lines("hornmt", "data/som.txt"), read_lines("hornmt", "data/eng.txt"))
+    find_code(lang, ("som",), "hornmt")
+    return _aligned("hornmt", lang, "data/som.txt", "data/eng.txt")
 
 
 def loresmt(lang: str) -> Bitext:
-    """LoResMT 2021 (CC BY-NC-SA 4.0): the two Marathi test sets; its dev part repeats TICO-19 and is not read."""
-    find_code(lang, {"mar"}, "loresmt")
-    stems = [f"data/en_mr/test.{way}" for way in ("en2mr", "mr2en")]
-    marathi = [line for stem in stems for line in read_lines("loresmt", f"{stem}.mr")]
-    return pair_up("loresmt", lang, marathi, [line for stem in stems for line in read_lines("loresmt", f"{stem}.en")])
+    """LoResMT 2021 (CC BY-NC-SA 4.0): the two Marathi test sets; its dev part repeats TICO-19."""
+    find_code(lang, ("mar",), "loresmt")
+    stems = (f"data/en_mr/test.{way}" for way in ("en2mr", "mr2en"))
+    both = [_aligned("loresmt", lang, f"{stem}.mr", f"{stem}.en") for stem in stems]
+    return replace(both[0], pairs=both[0].pairs + both[1].pairs)
 
 
 def tatoeba(lang: str) -> Bitext:
-    """Tatoeba's test sentences in LASER's selection (CC BY 2.0 FR): short everyday sentences; a test set by habit."""
+    """Tatoeba's test sentences in LASER's selection (CC BY 2.0 FR): short, everyday; a test set."""
     known = {path.rsplit(".", 1)[1] for path in paths("tatoeba")} - {"eng"}
     code = find_code(lang, known, "tatoeba")
     stem = f"data/tatoeba/v1/tatoeba.{code}-eng"
-    return pair_up("tatoeba", lang, read_lines("tatoeba", f"{stem}.{code}"), read_lines("tatoeba", f"{stem}.eng"))
+    return _aligned("tatoeba", lang, f"{stem}.{code}", f"{stem}.eng")
 
 
 def ciral(lang: str) -> Bitext:
-    """CIRAL's questions with their English form (Apache-2.0), paired by line: one question number occurs twice."""
+    """CIRAL's questions with their English form (Apache-2.0), by line: one number occurs twice."""
     code = language(lang)
-    if code not in (known := ("ha", "so", "sw", "yo")):
-        raise InputError(f"ciral: got language {lang!r}, expected one of {', '.join(known)}")
+    one_of("ciral: got language", code, ("ha", "so", "sw", "yo"))
 
     def questions(end: str) -> list[str]:
-        stem = f"topics/topics.ciral-v1.0-{code}-test-"
-        rows = [row.split("\t") for part in "ab" for row in read_lines("ciral", f"{stem}{part}{end}.tsv")]
+        files = (f"topics/topics.ciral-v1.0-{code}-test-{part}{end}.tsv" for part in "ab")
+        rows = (row.split("\t") for file in files for row in read_lines("ciral", file))
         return [tidy(text.strip('" ')) for _, text in rows]
 
     return pair_up("ciral", lang, questions("-native"), questions(""))
-
-
-def _json_lines(path: str) -> list[dict]:
-    """Read AfriQA's JSON lines; bare ``NaN`` values (not strict JSON) become None."""
-    return [json.loads(line, parse_constant=lambda _: None) for line in read_text("afriqa", path).splitlines() if line]
 
 
 def tidy(value: object) -> str:
@@ -145,35 +139,43 @@ def tidy(value: object) -> str:
 
 
 def afriqa_questions(lang: str, split: str) -> Bitext:
-    """AfriQA's questions with their human translations, as bitext (CC BY 4.0); empty questions are left out."""
-    code = find_code(lang, set(AFRIQA), "afriqa")
-    rows = _json_lines(f"data/queries/{code}/queries.afriqa.{code}.en.{split}.json")
+    """AfriQA's questions with their human translations, as bitext (CC BY 4.0), empty ones left out."""
+    code = find_code(lang, AFRIQA, "afriqa")
+    path = f"data/queries/{code}/queries.afriqa.{code}.en.{split}.json"
+    rows = read_json_lines("afriqa", path)
     pairs = ((tidy(row["question"]), tidy(row["translated_question"])) for row in rows)
-    return Bitext(f"afriqa-{split}", language(lang), "en", tuple(pair for pair in pairs if all(pair)))
+    return Bitext(f"afriqa-{split}", language(lang), "en", tuple(filter(all, pairs)))
 
 
 def afriqa_gold() -> list[tuple[str, str, dict]]:
-    """Every gold record with a passage: (language, split, record). Ids restart in every file: the triple is the key."""
+    """Every gold record with a passage: (language, split, record); ids restart in every file."""
     found = []
     for path in paths("afriqa"):
         if "/gold_passages/" in path:
             code, split = path.split("/")[2], path.split(".")[-2]
-            found += [(code, split, row) for row in _json_lines(path) if tidy(row["context"])]
+            rows = read_json_lines("afriqa", path)
+            found += [(code, split, row) for row in rows if tidy(row["context"])]
     return found
 
 
-def afriqa(lang: str, split: str = "test") -> Collection:
-    """AfriQA as a retrieval collection over the pooled English passages of five languages, all splits.
+def passage(row: dict) -> str:
+    """The text of a gold record's passage: its title, where it has one, and its context."""
+    return ". ".join(filter(None, (tidy(row.get("title")), tidy(row["context"]))))
 
-    A question's relevant passages are those identical to its gold passage (after :func:`fold`), those that
-    contain it and those contained in it: several questions share a passage, and punishing the twin
-    would punish right answers. Passages of fewer than 8 words do not spread relevance by containment.
+
+def afriqa(lang: str, split: str = "test") -> Collection:
+    """AfriQA as a retrieval collection over the English passages of five languages, all splits.
+
+    A question's relevant passages are those identical to its gold passage (after :func:`fold`),
+    those that contain it and those contained in it: several questions share a passage, and
+    punishing the twin would punish right answers. Passages of fewer than 8 words do not spread
+    relevance by containment.
 
     ``flags`` marks, per question, what could make it easier than it looks:
     ``passage-in-training`` (its gold passage serves a train or dev question of some language) and
     ``question-in-training`` (its English wording is also a train or dev question).
     """
-    code = find_code(lang, set(AFRIQA), "afriqa")
+    code = find_code(lang, AFRIQA, "afriqa")
     gold = afriqa_gold()
     passages: dict[str, str] = {}  # folded text -> id
     texts: dict[str, str] = {}
@@ -181,12 +183,11 @@ def afriqa(lang: str, split: str = "test") -> Collection:
         key = fold(row["context"])
         if key not in passages:
             passages[key] = f"p{len(passages)}"
-            title = tidy(row.get("title"))
-            texts[passages[key]] = f"{title}. {tidy(row['context'])}" if title else tidy(row["context"])
+            texts[passages[key]] = passage(row)
     mine = [row for where, part, row in gold if (where, part) == (code, split)]
     if not mine:
-        have = sorted({f"{where} {part}" for where, part, _ in gold})
-        raise InputError(f"afriqa: got {code} {split}, expected one with gold passages: {', '.join(have)}")
+        have = ", ".join(sorted({f"{where} {part}" for where, part, _ in gold}))
+        raise InputError(f"afriqa: got {code} {split}, expected one with gold passages: {have}")
     training = [row for _, part, row in gold if part != "test"]
     seen_passages = {fold(row["context"]) for row in training}
     seen_questions = {fold(tidy(row["question_translated"])) for row in training}
@@ -230,11 +231,13 @@ def training_bitext(
     Parameters
     ----------
     lang : any code of the language
-    hold_out : collections to keep out, test and dev alike: a pair with a side equal to a question, or to its
-        translation, is dropped (case, punctuation and blanks aside) and counted in ``notes``;
-        a part of which a collection is made (NTREX, Tatoeba) is left out whole
-    recipe : ``default`` (MAFAND's training part and TICO-19), ``plus`` (everything but FLORES, which is a test set),
-        ``questions`` (AfriQA's train and dev questions and CIRAL's), or names of ``PARTS`` joined by ``+``
+    hold_out : collections to keep out, test and dev alike: a pair with a side equal to a question,
+        or to its translation, is dropped (case, punctuation and blanks aside) and counted in
+        ``notes``; a part of which a collection is made (NTREX, Tatoeba) is left out whole
+    recipe : ``default`` (MAFAND's training part and TICO-19), ``plus`` (everything but FLORES,
+        which is a test set),
+        ``questions`` (AfriQA's train and dev questions and CIRAL's), or names of ``PARTS`` joined
+        by ``+``
 
     Raises
     ------
@@ -244,9 +247,8 @@ def training_bitext(
     collections = [hold_out] if isinstance(hold_out, Collection) else list(hold_out or ())
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:
-        raise InputError(
-            f"recipe: got {unknown[0]!r}, expected {', '.join(RECIPES)}, or some of {', '.join(PARTS)} joined by +"
-        )
+        some = ", ".join(PARTS)
+        raise InputError(f"recipe: got {unknown[0]!r}, expected {', '.join(RECIPES)}, or some of {some} joined by +")
     tested = {collection.name.split("-")[0] for collection in collections} - {"afriqa"}
     parts = []
     for name in names:
@@ -256,6 +258,7 @@ def training_bitext(
             if "got language" not in str(error):
                 raise
     if not parts:
-        raise InputError(f"training bitext: got language {lang!r}, expected one that {' or '.join(names)} covers")
+        known = " or ".join(names)
+        raise InputError(f"training bitext: got language {lang!r}, expected one that {known} covers")
     held = [text for c in collections for text in (*c.queries.values(), *c.translations.values())]
     return functools.reduce(operator.add, parts).clean(without=held)

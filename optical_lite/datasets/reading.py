@@ -1,6 +1,7 @@
-"""Formats: one door to every collection, whatever form it comes in, and writers of the two that others read.
+"""Reading: one door to every collection, whatever form it comes in, and writers of two forms.
 
-``read("trec", "clef2003", "sw", encoding="iso-8859-1")``, ``read("belebele", lang="mr")``, ``read(None, "folder")``.
+``read("trec", "clef2003", "sw", encoding="iso-8859-1")``, ``read("belebele", lang="mr")``,
+``read(None, "folder")``.
 """
 
 from __future__ import annotations
@@ -31,13 +32,15 @@ READERS = {  # kind: module and function, imported when needed
 
 
 def reader(kind: str) -> Callable:
-    """The function that reads a format, ``(path, lang, ...)``; that of pocket and named collections needs no path."""
+    """The function that reads a format, ``(path, lang, ...)``; what has a name needs no path."""
     from . import pocket, testsets
 
     def named(path, lang: str, split: str = "test"):
         if path not in (None, kind):
             raise InputError(f"{kind}: got {path} to read from, expected none: it is known by name; leave it out")
-        return pocket.collection(lang, split) if kind == "pocket" else testsets.load(kind, lang, split)
+        if kind == "pocket":
+            return pocket.collection(lang, split)
+        return testsets.load(kind, lang, split)
 
     if kind in READERS:
         module, name = READERS[kind]
@@ -45,8 +48,8 @@ def reader(kind: str) -> Callable:
         return partial(found, task=kind) if module.endswith("xglue") else found
     if kind != "pocket" and kind not in testsets.NAMES:
         raise InputError(
-            f"collection: got {kind[:200]!r}, expected {', '.join(testsets.NAMES)}, pocket, a BEIR folder, or a "
-            f"folder and its --format ({', '.join(READERS)}); check the path"
+            f"collection: got {kind[:200]!r}, expected {', '.join(testsets.NAMES)}, pocket, a BEIR "
+            f"folder, or a folder and its --format ({', '.join(READERS)}); check the path"
         )
     return named
 
@@ -56,8 +59,8 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
 
     Parameters
     ----------
-    kind : a key of :data:`READERS`, ``pocket`` or one of :data:`.testsets.NAMES`; None takes ``path`` for a
-        BEIR folder, else for such a name
+    kind : a key of :data:`READERS`, ``pocket`` or one of :data:`.testsets.NAMES`; None takes
+        ``path`` for a BEIR folder, else for such a name
     path : folder or file; a name for ``ir_datasets``; not needed by pocket and named collections
     lang : language of the questions (of the documents for ``wikiclir``)
     options : of the format's reader, such as ``split``, ``lenient``, ``encoding``
@@ -75,21 +78,24 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
         kind = "beir" if path != "pocket" and is_folder(str(path)) else str(path)
     function = reader(kind)
     if kind in READERS and path is None:
-        raise InputError(f"{kind}: got no path, expected the folder or file to read; give --collection")
+        expected = "the folder or file to read; give --collection"
+        raise InputError(f"{kind}: got no path, expected {expected}")
     unknown = sorted(set(options) - set(inspect.signature(function).parameters))
     if unknown:
-        raise InputError(f"{kind}: got --{', --'.join(unknown)}, which this format does not have; leave it out")
+        got = ", --".join(unknown)
+        raise InputError(f"{kind}: got --{got}, which this format does not have; leave it out")
     return function(path, file_part("language", lang), **options)
 
 
 def write(kind: str, data: Collection, folder: str | Path) -> Path:
-    """Write a collection as ``trec`` or ``beir`` into a new folder, which appears when it is whole."""
+    """Write a collection as ``trec`` or ``beir`` into a new folder, which appears whole."""
     from ..formats import own, trec
 
     writers, folder = {"trec": trec.write, "beir": own.write_beir}, Path(folder)
     if kind not in writers or not isinstance(data, Collection):
         said = kind if kind not in writers else f"a {type(data).__name__}"
-        raise InputError(f"convert: got {said}, expected a collection to write as {' or '.join(writers)}")
+        expected = f"a collection to write as {' or '.join(writers)}"
+        raise InputError(f"convert: got {said}, expected {expected}")
     with new_folder(folder) as part:
         writers[kind](data, part)
     return folder

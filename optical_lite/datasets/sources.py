@@ -1,14 +1,15 @@
 """Sources: where real data lives, how its bytes are checked, and how they get here.
 
-``data/sources.tsv`` lists every file at a pinned commit with its size, sha256 and licence. A file is read
-from the mirror (``OPTICAL_LITE_MIRROR``, laid out ``<owner>__<name>/<path>``), else from the cache, else
-downloaded into the cache. Fetched data is never part of this repository.
+``data/sources.tsv`` lists every file at a pinned commit with its size, sha256 and licence. A file
+is read from the mirror (``OPTICAL_LITE_MIRROR``, laid out ``<owner>__<name>/<path>``), else from
+the cache, else downloaded into the cache. Fetched data is never part of this repository.
 """
 
 from __future__ import annotations
 
 import csv
 import functools
+import json
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from ..provenance import sha256
 from ..safe_files import write_atomic
-from ..settings import DATA, InputError, get
+from ..settings import DATA, InputError, get, one_of
 
 ADDRESS = "https://raw.githubusercontent.com/{repo}/{commit}/{path}"
 TIMEOUT = 60  # seconds without a byte
@@ -43,15 +44,17 @@ class Source:
     @property
     def address(self) -> str:
         """Download address."""
-        return ADDRESS.format(repo=self.repo, commit=self.commit, path=urllib.parse.quote(self.path))
+        path = urllib.parse.quote(self.path)
+        return ADDRESS.format(repo=self.repo, commit=self.commit, path=path)
 
 
 @functools.cache
 def registry() -> dict[tuple[str, str], Source]:
     """All known files, keyed by (dataset, path)."""
     with open(DATA / "sources.tsv", encoding="utf-8", newline="") as file:
-        rows = [Source(**{**row, "bytes": int(row["bytes"])}) for row in csv.DictReader(file, delimiter="\t")]
-    return {(source.dataset, source.path): source for source in rows}
+        rows = csv.DictReader(file, delimiter="\t")
+        found = [Source(**{**row, "bytes": int(row["bytes"])}) for row in rows]
+    return {(source.dataset, source.path): source for source in found}
 
 
 def _verify(content: bytes, source: Source, place: str) -> bytes:
@@ -62,8 +65,8 @@ def _verify(content: bytes, source: Source, place: str) -> bytes:
     found = sha256(content)
     if found != source.sha256:
         raise InputError(
-            f"{place}: got sha256 {found[:12]}..., expected {source.sha256[:12]}... (changed content); "
-            f"restore the file of {source.repo} at commit {source.commit[:12]}"
+            f"{place}: got sha256 {found[:12]}..., expected {source.sha256[:12]}... (changed "
+            f"content); restore the file of {source.repo} at commit {source.commit[:12]}"
         )
     return content
 
@@ -73,7 +76,8 @@ class _Https(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, request, file, code, message, headers, address):
         if not address.startswith("https://"):
-            raise InputError(f"{request.full_url}: got sent to {address!r}, expected an https address; try again later")
+            got = f"{request.full_url}: got sent to {address!r}"
+            raise InputError(f"{got}, expected an https address; try again later")
         return super().redirect_request(request, file, code, message, headers, address)
 
 
@@ -88,13 +92,13 @@ def _download(source: Source) -> bytes:
             return _verify(content, source, source.address)
     except (urllib.error.URLError, OSError) as error:
         raise InputError(
-            f"{source.dataset}: got no answer from {source.address} ({error}), expected the file; connect to the "
-            f"network, or set OPTICAL_LITE_MIRROR to a folder that holds {source.local}"
+            f"{source.dataset}: got no answer from {source.address} ({error}), expected the file; "
+            f"connect to the network, or set OPTICAL_LITE_MIRROR to a folder that holds {source.local}"
         ) from error
 
 
 def read(dataset: str, path: str) -> bytes:
-    """Return the verified bytes of a file: from the mirror, the cache or the network, in this order.
+    """The verified bytes of a file: from the mirror, the cache or the network, in this order.
 
     Parameters
     ----------
@@ -107,13 +111,18 @@ def read(dataset: str, path: str) -> bytes:
     """
     source = registry().get((dataset, path))
     if source is None:
-        raise InputError(f"{dataset}: got path {path!r}, expected a file listed in data/sources.tsv")
-    for folder in (get().mirror, get().cache):
-        if folder is not None and (place := folder / source.local).exists():
-            return _verify(place.read_bytes(), source, str(place))
+        raise InputError(f"{dataset}: got path {path!r}, expected a file of data/sources.tsv")
+    if (here := place(source)).exists():
+        return _verify(here.read_bytes(), source, str(here))
     content = _download(source)
-    write_atomic(get().cache / source.local, content)
+    write_atomic(here, content)
     return content
+
+
+def place(source: Source) -> Path:
+    """Where a file is, in the mirror or the cache; where nowhere, its place in the cache."""
+    mirror, cache = get().mirror, get().cache / source.local
+    return mirror / source.local if mirror and (mirror / source.local).exists() else cache
 
 
 def read_text(dataset: str, path: str) -> str:
@@ -121,21 +130,21 @@ def read_text(dataset: str, path: str) -> str:
     return read(dataset, path).decode("utf-8-sig").replace("\r\n", "\n")
 
 
+def read_json_lines(dataset: str, path: str) -> list[dict]:
+    """:func:`read` of JSON lines; bare ``NaN`` values (not strict JSON) become None."""
+    lines = read_text(dataset, path).splitlines()
+    return [json.loads(line, parse_constant=lambda _: None) for line in lines if line]
+
+
 def paths(dataset: str) -> list[str]:
     """All paths of a data set."""
-    found = [source.path for source in registry().values() if source.dataset == dataset]
-    if not found:
-        known = sorted({source.dataset for source in registry().values()})
-        raise InputError(f"data set: got {dataset!r}, expected one of {', '.join(known)}")
-    return found
+    one_of("data set: got", dataset, sorted({source.dataset for source in registry().values()}))
+    return [source.path for source in registry().values() if source.dataset == dataset]
 
 
-def fetch(dataset: str) -> list[Path | str]:
+def fetch(dataset: str) -> list[Path]:
     """Make every file of a data set present and verified; return where each one is found."""
-    found: list[Path | str] = []
-    for path in paths(dataset):
+    known = paths(dataset)
+    for path in known:
         read(dataset, path)
-        local = registry()[dataset, path].local
-        mirror = get().mirror
-        found.append(mirror / local if mirror and (mirror / local).exists() else get().cache / local)
-    return found
+    return [place(registry()[dataset, path]) for path in known]

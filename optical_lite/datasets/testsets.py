@@ -1,8 +1,9 @@
-"""Test and development collections made of published sets: Belebele, NTREX, IndicQuest, XQuAD, Tatoeba, FLORES.
+"""Test and development collections made of published sets, most of them parallel texts.
 
 AfriQA has questions that people asked; it is read by :func:`.published.afriqa`. Most languages have
-nothing like it, so here a sentence, a headline or a translated question takes the question's place. Passages are
-English; ``translations`` are the reference English of each query: what an English system could do at best.
+nothing like it, so here a sentence, a headline or a translated question takes the question's place.
+Passages are English; ``translations`` are the reference English of each query: what an English
+system could do at best.
 """
 
 from __future__ import annotations
@@ -11,24 +12,24 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..corpora import THREE_LETTERS, Bitext, Collection, language
-from ..settings import InputError
+from ..settings import InputError, one_of
 from ..text import bare, fold
 from .leaks import leakage as leakage
 from .published import afriqa, flores, ntrex, read_lines, tatoeba, tidy
-from .sources import paths, read_text
+from .sources import paths, read_json_lines, read_text
 
-BELEBELE_TEST = 300  # passages whose sentences are test queries; those of the others are for development
+BELEBELE_TEST = 300  # passages whose sentences are test queries; the others are for development
 
 
 def _belebele(code: str) -> list[dict]:
-    return [json.loads(line) for line in read_text("belebele", f"data/belebele/{code}.jsonl").splitlines()]
+    return read_json_lines("belebele", f"data/belebele/{code}.jsonl")
 
 
 def _sentences(lang: str) -> dict[str, tuple[str, str]]:
-    """FLORES pairs by name, such as ``dev-17``; some languages have only one half in the registry."""
+    """FLORES pairs by name, such as ``dev-17``; of some languages only one half is registered."""
     found, errors = {}, []
     for split in ("dev", "devtest"):
         try:
@@ -45,18 +46,21 @@ def _sentences(lang: str) -> dict[str, tuple[str, str]]:
 
 
 def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collection:
-    """FLORES sentence -> the one Belebele passage that holds it, of 488 English passages (CC BY-SA 4.0).
+    """FLORES sentence -> the one of 488 English Belebele passages that holds it (CC BY-SA 4.0).
 
-    Every Belebele passage is a run of FLORES sentences. Those of 2 to 10 sentences (487) are ordered by the sha256 of
-    their text; each has one *own* sentence, the number of its hash modulo its sentences. ``test``: the own sentences of
-    the first 300 passages, so that no two queries share a passage. ``dev``: every sentence of the other 187.
+    Every Belebele passage is a run of FLORES sentences. Those of 2 to 10 sentences (487) are
+    ordered by the sha256 of their text; each has one *own* sentence, the number of its hash modulo
+    its sentences. ``test``: the own sentences of the first 300 passages, so that no two queries
+    share a passage. ``dev``: every sentence of the other 187.
 
     Parameters
     ----------
-    lang : any FLORES language; where only devtest is in the registry (de, es, fr, hi, it), about half of the queries
+    lang : any FLORES language; where only devtest is in the registry (de, es, fr, hi, it), about
+        half of the queries
     split : ``test`` or ``dev``
-    hard : leave the own sentence out of *every* passage, so that the query must find its context and no passage is
-        told by being whole; dev then has the own sentences of the 187 alone. Dev and test share one index.
+    hard : leave the own sentence out of *every* passage, so that the query must find its context
+        and no passage is told by being whole; dev then has the own sentences of the 187 alone. Dev
+        and test share one index.
     """
     if split not in ("test", "dev"):
         raise InputError(f"belebele: got split {split!r}, expected 'test' or 'dev'")
@@ -77,27 +81,25 @@ def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collectio
         names = [own[number]] if hard or split == "test" else members[number]
         qrels |= {name: {f"b{number}": 1} for name in names if name in translated}
     name = "belebele-hard" if hard else "belebele"
-    return Collection(
-        name, language(lang), passages, {q: translated[q] for q in qrels}, qrels, {q: english[q] for q in qrels}
-    )
+    queries, english = ({query: side[query] for query in qrels} for side in (translated, english))
+    return Collection(name, language(lang), passages, queries, qrels, english)
 
 
 def _members(texts: list[str], by_text: dict[str, str]) -> list[list[str]]:
-    """Names of the sentences that make up each text, in order; FLORES has two that only repeat the end of another."""
+    """Names of the sentences that make up each text, in order."""
     found = []
     for text in map(bare, texts):
         inside = [sentence for sentence in by_text if sentence in text]
+        # FLORES has two sentences that only repeat the end of another
         whole = [s for s in inside if not any(s != other and s in other for other in inside)]
         found.append([by_text[sentence] for sentence in sorted(whole, key=text.find)])
     return found
 
 
 def belebele_questions(lang: str = "de") -> Collection:
-    """Belebele's questions in German or English -> the English passage: 900 questions, 488 passages (CC BY-SA 4.0)."""
-    codes = {"de": "deu_Latn", "en": "eng_Latn"}
-    code = THREE_LETTERS.get(lang, lang)
-    if code not in codes:
-        raise InputError(f"belebele questions: got language {lang!r}, expected one of {', '.join(codes)}")
+    """Belebele's 900 questions in German or English -> 488 English passages (CC BY-SA 4.0)."""
+    codes, code = {"de": "deu_Latn", "en": "eng_Latn"}, THREE_LETTERS.get(lang, lang)
+    one_of("belebele questions: got language", code, codes)
     rows = _belebele("eng_Latn")
     passages, queries, translations, qrels = {}, {}, {}, {}
     for number, (row, other) in enumerate(zip(rows, _belebele(codes[code]), strict=True)):
@@ -117,46 +119,45 @@ def ntrex_headlines(lang: str) -> Collection:
     documents: dict[str, list[tuple[str, str]]] = {}
     for name, pair in zip(read_lines("ntrex", "DOCUMENT_IDS.tsv"), ntrex(lang).pairs, strict=True):
         documents.setdefault(name, []).append(pair)
-    articles = {name: " ".join(english for _, english in pairs[1:]) for name, pairs in documents.items()}
-    headlines = {name: pairs[0][1] for name, pairs in documents.items()}
-    flags = {name: ["headline-in-article"] for name in documents if bare(headlines[name]) in bare(articles[name])}
-    queries = {name: pairs[0][0] for name, pairs in documents.items()}
-    return Collection(
-        "ntrex-headlines", language(lang), articles, queries, {name: {name: 1} for name in documents}, headlines, flags
-    )
+    queries, headlines, articles, flags = {}, {}, {}, {}
+    for name, ((queries[name], headlines[name]), *rest) in documents.items():
+        articles[name] = " ".join(english for _, english in rest)
+        if bare(headlines[name]) in bare(articles[name]):
+            flags[name] = ["headline-in-article"]
+    qrels, code = {name: {name: 1} for name in documents}, language(lang)
+    return Collection("ntrex-headlines", code, articles, queries, qrels, headlines, flags)
 
 
 def indicquest(lang: str = "mr") -> Collection:
-    """L3Cube-IndicQuest question -> English answer, 200 rows in the same order (CC BY-NC-SA 4.0, for research only)."""
-    code = language(lang)
-    if code not in (names := {"mr": "Marathi", "hi": "Hindi"}):
-        raise InputError(f"indicquest: got language {lang!r}, expected one of {', '.join(names)}")
+    """L3Cube-IndicQuest question -> English answer, 200 rows in one order (CC BY-NC-SA 4.0)."""
+    code, names = language(lang), {"mr": "Marathi", "hi": "Hindi"}
+    one_of("indicquest: got language", code, names)
 
-    def rows(name: str) -> list[tuple[str, str]]:
+    def columns(name: str) -> list[dict[str, str]]:
+        """Questions, and answers, by their row."""
         table = csv.reader(io.StringIO(read_text("indicquest", f"L3Cube-IndicQuest/{name}.csv")))
-        return [(tidy(question), tidy(answer)) for question, answer, _ in table][1:]
+        kept = list(zip(*table, strict=True))[:2]
+        return [{f"i{n}": tidy(cell) for n, cell in enumerate(column[1:])} for column in kept]
 
-    english = rows("English")
-    queries = {f"i{number}": question for number, (question, _) in enumerate(rows(names[code]))}
-    answers = {f"i{number}": answer for number, (_, answer) in enumerate(english)}
-    translations = {f"i{number}": question for number, (question, _) in enumerate(english)}
+    queries, _ = columns(names[code])
+    translations, answers = columns("English")
     return twins("indicquest", code, answers, queries, {name: name for name in queries}, translations)
 
 
 def twins(name: str, lang: str, passages: dict, queries: dict, gold: dict[str, str], translations: dict) -> Collection:
-    """A collection in which passages of equal wording are one passage; ``gold`` is a passage id by query id."""
+    """A collection in which passages of equal wording are one; ``gold`` is a passage by query."""
     first: dict[str, str] = {}
     same = {passage: first.setdefault(fold(text), passage) for passage, text in passages.items()}
     kept = {passage: passages[passage] for passage in first.values()}
-    return Collection(name, lang, kept, queries, {query: {same[p]: 1} for query, p in gold.items()}, translations)
+    qrels = {query: {same[passage]: 1} for query, passage in gold.items()}
+    return Collection(name, lang, kept, queries, qrels, translations)
 
 
 def _squad(dataset: str, lang: str) -> Iterable[tuple[str, dict, dict]]:
     """(paragraph id, paragraph, question) of a file in SQuAD's form."""
     files = {path.removesuffix(".json")[-2:]: path for path in paths(dataset)}
     code = THREE_LETTERS.get(lang, lang)
-    if code not in files:
-        raise InputError(f"{dataset}: got language {lang!r}, expected one of {', '.join(sorted(files))}")
+    one_of(f"{dataset}: got language", code, sorted(files))
     for article in json.loads(read_text(dataset, files[code]))["data"]:
         for paragraph in article["paragraphs"]:
             name = hashlib.sha256(paragraph["context"].encode()).hexdigest()[:12]
@@ -164,53 +165,61 @@ def _squad(dataset: str, lang: str) -> Iterable[tuple[str, dict, dict]]:
                 yield name, paragraph, question
 
 
-def xquad(lang: str) -> Collection:
-    """XQuAD question -> English paragraph: 1,190 questions, 240 paragraphs (CC BY-SA 4.0); also ``en``."""
-    asked = {question["id"]: tidy(question["question"]) for _, _, question in _squad("xquad", lang)}
+def _xquad(dataset: str, lang: str, candidates: Callable) -> Collection:
+    """Questions of a language, and English candidates: name, text and whether it answers, of each."""
     passages, gold, translations = {}, {}, {}
-    for name, paragraph, question in _squad("xquad", "en"):
-        passages[name], gold[question["id"]] = tidy(paragraph["context"]), name
+    found = _squad(dataset, lang)
+    asked = {question["id"]: tidy(question["question"]) for _, _, question in found}
+    for name, paragraph, question in _squad(dataset, "en"):
         translations[question["id"]] = tidy(question["question"])
-    return twins("xquad", THREE_LETTERS.get(lang, lang), passages, asked, gold, translations)
+        for passage, text, right in candidates(name, paragraph, question):
+            passages[passage] = tidy(text)
+            if right:
+                gold[question["id"]] = passage
+    return twins(dataset, THREE_LETTERS.get(lang, lang), passages, asked, gold, translations)
+
+
+def xquad(lang: str) -> Collection:
+    """XQuAD's 1,190 questions -> 240 English paragraphs (CC BY-SA 4.0); also ``en``."""
+    return _xquad("xquad", lang, lambda name, paragraph, _: [(name, paragraph["context"], True)])
 
 
 def xquad_r(lang: str) -> Collection:
-    """XQuAD-R question -> the English sentence that holds the answer: 1,190 questions, 1,180 sentences (CC BY-SA 4.0).
+    """XQuAD-R's 1,190 questions -> the one of 1,180 English sentences with the answer (CC BY-SA 4.0).
 
-    LAReQA (Roy et al., 2020) ranks sentences of all languages at once; here the candidates are the English ones.
+    LAReQA (Roy et al., 2020) ranks sentences of all languages at once; here the candidates are the
+    English ones.
     """
-    asked = {question["id"]: tidy(question["question"]) for _, _, question in _squad("xquad-r", lang)}
-    passages, gold, translations = {}, {}, {}
-    for name, paragraph, question in _squad("xquad-r", "en"):
+
+    def sentences(name: str, paragraph: dict, question: dict) -> Iterable[tuple[str, str, bool]]:
         start = question["answers"][0]["answer_start"]
         spans = zip(paragraph["sentences"], paragraph["sentence_breaks"], strict=True)
         for number, (sentence, (begin, end)) in enumerate(spans):
-            passages[f"{name}-{number}"] = tidy(sentence)
-            if begin <= start < end:
-                gold[question["id"]] = f"{name}-{number}"
-        translations[question["id"]] = tidy(question["question"])
-    return twins("xquad-r", THREE_LETTERS.get(lang, lang), passages, asked, gold, translations)
+            yield f"{name}-{number}", sentence, begin <= start < end
+
+    return _xquad("xquad-r", lang, sentences)
 
 
 def mates(bitext: Bitext) -> Collection:
-    """Sentence -> its translation among the English sides of a bitext: a sanity check, not a search.
+    """Sentence -> its translation among the English sides of a bitext: a check, not a search.
 
     >>> data = mates(Bitext("toy", "sw", "en", (("maji", "water"), ("moto", "fire"))))
     >>> data.queries["1"], data.passages["1"], data.qrels["1"]
     ('moto', 'fire', {'1': 1})
     """
-    names = [str(number) for number in range(len(bitext))]
-    queries = dict(zip(names, (source for source, _ in bitext.pairs), strict=True))
-    english = dict(zip(names, (target for _, target in bitext.pairs), strict=True))
-    return twins(f"{bitext.name}-mates", bitext.source, english, queries, {n: n for n in names}, english)
+    queries = {str(number): source for number, (source, _) in enumerate(bitext.pairs)}
+    english = {str(number): target for number, (_, target) in enumerate(bitext.pairs)}
+    gold, name = {query: query for query in queries}, f"{bitext.name}-mates"
+    return twins(name, bitext.source, english, queries, gold, english)
 
 
 def dev_collection(lang: str) -> Collection:
-    """The development set of a language: questions whose results may be looked at to choose settings.
+    """The development set of a language: questions by which settings may be chosen.
 
-    AfriQA's dev questions where they have passages (ha, ig, tw), its train questions for Yoruba (which has no passages
-    for dev), else the development half of :func:`belebele`. Queries that are also AfriQA test questions of the
-    language, in either wording, are left out; keep both out of the bitext: ``training_bitext(hold_out=[test, dev])``.
+    AfriQA's dev questions where they have passages (ha, ig, tw), its train questions for Yoruba
+    (which has no passages for dev), else the development half of :func:`belebele`. Queries that are
+    also AfriQA test questions of the language, in either wording, are left out; keep both out of
+    the bitext: ``training_bitext(hold_out=[test, dev])``.
     """
     code = language(lang)
     if code not in {"ha", "ig", "tw", "yo"}:
@@ -219,10 +228,8 @@ def dev_collection(lang: str) -> Collection:
     held = {bare(text) for text in (*test.queries.values(), *test.translations.values())}
     kept = [q for q in dev.queries if not held & {bare(dev.queries[q]), bare(dev.translations[q])}]
 
-    def part(values: dict) -> dict:
-        return {query: values[query] for query in kept}
-
-    return Collection("afriqa-dev", code, dev.passages, part(dev.queries), part(dev.qrels), part(dev.translations))
+    parts = ({q: values[q] for q in kept} for values in (dev.queries, dev.qrels, dev.translations))
+    return Collection("afriqa-dev", code, dev.passages, *parts)
 
 
 def load(name: str, lang: str, split: str = "test") -> Collection:
@@ -230,7 +237,8 @@ def load(name: str, lang: str, split: str = "test") -> Collection:
 
     Parameters
     ----------
-    name : ``afriqa``, ``belebele``, ``belebele-hard`` (each with ``split``), or a name of ``TEST_ONLY``
+    name : ``afriqa``, ``belebele``, ``belebele-hard`` (each with ``split``), or a name of
+        ``TEST_ONLY``
     lang : any code of the language
     split : ``test`` or ``dev``; for ``afriqa`` also ``train``
     """

@@ -1,4 +1,4 @@
-"""Files: what every reader of a collection needs: unique ids, judgements, one file of a folder, and what is judged."""
+"""Collect: what every reader of a collection needs: unique ids, judgements, the file of a folder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from ..settings import InputError
 from .lines import TEXT
 
 Qrels = dict[str, dict[str, int]]
-REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)  # float() also takes nan, 1_0 and other digits
+# float() also takes nan, 1_0 and other digits
+REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def identifier(where: str, name: str) -> str:
-    """A name of a passage or a question: some characters, none of which breaks a line or cannot be seen."""
-    if not name or any(char in "\ufeff\u2028\u2029" or unicodedata.category(char) in ("Cc", "Cs") for char in name):
+    """A name of a passage or a question, in which nothing breaks a line or cannot be seen."""
+    odd = (c in "\ufeff\u2028\u2029" or unicodedata.category(c) in ("Cc", "Cs") for c in name)
+    if not name or any(odd):
         said = f"id {name!r}" if name else "no id"
         raise InputError(f"{where}: got {said}, expected one without tabs, line breaks and control characters; mend it")
     return name
@@ -42,7 +44,7 @@ def unique(path: str | Path, items: Iterable[tuple[int, str, str]], unit: str = 
             raise InputError(
                 f"{path}, {unit} {number}: got id {name!r} twice, expected an id of its own for each; mend the file"
             )
-        if not name.isprintable() or not name:  # what is printable has no character that identifier refuses
+        if not name.isprintable() or not name:  # the printable has nothing that it would refuse
             identifier(f"{path}, {unit} {number}", name)
         found[name] = text
     return found
@@ -55,24 +57,24 @@ def grade(where: str, value: object) -> int:
     -1
     >>> grade("toy, line 3", "²")
     Traceback (most recent call last):
-    optical_lite.settings.InputError: toy, line 3: got grade '²', expected a whole number such as 0 or 1; mend the line
+    optical_lite.settings.InputError: toy, line 3: got grade '²', expected a whole number such as
+    0 or 1; mend the line
     """
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", str(value)):
-        raise InputError(
-            f"{where}: got grade {str(value)[:40]!r}, expected a whole number such as 0 or 1; mend the line"
-        )
+        expected = "a whole number such as 0 or 1"
+        raise InputError(f"{where}: got grade {str(value)[:40]!r}, expected {expected}; mend the line")
     return int(value)
 
 
 def judgements(path: str | Path, items: Iterable[tuple[int, str, str, object]], unit: str = "line") -> Qrels:
-    """Grades by passage, by query, from number of the line, query, passage and grade of each; none may come twice."""
+    """Grades by passage, by query, from line, query, passage and grade; none may come twice."""
     found: Qrels = {}
     for number, query, passage, value in items:
         grades = found.setdefault(query, {})
         if passage in grades:
             raise InputError(
-                f"{path}, {unit} {number}: got passage {passage!r} judged twice for query {query!r}, expected once; "
-                "delete one of the two"
+                f"{path}, {unit} {number}: got passage {passage!r} judged twice for query "
+                f"{query!r}, expected once; delete one of the two"
             )
         grades[passage] = grade(f"{path}, {unit} {number}", value)
     return found
@@ -86,7 +88,8 @@ def real(place: str, text: str) -> float:
     """
     value = float(text) if REAL.fullmatch(text) else math.inf
     if not math.isfinite(value):
-        raise InputError(f"{place}: got score {text[:40]!r}, expected a finite number such as 0.5; mend the line")
+        expected = "a finite number such as 0.5"
+        raise InputError(f"{place}: got score {text[:40]!r}, expected {expected}; mend the line")
     return value
 
 
@@ -94,19 +97,22 @@ def find(folder: str | Path, *patterns: str) -> Path:
     """The one file of a folder that fits the first of some patterns that any file fits."""
     folder = Path(folder)
     if not is_folder(folder):
-        raise InputError(f"{str(folder)[:200]}: got no such folder, expected one with {patterns[0]}; check the path")
+        shown = str(folder)[:200]
+        raise InputError(f"{shown}: got no such folder, expected one with {patterns[0]}; check the path")
     for pattern in patterns:
         found = sorted(folder.glob(pattern))
         if len(found) > 1:
             names = ", ".join(str(path.relative_to(folder)) for path in found[:3])
-            raise InputError(f"{folder}: got {names} for {pattern}, expected one file; move the others away")
+            said = f"got {names} for {pattern}, expected one file"
+            raise InputError(f"{folder}: {said}; move the others away")
         if found:
             return found[0]
-    raise InputError(f"{folder}: got no file {' or '.join(patterns)}, expected one; check the folder and the language")
+    said = f"got no file {' or '.join(patterns)}, expected one"
+    raise InputError(f"{folder}: {said}; check the folder and the language")
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether a path is a folder; a path that cannot be one (too long, with a null character) is none."""
+    """Whether a path is a folder; what cannot be one (too long, a null character) is none."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):
@@ -115,15 +121,17 @@ def is_folder(path: str | Path) -> bool:
 
 def collect(
     name: str, lang: str, passages: dict[str, str], queries: Mapping[str, str], qrels: Qrels, *,
-    translations: Mapping[str, str] | None = None, flags: Mapping[str, list[str]] | None = None, lenient: bool = False,
+    translations: Mapping[str, str] | None = None, flags: Mapping[str, list[str]] | None = None,
+    lenient: bool = False,
 ) -> Collection:  # fmt: skip
     """A collection of what a reader found; questions without any judgement are left out.
 
     Parameters
     ----------
-    lenient : also leave out judgements of unknown passages or questions, and questions that then have no relevant
-        passage. Without it both are errors. CLEF needs it when only a part of its documents is at hand: the convention
-        there is to keep a topic if one of its relevant documents is.
+    lenient : also leave out judgements of unknown passages or questions, and questions that then
+        have no relevant passage. Without it both are errors. CLEF needs it when only a part of its
+        documents is at hand: the convention there is to keep a topic if one of its relevant
+        documents is.
 
     Examples
     --------
@@ -133,14 +141,15 @@ def collect(
     {'q': {'p': 1}}
     """
     if lenient:
-        known = {q: {p: g for p, g in grades.items() if p in passages} for q, grades in qrels.items() if q in queries}
-        qrels = {q: grades for q, grades in known.items() if any(g > 0 for g in grades.values())}
+        asked = ((q, grades) for q, grades in qrels.items() if q in queries)
+        known = {q: {p: g for p, g in grades.items() if p in passages} for q, grades in asked}
+        qrels = {q: grades for q, grades in known.items() if max(grades.values(), default=0) > 0}
     if not qrels:
-        raise InputError(
-            f"{name}: got no judged question, expected at least one; check that the ids of the files agree"
-        )
-    kept = {q: text for q, text in queries.items() if q in qrels}
-    more = [{q: value for q, value in (values or {}).items() if q in qrels} for values in (translations, flags)]
+        expected = "at least one; check that the ids of the files agree"
+        raise InputError(f"{name}: got no judged question, expected {expected}")
+    kept, *more = (
+        {q: value for q, value in (values or {}).items() if q in qrels} for values in (queries, translations, flags)
+    )
     try:
         return Collection(name, lang, passages, kept, qrels, *more)
     except InputError as error:
@@ -148,16 +157,17 @@ def collect(
 
 
 def check_written(data: Collection) -> None:
-    """Refuse what no form of a collection can hold, so that all that is written reads back the same."""
-    for what, texts in (("passage", data.passages), ("question", data.queries), ("translation", data.translations)):
+    """Refuse what no form of a collection can hold: all that is written reads back the same."""
+    kinds = {"passage": data.passages, "question": data.queries, "translation": data.translations}
+    for what, texts in kinds.items():
         for name, text in texts.items():
             identifier(f"{data.name}, {what}", name)
-            if len(text) > TEXT:
-                raise InputError(
-                    f"{data.name}, {what} {name!r}: got {len(text):,} characters, expected {TEXT:,} at most"
-                )
+            if (size := len(text)) > TEXT:
+                where = f"{data.name}, {what} {name!r}"
+                raise InputError(f"{where}: got {size:,} characters, expected {TEXT:,} at most")
     if unasked := sorted((data.translations.keys() | data.flags.keys()) - data.queries.keys()):
-        raise InputError(f"{data.name}: got a translation or flag of {unasked[0]!r}, expected a question's id")
+        got = f"a translation or flag of {unasked[0]!r}"
+        raise InputError(f"{data.name}: got {got}, expected a question's id")
     if not data.qrels:
         raise InputError(f"{data.name}: got no judged question, expected at least one")
     for query, grades in data.qrels.items():

@@ -1,8 +1,9 @@
-"""WikiCLIR and CLIRMatrix: collections made of Wikipedia's links between languages, and whatever ir_datasets knows.
+"""WikiCLIR and CLIRMatrix, made of Wikipedia's links between languages; what ir_datasets knows.
 
-Both label by rule, not by people. WikiCLIR (Sasaki et al., NAACL 2018) asks an English article's first sentence; its
-mate in the other language has grade 2, articles linked with the mate both ways have 1. CLIRMatrix (Sun and Duh, EMNLP
-2020) grades 1 to 6 by BM25 in the question's own language, so BM25 over a translation has an advantage there.
+Both label by rule, not by people. WikiCLIR (Sasaki et al., NAACL 2018) asks an English article's
+first sentence; its mate in the other language has grade 2, articles linked with the mate both ways
+have 1. CLIRMatrix (Sun and Duh, EMNLP 2020) grades 1 to 6 by BM25 in the question's own language,
+so BM25 over a translation has an advantage there.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from .lines import file_part, json_lines, numbered
 def read_wikiclir(path: str | Path, lang: str, *, lenient: bool = False) -> Collection:
     """Read the unpacked WikiCLIR archive: English questions, documents of ``lang``.
 
-    Files: ``english/wiki_en.queries`` (id, title, first sentence), ``LANGUAGE/wiki_LANG.documents`` (id, title, text),
+    Files: ``english/wiki_en.queries`` (id, title, first sentence), ``LANGUAGE/wiki_LANG.documents``
+    (id, title, text),
     ``LANGUAGE/en2LANG.rel`` (query, document, grade).
     """
     documents = find(path, f"**/wiki_{file_part('language', lang)}.documents*")
     found = numbered(documents, 3, "id, title, text")
-    passages = unique(documents, ((n, name, " ".join(filter(None, texts))) for n, (name, *texts) in found))
+    texts = ((n, name, " ".join(filter(None, texts))) for n, (name, *texts) in found)
+    passages = unique(documents, texts)
     asked = find(path, "**/wiki_en.queries*")
     found = numbered(asked, 3, "id, title, first sentence")
     queries = unique(asked, ((number, name, first) for number, (name, _, first) in found))
@@ -36,8 +39,9 @@ def read_wikiclir(path: str | Path, lang: str, *, lenient: bool = False) -> Coll
 def read_clirmatrix(path: str | Path, lang: str, split: str = "test1", *, lenient: bool = False) -> Collection:
     """Read a CLIRMatrix folder: questions of ``lang``, English documents.
 
-    Files, in any sub-folders: ``en.tsv`` (id, text) and one of JSON lines whose name starts ``LANG.en.`` and holds the
-    split, with ``src_id``, ``src_query`` and ``tgt_results``, a list of [document, grade].
+    Files, in any sub-folders: ``en.tsv`` (id, text) and one of JSON lines whose name starts
+    ``LANG.en.`` and holds the split, with ``src_id``, ``src_query`` and ``tgt_results``, a list of
+    [document, grade].
     """
     documents = find(path, "**/en.tsv*")
     asked = find(path, f"**/{file_part('language', lang)}.en.*{file_part('split', split)}*.jl*")
@@ -47,12 +51,13 @@ def read_clirmatrix(path: str | Path, lang: str, split: str = "test1", *, lenien
         query, results = str(record["src_id"]), record["tgt_results"]
         queries.append((number, query, record["src_query"]))
         if wrong := [pair for pair in results if not _judgement(pair)]:
-            raise InputError(f"{asked}, line {number}: got {wrong[0]!r}, expected [document, grade]; mend the line")
+            where = f"{asked}, line {number}"
+            raise InputError(f"{where}: got {wrong[0]!r}, expected [document, grade]; mend the line")
         judged += [(number, query, str(name), value) for name, value in results]
-    texts = unique(documents, ((number, *cells) for number, cells in numbered(documents, 2, "id<TAB>text")))
-    return collect(
-        f"clirmatrix-{lang}-{split}", lang, texts, unique(asked, queries), judgements(asked, judged), lenient=lenient
-    )
+    found = ((number, *cells) for number, cells in numbered(documents, 2, "id<TAB>text"))
+    texts, name = unique(documents, found), f"clirmatrix-{lang}-{split}"
+    qrels = judgements(asked, judged)
+    return collect(name, lang, texts, unique(asked, queries), qrels, lenient=lenient)
 
 
 def _judgement(pair: object) -> bool:
@@ -60,16 +65,18 @@ def _judgement(pair: object) -> bool:
 
 
 def read_ir_datasets(path: str, lang: str, *, lenient: bool = False) -> Collection:
-    """Read a collection of the package ir_datasets by its name, such as ``wikiclir/sw``; it downloads what it lacks.
+    """Read a collection of the package ir_datasets by its name, such as ``wikiclir/sw``.
 
-    ``clirmatrix/en/bi139-base/sw/test1`` has Swahili questions and English documents; ``lang`` is the questions'.
+    It downloads what it lacks. ``clirmatrix/en/bi139-base/sw/test1`` has Swahili questions and
+    English documents; ``lang`` is the questions'.
     """
     try:
         import ir_datasets
     except ImportError:
         raise InputError(
-            f"{path}: got no package ir_datasets, expected it for its names; run: pip install ir_datasets, or download "
-            "the files yourself and give their folder with --format wikiclir or clirmatrix"
+            f"{path}: got no package ir_datasets, expected it for its names; run: pip install "
+            "ir_datasets, or download the files yourself and give their folder with --format "
+            "wikiclir or clirmatrix"
         ) from None
     try:
         data = ir_datasets.load(path)
@@ -77,16 +84,18 @@ def read_ir_datasets(path: str, lang: str, *, lenient: bool = False) -> Collecti
         raise InputError(f"ir_datasets: got {path!r}, expected a name of https://ir-datasets.com; check it") from None
     parts = [part for part in ("docs", "queries", "qrels") if not getattr(data, f"has_{part}")()]
     if parts:
-        raise InputError(
-            f"ir_datasets: got {path!r} without {' and '.join(parts)}, expected a judged one; choose a split"
-        )
+        got = f"{path!r} without {' and '.join(parts)}"
+        raise InputError(f"ir_datasets: got {got}, expected a judged one; choose a split")
 
-    def text(record) -> str:  # WikiCLIR asks the first sentence, from which the title's words were taken out
+    def text(record) -> str:
+        # WikiCLIR asks the first sentence, from which the title's words were taken out
         return getattr(record, "first_sent", None) or record.default_text()
 
-    documents, asked = enumerate(data.docs_iter(), 1), enumerate(data.queries_iter(), 1)
-    passages = unique(path, ((number, record.doc_id, text(record)) for number, record in documents), "document")
-    queries = unique(path, ((number, record.query_id, text(record)) for number, record in asked), "query")
-    judged = ((n, record.query_id, record.doc_id, record.relevance) for n, record in enumerate(data.qrels_iter(), 1))
-    qrels = judgements(path, judged, "judgement")
+    found = ((n, one.doc_id, text(one)) for n, one in enumerate(data.docs_iter(), 1))
+    passages = unique(path, found, "document")
+    found = ((n, one.query_id, text(one)) for n, one in enumerate(data.queries_iter(), 1))
+    queries = unique(path, found, "query")
+    judged = enumerate(data.qrels_iter(), 1)
+    found = ((n, one.query_id, one.doc_id, one.relevance) for n, one in judged)
+    qrels = judgements(path, found, "judgement")
     return collect(path, lang, passages, queries, qrels, lenient=lenient)

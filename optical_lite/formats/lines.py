@@ -1,8 +1,8 @@
 """Lines: text files and JSON as every reader of the kit takes them in, bounded and with clear errors.
 
-Files are read line by line, ``.gz`` is unpacked on the way, and whatever is wrong is named with its file and line.
-What is too long, unpacks to too much, is nested too deep or holds numbers that are no numbers is refused here, once for
-all readers.
+Files are read line by line, ``.gz`` is unpacked on the way, and whatever is wrong is named with its
+file and line. What is too long, unpacks to too much, is nested too deep or holds numbers that are
+no numbers is refused here, once for all readers.
 """
 
 from __future__ import annotations
@@ -14,22 +14,26 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
+from .. import json_files
+from ..json_files import fits
 from ..settings import InputError
 
-LONGEST = 2**25  # characters of one line: a passage has thousands, the longest article a few millions
-TEXT = 2**22  # characters of one text that is written: every one escaped, its line is still below LONGEST
+LONGEST = 2**25  # characters of one line: a passage has thousands, an article at most a few millions
+TEXT = 2**22  # characters of a text that is written: escaped one by one they stay below LONGEST
 LARGEST = 2**28  # characters of a file that is read whole
-PACKED, RATIO = 2**25, 50  # more unpacked bytes than both PACKED and RATIO times the file: text packs 3 to 20 times
-NO_CHARACTER_SETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+PACKED, RATIO = 2**25, 50  # most unpacked bytes, and times the file: text packs 3 to 20 times
+NO_CHARACTER_SETS = {
+    "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7",
+}  # fmt: skip
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 FAILURES = (OSError, EOFError, LookupError, ValueError, zlib.error)
 
 
 class _Unpacked(gzip.GzipFile):
-    """A ``.gz`` file that stops when it unpacks to far more than text does (a bomb has a thousand times its size)."""
+    """A ``.gz`` file that stops when it unpacks to far more than text does, as a bomb would."""
 
     def __init__(self, path: Path):
         super().__init__(path, "rb")
@@ -39,8 +43,8 @@ class _Unpacked(gzip.GzipFile):
         chunk = super().read1(size)
         if self.tell() > self.most:
             raise InputError(
-                f"{self.name}: got more than {self.most:,} bytes unpacked, expected at most {RATIO} times the file; "
-                "unpack it yourself if you trust it"
+                f"{self.name}: got more than {self.most:,} bytes unpacked, expected at most "
+                f"{RATIO} times the file; unpack it yourself if you trust it"
             )
         return chunk
 
@@ -49,8 +53,9 @@ def _open(path: Path, encoding: str) -> io.TextIOWrapper:
     codec = codecs.lookup(encoding)
     if codec.name in NO_CHARACTER_SETS or not codec._is_text_encoding:
         raise LookupError(encoding)
-    file = _Unpacked(path) if path.suffix == ".gz" else open(path, "rb")  # noqa: SIM115 (closed by the wrapper)
-    return io.TextIOWrapper(file, encoding="utf-8-sig" if codec.name == "utf-8" else codec.name, newline="\n")
+    file = _Unpacked(path) if path.suffix == ".gz" else open(path, "rb")  # noqa: SIM115
+    name = "utf-8-sig" if codec.name == "utf-8" else codec.name
+    return io.TextIOWrapper(file, encoding=name, newline="\n")  # which closes the file
 
 
 def _failure(path: object, error: Exception, encoding: str, done: int) -> InputError:
@@ -64,14 +69,17 @@ def _failure(path: object, error: Exception, encoding: str, done: int) -> InputE
     elif isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
         said = "got a file that gzip cannot unpack, expected a whole .gz file; copy it again"
     elif isinstance(error, OSError):
-        said = f"got {error.strerror or error}, expected a text file that can be read; check the path"
+        got = error.strerror or error
+        said = f"got {got}, expected a text file that can be read; check the path"
     elif isinstance(error, LookupError):
         said = f"got encoding {encoding!r}, expected a name such as utf-8 or iso-8859-1"
     elif isinstance(error, UnicodeError):
-        byte = error.object[error.start : error.start + 1].hex() if isinstance(error, UnicodeDecodeError) else ""
+        got = str(error)
+        if isinstance(error, UnicodeDecodeError):
+            got = f"byte 0x{error.object[error.start : error.start + 1].hex()}"
         return InputError(
-            f"{path}, after line {done}: got {f'byte 0x{byte}' if byte else str(error)}, expected {encoding}; convert "
-            "it to UTF-8 with iconv or, where the command has the option, name what it is: --encoding iso-8859-1"
+            f"{path}, after line {done}: got {got}, expected {encoding}; convert it to UTF-8 with "
+            "iconv or, where the command has the option, name what it is: --encoding iso-8859-1"
         )
     else:  # a null character in a path or in the name of an encoding
         said = f"got {error}, expected the path of a text file and a known encoding"
@@ -80,15 +88,15 @@ def _failure(path: object, error: Exception, encoding: str, done: int) -> InputE
 
 
 def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
-    """Lines of a text file without their ends; a name that ends in ``.gz`` is unpacked, a byte order mark dropped."""
+    """Lines of a text file without their ends; ``.gz`` is unpacked, a byte order mark dropped."""
     done = 0
     try:
         with _open(Path(path), encoding) as file:
             while line := file.readline(LONGEST + 1):
                 if len(line) > LONGEST:
                     raise InputError(
-                        f"{path}, line {done + 1}: got more than {LONGEST:,} characters, expected a shorter line; "
-                        "check that it is a text file"
+                        f"{path}, line {done + 1}: got more than {LONGEST:,} characters, expected "
+                        "a shorter line; check that it is a text file"
                     )
                 done += 1
                 yield line.removesuffix("\n").removesuffix("\r")
@@ -97,7 +105,7 @@ def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
 
 
 def read_text(path: str | Path, encoding: str = "utf-8") -> str:
-    r"""A text file as a whole, with ``\n`` at the ends of lines, under the same bounds as :func:`lines`."""
+    r"""A text file as a whole, with ``\n`` at the ends of lines, bounded like :func:`lines`."""
     found: list[str] = []
     size = 0
     try:
@@ -115,7 +123,7 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
 def numbered(
     path: str | Path, columns: int, shape: str, *, sep: str | None = "\t", encoding: str = "utf-8"
 ) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that is not blank; cells are read plainly, quotation marks are text.
+    """Number and cells of each line that is not blank; quotation marks are text.
 
     Parameters
     ----------
@@ -128,20 +136,19 @@ def numbered(
             continue
         cells = line.split(sep)
         if len(cells) != columns:
-            raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, expected {columns} ({shape}); mend the line"
-            )
+            expected = f"{columns} ({shape})"
+            raise InputError(f"{path}, line {number}: got {len(cells)} columns, expected {expected}; mend the line")
         yield number, cells
 
 
 def filled(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
-    """Number and text of each line of a file in which every line counts: blank ones may stand at the end alone."""
+    """Number and text of each line where every line counts: blank ones stand at the end alone."""
     blank = 0
     for number, line in enumerate(lines(path, encoding), 1):
         if not line.strip():
             blank = blank or number
         elif blank:
-            raise InputError(f"{path}, line {blank}: got a blank line, expected text in every line; fill or delete it")
+            raise InputError(f"{path}, line {blank}: got a blank line, expected text; fill or delete it")
         else:
             yield number, line
 
@@ -154,65 +161,42 @@ def _finite(text: str) -> float:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object")
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name!r} stands twice in one object")
+        found[name] = value
     return found
 
 
+HOOKS = {"parse_float": _finite, "parse_constant": _finite, "object_pairs_hook": _object}
+
+
 def parse_json(text: str, where: str):
-    """JSON as its standard has it: finite numbers, each name once in an object, whole characters, bounded depth.
+    """JSON to the letter of its standard: finite numbers, each name once, whole characters.
 
     >>> parse_json("[1e999]", "toy, line 3")
     Traceback (most recent call last):
-    optical_lite.settings.InputError: toy, line 3: got '[1e999]' (1e999 is no finite number), expected JSON; mend it
+    optical_lite.settings.InputError: toy, line 3: got no JSON (1e999 is no finite number), expected
+    a whole record; mend it
     """
-    try:
-        found = json.loads(text, parse_float=_finite, parse_constant=_finite, object_pairs_hook=_object)
-        if SURROGATE.search(text):
+    found = json_files.parse_json(text, where, "mend it", **HOOKS)
+    if SURROGATE.search(text):
+        try:
             json.dumps(found, ensure_ascii=False).encode()
-    except RecursionError:
-        said = "nested too deep"
-    except UnicodeEncodeError:
-        said = "half of a surrogate pair"
-    except ValueError as error:
-        said = str(error)
-    else:
-        return found
-    raise InputError(f"{where}: got {text[:60]!r} ({said}), expected JSON; mend it") from None
+        except UnicodeEncodeError:
+            raise InputError(f"{where}: got half of a surrogate pair, expected whole characters; mend it") from None
+    return found
 
 
-def read_json(path: str | Path):
-    """A JSON file of the user's; see :func:`parse_json`."""
-    return parse_json(read_text(path), str(path))
-
-
-def check_fields(record: object, kinds: Mapping[str, type | tuple[type, ...]], where: str) -> dict:
-    """A JSON object whose fields have the types named; a field that may be None may also be missing."""
-    if isinstance(record, dict):
-        wrong = [name for name, kind in kinds.items() if not _is(record.get(name), kind)]
-        said = f"{wrong[0]} {json.dumps(record.get(wrong[0]), ensure_ascii=False)[:60]}" if wrong else ""
-    else:
-        wrong, said = list(kinds), json.dumps(record, ensure_ascii=False)[:60]
-    if wrong:
-        needed = ", ".join(name for name, kind in kinds.items() if not _is(None, kind))
-        raise InputError(f"{where}: got {said}, expected JSON with {needed} of the right kinds; mend it")
-    return record
-
-
-def _is(value: object, kind: type | tuple[type, ...]) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def json_lines(
-    path: str | Path, kinds: Mapping[str, type | tuple[type, ...]], encoding: str = "utf-8"
-) -> Iterator[tuple[int, dict]]:
-    """Number and object of each line of JSON that is not blank; ``kinds`` are the fields, see :func:`check_fields`."""
+def json_lines(path: str | Path, shape: dict, encoding: str = "utf-8") -> Iterator[tuple[int, dict]]:
+    """Number and object of each line of JSON that is not blank, of a shape as in :func:`fits`."""
     for number, line in enumerate(lines(path, encoding), 1):
         if line.strip():
             where = f"{path}, line {number}"
-            yield number, check_fields(parse_json(line, where), kinds, where)
+            found = parse_json(line, where)
+            fits(found, shape, where, "the line", "mend it")
+            yield number, found
 
 
 def file_part(what: str, name: str) -> str:
@@ -222,8 +206,10 @@ def file_part(what: str, name: str) -> str:
     'dev.small'
     >>> file_part("language", "../../sw")
     Traceback (most recent call last):
-    optical_lite.settings.InputError: language: got '../../sw', expected letters, digits, - and _, such as sw, dev.small
+    optical_lite.settings.InputError: language: got '../../sw', expected letters, digits, - and _,
+    such as sw, dev.small
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*", str(name)) or len(name) > 64:
-        raise InputError(f"{what}: got {str(name)[:64]!r}, expected letters, digits, - and _, such as sw, dev.small")
+    if not re.fullmatch(r"(?=.{1,64}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", str(name)):
+        got, such = str(name)[:64], "such as sw, dev.small"
+        raise InputError(f"{what}: got {got!r}, expected letters, digits, - and _, {such}")
     return name

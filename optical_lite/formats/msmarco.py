@@ -1,7 +1,8 @@
 """MS MARCO and mMARCO: passages, queries, judgements, and triples to train a retriever with.
 
-MS MARCO's folder has ``collection.tsv``, ``queries.SPLIT.tsv`` and ``qrels.SPLIT.tsv``. mMARCO has the same texts in
-many languages, ids and all: ``collections/LANGUAGE_collection.tsv``, ``queries/SPLIT/LANGUAGE_queries.SPLIT.tsv``.
+MS MARCO's folder has ``collection.tsv``, ``queries.SPLIT.tsv`` and ``qrels.SPLIT.tsv``. mMARCO has
+the same texts in many languages, ids and all: ``collections/LANGUAGE_collection.tsv``,
+``queries/SPLIT/LANGUAGE_queries.SPLIT.tsv``.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..corpora import THREE_LETTERS, Collection
-from ..settings import InputError
+from ..settings import InputError, one_of
 from .collect import Qrels, collect, find, judgements, unique
 from .lines import file_part, numbered
 
 MMARCO = {
-    "ar": "arabic", "zh": "chinese", "nl": "dutch", "en": "english", "fr": "french", "de": "german", "hi": "hindi",
-    "id": "indonesian", "it": "italian", "ja": "japanese", "pt": "portuguese", "ru": "russian", "es": "spanish",
-    "vi": "vietnamese",
+    "ar": "arabic", "zh": "chinese", "nl": "dutch", "en": "english", "fr": "french",
+    "de": "german", "hi": "hindi", "id": "indonesian", "it": "italian", "ja": "japanese",
+    "pt": "portuguese", "ru": "russian", "es": "spanish", "vi": "vietnamese",
 }  # fmt: skip
 
 
@@ -29,25 +30,27 @@ def texts(path: str | Path) -> dict[str, str]:
 def read_qrels(path: str | Path) -> Qrels:
     """Judgements: lines ``query<TAB>0<TAB>passage<TAB>grade``."""
     found = numbered(path, 4, "query<TAB>0<TAB>passage<TAB>grade")
-    return judgements(path, ((number, query, passage, value) for number, (query, _, passage, value) in found))
+    return judgements(path, ((n, query, passage, value) for n, (query, _, passage, value) in found))
 
 
 def triples(
-    path: str | Path, queries: Mapping[str, str] | None = None, passages: Mapping[str, str] | None = None
-) -> Iterator[tuple[str, str, str]]:
+    path: str | Path, queries: Mapping[str, str] | None = None,
+    passages: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, str, str]]:  # fmt: skip
     """Training triples (query, relevant passage, other passage) as texts, one after the other.
 
     Parameters
     ----------
-    queries, passages : texts by id, for a file of ids such as ``triples.train.ids.small.tsv``; without them the file
-        holds the texts themselves, as ``triples.train.small.tsv`` does
+    queries, passages : texts by id, for a file of ids such as ``triples.train.ids.small.tsv``;
+        without them the file holds the texts themselves, as ``triples.train.small.tsv`` does
     """
     for number, cells in numbered(path, 3, "query<TAB>relevant<TAB>other"):
         if queries is not None and passages is not None:
             known = (queries, passages, passages)
             missing = [cell for cell, texts in zip(cells, known, strict=True) if cell not in texts]
             if missing:
-                raise InputError(f"{path}, line {number}: got id {missing[0]!r}, expected one of queries or passages")
+                got = f"{path}, line {number}: got id {missing[0]!r}"
+                raise InputError(f"{got}, expected one of queries or passages")
             cells = [texts[cell] for cell, texts in zip(cells, known, strict=True)]
         yield tuple(cells)
 
@@ -55,20 +58,20 @@ def triples(
 def read(path: str | Path, lang: str = "en", split: str = "dev", *, lenient: bool = False) -> Collection:
     """Read an MS MARCO folder; ``split`` is the middle of the file names: dev, dev.small, train."""
     folder, split = Path(path), file_part("split", split)
-    return collect(
-        folder.name, lang, texts(find(folder, "collection.tsv*")), texts(find(folder, f"queries.{split}.tsv*")),
-        read_qrels(find(folder, f"qrels.{split}.tsv*")), lenient=lenient,
-    )  # fmt: skip
+    names = "collection.tsv*", f"queries.{split}.tsv*"
+    passages, queries = (texts(find(folder, name)) for name in names)
+    qrels = read_qrels(find(folder, f"qrels.{split}.tsv*"))
+    return collect(folder.name, lang, passages, queries, qrels, lenient=lenient)
 
 
 def read_mmarco(path: str | Path, lang: str, split: str = "dev", *, lenient: bool = False) -> Collection:
-    """Read an mMARCO folder: queries of a language, English passages, MS MARCO's judgements (``qrels.SPLIT.tsv``).
+    """Read an mMARCO folder: queries of a language, English passages, MS MARCO's judgements.
 
-    ``translations`` are the English queries where the folder has them; mMARCO was translated from those.
+    ``translations`` are the English queries where the folder has them; mMARCO was translated from
+    those.
     """
     folder, code, split = Path(path), THREE_LETTERS.get(lang, lang), file_part("split", split)
-    if code not in MMARCO:
-        raise InputError(f"mmarco: got language {lang!r}, expected one of {', '.join(MMARCO)}")
+    one_of("mmarco: got language", code, MMARCO)
     asked = texts(find(folder, f"**/{MMARCO[code]}_queries.{split}.tsv*"))
     english = sorted(folder.glob(f"**/english_queries.{split}.tsv*"))
     return collect(

@@ -1,4 +1,4 @@
-"""Your own data: sentence pairs as a TSV or as OPUS's two files, and BEIR folders, which it also writes."""
+"""Your own data: sentence pairs as a TSV or as OPUS has them, BEIR folders, read and written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from types import NoneType
 
 from ..corpora import Bitext, Collection
+from ..json_files import fits
 from ..safe_files import write_atomic
 from ..settings import InputError
 from .collect import check_written, collect, judgements, unique
@@ -19,21 +20,21 @@ WHOLE = 1 << 24  # bytes of a file of pairs that is kept in memory
 
 
 def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Stream the pairs of a UTF-8 file with lines ``source<TAB>English``; memory does not grow with the file.
+    """Stream the pairs of a UTF-8 file with lines ``source<TAB>English``.
 
-    Texts are as they stand in the file, blanks at their ends too. Blank lines may stand at the end alone, so that the
-    n-th pair is line n.
+    Texts are as they stand in the file, blanks at their ends too. Blank lines may stand at the end
+    alone, so that the n-th pair is line n.
     """
     number = 0
     for number, line in filled(path):
         cells = line.split("\t")
         if len(cells) != 2:
-            raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, expected 2 (source<TAB>English); mend the line"
-            )
+            got = f"{path}, line {number}: got {len(cells)} columns"
+            raise InputError(f"{got}, expected 2 (source<TAB>English); mend the line")
         if not all(cell.strip() for cell in cells):
             side = "source" if not cells[0].strip() else "English"
-            raise InputError(f"{path}, line {number}: got an empty {side} side, expected text; fill or delete the line")
+            got = f"{path}, line {number}: got an empty {side} side"
+            raise InputError(f"{got}, expected text; fill or delete the line")
         yield cells[0], cells[1]
     if not number:
         raise InputError(f"{path}: got no sentence pair, expected lines source<TAB>English")
@@ -77,7 +78,7 @@ def read_bitext(path: str | Path, lang: str) -> Bitext:
 
 
 def read_opus(stem: str | Path, lang: str, target: str = "en") -> Bitext:
-    """Read two line-aligned files as OPUS distributes them: ``STEM.sw`` and ``STEM.en``, a sentence a line.
+    """Read two line-aligned files as OPUS distributes them: ``STEM.sw`` and ``STEM.en``.
 
     Pairs with an empty side, which OPUS has many of, are dropped and counted in ``notes``.
     """
@@ -91,48 +92,44 @@ def read_opus(stem: str | Path, lang: str, target: str = "en") -> Bitext:
         else:
             empty += 1
     if any(uneven):
-        both = len(kept) + empty
+        left, right = (len(kept) + empty + more for more in uneven)
         raise InputError(
-            f"{stem}: got {both + uneven[0]} lines in .{lang} and {both + uneven[1]} in .{target}, expected equally "
-            "many; take both files from one download"
+            f"{stem}: got {left} lines in .{lang} and {right} in .{target}, expected equally many; "
+            "take both files from one download"
         )
     if not kept:
-        raise InputError(f"{stem}: got no pair with text on both sides, expected at least one; check the two files")
+        got = f"{stem}: got no pair with text on both sides"
+        raise InputError(f"{got}, expected at least one; check the two files")
     return Bitext(Path(stem).name, lang, target, tuple(kept), {"empty": empty})
 
 
 def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) -> Collection:
-    """Read a BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/test.tsv`` with its header or without.
+    """Read a BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/test.tsv``.
 
-    A passage is its title and its text. A query's optional field ``"translation"`` is its reference English,
+    A passage is its title and its text. A query's optional field ``"translation"`` is its reference
+    English,
     ``"flags"`` a list of marks. ``lenient``: see :func:`.collect.collect`.
     """
     folder = Path(folder)
-    corpus, asked, judged = folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels" / "test.tsv"
-    maybe = (str, NoneType)
+    corpus, asked = folder / "corpus.jsonl", folder / "queries.jsonl"
+    judged, maybe = folder / "qrels" / "test.tsv", (str, NoneType)
+    records = json_lines(corpus, {"_id": str, "text": str, "title?": maybe})
     passages = unique(
         corpus,
-        (
-            (number, row["_id"], " ".join(filter(None, (row.get("title"), row["text"]))))
-            for number, row in json_lines(corpus, {"_id": str, "text": str, "title": maybe})
-        ),
+        ((n, row["_id"], " ".join(filter(None, (row.get("title"), row["text"])))) for n, row in records),
     )
-    kinds = {"_id": str, "text": str, "translation": maybe, "flags": (list, NoneType)}
+    kinds = {"_id": str, "text": str, "translation?": maybe, "flags?": (list, NoneType)}
     found = [*json_lines(asked, kinds)]
-    queries = unique(asked, ((number, row["_id"], row["text"]) for number, row in found))
-    flags = {row["_id"]: row["flags"] for _, row in found if row.get("flags") is not None}
-    if wrong := [name for name, marks in flags.items() if not all(isinstance(mark, str) for mark in marks)]:
-        raise InputError(f"{asked}: got flags {flags[wrong[0]]} of {wrong[0]!r}, expected a list of texts")
-    qrels = judgements(
-        judged,
-        (
-            (number, *cells)
-            for number, cells in numbered(judged, 3, "query-id<TAB>corpus-id<TAB>score")
-            if not (number == 1 and cells[2] == "score")
-        ),
+    queries = unique(asked, ((n, row["_id"], row["text"]) for n, row in found))
+    translations, flags = (
+        {row["_id"]: row[field] for _, row in found if row.get(field) is not None} for field in ("translation", "flags")
     )
-    translations = {row["_id"]: row["translation"] for _, row in found if row.get("translation") is not None}
-    return collect(folder.name, lang, passages, queries, qrels, translations=translations, flags=flags, lenient=lenient)
+    for name, marks in flags.items():
+        fits(marks, [str], f"{asked}, query {name!r}", "flags", "mend it")
+    cells = numbered(judged, 3, "query-id<TAB>corpus-id<TAB>score")  # with its header or without
+    rows = ((n, *row) for n, row in cells if not (n == 1 and row[2] == "score"))
+    more = {"translations": translations, "flags": flags, "lenient": lenient}
+    return collect(folder.name, lang, passages, queries, judgements(judged, rows), **more)
 
 
 def write_beir(data: Collection, folder: str | Path) -> None:
@@ -141,12 +138,14 @@ def write_beir(data: Collection, folder: str | Path) -> None:
     check_written(data)
 
     def records(name: str, found) -> None:
-        write_atomic(folder / name, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in found))
+        text = (json.dumps(record, ensure_ascii=False) + "\n" for record in found)
+        write_atomic(folder / name, "".join(text))
 
-    records("corpus.jsonl", ({"_id": i, "title": "", "text": text} for i, text in data.passages.items()))
+    passages, queries = data.passages.items(), data.queries.items()
+    records("corpus.jsonl", ({"_id": i, "title": "", "text": text} for i, text in passages))
     more = {i: {"translation": text} for i, text in data.translations.items()}
     for i, marks in data.flags.items():
         more.setdefault(i, {})["flags"] = marks
-    records("queries.jsonl", ({"_id": i, "text": text, **more.get(i, {})} for i, text in data.queries.items()))
+    records("queries.jsonl", ({"_id": i, "text": text, **more.get(i, {})} for i, text in queries))
     judged = (f"{q}\t{p}\t{g}\n" for q, grades in data.qrels.items() for p, g in grades.items())
     write_atomic(folder / "qrels" / "test.tsv", "query-id\tcorpus-id\tscore\n" + "".join(judged))

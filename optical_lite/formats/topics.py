@@ -1,8 +1,9 @@
 """Topics: questions as TREC and CLEF write them, in three forms.
 
-Elements with closed tags (CLEF, ``<SW-title>...</SW-title>``), elements whose tags are never closed (TREC,
-``<desc> Description:``), and the plain text of the CIIR's Swahili and Somali translations of CLEF 2000-2003
-(``query_id:``, ``title:``, ``description:``, a blank line between topics).
+Elements with closed tags (CLEF, ``<SW-title>...</SW-title>``), elements whose tags are never closed
+(TREC,
+``<desc> Description:``), and the plain text of the CIIR's Swahili and Somali translations of CLEF
+2000-2003 (``query_id:``, ``title:``, ``description:``, a blank line between topics).
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from .lines import read_text
 from .sgml import marked_up, plain, spans
 
 FIELDS = {
-    "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc", "narr": "narr",
-    "narrative": "narr", "flags": "flags",
+    "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc",
+    "narr": "narr", "narrative": "narr", "flags": "flags",
 }  # fmt: skip
-LABELS = {  # that begin a field, by whether its tag is closed: a closed title is a question as it stands
-    ("id", False): r"^\s*number\s*:", ("id", True): r"^\s*number\s*:\s",
-    ("title", False): r"^\s*topic\s*:", ("title", True): None, ("flags", False): None, ("flags", True): None,
-    **{("desc", closed): r"^\s*description\s*:" for closed in (False, True)},
-    **{("narr", closed): r"^\s*narrative\s*:" for closed in (False, True)},
+# Labels that begin a field, where its tag is not closed and where it is: a closed title stands as it is.
+LABELS = {
+    "id": (r"^\s*number\s*:", r"^\s*number\s*:\s"), "title": (r"^\s*topic\s*:", None),
+    "desc": (r"^\s*description\s*:",) * 2, "narr": (r"^\s*narrative\s*:",) * 2, "flags": (None, None),
 }  # fmt: skip
 
 
@@ -34,7 +34,8 @@ def read_topics(path: str | Path, fields: str = "title+desc", encoding: str = "u
 
     Parameters
     ----------
-    fields : what makes a question, of title, desc and narr joined by +; a topic may lack one of them, not all
+    fields : what makes a question, of title, desc and narr joined by +; a topic may lack one of
+        them, not all
     """
     return {name: text for name, (text, _) in read_flagged(path, fields, encoding).items()}
 
@@ -51,16 +52,18 @@ def read_flagged(path: str | Path, fields: str, encoding: str) -> dict[str, tupl
         raise InputError(f"{path}: got no topic, expected <top>...</top> or lines that start with query_id:")
     topics: dict[str, tuple[str, list[str] | None]] = {}
     for number, topic in enumerate(found, 1):
-        name, question = topic.get("id", "").strip(), " ".join(topic[f] for f in wanted if topic.get(f))
+        name = topic.get("id", "").strip()
+        question = " ".join(topic[field] for field in wanted if topic.get(field))
         if not name or name in topics or not question.strip():
-            said = f"topic {name!r} twice" if name in topics else f"{'no text' if name else 'no number'}"
-            raise InputError(f"{path}, topic {number}: got {said}, expected a number of its own and {fields}")
+            said = f"topic {name!r} twice" if name in topics else "no text" if name else "no number"
+            where = f"{path}, topic {number}"
+            raise InputError(f"{where}: got {said}, expected a number of its own and {fields}")
         topics[name] = question, topic["flags"].split() if "flags" in topic else None
     return topics
 
 
 def _tagged(path: str | Path, inside: str) -> dict[str, str]:
-    """Fields of a topic. In TREC's form tags are not closed: each field reaches to the next tag and has a label."""
+    """Fields of a topic; where tags are not closed, each reaches to the next and has a label."""
     topic: dict[str, str] = {}
     parts = re.split(r"<(/?)([\w-]+)(?:\s[^<>]*)?>", inside)
     tags = [*zip(parts[1::3], parts[2::3], parts[3::3], strict=True), ("", "", "")]
@@ -69,8 +72,9 @@ def _tagged(path: str | Path, inside: str) -> dict[str, str]:
         if closing or not field:
             continue
         if field in topic:
-            raise InputError(f"{path}: got two <{tag}> in topic {topic.get('id')!r}, expected one language a file")
-        label = LABELS[field, bool(closed and after == tag)]
+            got = f"two <{tag}> in topic {topic.get('id')!r}"
+            raise InputError(f"{path}: got {got}, expected one language a file")
+        label = LABELS[field][bool(closed and after == tag)]
         topic[field] = plain(re.sub(label, "", text, flags=re.IGNORECASE) if label else text)
     return topic
 
@@ -98,7 +102,8 @@ def renamed(topics: dict, judged: Qrels) -> dict:
         same = [other for other in names.get(_number(name), []) if other not in topics]
         found[same[0] if len(same) == 1 and name not in judged else name] = value
     if len(found) < len(topics):
-        raise InputError(f"topics: got {', '.join(topics)[:200]}, expected numbers that judgements tell apart")
+        got = ", ".join(topics)[:200]
+        raise InputError(f"topics: got {got}, expected numbers that judgements tell apart")
     return found
 
 
@@ -120,4 +125,5 @@ def topic(lang: str, name: str, question: str, flags: dict[str, list[str]]) -> s
     if not question.strip():
         raise InputError(f"question {name!r}: got no text, expected some, as TREC's topics have")
     noted = "" if marks is None else f"<flags>{marked_up(' '.join(marks))}</flags>\n"
-    return f"<top>\n<num>{marked_up(name)}</num>\n<{tag}>{marked_up(question)}</{tag}>\n{noted}</top>\n"
+    asked = f"<{tag}>{marked_up(question)}</{tag}>"
+    return f"<top>\n<num>{marked_up(name)}</num>\n{asked}\n{noted}</top>\n"

@@ -1,8 +1,9 @@
 """TREC: documents, topics, judgements and runs as TREC and CLEF write them.
 
-A folder in this form has ``documents/`` (files of ``<DOC>`` elements, in any sub-folders), ``topics.LANG.txt`` or
-``topics.txt``, and ``qrels.txt``; each may also lie elsewhere. :func:`write` makes such a folder of any collection.
-Topics are read by :mod:`.topics`.
+A folder in this form has ``documents/`` (files of ``<DOC>`` elements, in any sub-folders),
+``topics.LANG.txt`` or
+``topics.txt``, and ``qrels.txt``; each may also lie elsewhere. :func:`write` makes such a folder of
+any collection. Topics are read by :mod:`.topics`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..corpora import Collection
+from ..corpora import Collection, Run
 from ..safe_files import write_atomic
 from ..settings import InputError
 from .collect import Qrels, check_written, collect, find, is_folder, judgements, real, unique
@@ -20,14 +21,13 @@ from .lines import LONGEST, file_part, lines, numbered
 from .sgml import elements, marked_up, spans
 from .topics import read_flagged, read_topics, renamed, topic
 
-Run = dict[str, list[tuple[str, float]]]
 NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "TITLE", "TI")
 TEXT = ("LEAD", "LD", "LE", "TEXT", "TX", "TE")
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 does not hold
 
 
 def _documents(file: Path, encoding: str) -> Iterator[str]:
-    """What stands inside each ``<DOC>`` of a file, one after the other; memory does not grow with the file."""
+    """What stands inside each ``<DOC>`` of a file, one after the other."""
     begun = whole = size = 0
     block: list[str] = []
     for number, line in enumerate(lines(file, encoding), 1):
@@ -49,16 +49,16 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
     begun += len(re.findall(r"<DOC[\s>]", "\n".join(block), re.IGNORECASE))
     if not whole or begun != whole:
         raise InputError(
-            f"{file}: got {begun} <DOC> and {whole} whole <DOC>...</DOC>, expected equally many and at least one; mend "
-            "the file or move it away"
+            f"{file}: got {begun} <DOC> and {whole} whole <DOC>...</DOC>, expected equally many and "
+            "at least one; mend the file or move it away"
         )
 
 
 def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
     """Documents of a file, or of all files of a folder: headline and text by id.
 
-    The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both, and judgements name
-    the first. CLEF's files are in ISO-8859-1.
+    The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both,
+    and judgements name the first. CLEF's files are in ISO-8859-1.
     """
     place = Path(path)
     files = sorted(p for p in place.rglob("*") if p.is_file()) if is_folder(place) else [place]
@@ -66,17 +66,14 @@ def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
     for file in files:
         if file.suffix.lower() == ".dtd" or file.name.startswith("."):
             continue
-        found |= _unlike(found, file, unique(file, _named(file, encoding), "document"))
+        more = unique(file, _named(file, encoding), "document")
+        if same := found.keys() & more.keys():
+            got = f"{file}: got id {min(same)!r} twice"
+            raise InputError(f"{got}, expected an id of its own for each; another file has it")
+        found |= more
     if not found:
         raise InputError(f"{path}: got no document, expected files with <DOC>...</DOC>; check the path")
     return found
-
-
-def _unlike(found: dict[str, str], file: Path, more: dict[str, str]) -> dict[str, str]:
-    """Documents of one more file, none of which another file has."""
-    if same := found.keys() & more.keys():
-        raise InputError(f"{file}: got id {min(same)!r} twice, expected an id of its own for each; another file has it")
-    return more
 
 
 def _named(file: Path, encoding: str) -> Iterator[tuple[int, str, str]]:
@@ -86,25 +83,28 @@ def _named(file: Path, encoding: str) -> Iterator[tuple[int, str, str]]:
         if not ids:
             raise InputError(f"{file}, document {number}: got no <DOCNO>, expected one")
         need_columns(ids[0], of=f"{file}, document {number}")
-        yield number, ids[0], " ".join(filter(None, elements(inside, TITLE) + elements(inside, TEXT)))
+        text = elements(inside, TITLE) + elements(inside, TEXT)
+        yield number, ids[0], " ".join(filter(None, text))
 
 
 def read_qrels(path: str | Path) -> Qrels:
     """Judgements: lines ``topic iteration document grade``."""
     found = numbered(path, 4, "topic iteration document grade", sep=None)
-    return judgements(path, ((number, query, passage, value) for number, (query, _, passage, value) in found))
+    return judgements(path, ((n, query, passage, value) for n, (query, _, passage, value) in found))
 
 
 def read_run(path: str | Path) -> Run:
-    """A run: lines ``topic Q0 document rank score tag``. The score orders, as in trec_eval; the rank is not read.
+    """A run: lines ``topic Q0 document rank score tag``, ordered by score, as in trec_eval.
 
     A file without lines is the run of a search that found nothing.
     """
     found: dict[str, dict[str, float]] = {}
-    for number, (query, _, passage, _, score, _) in numbered(path, 6, "topic Q0 document rank score tag", sep=None):
+    cells = numbered(path, 6, "topic Q0 document rank score tag", sep=None)
+    for number, (query, _, passage, _, score, _) in cells:
         place = f"{path}, line {number}, topic {query!r}"
         if passage in found.setdefault(query, {}):
-            raise InputError(f"{place}: got document {passage!r} twice, expected each document once; mend the line")
+            got = f"{place}: got document {passage!r} twice"
+            raise InputError(f"{got}, expected each document once; mend the line")
         found[query][passage] = real(place, score)
     return {query: ranked(scores.items()) for query, scores in found.items()}
 
@@ -123,7 +123,8 @@ def need_columns(*names: str, of: str | Path) -> None:
 
     >>> need_columns("water report 1", of="a.run")
     Traceback (most recent call last):
-    optical_lite.settings.InputError: a.run: got name 'water report 1', expected one without blanks; rename it
+    optical_lite.settings.InputError: a.run: got name 'water report 1', expected one without
+    blanks; rename it
     """
     for name in names:
         if name.split() != [name] or name.startswith("\ufeff") or SURROGATE.search(name):
@@ -131,18 +132,20 @@ def need_columns(*names: str, of: str | Path) -> None:
 
 
 def write_run(path: str | Path, run: Run, tag: str) -> Path:
-    """Write a run, each question's documents by score; :func:`read_run` gives it back, but for questions without any.
+    """Write a run, documents by score; :func:`read_run` gives back all but questions without any.
 
     Raises
     ------
     InputError
-        what would not be read back: a name with blanks, a document twice, a score that is no finite number
+        what would not be read back: a name with blanks, a document twice, a score that is no finite
+        number
     """
     text = []
     for query, ranking in run.items():
         need_columns(query, tag, *(document for document, _ in ranking), of=path)
         if len(dict(ranking)) < len(ranking):
-            raise InputError(f"{path}: got a document twice for topic {query!r}, expected each once; not written")
+            got = f"{path}: got a document twice for topic {query!r}"
+            raise InputError(f"{got}, expected each once; not written")
         for rank, (document, score) in enumerate(ranked(ranking), 1):
             if not math.isfinite(score):
                 said = f"got score {score} of document {document!r} for topic {query!r}"
@@ -152,13 +155,15 @@ def write_run(path: str | Path, run: Run, tag: str) -> Path:
 
 
 def read(
-    path: str | Path, lang: str = "xx", *, documents: str | Path | None = None, topics: str | Path | None = None,
-    qrels: str | Path | None = None, fields: str = "title+desc", encoding: str = "utf-8", lenient: bool = False,
+    path: str | Path, lang: str = "xx", *, documents: str | Path | None = None,
+    topics: str | Path | None = None, qrels: str | Path | None = None, fields: str = "title+desc",
+    encoding: str = "utf-8", lenient: bool = False,
 ) -> Collection:  # fmt: skip
     """Read a folder in TREC form.
 
-    Topics ``C041`` and judgements of topic ``41`` belong together; the question then has the name that judgements use.
-    English topics beside those of another language are the questions' reference English.
+    Topics ``C041`` and judgements of topic ``41`` belong together; the question then has the name
+    that judgements use. English topics beside those of another language are the questions'
+    reference English.
 
     Parameters
     ----------
@@ -168,23 +173,22 @@ def read(
     """
     folder = Path(path)
     judged = read_qrels(qrels or find(folder, "qrels.txt*", "qrels*"))
-    asked = read_flagged(
-        topics or find(folder, f"topics.{file_part('language', lang)}.txt*", "topics.txt*"), fields, encoding
-    )
+    patterns = f"topics.{file_part('language', lang)}.txt*", "topics.txt*"
+    asked = renamed(read_flagged(topics or find(folder, *patterns), fields, encoding), judged)
     english = [] if topics or lang == "en" else sorted(folder.glob("topics.en.txt*"))
     translations = renamed(read_topics(english[0], fields, encoding), judged) if english else {}
-    found = renamed(asked, judged)
-    return collect(
-        folder.name, lang, read_documents(documents or folder / "documents", encoding),
-        {name: text for name, (text, _) in found.items()}, judged, translations=translations,
-        flags={name: flags for name, (_, flags) in found.items() if flags is not None}, lenient=lenient,
-    )  # fmt: skip
+    texts = read_documents(documents or folder / "documents", encoding)
+    queries = {name: text for name, (text, _) in asked.items()}
+    flags = {name: marks for name, (_, marks) in asked.items() if marks is not None}
+    more = {"translations": translations, "flags": flags, "lenient": lenient}
+    return collect(folder.name, lang, texts, queries, judged, **more)
 
 
 def write(collection: Collection, folder: str | Path) -> None:
-    """Write a collection as a TREC folder: documents, CLEF topics (the translations, too), judgements.
+    """Write a collection as a TREC folder: documents, CLEF topics in both languages, judgements.
 
-    English questions are their own translations and are written once. Flags are a field that others need not know.
+    English questions are their own translations and are written once. Flags are a field that others
+    need not know.
     """
     check_written(collection)
     folder, lang = Path(folder), file_part("language", collection.lang)
@@ -198,12 +202,17 @@ def write(collection: Collection, folder: str | Path) -> None:
     translations = collection.translations.items()
     if lang == "en" and any(collection.queries[name] != text for name, text in translations):
         raise InputError(
-            f"{collection.name}: got English questions and other translations of them, expected one English text each; "
-            "write it in BEIR's form"
+            f"{collection.name}: got English questions and other translations of them, expected one "
+            "English text each; write it in BEIR's form"
         )
-    asked = {f"topics.{lang}.txt": (topic(lang, *each, collection.flags) for each in collection.queries.items())}
-    english = {"topics.en.txt": (topic("en", *each, {}) for each in translations)} if translations else {}
-    for name, topics in (english | asked).items():
-        write_atomic(folder / name, "".join(topics))
-    judged = (f"{q} 0 {p} {g}\n" for q, grades in collection.qrels.items() for p, g in grades.items())
+    if translations and lang != "en":
+        english = (topic("en", *each, {}) for each in translations)
+        write_atomic(folder / "topics.en.txt", "".join(english))
+    asked = (topic(lang, *each, collection.flags) for each in collection.queries.items())
+    write_atomic(folder / f"topics.{lang}.txt", "".join(asked))
+    judged = (
+        f"{query} 0 {passage} {grade}\n"
+        for query, grades in collection.qrels.items()
+        for passage, grade in grades.items()
+    )
     write_atomic(folder / "qrels.txt", "".join(judged))

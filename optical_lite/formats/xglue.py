@@ -1,10 +1,11 @@
 """XGLUE's three relevance tasks: readers, rankers and the published scores.
 
-WPR ranks the web pages of a query (nDCG); QADSM says whether an advertisement, QAM whether a passage, answers a query
-(accuracy). None searches a corpus: candidates are given. A file is named ``xglue.TASK.LANG.SPLIT``; its columns are
-query, title, text (QAM: question, passage) and, where it is judged, a label. A student ranks by the mean similarity of
-a query token with its best match, which does not grow with the query, so that one threshold serves all queries.
-Source: Liang et al., EMNLP 2020, and its evaluation script.
+WPR ranks the web pages of a query (nDCG); QADSM says whether an advertisement, QAM whether a
+passage, answers a query (accuracy). None searches a corpus: candidates are given. A file is named
+``xglue.TASK.LANG.SPLIT``; its columns are query, title, text (QAM: question, passage) and, where it
+is judged, a label. A student ranks by the mean similarity of a query token with its best match,
+which does not grow with the query, so that one threshold serves all queries. Source: Liang et al.,
+EMNLP 2020, and its evaluation script.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import metrics
-from ..settings import InputError
+from ..settings import InputError, one_of
 from .collect import real
 from .lines import filled
 
@@ -55,22 +56,22 @@ def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
         cells = line.split("\t")
         if len(cells) not in (width, width + 1) or not cells[0].strip():
             raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, the first {cells[0][:40]!r}, expected {width} and a "
-                f"label, a query first ({task}); mend the line"
+                f"{path}, line {number}: got {len(cells)} columns, the first {cells[0][:40]!r}, "
+                f"expected {width} and a label, a query first ({task}); mend the line"
             )
         pairs.append((cells[0], " ".join(filter(None, cells[1:width]))))
         if len(cells) > width:
             label = cells[width].strip().lower()
-            if label not in known:
-                raise InputError(f"{path}, line {number}: got label {label!r}, expected one of {', '.join(known)}")
+            one_of(f"{path}, line {number}: got label", label, known)
             labels.append(known[label])
     if not pairs or len(labels) not in (0, len(pairs)):
-        raise InputError(f"{path}: got {len(labels)} labels for {len(pairs)} lines, expected one each, or none at all")
+        got = f"{path}: got {len(labels)} labels for {len(pairs)} lines"
+        raise InputError(f"{got}, expected one each, or none at all")
     return Task(task, lang, tuple(pairs), tuple(labels))
 
 
 def groups(task: Task) -> list[range]:
-    """The lines of each query: a new group begins where the query differs from that of the line before.
+    """The lines of each query: a new group begins where the query differs from the one before.
 
     >>> groups(Task("wpr", "de", (("a", "x"), ("a", "y"), ("b", "z"), ("a", "x")), ()))
     [range(0, 2), range(2, 3), range(3, 4)]
@@ -80,27 +81,29 @@ def groups(task: Task) -> list[range]:
 
 
 def score(task: Task, predictions: Sequence[float]) -> float:
-    """The published score of a prediction a line: mean nDCG of the groups (WPR), or accuracy (QADSM, QAM).
+    """The published score of a prediction a line: mean nDCG of the groups (WPR), or accuracy.
 
-    Groups of one line do not count. nDCG runs over the whole group with the label as gain, ties share their places, and
-    a group whose labels are all 0 has 0, as in scikit-learn's ``ndcg_score``, which the published script calls.
+    Groups of one line do not count. nDCG runs over the whole group with the label as gain, ties
+    share their places, and a group whose labels are all 0 has 0, as in scikit-learn's
+    ``ndcg_score``, which the published script calls.
 
     >>> wpr = Task("wpr", "de", (("a", "x"), ("a", "y"), ("b", "z")), (0, 4, 4))
     >>> score(wpr, [1, 2, 0]), round(score(wpr, [2, 1, 0]), 3)
     (1.0, 0.631)
     """
     if not task.labels or len(predictions) != len(task.labels):
-        raise InputError(
-            f"{task.name}: got {len(predictions)} predictions for {len(task.labels)} labels, expected one each"
-        )
+        got = f"{len(predictions)} predictions for {len(task.labels)} labels"
+        raise InputError(f"{task.name}: got {got}, expected one each")
     if task.name != "wpr":
-        return metrics.mean({str(i): p == y for i, (p, y) in enumerate(zip(predictions, task.labels, strict=True))})
+        both = zip(predictions, task.labels, strict=True)
+        return metrics.mean({str(i): p == y for i, (p, y) in enumerate(both)})
     values = {}
     for lines_ in (group for group in groups(task) if len(group) > 1):
         grades = {str(i): task.labels[i] for i in lines_}
-        ranking = {"q": [(str(i), float(predictions[i])) for i in lines_]}
-        found = metrics.per_query(ranking, {"q": grades}, ["ndcg"])["ndcg"]["q"] if any(grades.values()) else 0.0
-        values[str(lines_.start)] = found
+        ranking, value = {"q": [(str(i), float(predictions[i])) for i in lines_]}, 0.0
+        if any(grades.values()):
+            value = metrics.per_query(ranking, {"q": grades}, ["ndcg"])["ndcg"]["q"]
+        values[str(lines_.start)] = value
     if not values:
         raise InputError("wpr: got no query with two pages, expected at least one; lines of a query stand together")
     return metrics.mean(values)
@@ -116,11 +119,12 @@ def read_predictions(path: str | Path, task: str) -> list[float]:
 
 
 def rank(task: Task, questions: Encoder, passages: Encoder, size: int = 64) -> list[float]:
-    """Score of each line: MaxSim over the number of query tokens, from -1 to 1; 0 for an empty side.
+    """Score of each line: MaxSim over the number of query tokens; 0 for an empty side.
 
     Parameters
     ----------
-    questions, passages : the encoders of queries and candidates, for instance a student and its teacher
+    questions, passages : the encoders of queries and candidates, for instance a student and its
+        teacher
     """
     from ..retrieval import explain
 

@@ -1,8 +1,8 @@
 """XOR-TyDi (XOR-Retrieve): questions in seven languages, English passages, R@2kt and R@5kt.
 
-The score is the share of questions one of whose answers stands in the first 2,000 (5,000) tokens of the retrieved
-passages, put one after the other; the mean over languages is what is published. Source: Asai et al., NAACL 2021, and
-its evaluation script.
+The score is the share of questions one of whose answers stands in the first 2,000 (5,000) tokens of
+the retrieved passages, put one after the other; the mean over languages is what is published.
+Source: Asai et al., NAACL 2021, and its evaluation script.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..json_files import fits
 from ..settings import InputError
 from ..text import words
 from .collect import find, unique
-from .lines import check_fields, json_lines, numbered, read_json
+from .lines import json_lines, numbered, parse_json, read_text
 
 TOKENS = (2000, 5000)
 HEADER = ["id", "text", "title"]
@@ -28,7 +29,8 @@ class Questions:
     Attributes
     ----------
     questions, langs, answers : text, language and English answers by question id
-    passages, titles : text and title by passage id; the title helps to find a passage, and does not count as its text
+    passages, titles : text and title by passage id; the title helps to find a passage, and does not
+        count as its text
     """
 
     questions: dict[str, str]
@@ -39,24 +41,18 @@ class Questions:
 
 
 def read_questions(path: str | Path) -> tuple[dict[str, str], dict[str, str], dict[str, list[str]]]:
-    """Questions, languages and answers by id, from JSON lines with ``id``, ``question``, ``lang`` and ``answers``."""
+    """Questions, languages and answers by id, from JSON lines."""
     questions, langs, answers = [], {}, {}
-    for number, record in json_lines(path, {"id": (str, int), "question": str, "lang": str, "answers": list}):
+    shape = {"id": (str, int), "question": str, "lang": str, "answers": [str]}
+    for number, record in json_lines(path, shape):
         name = str(record["id"])
         questions.append((number, name, record["question"]))
-        langs[name], answers[name] = record["lang"], texts(f"{path}, line {number}", "answers", record["answers"])
+        langs[name], answers[name] = record["lang"], record["answers"]
     return unique(path, questions), langs, answers
 
 
-def texts(where: str, what: str, values: list) -> list[str]:
-    """A list of texts from JSON."""
-    if wrong := [value for value in values if not isinstance(value, str)]:
-        raise InputError(f"{where}: got {str(wrong[0])[:60]} among the {what}, expected texts; mend it")
-    return values
-
-
 def _unquoted(cell: str) -> str:
-    r"""A cell of DPR's file, which puts quotation marks around a cell that holds some, and doubles those.
+    r"""A cell of DPR's file, which puts quotation marks around one that holds some, doubled.
 
     >>> _unquoted('"a ""red"" sky"'), _unquoted('a "red" sky')
     ('a "red" sky', 'a "red" sky')
@@ -65,7 +61,7 @@ def _unquoted(cell: str) -> str:
 
 
 def read(path: str | Path, lang: str = "xx") -> Questions:
-    """Read a folder with one ``*.jsonl`` of questions and one ``*.tsv`` of passages as DPR has them (id, text, title).
+    """Read a folder with a ``*.jsonl`` of questions and a ``*.tsv`` of passages as DPR has them.
 
     Parameters
     ----------
@@ -74,53 +70,54 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
     questions, langs, answers = read_questions(find(path, "*.jsonl*"))
     kept = [name for name in questions if lang in ("xx", langs[name])]
     if not kept:
-        raise InputError(
-            f"{path}: got no question in {lang!r}, expected one of {', '.join(sorted(set(langs.values())))}"
-        )
+        known = ", ".join(sorted(set(langs.values())))
+        raise InputError(f"{path}: got no question in {lang!r}, expected one of {known}")
     place = find(path, "*.tsv*")
-    found = [(n, *map(_unquoted, cells)) for n, cells in numbered(place, 3, "id, text, title") if cells != HEADER]
-    return Questions(
-        {name: questions[name] for name in kept}, langs, answers,
-        unique(place, ((number, name, text) for number, name, text, _ in found)),
-        {name: title for _, name, _, title in found},
-    )  # fmt: skip
+    cells = numbered(place, 3, "id, text, title")
+    found = [(number, *map(_unquoted, row)) for number, row in cells if row != HEADER]
+    passages = unique(place, ((number, name, text) for number, name, text, _ in found))
+    titles = {name: title for _, name, _, title in found}
+    return Questions({name: questions[name] for name in kept}, langs, answers, passages, titles)
 
 
 def read_predictions(path: str | Path) -> dict[str, list[str]]:
-    """Passages of each question, best first, from JSON in the published form: a list of ``id``, ``lang``, ``ctxs``."""
-    records, found = read_json(path), {}
-    if not isinstance(records, list):
-        raise InputError(f"{path}: got no list, expected a JSON list of objects with id, lang and ctxs")
+    """Passages of each question, best first, from JSON: a list of ``id``, ``lang``, ``ctxs``."""
+    records, found = parse_json(read_text(path), str(path)), {}
+    fits(records, [{"id": (str, int), "ctxs": [str]}], path, "the file", "mend it")
     for number, record in enumerate(records, 1):
-        where = f"{path}, object {number}"
-        name = str(check_fields(record, {"id": (str, int), "ctxs": list}, where)["id"])
+        name = str(record["id"])
         if name in found:
-            raise InputError(f"{where}: got question {name!r} twice, expected once; delete one of the two")
-        found[name] = texts(where, "ctxs", record["ctxs"])
+            got = f"{path}, object {number}: got question {name!r} twice"
+            raise InputError(f"{got}, expected once; delete one of the two")
+        found[name] = record["ctxs"]
     return found
 
 
 def recall(
-    found: Mapping[str, Sequence[str]], langs: Mapping[str, str], answers: Mapping[str, Sequence[str]],
-    tokenize: Callable[[str], list[str]] = words, tokens: Sequence[int] = TOKENS,
+    found: Mapping[str, Sequence[str]], langs: Mapping[str, str],
+    answers: Mapping[str, Sequence[str]], tokenize: Callable[[str], list[str]] = words,
+    tokens: Sequence[int] = TOKENS,
 ) -> dict[str, dict[str, float]]:  # fmt: skip
     """R@2kt and R@5kt by language, and their mean over languages as ``mean``.
 
-    As in the published script, tokens are joined by blanks before an answer is looked for, capitals count, answers yes
-    and no do not, and a question counts if it is among the predictions and has another answer than those two.
+    As in the published script, tokens are joined by blanks before an answer is looked for, capitals
+    count, answers yes and no do not, and a question counts if it is among the predictions and has
+    another answer than those two.
 
     Parameters
     ----------
     found : passages of each question, best first; give enough to fill the tokens
-    tokenize : the published script uses NLTK's ``word_tokenize``. Ours splits at punctuation in the same way, but for a
-        few contractions and abbreviations: give NLTK's where the last decimal matters
+    tokenize : the published script uses NLTK's ``word_tokenize``. Ours splits at punctuation in the
+        same way, but for a few contractions and abbreviations: give NLTK's where the last decimal
+        matters
 
     Examples
     --------
-    >>> recall({"q": ["Nairobi is a city.", "It rains."]}, {"q": "te"}, {"q": ["rains"]}, tokens=(4, 8))
+    >>> found = {"q": ["Nairobi is a city.", "It rains."]}
+    >>> recall(found, {"q": "te"}, {"q": ["rains"]}, tokens=(4, 8))
     {'R@4t': {'te': 0.0, 'mean': 0.0}, 'R@8t': {'te': 1.0, 'mean': 1.0}}
     """
-    spans = {name: [a for a in answers[name] if a not in ("yes", "no")] for name in found if name in answers}
+    spans = {name: [a for a in answers.get(name, ()) if a not in ("yes", "no")] for name in found}
     spans = {name: wanted for name, wanted in spans.items() if wanted}
     if not spans:
         raise InputError("xor: got no question with an answer to look for, expected at least one; check the ids")
@@ -134,6 +131,7 @@ def recall(
         for count in tokens:
             text = " ".join(split[:count])
             key = f"R@{count // 1000}kt" if count >= 1000 else f"R@{count}t"
-            hits.setdefault(key, {}).setdefault(langs[name], []).append(any(answer in text for answer in wanted))
+            hit = any(answer in text for answer in wanted)
+            hits.setdefault(key, {}).setdefault(langs[name], []).append(hit)
     shares = {key: {lang: sum(h) / len(h) for lang, h in by.items()} for key, by in hits.items()}
     return {key: {**by, "mean": sum(by.values()) / len(by)} for key, by in shares.items()}

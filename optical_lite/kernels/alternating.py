@@ -27,7 +27,7 @@ def sinkhorn(
     method: str, cost: Tensor, mass: Tensor, b: Tensor, epsilon: float, limit: int,
     tolerance: float, every: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Alternate the two updates, by ``log`` or ``scaling``; a problem that is done leaves the batch."""
+    """Alternate the two updates, by ``log`` or ``scaling``; problems that are done leave the batch."""
     if method == "log":
         step, assemble, kernel = logdomain.step, logdomain.assemble, -cost / epsilon
         a, b = logdomain.logarithm(mass), logdomain.logarithm(b)

@@ -1,8 +1,9 @@
 """Index file: vectors and lengths of an index in one file that may be larger than memory.
 
-It has safetensors' layout (eight bytes that say how long the header is, the header as JSON, the numbers), so that
-other programs read it. It is written batch by batch under another name, which it loses when all is there, and opened
-as a read-only map: the system reads what scoring touches and forgets it when memory is short.
+It has safetensors' layout (eight bytes that say how long the header is, the header as JSON, the
+numbers), so that other programs read it. It is written batch by batch under another name, which it
+loses when all is there, and opened as a read-only map: the system reads what scoring touches and
+forgets it when memory is short.
 """
 
 from __future__ import annotations

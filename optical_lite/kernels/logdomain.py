@@ -1,8 +1,9 @@
-r"""Log domain: the Sinkhorn updates on logarithms, and the solvers that relax the problem or approach it from afar.
+r"""Log domain: the Sinkhorn updates on logarithms, and the solvers that relax the problem.
 
-Every function takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B, n) and
-(B, m), zero mass on padding, none empty. Each returns the plan (B, n, m), the iterations made (B,), and, where
-"converged" cannot be read off the marginals, whether the iteration came to rest (B,).
+Every function takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m),
+masses (B, n) and (B, m), zero mass on padding, none empty. Each returns the plan (B, n, m), the
+iterations made (B,), and, where "converged" cannot be read off the marginals, whether the iteration
+came to rest (B,).
 """
 
 from __future__ import annotations
@@ -17,17 +18,19 @@ FORBIDDEN = 40.0  # exp(-40) of the mass is below what float32 tells from 0
 
 def logarithm(mass: Tensor) -> Tensor:
     """Log of a mass, minus infinity on padding."""
-    return torch.where(mass > 0, mass, torch.ones_like(mass)).log().masked_fill(mass <= 0, -torch.inf)
+    return mass.where(mass > 0, 1.0).log().masked_fill(mass <= 0, -torch.inf)
 
 
 def step(k: Tensor, a: Tensor, b: Tensor, v: Tensor, damping: float = 1.0) -> tuple[Tensor, Tensor]:
-    """One pair of updates on logarithms: never overflows, whatever epsilon; ``damping`` below 1 relaxes the marginals.
+    """One pair of updates on logarithms: never overflows; ``damping`` below 1 relaxes the marginals.
 
-    Shapes: log kernel ``k`` (B, n, m), log masses ``a`` (B, n), ``b`` (B, m), potential ``v`` (B, m).
+    Shapes: log kernel ``k`` (B, n, m), log masses ``a`` (B, n), ``b`` (B, m), potential ``v`` (B,
+    m).
     """
-    u = (damping * (a - torch.logsumexp(k + v[:, None, :], 2))).masked_fill(a == -torch.inf, -torch.inf)  # (B, n)
-    v = (damping * (b - torch.logsumexp(k + u[:, :, None], 1))).masked_fill(b == -torch.inf, -torch.inf)  # (B, m)
-    return u, v
+    u = damping * (a - torch.logsumexp(k + v[:, None, :], 2))  # (B, n)
+    u = u.masked_fill(a == -torch.inf, -torch.inf)
+    v = damping * (b - torch.logsumexp(k + u[:, :, None], 1))  # (B, m)
+    return u, v.masked_fill(b == -torch.inf, -torch.inf)
 
 
 def assemble(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
@@ -38,12 +41,12 @@ def assemble(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
 def proximal(
     cost: Tensor, a: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float, every: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Exact transport by proximal steps (IPOT): each stays near the plan before, so the blur of epsilon wears off.
+    r"""Exact transport by proximal steps (IPOT): near the plan before, so epsilon's blur wears off.
 
     .. math:: T^{(t+1)} = \arg\min_T \langle T, C \rangle + \epsilon\,\mathrm{KL}(T \,\|\, T^{(t)})
 
-    with one pair of updates a step. Source: Xie, Wang, Wang and Zha, "A Fast Proximal Point Method for Computing
-    Exact Wasserstein Distance", UAI 2019.
+    with one pair of updates a step. Source: Xie, Wang, Wang and Zha, "A Fast Proximal Point Method
+    for Computing Exact Wasserstein Distance", UAI 2019.
     """
     la, lb = logarithm(a), logarithm(b)
 
@@ -59,27 +62,32 @@ def proximal(
 
 
 def unbalanced(
-    cost: Tensor, a: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float, every: int, reach: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Transport that may leave mass behind, at a price: tokens without a counterpart get little of the plan.
+    cost: Tensor, a: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float, every: int,
+    reach: float,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    r"""Transport that may leave mass behind, at a price: tokens without a counterpart get little.
 
     .. math:: \min_{T \ge 0} \langle T, C \rangle + \epsilon\,\mathrm{KL}(T \,\|\, a b^\top / s)
-              + \rho\,\mathrm{KL}(T \mathbf 1 \,\|\, a) + \rho\,\mathrm{KL}(T^\top \mathbf 1 \,\|\, b)
+              + \rho\,\mathrm{KL}(T \mathbf 1 \,\|\, a) + \rho\,\mathrm{KL}(T^\top \mathbf 1 \,\|\,
+              b)
 
-    with :math:`s` the mass of a side and :math:`\mathrm{KL}(x \| y) = \sum x \log(x / y) - x + y`. The entropy is taken
-    against the product of the marginals, as in POT. So no mass is made: a plan of mean cost :math:`\bar c` has at most
-    the mass :math:`s\,e^{-\bar c / (2 \rho + \epsilon)}`. And a token cut into two, each of half its mass, moves what
-    it moved. (Counted cell by cell, the entropy would want mass in each, the more the longer the sentences are: with
-    uniform marginals of n and m tokens the same plan, :math:`(nm)^{\epsilon / (2 \rho + \epsilon)}` times as heavy.)
+    with :math:`s` the mass of a side and :math:`\mathrm{KL}(x \| y) = \sum x \log(x / y) - x + y`.
+    The entropy is taken against the product of the marginals, as in POT. So no mass is made: a plan
+    of mean cost :math:`\bar c` has at most the mass :math:`s\,e^{-\bar c / (2 \rho + \epsilon)}`.
+    And a token cut into two, each of half its mass, moves what it moved. (Counted cell by cell, the
+    entropy would want mass in each, the more the longer the sentences are: with uniform marginals
+    of n and m tokens the same plan, :math:`(nm)^{\epsilon / (2 \rho + \epsilon)}` times as heavy.)
 
-    ``reach`` is :math:`\rho`, in units of the cost. It is a soft scale, no threshold: two tokens that have only each
-    other keep :math:`e^{-C / (2 \rho + \epsilon)}` of their mass, about a third at :math:`C = 2\rho`.
+    ``reach`` is :math:`\rho`, in units of the cost. It is a soft scale, no threshold: two tokens
+    that have only each other keep :math:`e^{-C / (2 \rho + \epsilon)}` of their mass, about a third
+    at :math:`C = 2\rho`.
 
-    Source: Chizat, Peyré, Schmitzer and Vialard, Mathematics of Computation 87, 2018; the reference measure:
-    Séjourné, Feydy, Vialard, Trouvé and Peyré, "Sinkhorn Divergences for Unbalanced Optimal Transport", 2019.
+    Source: Chizat, Peyré, Schmitzer and Vialard, Mathematics of Computation 87, 2018; the reference
+    measure: Séjourné, Feydy, Vialard, Trouvé and Peyré, "Sinkhorn Divergences for Unbalanced
+    Optimal Transport", 2019.
     """
     la, lb = logarithm(a), logarithm(b)
-    k = la[:, :, None] + lb[:, None, :] - a.sum(1).log()[:, None, None] - cost / epsilon  # (B, n, m)
+    k = la[:, :, None] + lb[:, None, :] - a.sum(1).log()[:, None, None] - cost / epsilon
     damping = reach / (reach + epsilon)
 
     def updates() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -92,10 +100,10 @@ def unbalanced(
 
 
 def _until_rest(
-    updates: Iterator[tuple[Tensor, Tensor, Tensor]], cost: Tensor, limit: int, tolerance: float, every: int,
-    mass: Tensor | None = None,
+    updates: Iterator[tuple[Tensor, Tensor, Tensor]], cost: Tensor, limit: int,
+    tolerance: float, every: int, mass: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Update until the plan moves by less than a tolerance between two checks; its rows may have to hold a mass."""
+    """Update until the plan moves little between two checks; its rows may have to hold a mass."""
     iterations = torch.full((len(cost),), limit, device=cost.device)
     rest = torch.zeros(len(cost), dtype=torch.bool, device=cost.device)
     before = torch.zeros_like(cost)
@@ -115,11 +123,12 @@ def _until_rest(
 
 
 def with_waste(cost: Tensor, a: Tensor, b: Tensor, mass: float, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """A larger balanced problem whose optimum, without its last row and column, moves only a share of the mass.
+    """A larger balanced problem, whose optimum without its last row and column moves a share.
 
-    What is not moved goes to a waste row and a waste column at no cost. From waste to waste nothing may go, at any
-    epsilon: its price is above all others, and by so many epsilon that the blur does not pay it either.
-    Shapes: (B, n + 1, m + 1), (B, n + 1), (B, m + 1). Source: Chapel, Alaya and Gasso, NeurIPS 2020, proposition 1.
+    What is not moved goes to a waste row and a waste column at no cost. From waste to waste nothing
+    may go, at any epsilon: its price is above all others, and by so many epsilon that the blur does
+    not pay it either. Shapes: (B, n + 1, m + 1), (B, n + 1), (B, m + 1). Source: Chapel, Alaya and
+    Gasso, NeurIPS 2020, proposition 1.
     """
     B, n, m = cost.shape
     wide = cost.new_zeros(B, n + 1, m + 1)

@@ -1,11 +1,11 @@
-"""MaxSim in blocks that stay in the processor's cache; :func:`optical_lite.retrieval.maxsim` is its plain twin."""
+"""MaxSim in blocks that stay in the processor's cache; :func:`.retrieval.maxsim` is its plain twin."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-BLOCK = 1 << 21  # similarity cells computed at a time: 8 MiB in float32, so that they stay in the cache
+BLOCK = 1 << 21  # similarity cells computed at a time: 8 MiB in float32, to stay in the cache
 MANY = 64  # query tokens from which a maximum is fastest with them in the last dimension
 ROUND = 32  # rows; a product of a new shape pays for its set-up, and round numbers are fewer
 
@@ -13,12 +13,14 @@ ROUND = 32  # rows; a product of a new shape pays for its set-up, and round numb
 def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
     """Similarity of each query token with its best match in each of some passages.
 
-    Passages of equal length lie side by side, so that a maximum over a passage needs no mask and no gathering. Few
-    query tokens lie in the first dimension, many in the last: the maximum then runs over what is contiguous.
+    Passages of equal length lie side by side, so that a maximum over a passage needs no mask and no
+    gathering. Few query tokens lie in the first dimension, many in the last: the maximum then runs
+    over what is contiguous.
 
     Parameters
     ----------
-    vectors : Tensor, shape (sum of lengths or more, d), the passages' token vectors one after the other
+    vectors : Tensor, shape (sum of lengths or more, d), the passages' token vectors one after the
+        other
     tokens : Tensor, shape (t, d), in the number type to compute in
     lengths : Tensor of int, shape (p,), above 0, in ascending order
 
@@ -35,11 +37,12 @@ def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
         parts = (x.unflatten(1, shape).amax(2) for x, shape in zip(similarity, shapes, strict=True))
         return torch.cat(list(parts), 1).T.float()
     similarity = (rows @ tokens.T)[: sum(pieces)].split(pieces)  # each (count * size, t)
-    return torch.cat([x.unflatten(0, shape).amax(1) for x, shape in zip(similarity, shapes, strict=True)]).float()
+    parts = (x.unflatten(0, shape).amax(1) for x, shape in zip(similarity, shapes, strict=True))
+    return torch.cat(list(parts)).float()
 
 
 def cast(vectors: Tensor, kind: torch.dtype) -> Tensor:
-    """Vectors in another number type; half precision goes to bfloat16 by way of float32, which is thrice as fast."""
+    """Vectors in another number type; halves go to bfloat16 by way of float32, thrice as fast."""
     if vectors.dtype == torch.float16 and kind == torch.bfloat16 and not vectors.is_cuda:
         vectors = vectors.float()
     return vectors.to(kind)
@@ -62,7 +65,8 @@ def totals(vectors: Tensor, lengths: Tensor, tokens: Tensor, owner: Tensor, quer
     scores = torch.zeros(len(lengths), queries, device=tokens.device)
     ends = lengths.cumsum(0)
     begins = ends - lengths
-    wide = max(len(tokens), 2 * vectors.shape[1])  # the float32 copy of its vectors must stay there, too
+    # the float32 copy of a block's vectors must stay in the cache, too
+    wide = max(len(tokens), 2 * vectors.shape[1])
     first = int((lengths == 0).sum())  # passages without tokens come first and score 0
     while first < len(lengths) and len(tokens):
         begin = int(begins[first])

@@ -1,12 +1,13 @@
 r"""Packed: the forward pass of a BERT-like model on the tokens alone, without work on padding.
 
-The same arithmetic as transformers' ``BertModel``, arranged for speed: the tokens of all sentences lie one after the
-other, ``(T, d)``, so that linear layers, normalisation and GELU never see padding; query, key and value are one
-product; weights that do not train are cast to bfloat16 once; attention is two plain batched products, because the
-fused kernel's backward pass is slow on a CPU (measurements in ``docs/performance.md``). The residual stream and the
-normalisations stay in float32. Where a backward pass would keep more than :data:`KEPT` bytes, or half of what a GPU
-has free, the first layers run twice instead: the same numbers for less memory. ``tests/test_packed.py`` compares
-outputs and gradients with transformers' own.
+The same arithmetic as transformers' ``BertModel``, arranged for speed: the tokens of all sentences
+lie one after the other, ``(T, d)``, so that linear layers, normalisation and GELU never see
+padding; query, key and value are one product; weights that do not train are cast to bfloat16 once;
+attention is two plain batched products, because the fused kernel's backward pass is slow on a CPU
+(measurements in ``docs/performance.md``). The residual stream and the normalisations stay in
+float32. Where a backward pass would keep more than :data:`KEPT` bytes, or half of what a GPU has
+free, the first layers run twice instead: the same numbers for less memory. ``tests/test_packed.py``
+compares outputs and gradients with transformers' own.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from torch.nn.functional import embedding, gelu, layer_norm, linear, scaled_dot_
 from torch.utils.checkpoint import checkpoint
 
 FAMILIES = ("BertModel", "RobertaModel", "XLMRobertaModel")
-ROUND = 32  # tokens; odd numbers of rows make the matrix products a quarter slower, and every new number costs set-up
-FULL = 0.9  # share of tokens in a rectangle above which leaving padding out costs more than it saves
-KEPT = 3 << 26  # bytes that a backward pass keeps of the layers; what would exceed them is computed again
-ATTENTION_CELLS = 1 << 21  # attention weights computed at a time on a CPU: 4 MiB in bfloat16, within the cache
+ROUND = 32  # tokens; odd numbers of rows make products a quarter slower, new ones cost set-up
+FULL = 0.9  # share of tokens in a rectangle above which leaving padding out does not pay
+KEPT = 3 << 26  # bytes that a backward pass keeps of the layers; the rest is computed again
+ATTENTION_CELLS = 1 << 21  # attention weights at a time on a CPU: 4 MiB in bfloat16, in the cache
 
 
 def supports(model: nn.Module) -> bool:
-    """Whether a model is of a family whose arithmetic is written here; others run through their own forward pass."""
+    """Whether a model's arithmetic is written here; others run through their own forward pass."""
     config = model.config
     return (
         type(model).__name__ in FAMILIES
@@ -44,8 +45,8 @@ def _layer(layer: nn.Module, kind: torch.dtype) -> tuple[Tensor, ...]:
         layer.intermediate.dense.weight, layer.intermediate.dense.bias,
         layer.output.dense.weight, layer.output.dense.bias,
     )  # fmt: skip
-    norms = out.LayerNorm.weight, out.LayerNorm.bias, layer.output.LayerNorm.weight, layer.output.LayerNorm.bias
-    return *(matrix.to(kind) for matrix in matrices), *norms
+    norms = out.LayerNorm, layer.output.LayerNorm
+    return *(matrix.to(kind) for matrix in matrices), *(x for n in norms for x in (n.weight, n.bias))
 
 
 def _layers(model: nn.Module, kind: torch.dtype) -> list[tuple[Tensor, ...]]:
@@ -55,7 +56,8 @@ def _layers(model: nn.Module, kind: torch.dtype) -> list[tuple[Tensor, ...]]:
         return [_layer(layer, kind) for layer in model.encoder.layer]
     state = (kind, *((p.data_ptr(), p._version) for p in parameters))
     if getattr(model, "_packed", (None,))[0] != state:
-        # Outside inference mode, so that a later backward pass may use them; leaving it turns gradients on again.
+        # Outside inference mode, so that a later backward pass may use them; leaving it turns
+        # gradients on again.
         with torch.inference_mode(False), torch.no_grad():
             model._packed = state, [_layer(layer, kind) for layer in model.encoder.layer]
     return model._packed[1]
@@ -67,7 +69,8 @@ def _attend(qkv: Tensor, bias: Tensor | None, heads: int) -> Tensor:
     size = width // 3 // heads
     q, k, v = qkv.view(B, n, 3, heads, size).permute(2, 0, 3, 1, 4)  # each (B, heads, n, size)
     if qkv.is_cuda:
-        found = scaled_dot_product_attention(q, k, v, None if bias is None else bias[:, None, None, :])
+        masked = None if bias is None else bias[:, None, None, :]
+        found = scaled_dot_product_attention(q, k, v, masked)
     else:
         q, k, v = (x.reshape(B * heads, n, size) for x in (q, k, v))
         if bias is None:
@@ -75,12 +78,16 @@ def _attend(qkv: Tensor, bias: Tensor | None, heads: int) -> Tensor:
         else:
             rows = bias[:, None].expand(B, heads, n).reshape(B * heads, 1, n)
             weights = torch.baddbmm(rows, q, k.transpose(1, 2), alpha=size**-0.5)
-        found = torch.bmm(weights.softmax(-1, dtype=torch.float32).to(v.dtype), v).view(B, heads, n, size)
+        weights = weights.softmax(-1, dtype=torch.float32).to(v.dtype)
+        found = torch.bmm(weights, v).view(B, heads, n, size)
     return found.transpose(1, 2).reshape(B, n, width // 3)
 
 
-def _block(x: Tensor, weights: tuple, rows: Tensor | None, bias: Tensor | None, shape: tuple, step: int, eps: float):
-    """One layer: shape (T, d) -> (T, d). ``rows`` are the places of the T tokens in the rectangle, None for all."""
+def _block(
+    x: Tensor, weights: tuple, rows: Tensor | None, bias: Tensor | None, shape: tuple, step: int,
+    eps: float,
+) -> Tensor:  # fmt: skip
+    """One layer: (T, d) -> (T, d); ``rows`` are the tokens' places in the rectangle, None for all."""
     (B, n, heads), d = shape, x.shape[1]
     w_qkv, b_qkv, w_o, b_o, w_1, b_1, w_2, b_2, g_1, c_1, g_2, c_2 = weights
     qkv = linear(x.to(w_qkv.dtype), w_qkv, b_qkv)  # (T, 3 d)
@@ -97,7 +104,7 @@ def _block(x: Tensor, weights: tuple, rows: Tensor | None, bias: Tensor | None, 
 
 
 def _kept(x: Tensor, kind: torch.dtype, cells: int) -> int:
-    """How many layers' values a backward pass may keep: of each token some 16 vectors, and the attention weights."""
+    """How many layers a backward pass may keep: of each token 16 vectors, and attention weights."""
     room = KEPT
     if x.is_cuda:  # its attention keeps no weights; what torch holds and does not use is free, too
         held = torch.cuda.memory_reserved(x.device) - torch.cuda.memory_allocated(x.device)
@@ -119,22 +126,29 @@ def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = N
     Tensor of float32, shape (T, d), T the number of tokens, in row order
     """
     keys = mask if keys is None else keys
-    kind = torch.get_autocast_dtype(ids.device.type) if torch.is_autocast_enabled(ids.device.type) else torch.float32
+    kind = torch.float32
+    if torch.is_autocast_enabled(ids.device.type):
+        kind = torch.get_autocast_dtype(ids.device.type)
     B, n = mask.shape
     config, table, d = model.config, model.embeddings, model.config.hidden_size
     place = mask.flatten().nonzero()[:, 0]  # (T,)
     T, packed = len(place), len(place) < FULL * B * n
     if packed:  # a few places of padding come along, so that the number of rows is round
         rows = torch.cat([place, (~mask).flatten().nonzero()[: -T % ROUND, 0]])
-    first = 0 if type(model).__name__ == "BertModel" else table.padding_idx + 1  # RoBERTa counts from its padding
+    # RoBERTa counts from its padding
+    first = 0 if type(model).__name__ == "BertModel" else table.padding_idx + 1
     with torch.autocast(ids.device.type, enabled=False):
         tokens, positions = ids.flatten(), torch.arange(n, device=ids.device).repeat(B)
         if packed:
             tokens, positions = tokens[rows], positions[rows]
-        x = model.get_input_embeddings()(tokens) + embedding(positions + first, table.position_embeddings.weight)
+        x = model.get_input_embeddings()(tokens)
+        x = x + embedding(positions + first, table.position_embeddings.weight)
         x = x + table.token_type_embeddings.weight[0]
-        x = layer_norm(x, (d,), table.LayerNorm.weight, table.LayerNorm.bias, config.layer_norm_eps)  # (T, d)
-        bias = None if keys.all() else torch.zeros(B, n, dtype=kind, device=ids.device).masked_fill(~keys, -1e9)
+        norm = table.LayerNorm
+        x = layer_norm(x, (d,), norm.weight, norm.bias, config.layer_norm_eps)  # (T, d)
+        bias = None
+        if not keys.all():
+            bias = torch.zeros(B, n, dtype=kind, device=ids.device).masked_fill(~keys, -1e9)
         step = B if ids.is_cuda else max(1, ATTENTION_CELLS // (config.num_attention_heads * n * n))
         layers = _layers(model, kind)
         again = 0

@@ -1,7 +1,8 @@
 """Pieces: tokenizers that learn the words of another language, numbered after the pieces they had.
 
-A tokenizer is here the record that its ``tokenizer.json`` holds. What comes out is such a record in UTF-8, which takes
-a tenth of a tokenizer's memory, and the new pieces, of which piece k has the number ``base + k``.
+A tokenizer is here the record that its ``tokenizer.json`` holds. What comes out is such a record in
+UTF-8, which takes a tenth of a tokenizer's memory, and the new pieces, of which piece k has the
+number ``base + k``.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ MARK = "\u2581"  # before a word, in the pieces of a unigram tokenizer
 
 
 def one_form(tokenizer: Tokenizer) -> Tokenizer:
-    """Make a tokenizer read a text in its two Unicode forms, NFC and NFD, alike; most do, and stay as they are.
+    """Make a tokenizer read a text in its two Unicode forms, NFC and NFD, alike; most do already.
 
-    BERT's normal form makes them one by taking accents off. Where those are kept (cased models, scripts whose vowel
-    signs are marks), NFC follows it: text in NFC is cut as before.
+    BERT's normal form makes them one by taking accents off. Where those are kept (cased models,
+    scripts whose vowel signs are marks), NFC follows it: text in NFC is cut as before.
     """
     normal = tokenizer.normalizer
     forms = {unicodedata.normalize(form, "é ọ́ क़ ऩ 각 パ") for form in ("NFC", "NFD")}
@@ -35,11 +36,22 @@ def one_form(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def cut(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
-    """Tokens of each text; a batch at a time, for the tokenizer's answer is a hundred times as large as the text."""
+    """Tokens of each text."""
     texts = iter(texts)
+    # a batch at a time, for the tokenizer's answer is a hundred times as large as the text
     while batch := list(itertools.islice(texts, 1000)):
         for code in tokenizer.encode_batch(batch, add_special_tokens=False):
             yield code.tokens
+
+
+def letters(tokenizer: Tokenizer, texts: Iterable[str]) -> list[str]:
+    """The "##x" pieces of all letters of some texts, sorted, for a trainer to begin with.
+
+    It numbers them in the order of a hash map, and breaks ties by number: two runs would learn
+    different pieces. Naming them up front makes it repeatable (huggingface/tokenizers#1794).
+    """
+    found = {letter for text in texts for letter in tokenizer.normalizer.normalize_str(text)}
+    return [f"##{letter}" for letter in sorted(found) if not letter.isspace()]
 
 
 def _has_letter(piece: str) -> bool:
@@ -47,9 +59,10 @@ def _has_letter(piece: str) -> bool:
 
 
 def wordpiece(
-    tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str], size: int, base: int, accents: bool
-) -> tuple[bytes, list[str]]:
-    """Pieces learned from the source texts; English ones that are frequent there and rare in English are new, too.
+    tokenizer: Tokenizer, source: Sequence[str], target: Sequence[str], size: int, base: int,
+    accents: bool,
+) -> tuple[bytes, list[str]]:  # fmt: skip
+    """Pieces learned from the source texts; English ones frequent there alone get a new row, too.
 
     Parameters
     ----------
@@ -64,10 +77,7 @@ def wordpiece(
     learner = one_form(Tokenizer.from_str(json.dumps(settings)))
     settings["normalizer"] = json.loads(learner.to_str())["normalizer"]
     learner.model = WordPiece(unk_token="[UNK]", max_input_chars_per_word=100)
-    # The trainer numbers "##x" pieces in the order of a hash map, and breaks ties by number: two runs would learn
-    # different pieces. Naming these pieces up front, sorted, makes it repeatable (huggingface/tokenizers#1794).
-    letters = sorted({letter for text in source for letter in learner.normalizer.normalize_str(text)})
-    fixed = ["[UNK]", *(f"##{letter}" for letter in letters if not letter.isspace())]
+    fixed = ["[UNK]", *letters(learner, source)]
     trainer = WordPieceTrainer(vocab_size=size + len(fixed), min_frequency=2, show_progress=False, special_tokens=fixed)
     learner.train_from_iterator(source, trainer)
     mine = Counter(itertools.chain.from_iterable(cut(learner, source)))
@@ -84,7 +94,8 @@ def wordpiece(
             if whole[piece] * 2 <= mine[piece]:  # a name is as frequent on the English side
                 new.append(piece)
         elif mine[piece] >= 5 and mine[piece] > 20 * theirs[piece]:
-            vocabulary[f"[english {piece}]"] = vocabulary.pop(piece)  # keeps the old id, can never be matched
+            # keeps the old id, can never be matched
+            vocabulary[f"[english {piece}]"] = vocabulary.pop(piece)
             new.append(piece)
     settings["model"]["vocab"] = vocabulary | {piece: base + k for k, piece in enumerate(new)}
     return json.dumps(settings).encode(), new
@@ -95,7 +106,8 @@ def unigram(
 ) -> tuple[bytes, list[str]]:
     """Whole words that a unigram tokenizer cuts up, each with the best score of its list.
 
-    A segmentation's score is the sum of its pieces', all below 0, so that a word with the best one is never cut again.
+    A segmentation's score is the sum of its pieces', all below 0, so that a word with the best one
+    is never cut again.
 
     Parameters
     ----------
@@ -111,6 +123,7 @@ def unigram(
         if often and MARK + word not in known and _has_letter(word):
             new.append(MARK + word)
     scores = [score for piece, score in vocab if piece not in SPECIAL]
-    vocab += [[f"<unused {k}>", min(scores)] for k in range(len(vocab), base)]  # the table has rows without a piece
+    # the table has rows without a piece
+    vocab += [[f"<unused {k}>", min(scores)] for k in range(len(vocab), base)]
     vocab += [[piece, max(scores)] for piece in new[:size]]
     return json.dumps(settings).encode(), new[:size]

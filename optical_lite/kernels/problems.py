@@ -1,4 +1,4 @@
-"""Problems: what goes into a transport solver, looked at once and put into one form for all of them."""
+"""Problems: what goes into a transport solver, looked at once and put into one form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def check_options(known, method, epsilon, max_iterations, tolerance, check_every
         except TypeError:
             fine = False
         if not fine:
-            raise InputError(f"transport: got {name} {value!r}, expected a whole number of at least 1")
+            got = f"transport: got {name} {value!r}"
+            raise InputError(f"{got}, expected a whole number of at least 1")
 
 
 def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:

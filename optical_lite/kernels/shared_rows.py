@@ -1,7 +1,7 @@
-"""Shared rows: an embedding table that stays in its file, and of which a student owns only some rows.
+"""Shared rows: an embedding table that stays in its file, of which a student owns some rows.
 
-Most rows of a large vocabulary never occur in a run. They are neither copied nor trained nor kept in memory: a
-multilingual table has 96 million weights, of which a student's own are a few.
+Most rows of a large vocabulary never occur in a run. They are neither copied nor trained nor kept
+in memory: a multilingual table has 96 million weights, of which a student's own are a few.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import copy
 import ctypes
 import itertools
 import json
+import math
 import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,11 +21,11 @@ import torch
 from torch import Tensor, nn
 
 CHUNK = 1 << 12  # rows written or hashed at a time
-LARGE = 100_000  # rows of a vocabulary from which a student shares its teacher's table: 150 MB of float32
+LARGE = 100_000  # rows from which a student shares its teacher's table: 150 MB of float32
 
 
 class Mapped:
-    """A tensor of a safetensors file, read where it is touched; a write changes memory, never the file.
+    """A tensor of a safetensors file, read where it is touched; a write never changes the file.
 
     Attributes
     ----------
@@ -51,16 +52,17 @@ class Mapped:
         return self  # a copy of the tensor is ordinary memory
 
     def release(self) -> None:
-        """Give the memory of what was read back to the system; it is read again where it is touched again."""
-        if self.tensor._version == self._version and hasattr(mmap, "MADV_DONTNEED"):  # nothing was written to it
+        """Give the memory of what was read back to the system, if nothing was written to it."""
+        if self.tensor._version == self._version and hasattr(mmap, "MADV_DONTNEED"):
             self._pages.madvise(mmap.MADV_DONTNEED)
 
 
 class SplitEmbedding(nn.Module):
     """An embedding table of which only some rows train, so that an optimiser sees those alone.
 
-    Rows that never occur in a run get no gradient and would never move; leaving them out changes nothing but the
-    time: a dense AdamW over 44,000 rows costs as much as the matrix products of a step.
+    Rows that never occur in a run get no gradient and would never move; leaving them out changes
+    nothing but the time: a dense AdamW over 44,000 rows costs as much as the matrix products of a
+    step.
 
     Parameters
     ----------
@@ -76,7 +78,8 @@ class SplitEmbedding(nn.Module):
         self.register_buffer("weight", table.detach())
         self.register_buffer("place", torch.full((self.num_embeddings,), -1, device=rows.device))
         self.place[rows] = torch.arange(len(rows), device=rows.device)
-        self.new = nn.Parameter(self.weight[rows].clone() if new is None else new.detach().clone())  # (r, d)
+        new = self.weight[rows] if new is None else new.detach()
+        self.new = nn.Parameter(new.clone())  # (r, d)
 
     @property
     def shared(self) -> int:
@@ -94,8 +97,10 @@ class SplitEmbedding(nn.Module):
             return nn.functional.embedding(ids, self.weight)
         place = self.place[ids]
         mine = place >= 0
-        old = nn.functional.embedding(ids.masked_fill(mine, 0), self.weight)  # what is owned is not looked for
-        return torch.where(mine[..., None], nn.functional.embedding(place.clamp(min=0), self.new), old)
+        # what is owned is not looked for in the file
+        old = nn.functional.embedding(ids.masked_fill(mine, 0), self.weight)
+        new = nn.functional.embedding(place.clamp(min=0), self.new)
+        return torch.where(mine[..., None], new, old)
 
     def split(self, rows: Tensor) -> SplitEmbedding:
         """The same table with other rows to train, those that it owns among them."""
@@ -106,27 +111,27 @@ class SplitEmbedding(nn.Module):
     @torch.no_grad()
     def chunks(self) -> Iterator[Tensor]:
         """The whole table, some rows at a time."""
-        for start in range(0, self.num_embeddings, CHUNK):
-            yield self(torch.arange(start, min(start + CHUNK, self.num_embeddings), device=self.rows.device))
+        for rows in torch.arange(self.num_embeddings, device=self.rows.device).split(CHUNK):
+            yield self(rows)
 
     def join(self, padding: int) -> nn.Embedding:
         """One ordinary table again."""
         whole = self.weight.new_empty(self.num_embeddings, self.weight.shape[1])
-        for start, part in zip(itertools.count(0, CHUNK), self.chunks(), strict=False):
-            whole[start : start + CHUNK] = part
+        for place, part in zip(whole.split(CHUNK), self.chunks(), strict=True):
+            place.copy_(part)
         return nn.Embedding.from_pretrained(whole, freeze=False, padding_idx=padding)
 
 
 def trim() -> None:
-    """Give freed memory back to the system, which glibc does not do by itself for what was many small pieces."""
+    """Give freed memory back to the system, which glibc does not do by itself for small pieces."""
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def leave(model: nn.Module, path: Path) -> Mapped | None:
-    """Leave a model's large table in its file, where it is there as float32; the file, while it is read from."""
-    table = model.get_input_embeddings()
-    if table.num_embeddings < LARGE or not (mapped := Mapped.open(path, "embeddings.word_embeddings.weight")):
+    """Leave a model's large table in its file, where it is there as float32; the map of the file."""
+    table, name = model.get_input_embeddings(), "embeddings.word_embeddings.weight"
+    if table.num_embeddings < LARGE or not (mapped := Mapped.open(path, name)):
         return None
     table.weight = nn.Parameter(mapped.tensor, requires_grad=False)
     for part in model.parameters():  # else they keep a map of the whole file, which was read whole
@@ -138,9 +143,10 @@ def twin(model: nn.Module) -> nn.Module:
     """A copy of a model, which shares a large table."""
     table, memo = model.get_input_embeddings(), {}
     if table.num_embeddings >= LARGE and not isinstance(table, SplitEmbedding):
-        memo[id(table)] = SplitEmbedding(table.weight, torch.empty(0, dtype=torch.long, device=table.weight.device))
+        none = torch.empty(0, dtype=torch.long, device=table.weight.device)
+        memo[id(table)] = SplitEmbedding(table.weight, none)
     found = copy.deepcopy(model, memo)
-    found.__dict__.pop("_packed", None)  # weights laid out for the forward pass of the one that is copied
+    found.__dict__.pop("_packed", None)  # weights laid out for the forward pass of the copied one
     return found
 
 
@@ -149,19 +155,21 @@ def save(model: nn.Module, folder: Path, release: Callable[[], None]) -> None:
 
     A split table goes through memory in chunks, and ``release`` is called after each.
     """
-    name, table = next((pair for pair in model.named_modules() if isinstance(pair[1], SplitEmbedding)), (None, None))
-    if table is None:
+    split = [pair for pair in model.named_modules() if isinstance(pair[1], SplitEmbedding)]
+    if not split:
         model.save_pretrained(folder)
         return
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
-    state = {key: value for key, value in model.state_dict().items() if not key.startswith(f"{name}.")}
-    shape, size = [table.num_embeddings, table.new.shape[1]], 4 * table.num_embeddings * table.new.shape[1]
-    header: dict = {"__metadata__": {"format": "pt"},
-                    f"{name}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}  # fmt: skip
-    for key, value in state.items():
-        end = size + 4 * value.numel()
-        header[key] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [size, end]}
+    ((name, table),) = split
+    shapes = {f"{name}.weight": [table.num_embeddings, table.new.shape[1]]}
+    state = {k: value for k, value in model.state_dict().items() if not k.startswith(f"{name}.")}
+    shapes |= {key: list(value.shape) for key, value in state.items()}
+    header: dict = {"__metadata__": {"format": "pt"}}
+    size = 0
+    for key, shape in shapes.items():
+        end = size + 4 * math.prod(shape)
+        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [size, end]}
         size = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)

@@ -1,11 +1,12 @@
-r"""Sinkhorn by scalings, with the accuracy of logarithms: the fast form of :func:`optical_lite.transport.plain`.
+r"""Sinkhorn by scalings, as accurate as logarithms: the fast form of :func:`.transport.plain`.
 
-It takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B, n) and (B, m) with
-zero mass on padding, none empty. Notebook 02 derives the updates.
+It takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B,
+n) and (B, m) with zero mass on padding, none empty. Notebook 02 derives the updates.
 
-The iteration is two products of a kernel with a vector, so what can be saved is passes over matrices and calls. The
-scalings are rows (B, 1, n), which multiply a kernel, transposed or not, about twice as fast as columns do. Nothing is
-masked on the way: padding has the mass NOTHING until the end. And a problem that is done leaves the batch.
+The iteration is two products of a kernel with a vector, so what can be saved is passes over
+matrices and calls. The scalings are rows (B, 1, n), which multiply a kernel, transposed or not,
+about twice as fast as columns do. Nothing is masked on the way: padding has the mass NOTHING until
+the end. And a problem that is done leaves the batch.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ import torch
 from torch import Tensor
 
 LARGE = 1e12  # scalings beyond this are absorbed into the potentials
-NARROW = 50.0  # where no cost is further from 0 than this many epsilon, no entry of exp(-C / epsilon) underflows
+NARROW = 50.0  # where no cost is further from 0 than this many epsilon, exp(-C / epsilon) is never 0
 NOTHING = 1e-30  # mass of padding on the way, so that its logarithm is a number
 RELAXED, MOST = 1.3, 1.9  # over-relaxation at first, and at most: below 2 it converges
 SMALL = 1 << 16  # entries of a batch below which calls cost more than the work in them
 
 
 def _kernel(cost: Tensor, f: Tensor, g: Tensor, live: Tensor, epsilon: float) -> Tensor:
-    """The kernel with potentials drawn into it, exp((f + g - C) / epsilon), never 0, and 1 on padding."""
+    """The kernel with potentials in it, exp((f + g - C) / epsilon), never 0, and 1 on padding."""
     low = math.log(torch.finfo(cost.dtype).tiny) + 7
     return (f.mT + g).sub_(cost).mul_(live).mul_(1 / epsilon).clamp_(low, 20.0).exp_()
 
 
 def _start(cost: Tensor, real_u: Tensor, real_v: Tensor, epsilon: float, largest: float) -> tuple:
-    """A first kernel and its potentials: None, or row and column minima, so that every row and column holds a 1."""
+    """A first kernel and its potentials: None, or minima, so that rows and columns all hold a 1."""
     if largest <= NARROW * epsilon:
         return torch.mul(cost, -1 / epsilon).exp_(), None, None
     live = real_u.mT * real_v  # (B, n, m)
@@ -40,13 +41,13 @@ def _start(cost: Tensor, real_u: Tensor, real_v: Tensor, epsilon: float, largest
 
 
 def _relax(scaling: Tensor, logarithm: Tensor, mass: Tensor, product: Tensor, omega: Tensor) -> None:
-    """Move a scaling, and its logarithm, omega times as far as the plain update would on the logarithmic scale."""
+    """Move a scaling, on the logarithmic scale, omega times as far as the plain update would."""
     torch.div(mass, product, out=scaling)
     torch.exp2(logarithm.lerp_(scaling.log2_(), omega), out=scaling)
 
 
 def _store(final: tuple | None, active: Tensor, *values: Tensor) -> tuple:
-    """Results by problem: those of the active ones take their places; the first time, all are active."""
+    """Results by problem: those of the active ones take their places; at first, all are active."""
     if final is None:
         return values
     for everywhere, here in zip(final, values, strict=True):
@@ -55,12 +56,13 @@ def _store(final: tuple | None, active: Tensor, *values: Tensor) -> tuple:
 
 
 def _retune(omega: Tensor, error: Tensor, before: Tensor, every: int) -> Tensor:
-    r"""The best over-relaxation, from how fast the error shrank with the one so far; shapes (B, 1, 1).
+    r"""The best over-relaxation, from how fast the error shrank with the last; shapes (B, 1, 1).
 
-    Near the solution an update is linear. Where the plain one contracts by :math:`\theta`, over-relaxation
-    :math:`\omega` contracts by the larger root :math:`\lambda` of
-    :math:`(\lambda + \omega - 1)^2 = \lambda \omega^2 \theta`, and :math:`2 / (1 + \sqrt{1 - \theta})` is best (Young,
-    "Iterative Solution of Large Linear Systems", 1971; for Sinkhorn: Lehmann et al., Optimization Letters 16, 2022).
+    Near the solution an update is linear. Where the plain one contracts by :math:`\theta`,
+    over-relaxation :math:`\omega` contracts by the larger root :math:`\lambda` of :math:`(\lambda +
+    \omega - 1)^2 = \lambda \omega^2 \theta`, and :math:`2 / (1 + \sqrt{1 - \theta})` is best
+    (Young, "Iterative Solution of Large Linear Systems", 1971; for Sinkhorn: Lehmann et al.,
+    Optimization Letters 16, 2022).
     """
     speed = (error / before).pow_(1 / every)
     theta = (speed + omega).sub_(1).square_().div_(speed * omega.square()).clamp_(max=1.0)
@@ -70,12 +72,14 @@ def _retune(omega: Tensor, error: Tensor, before: Tensor, every: int) -> Tensor:
 
 
 def stabilized(
-    cost: Tensor, mass: Tensor, masses: Tensor, epsilon: float, limit: int, tolerance: float, every: int, largest: float
-) -> tuple[Tensor, Tensor]:
-    """Scaling updates, over-relaxed, whose potentials absorb the scalings before these leave the number range.
+    cost: Tensor, mass: Tensor, masses: Tensor, epsilon: float, limit: int, tolerance: float,
+    every: int, largest: float,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Scaling updates, over-relaxed; potentials absorb the scalings before these are too large.
 
-    Absorption: Schmitzer, SIAM J. Sci. Comput. 41(3), 2019. Over-relaxation: Thibault et al., Algorithms 14(5), 2021,
-    here with a factor for each problem; the last update before a check is plain, so that the columns are exact.
+    Absorption: Schmitzer, SIAM J. Sci. Comput. 41(3), 2019. Over-relaxation: Thibault et al.,
+    Algorithms 14(5), 2021, here with a factor for each problem; the last update before a check is
+    plain, so that the columns are exact.
 
     Parameters
     ----------
@@ -93,12 +97,14 @@ def stabilized(
     a, b, k, v = a.clamp(min=NOTHING), b.clamp(min=NOTHING), kernel, real_v.clone()
     u, rows, columns = a.clone(), torch.empty_like(a), torch.empty_like(b)
     omega, before, final = u.new_full((len(cost), 1, 1), RELAXED), None, None
-    active, steps = torch.arange(len(cost), device=cost.device), torch.full((len(cost),), every, device=cost.device)
+    active = torch.arange(len(cost), device=cost.device)
+    steps = torch.full_like(active, every)
     for i in range(1, limit + 2):
         torch.bmm(v, k.mT, out=rows)  # (B, 1, n)
         if i > limit or (i > 1 and (i - 1) % every == 0):
             missing = torch.mul(u, rows).sub_(a)  # (B, 1, n)
-            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)  # (B, 1, 1); what is no number leaves, too
+            # what is no number leaves, too
+            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)  # (B, 1, 1)
             going = error > enough
             left = going.sum().item()
             if i > limit or not left:
@@ -109,16 +115,19 @@ def stabilized(
             if left == len(k):
                 steps += every
             elif k.numel() > SMALL or 4 * left <= len(k):  # those that are done leave the batch
-                final, keep = _store(final, active, u, v, steps), going.flatten().nonzero().flatten()
-                moved = (active, steps, a, b, k, u, v, rows, omega, before)
-                active, steps, a, b, k, u, v, rows, omega, before = (x.index_select(0, keep) for x in moved)
+                final = _store(final, active, u, v, steps)
+                keep = going.flatten().nonzero().flatten()
+                active, steps, a, b, k, u, v, rows, omega, before = (
+                    x.index_select(0, keep) for x in (active, steps, a, b, k, u, v, rows, omega, before)
+                )
                 columns = columns[:left]
                 steps += every
-            else:  # leaving costs more than it saves: the rows they have become their mass, so that nothing moves them
+            else:  # leaving does not pay: the rows they have become their mass, so they rest
                 a = torch.addcmul(a + missing, missing, going.to(a.dtype), value=-1)
                 steps.add_(going.flatten(), alpha=every)
         checked = i > 1 and (i - 1) % every == 0
-        if (checked or f is not None) and not (u.amax().item() <= LARGE and v.amax().item() <= LARGE):
+        looked = checked or f is not None
+        if looked and not (u.amax().item() <= LARGE and v.amax().item() <= LARGE):
             if f is None:
                 f, g = torch.zeros_like(real_u), torch.zeros_like(real_v)
             f[active] += u.clamp(min=NOTHING).log_().mul_(epsilon)

@@ -1,1 +1,1 @@
-"""Paper: the experiment at its real size, ColBERT's way of reading texts, and what a run would cost."""
+"""Paper: the experiment at its real size, ColBERT's reading of texts, and what a run would cost."""

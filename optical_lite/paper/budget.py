@@ -1,13 +1,15 @@
-r"""Dry run: what a configuration of the paper profile costs, with the arithmetic in sight; nothing is trained.
+r"""Dry run: what a configuration of the paper profile costs, with the arithmetic in sight.
 
-Parameters are counted from the shape of the model. A multiply-add is two operations; a training step costs three times
-its forward pass (backward is twice as much). For a layer of width d and inner width f at n tokens, each token costs
+Parameters are counted from the shape of the model. A multiply-add is two operations; a training
+step costs three times its forward pass (backward is twice as much). For a layer of width d and
+inner width f at n tokens, each token costs
 
 .. math:: 2 (4 d^2 + 2 d f) + 4 n d
 
-for its matrices and for attention. Kept for the backward pass is what Korthikanti et al. (arXiv 2205.05198) count,
-:math:`34 d + 5 a n` bytes a token and layer with a heads, dropout's masks included, which this kit does without. Times
-are operations over a stated share of a GPU's peak: measure yours and give it as ``--share``.
+for its matrices and for attention. Kept for the backward pass is what Korthikanti et al. (arXiv
+2205.05198) count, :math:`34 d + 5 a n` bytes a token and layer with a heads, dropout's masks
+included, which this kit does without. Times are operations over a stated share of a GPU's peak:
+measure yours and give it as ``--share``.
 """
 
 from __future__ import annotations
@@ -16,19 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..json_files import read_json
-from ..settings import InputError
+from ..settings import InputError, one_of
 from .configs import MBERT, TINY, XLMR, PaperConfig
 
-GPUS = {  # dense bfloat16 TFLOP/s and GB of memory, from NVIDIA's data sheets; the H100 is the SXM module
-    "A100": (312, 80),
-    "H100": (989, 80),
-}
-SHARE = 0.3  # of the peak; BERT layers alone reach 0.44 on an A100 (github.com/fanghostt/transformers-benchmarks)
+# dense bfloat16 TFLOP/s and GB of memory, from NVIDIA's data sheets; the H100 is the SXM module
+GPUS = {"A100": (312, 80), "H100": (989, 80)}
+# of the peak; BERT layers alone reach 0.44 on an A100 (github.com/fanghostt/transformers-benchmarks)
+SHARE = 0.3
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes that decide what a BERT-like encoder costs; the names are those of its ``config.json``."""
+    """The sizes that decide what a BERT-like encoder costs, named as in its ``config.json``."""
 
     vocab_size: int
     hidden_size: int
@@ -43,11 +44,12 @@ class Shape:
         """The shape of a model of this profile, or of a local folder's ``config.json``."""
         if model in SHAPES:
             return SHAPES[model]
-        place = Path(model) / "config.json"
+        place, names = Path(model) / "config.json", tuple(cls.__dataclass_fields__)
         if not place.exists():
-            raise InputError(f"dry run: got model {model!r}, expected a folder with config.json or {', '.join(SHAPES)}")
-        found = read_json(place, dict.fromkeys(cls.__dataclass_fields__, int))
-        return cls(**{name: found[name] for name in cls.__dataclass_fields__})
+            expected = f"a folder with config.json or {', '.join(SHAPES)}"
+            raise InputError(f"dry run: got model {model!r}, expected {expected}")
+        found = read_json(place, dict.fromkeys(names, int))
+        return cls(**{name: found[name] for name in names})
 
 
 SHAPES = {  # as in the models' own config.json
@@ -92,10 +94,11 @@ def estimate(config: PaperConfig) -> dict:
 
     Returns
     -------
-    dict with ``parameters``; bytes ``weights``, ``optimizer`` (gradients and Adam's two moments); and for each of
-    ``teacher`` and ``student``: ``step`` and ``total`` operations, ``activations`` and ``memory`` in bytes. Texts count
-    with their full length, so operations and activations are upper bounds. ``passages`` is for a million of them:
-    operations, and bytes of the index.
+    dict with ``parameters``; bytes ``weights``, ``optimizer`` (gradients and Adam's two moments);
+    and for each of
+    ``teacher`` and ``student``: ``step`` and ``total`` operations, ``activations`` and ``memory``
+    in bytes. Texts count with their full length, so operations and activations are upper bounds.
+    ``passages`` is for a million of them: operations, and bytes of the index.
     """
     shape, t, s = Shape.of(config.model), config.teacher, config.student
     q, p, d = t.question_length, t.passage_length, t.dimension
@@ -103,29 +106,30 @@ def estimate(config: PaperConfig) -> dict:
     question, passage = forward(shape, q, d), forward(shape, p, d)
     fixed = {"weights": 4 * count["total"], "optimizer": 12 * count["total"]}
     part = -(-t.batch // config.accumulate)  # texts in memory at a time
-    more = 2 if config.passages else 1  # each English sentence is read again, as a passage of like length
-    steps = {
-        "teacher": (3 * t.batch * (question + 2 * passage), t.steps, kept(shape, part, q) + kept(shape, 2 * part, p)),
-        "student": (more * s.batch * (3 * question + question), s.steps, more * kept(shape, s.batch, q)),
-    }
+    more = 2 if config.passages else 1  # each English sentence is read again, as a passage
+    memory = sum(fixed.values())
     found = {"shape": shape.__dict__, "parameters": count, **fixed}
-    for name, (step, number, activations) in steps.items():
-        memory = sum(fixed.values()) + activations + (fixed["weights"] if name == "student" else 0)  # and the teacher
-        found[name] = {"step": step, "total": step * number, "activations": activations, "memory": memory}
+    for name, step, number, activations, beside in (
+        ("teacher", 3 * t.batch * (question + 2 * passage), t.steps,
+         kept(shape, part, q) + kept(shape, 2 * part, p), 0),
+        ("student", more * s.batch * (3 * question + question), s.steps,
+         more * kept(shape, s.batch, q), fixed["weights"]),  # the teacher's
+    ):  # fmt: skip
+        found[name] = {"step": step, "total": step * number, "activations": activations}
+        found[name]["memory"] = memory + activations + beside
     found["passages"] = {"total": 10**6 * passage, "index": 10**6 * p * d * 2}
     return found
 
 
 def report(config: PaperConfig, gpu: str = "A100", share: float | None = None) -> dict:
-    """Print what a configuration asks for and costs; returns :func:`estimate` with ``hours`` beside the operations."""
-    if gpu not in GPUS:
-        raise InputError(f"dry run: got --gpu {gpu!r}, expected one of {', '.join(GPUS)}")
+    """Print what a configuration asks for and costs; :func:`estimate`, and ``hours`` beside."""
+    one_of("dry run: got --gpu", gpu, GPUS)
     share = SHARE if share is None else share
     if not 0 < share <= 1:
-        raise InputError(f"dry run: got --share {share}, expected a share of the peak above 0 and at most 1")
+        raise InputError(f"dry run: got --share {share}, expected one above 0 and at most 1")
     found, (peak, room) = estimate(config), GPUS[gpu]
     shape, count, t, s = Shape.of(config.model), found["parameters"], config.teacher, config.student
-    v, d, f, n = shape.vocab_size, shape.hidden_size, shape.intermediate_size, shape.num_hidden_layers
+    v, d, n, _, f, *_ = vars(shape).values()
     rows = shape.max_position_embeddings + shape.type_vocab_size
     print(f"{config.name}: {config.model}, nothing is trained\n{config.note}\nsettings")
     for name, value, source in config.settings():
@@ -133,7 +137,8 @@ def report(config: PaperConfig, gpu: str = "A100", share: float | None = None) -
     print(
         f"\nparameters: {count['total']:,}\n"
         f"  embeddings  ({v:,} + {rows}) x {d} + 2 x {d} = {count['embeddings']:,}\n"
-        f"  layers      {n} x (4 x ({d}² + {d}) + 2 x {d} x {f} + {f} + {d} + 4 x {d}) = {count['layers']:,}\n"
+        f"  layers      {n} x (4 x ({d}² + {d}) + 2 x {d} x {f} + {f} + {d} + 4 x {d}) = "
+        f"{count['layers']:,}\n"
         f"  projection  {d} x {t.dimension} = {count['projection']:,}\n\n"
         f"memory of training, GB (the {gpu} has {room})\n"
         f"  weights 4 B, gradients 4 B, Adam 8 B a parameter: 16 x {count['total']:,} = "
@@ -142,15 +147,18 @@ def report(config: PaperConfig, gpu: str = "A100", share: float | None = None) -
     for name in ("teacher", "student"):
         cell = found[name]
         beside = f" + the frozen teacher {_gb(found['weights'])}" if name == "student" else ""
-        note = "" if cell["memory"] <= room * 1e9 else "  too much: more parts (accumulate) or a smaller batch"
-        print(f"  {name}: that + activations {_gb(cell['activations'])}{beside} = {_gb(cell['memory'])}{note}")
+        much = "  too much: more parts (accumulate) or a smaller batch"
+        note = much if cell["memory"] > room * 1e9 else ""
+        memory, activations = _gb(cell["memory"]), _gb(cell["activations"])
+        print(f"  {name}: that + activations {activations}{beside} = {memory}{note}")
     q, p = t.question_length, t.passage_length
     question, passage = forward(shape, q, t.dimension), forward(shape, p, t.dimension)
     speed, again = peak * 1e12 * share, " x 2 (passage term)" if config.passages else ""
     print(
         f"\noperations; hours on one {gpu} at {share:.0%} of {peak} TFLOP/s\n"
         f"  a question of {q} tokens, forward: {question:.3g}; a passage of {p}: {passage:.3g}\n"
-        f"  teacher step: 3 x {t.batch} x ({question:.3g} + 2 x {passage:.3g}) = {found['teacher']['step']:.3g}\n"
+        f"  teacher step: 3 x {t.batch} x ({question:.3g} + 2 x {passage:.3g}) = "
+        f"{found['teacher']['step']:.3g}\n"
         f"  student step: {s.batch} x (3 x {question:.3g} + the teacher's {question:.3g}){again} = "
         f"{found['student']['step']:.3g}"
     )
@@ -160,8 +168,8 @@ def report(config: PaperConfig, gpu: str = "A100", share: float | None = None) -
     ):  # fmt: skip
         found[name]["hours"] = found[name]["total"] / speed / 3600
         print(f"  {label}: {found[name]['total']:.3g} = {found[name]['hours']:,.3g} h")
-    index = found["passages"]["index"]
-    print(f"  index of a million passages: 10⁶ x {p} x {t.dimension} x 2 B = {_gb(index)} GB at most, disk and memory")
+    size = f"10⁶ x {p} x {t.dimension} x 2 B = {_gb(found['passages']['index'])}"
+    print(f"  index of a million passages: {size} GB at most, disk and memory")
     return found
 
 

@@ -1,9 +1,10 @@
-r"""ColBERT: questions and passages the late-interaction way, a teacher trained on triples, re-ranking.
+r"""ColBERT: questions and passages the late-interaction way, a teacher of triples, re-ranking.
 
-A question is cut or filled up to 32 tokens with [MASK]; every position of it, special tokens included, takes part in
-MaxSim, so that the model can expand a short question. A passage is cut at 180 tokens and its punctuation is left out.
-Both start with a marker after the first token, and vectors are projected to 128 dimensions. Others do not attend to
-[MASK]. Source: Khattab and Zaharia, "ColBERT", SIGIR 2020, and its code (stanford-futuredata/ColBERT).
+A question is cut or filled up to 32 tokens with [MASK]; every position of it, special tokens
+included, takes part in MaxSim, so that the model can expand a short question. A passage is cut at
+180 tokens and its punctuation is left out. Both start with a marker after the first token, and
+vectors are projected to 128 dimensions. Others do not attend to [MASK]. Source: Khattab and
+Zaharia, "ColBERT", SIGIR 2020, and its code (stanford-futuredata/ColBERT).
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ LENGTHS = (32, 180)  # tokens of a question and of a passage
 def markers(tokenizer: Tokenizer) -> tuple[int, int] | None:
     """Token ids that mark a question and a passage; None where the tokenizer has none to spare.
 
-    The two lowest ``[unusedN]`` of a BERT; an umbrella and a cup, which hardly any text has, for XLM-R: DR.DECR means
-    to use them (its released code has their code points, 9748 and 9749, where their ids should be).
+    The two lowest ``[unusedN]`` of a BERT; an umbrella and a cup, which hardly any text has, for
+    XLM-R: DR.DECR means to use them (its released code has their code points, 9748 and 9749, where
+    their ids should be).
     """
     vocabulary = tokenizer.get_vocab()
     spare = sorted(i for token, i in vocabulary.items() if re.fullmatch(r"\[unused\d+\]", token))
@@ -47,7 +49,7 @@ def markers(tokenizer: Tokenizer) -> tuple[int, int] | None:
 
 
 class ColBERT(Encoder):
-    """An encoder in one of two roles; what it does with a text depends on the role, the weights do not.
+    """An encoder in one of two roles, in which it reads texts differently with the same weights.
 
     Parameters
     ----------
@@ -58,32 +60,40 @@ class ColBERT(Encoder):
 
     def __init__(
         self, model: nn.Module, tokenizer: Tokenizer, name: str, max_length: int = 256,
-        projection: nn.Linear | None = None, role: str = "question", lengths: tuple[int, int] = LENGTHS,
+        projection: nn.Linear | None = None, role: str = "question",
+        lengths: tuple[int, int] = LENGTHS,
     ) -> None:  # fmt: skip
         super().__init__(model, tokenizer, name, lengths[role == "passage"], projection)
         self.role, self.lengths = role, lengths
         known = [tokenizer.token_to_id(token) for token in ("[MASK]", "<mask>")]
         self.fill_id = next((i for i in known if i is not None), None)
         if self.fill_id is None:
-            raise InputError(f"{name}: got a tokenizer without [MASK] or <mask>, expected a BERT or XLM-R model")
+            got = f"{name}: got a tokenizer without [MASK] or <mask>"
+            raise InputError(f"{got}, expected a BERT or XLM-R model")
         pair = markers(tokenizer)
         self.marker = [] if pair is None else [pair[role == "passage"]]
-        signs = (tokenizer.token_to_id(start + sign) for sign in string.punctuation for start in ("", "▁"))
-        self.punctuation = {i for i in signs if i is not None}
+        signs = (start + sign for sign in string.punctuation for start in ("", "▁"))
+        self.punctuation = {i for i in map(tokenizer.token_to_id, signs) if i is not None}
 
     @classmethod
-    def of(cls, encoder: Encoder, dimension: int = 128, lengths: tuple[int, int] = LENGTHS, seed: int = 0) -> ColBERT:
-        """Make an encoder a ColBERT; a projection is drawn as BERT draws its matrices, unless there is one."""
+    def of(
+        cls, encoder: Encoder, dimension: int = 128, lengths: tuple[int, int] = LENGTHS,
+        seed: int = 0,
+    ) -> ColBERT:  # fmt: skip
+        """Make an encoder a ColBERT; a missing projection is drawn as BERT draws its matrices."""
         projection = encoder.projection
         if projection is None:
             seed_everything(seed)
             projection = nn.Linear(encoder.dimension, dimension, bias=False)
-            nn.init.normal_(projection.weight, std=getattr(encoder.model.config, "initializer_range", 0.02))
-        return cls(encoder.model, encoder.tokenizer, encoder.name, 0, projection.to(encoder.device), lengths=lengths)
+            std = getattr(encoder.model.config, "initializer_range", 0.02)
+            nn.init.normal_(projection.weight, std=std)
+        parts = encoder.model, encoder.tokenizer, encoder.name, 0, projection.to(encoder.device)
+        return cls(*parts, lengths=lengths)
 
     def reading(self, role: str) -> ColBERT:
         """The same weights in the role of ``question`` or ``passage``; it takes no memory."""
-        return ColBERT(self.model, self.tokenizer, self.name, 0, self.projection, role, self.lengths)
+        parts = self.model, self.tokenizer, self.name, 0, self.projection
+        return ColBERT(*parts, role, self.lengths)
 
     @property
     def room(self) -> int:
@@ -91,7 +101,7 @@ class ColBERT(Encoder):
         return self.max_length - len(self.marker)
 
     def fit(self, ids: list[int]) -> list[int]:
-        """Token ids: first token, marker, text, last token, and [MASK] up to the length of a question."""
+        """Token ids: first token, marker, text, last token, and [MASK] to a question's length."""
         ids = super().fit(ids)
         ids = [ids[0], *self.marker, *ids[1:]]
         return ids + [self.fill_id] * (self.max_length - len(ids) if self.role == "question" else 0)
@@ -101,25 +111,27 @@ class ColBERT(Encoder):
         return mask & (ids != self.fill_id)
 
     def content(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Tokens that take part in MaxSim, shape (B, n): all of a question, all but punctuation of a passage."""
+        """Tokens of MaxSim, shape (B, n): all of a question, all but punctuation of a passage."""
         if self.role == "question":
             return mask
         return mask & ~torch.isin(ids, torch.tensor(sorted(self.punctuation), device=ids.device))
 
 
 def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[str, dict[str, str]]:
-    """Passages of long documents, ``{document: {document#0: text, document#1: text, ...}}``; together they hold it all.
+    """Passages of long documents, ``{document: {document#0: text, document#1: text, ...}}``.
 
-    A passage may begin inside a word.
+    Together they hold all of it. A passage may begin inside a word.
 
     Parameters
     ----------
     encoder : whose tokens are counted; a passage has as many as it reads, special tokens included
-    stride : tokens from the start of a passage to that of the next; 0 leaves documents whole, and reading cuts them
+    stride : tokens from the start of a passage to that of the next; 0 leaves documents whole, and
+        reading cuts them
     """
     room, found = encoder.lengths[1] - 2 - len(encoder.marker), {}
     if not 0 <= stride <= room:
-        raise InputError(f"split: got a stride of {stride} tokens, expected 0 to {room}, the tokens of a passage")
+        expected = f"0 to {room}, the tokens of a passage"
+        raise InputError(f"split: got a stride of {stride} tokens, expected {expected}")
     for name, text in documents.items():
         places = encoder.tokenizer.encode(text, add_special_tokens=False).offsets if stride else []
         starts = range(0, max(1, len(places) - room + stride), stride or 1)
@@ -144,21 +156,24 @@ def pair_scores(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
 def pair_loss(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
     r"""Pairwise softmax cross entropy, as ColBERT's first version has it.
 
-    .. math:: L = -\frac{1}{B} \sum_i \log \frac{e^{s(q_i, p_i^+)}}{e^{s(q_i, p_i^+)} + e^{s(q_i, p_i^-)}}
+    .. math:: L = -\frac{1}{B} \sum_i
+              \log \frac{e^{s(q_i, p_i^+)}}{e^{s(q_i, p_i^+)} + e^{s(q_i, p_i^-)}}
 
     Parameters
     ----------
     Q, q_mask : questions, shapes (B, n, d) and (B, n)
     P, p_mask : the B right passages, then the B others, shapes (2 B, m, d) and (2 B, m)
     """
-    scores = pair_scores(torch.cat([Q, Q]), torch.cat([q_mask, q_mask]), P, p_mask).view(2, -1).T  # (B, 2)
+    twice = torch.cat([Q, Q]), torch.cat([q_mask, q_mask])
+    scores = pair_scores(*twice, P, p_mask).view(2, -1).T  # (B, 2)
     return cross_entropy(scores, torch.zeros(len(Q), dtype=torch.long, device=Q.device))
 
 
 def stream(path: str | Path, skip: int = 0) -> Iterator[tuple[str, str, str]]:
-    """The triples of a file in its order, again and again, without the first ``skip``; never all in memory."""
+    """The triples of a file in its order, again and again, without the first ``skip``."""
     if next(msmarco.triples(path), None) is None:
-        raise InputError(f"{path}: got no triple, expected lines query<TAB>relevant passage<TAB>other passage")
+        expected = "lines query<TAB>relevant passage<TAB>other passage"
+        raise InputError(f"{path}: got no triple, expected {expected}")
     endless = itertools.chain.from_iterable(msmarco.triples(path) for _ in itertools.count())
     return itertools.islice(endless, skip, None)
 
@@ -167,22 +182,25 @@ def fit(
     start: ColBERT, triples: str | Path, config: TuneConfig, out: str | Path, *, accumulate: int = 1,
     save_every: int = 1000, progress: bool = True, on_step: Callable[[dict], None] | None = None,
 ) -> ColBERT:  # fmt: skip
-    """Train a teacher on triples; an interrupted run goes on where it was saved, a finished one is loaded.
+    """Train a teacher on triples; an interrupted run goes on, a finished one is loaded.
 
     Parameters
     ----------
     start : where it starts; trained in place
-    triples : a file of text triples, read in its order, see :func:`optical_lite.formats.msmarco.triples`
+    triples : a file of text triples, read in its order, see
+        :func:`optical_lite.formats.msmarco.triples`
     accumulate : parts that a batch is computed in, one after the other, for less memory
     save_every : steps between states to go on from
 
     Returns
     -------
-    ColBERT, frozen. Without dropout, gradients clipped at norm 1; ColBERT's own code trains with dropout.
+    ColBERT, frozen. Without dropout, gradients clipped at norm 1; ColBERT's own code trains with
+    dropout.
     """
     out, path = Path(out), Path(triples)
     if not 1 <= accumulate <= config.batch:
-        raise InputError(f"fit: got a batch of {config.batch} in {accumulate} parts, expected 1 to {config.batch}")
+        got = f"a batch of {config.batch} in {accumulate} parts"
+        raise InputError(f"fit: got {got}, expected 1 to {config.batch}")
     stream(path)  # complains of a wrong file before anything is written
     record = {"config": asdict(config), "accumulate": accumulate, "from": model_record(start),
               "triples": f"{path.name}, {path.stat().st_size} bytes"}  # fmt: skip
@@ -192,7 +210,8 @@ def fit(
         start.name = str(out)  # as it is called when it is loaded
         _train(start, path, config, out, accumulate, save_every, progress, on_step)
         start.requires_grad_(False).save(out)
-        write_json(out / "teacher.json", {**record, "result": model_record(start), "environment": environment()})
+        result = {"result": model_record(start), "environment": environment()}
+        write_json(out / "teacher.json", record | result)
         (out / "resume.pt").unlink(missing_ok=True)
     return start
 
@@ -210,7 +229,8 @@ def _train(start, path, config, out, accumulate, save_every, progress, on_step) 
     session = runs.Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps)
     batches = stream(path, session.first * config.batch)
     question, passage = start.reading("question"), start.reading("passage")
-    bar = tqdm(total=config.steps, initial=session.first, desc="teacher", unit="step", disable=not progress)
+    how = {"desc": "teacher", "unit": "step", "disable": not progress}
+    bar = tqdm(total=config.steps, initial=session.first, **how)
     with session:
         for step in range(session.first, config.steps):
             lot, total = list(itertools.islice(batches, config.batch)), 0.0
@@ -240,7 +260,7 @@ def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
 
 
 def rerank(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], first: Run, k: int = 1000) -> Run:
-    """Order the candidates of a given first stage by exact MaxSim; nothing else can enter the ranking.
+    """Order the candidates of a given first stage by exact MaxSim; nothing else enters the ranking.
 
     Parameters
     ----------
@@ -254,11 +274,14 @@ def rerank(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], fi
         unknown = [name for name in names if name not in place]
         if unknown:
             raise InputError(
-                f"rerank: got candidate {unknown[0]!r} for question {query!r}, which is no passage of the collection; "
+                f"rerank: got candidate {unknown[0]!r} for question {query!r}, which is no passage "
+                "of the collection; "
                 "give the first stage of this collection"
             )
-        rows = sorted(place[name] for name in names)  # the index's order, shortest first, which scoring relies on
-        vectors = torch.cat([index.vectors[:0], *(index.vectors[begins[i] : begins[i + 1]] for i in rows)])
+        # the index's order, shortest first, which scoring relies on
+        rows = sorted(place[name] for name in names)
+        parts = (index.vectors[begins[i] : begins[i + 1]] for i in rows)
+        vectors = torch.cat([index.vectors[:0], *parts])
         part = PassageIndex([index.ids[i] for i in rows], vectors, index.lengths[rows])
         run |= retrieval.top([query], part.ids, retrieval.score(part, encoder.encode([text])), k)
     return run

@@ -1,7 +1,8 @@
 """Configurations of the paper profile: every setting with its source.
 
-Of OPTICAL's own settings only what its abstract says could be verified. A setting that ``sources`` does not name, or
-names "ours", was chosen here; where public code of the same family states one, that is taken and named.
+Of OPTICAL's own settings only what its abstract says could be verified. A setting that ``sources``
+does not name, or names "ours", was chosen here; where public code of the same family states one,
+that is taken and named.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ class PaperConfig:
     teacher : training on triples; ``dimension`` is that of the projection
     student : training on sentence pairs; ``max_length`` equals the teacher's ``question_length``
     accumulate : parts that a teacher's batch is computed in
-    passages : weight of a further term that keeps the student's passage vectors where the teacher's are (DR.DECR)
-    own : whether the student also encodes the passages, as DR.DECR's does; otherwise the document side is frozen
+    passages : weight of a further term that keeps the student's passage vectors where the teacher's
+        are (DR.DECR)
+    own : whether the student also encodes the passages, as DR.DECR's does; otherwise the document
+        side is frozen
     depth : documents a question in a ranking
-    stride : tokens from one passage of a long document to the next, 0 to cut documents at the passage's length
+    stride : tokens from one passage of a long document to the next, 0 to cut documents at the
+        passage's length
     sources : where a setting comes from, by name; the settings that are not here are ours
     note : what must be said with the results
     """
@@ -51,40 +55,49 @@ class PaperConfig:
     def __post_init__(self) -> None:
         if self.student.max_length != self.teacher.question_length:
             raise InputError(
-                f"{self.name}: got questions of {self.teacher.question_length} tokens and sentences of "
-                f"{self.student.max_length}, expected the same: sentences are read as questions"
+                f"{self.name}: got questions of {self.teacher.question_length} tokens and "
+                f"sentences of {self.student.max_length}, expected the same: sentences are read as "
+                "questions"
             )
 
     def settings(self) -> list[tuple[str, object, str]]:
         """(setting, value, source) of all that decides the result."""
-        sides = {side: asdict(getattr(self, side)) for side in ("teacher", "student")}
-        rows = {"model": self.model, **{f"{s}.{k}": v for s, values in sides.items() for k, v in values.items()},
-                **{k: getattr(self, k) for k in ("accumulate", "passages", "own", "depth", "stride")}}  # fmt: skip
+        rows = {"model": self.model}
+        for side in ("teacher", "student"):
+            rows |= {f"{side}.{name}": value for name, value in asdict(getattr(self, side)).items()}
+        for name in ("accumulate", "passages", "own", "depth", "stride"):
+            rows[name] = getattr(self, name)
         unused = ("trainable", "seed", "save_every", "keep", "special", "reach", "mass")
-        shown = {k: v for k, v in rows.items() if k == "student.trainable" or k.rpartition(".")[2] not in unused}
-        return [(name, value, self.sources.get(name, "ours")) for name, value in shown.items()]
+        shown = (n for n in rows if n == "student.trainable" or n.rpartition(".")[2] not in unused)
+        return [(name, rows[name], self.sources.get(name, "ours")) for name in shown]
 
 
 COLBERT = "ColBERT's default, stanford-futuredata/ColBERT@501c29d colbert/infra/config/settings.py"
 DRDECR = "DR.DECR as released, primeqa/primeqa@4ae1b45 extensions/drdecr/README.md"
 MILQ = "MiLQ's 180-token passages of CLEF overlap by 90, jonghwi-kim/milq@12e7384 src/preprocessing/preprocess_clef.py"
 OPTICAL_SOURCES = {
-    **{f"teacher.{name}": COLBERT for name in ("dimension", "steps", "batch", "rate", "question_length")},
+    **dict.fromkeys(("teacher.dimension", "teacher.steps", "teacher.batch"), COLBERT),
+    **dict.fromkeys(("teacher.rate", "teacher.question_length"), COLBERT),
     "teacher.passage_length": "DR.DECR's doc_maxlen; ColBERT's own default is 220",
-    "student.loss": "the abstract of arXiv 2301.12566: optimal transport over the tokens of sentence pairs",
-    "student.rate": "ours; DR.DECR's, so that the configurations differ in the loss",
-    "student.steps": "ours; DR.DECR's, so that the configurations differ in the loss",
+    "student.loss": "the abstract of arXiv 2301.12566: optimal transport over tokens of sentence pairs",
+    **dict.fromkeys(
+        ("student.rate", "student.steps"),
+        "ours; DR.DECR's, so that the configurations differ in the loss",
+    ),
     "stride": MILQ,
     "own": "the abstract: only the knowledge of the language is learned",
 }
-OPTICAL_NOTE = "The paper's body could not be read: its encoder, rates, lengths, bitext and languages are not verified."
+OPTICAL = {
+    "sources": OPTICAL_SOURCES,
+    "note": "The paper's body could not be read: its encoder, rates, lengths, bitext and languages are not verified.",
+}
 TEACHER = TuneConfig(dimension=128, steps=500_000, batch=32, rate=3e-6, warmup=0.0)
 STUDENT = DistillConfig(trainable="all", steps=84_897, batch=32, rate=4.8e-5, max_length=32, save_every=1000)
 CONFIGS = {
     config.name: config
     for config in (
-        PaperConfig("optical_mbert", MBERT, TEACHER, STUDENT, sources=OPTICAL_SOURCES, note=OPTICAL_NOTE),
-        PaperConfig("optical_xlmr", XLMR, TEACHER, STUDENT, sources=OPTICAL_SOURCES, note=OPTICAL_NOTE),
+        PaperConfig("optical_mbert", MBERT, TEACHER, STUDENT, **OPTICAL),
+        PaperConfig("optical_xlmr", XLMR, TEACHER, STUDENT, **OPTICAL),
         PaperConfig(
             "drdecr_xlmr", XLMR, replace(TEACHER, steps=91_287, batch=192, rate=1.5e-6),
             replace(STUDENT, loss="0.5 match"), accumulate=6, passages=0.5, own=True,
@@ -93,16 +106,18 @@ CONFIGS = {
                 **{f"teacher.{name}": DRDECR for name in ("steps", "batch", "rate", "passage_length")},
                 **{f"teacher.{name}": COLBERT for name in ("dimension", "question_length")},
                 **dict.fromkeys(("accumulate", "passages", "student.steps", "student.rate"), DRDECR),
-                "student.loss": f"{DRDECR}: greedy one-to-one alignment, weight 0.5; d / 2 times its squared error",
+                "student.loss": f"{DRDECR}: greedy one-to-one alignment, weight 0.5; d / 2 times its "
+                "squared error",
                 "stride": MILQ,
                 "own": "DR.DECR's student is one model for questions and passages",
             },
-            note="Of DR.DECR's four steps the two around token distillation are not here: fine-tuning on XOR-TyDi, and "
-            "distilling scores by KL. Its teacher reads NQ; its XLM-R fills questions with <pad>, ours with <mask>.",
+            note="Of DR.DECR's four steps the two around token distillation are not here: "
+            "fine-tuning on XOR-TyDi, and distilling scores by KL. Its teacher reads NQ; its XLM-R "
+            "fills questions with <pad>, ours with <mask>.",
         ),
         PaperConfig(
             "tiny", "tiny", TuneConfig(dimension=32, steps=40, batch=16, rate=1e-3),
-            DistillConfig(trainable="all", steps=60, batch=16, rate=1e-3, max_length=32, save_every=20), depth=100,
+            replace(STUDENT, steps=60, batch=16, rate=1e-3, save_every=20), depth=100,
         ),
     )
 }  # fmt: skip

@@ -1,9 +1,9 @@
-r"""Paper: the experiment at its real size, as a configuration; the same steps run on a random tiny BERT in seconds.
+r"""Paper: the experiment at its real size; the same steps run on a random tiny BERT in seconds.
 
-Five steps: a ColBERT *teacher* learns matching from English triples; a *student*, a copy of it, learns to read
-questions of another language from sentence pairs; passages are encoded by the frozen teacher and *retrieved*, or a
-given first stage is *re-ranked*; rankings are *evaluated*, and *compared* by paired t-tests with Bonferroni's
-correction.
+Five steps: a ColBERT *teacher* learns matching from English triples; a *student*, a copy of it,
+learns to read questions of another language from sentence pairs; passages are encoded by the frozen
+teacher and *retrieved*, or a given first stage is *re-ranked*; rankings are *evaluated*, and
+*compared* by paired t-tests with Bonferroni's correction.
 
 The settings and their sources are in :mod:`.configs`; :mod:`.budget` says what the
 real sizes cost.
@@ -29,6 +29,7 @@ from ..encoder import Encoder
 from ..formats import trec
 from ..formats.own import read_bitext, read_opus
 from ..json_files import write_json
+from ..kernels import pieces
 from ..provenance import model_record
 from ..retrieval import PassageIndex, Run
 from ..safe_files import hold, sweep
@@ -45,34 +46,37 @@ TRIPLES = DATA / "samples" / "triples.tsv"
 
 
 def tiny(seed: int = 0) -> Encoder:
-    """A random BERT of 2 layers and 64 dimensions, with a vocabulary learned from the pocket collection."""
+    """A random BERT of 2 layers and 64 dimensions, with a vocabulary learned from pocket."""
     from transformers import BertConfig, BertModel
 
-    texts = [side for pair in pocket.bitext("sw").pairs for side in pair] + list(pocket.passages().values())
+    texts = [side for pair in pocket.bitext("sw").pairs for side in pair]
+    texts += pocket.passages().values()
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = ["[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    letters = sorted({letter for text in texts for letter in tokenizer.normalizer.normalize_str(text)})
-    fixed = [f"##{letter}" for letter in letters if not letter.isspace()]  # so that it is repeatable, see vocabulary
-    tokenizer.train_from_iterator(
-        texts, WordPieceTrainer(vocab_size=TINY["vocab_size"], show_progress=False, special_tokens=special + fixed)
-    )
+    fixed = special + pieces.letters(tokenizer, texts)
+    trainer = WordPieceTrainer(vocab_size=TINY["vocab_size"], show_progress=False, special_tokens=fixed)
+    tokenizer.train_from_iterator(texts, trainer)
     ends = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
     tokenizer.post_processor = processors.BertProcessing(*ends)
     seed_everything(seed)
-    model = BertModel(BertConfig(**{**TINY, "vocab_size": tokenizer.get_vocab_size()}), add_pooling_layer=False)
+    config = BertConfig(**TINY | {"vocab_size": tokenizer.get_vocab_size()})
+    model = BertModel(config, add_pooling_layer=False)
     return Encoder(model, tokenizer, "tiny").to(device())
 
 
 def passage_term(student: ColBERT, teacher: ColBERT, bitext: Bitext, weight: float) -> Callable[[list[int]], Tensor]:
-    """DR.DECR's second term: the English sentences, read as passages, keep the teacher's vectors token by token.
+    """DR.DECR's second term: English sentences, read as passages, keep the teacher's vectors.
 
-    DR.DECR takes the mean squared error of unit vectors over a batch's rectangle; with d dimensions that is 2 / d times
-    the mean cosine cost, which stands here, over the tokens alone. Its greedy term is scaled alike by
-    :func:`optical_lite.losses.match_loss`, and Adam does not see a common factor.
+    DR.DECR takes the mean squared error of unit vectors over a batch's rectangle; with d dimensions
+    that is 2 / d times the mean cosine cost, which stands here, over the tokens alone. Its greedy
+    term is scaled alike by :func:`optical_lite.losses.match_loss`, and Adam does not see a common
+    factor.
     """
     reader = student.reading("passage")
-    known = VectorStore(teacher.reading("passage"), reader.tokenize([target for _, target in bitext.pairs]))
+    ids = reader.tokenize([target for _, target in bitext.pairs])
+    known = VectorStore(teacher.reading("passage"), ids)
 
     def term(rows: list[int]) -> Tensor:
         H, ids, mask = known.batch(rows)  # (B, m, d)
@@ -84,7 +88,7 @@ def passage_term(student: ColBERT, teacher: ColBERT, bitext: Bitext, weight: flo
 
 
 def read_pairs(name: str, lang: str) -> Bitext:
-    """Sentence pairs: ``pocket``, a TSV, or the stem of two line-aligned files ``STEM.LANG`` and ``STEM.en``."""
+    """Sentence pairs: ``pocket``, a TSV, or the stem of two files ``STEM.LANG`` and ``STEM.en``."""
     if name == "pocket":
         return pocket.bitext(lang)
     opus = not Path(name).is_file() and Path(f"{name}.{lang}").exists()
@@ -95,17 +99,20 @@ def search(
     index: PassageIndex, encoder: Encoder, queries: dict[str, str], first: Run | None, depth: int,
     parts: dict[str, dict[str, str]],
 ) -> Run:  # fmt: skip
-    """Retrieve from the whole index, or re-rank a first stage where there is one; a document is its best passage.
+    """Retrieve from the whole index, or re-rank a first stage; a document is its best passage.
 
     Parameters
     ----------
     parts : passages of each document, see :func:`.colbert.split`
     """
-    k = depth * max(map(len, parts.values()))  # so many passages belong to at least ``depth`` documents
+    k = depth * max(map(len, parts.values()))  # they belong to at least ``depth`` documents
     if first is None:
         run = retrieval.search(index, encoder, queries, k)
     else:
-        candidates = {q: [(p, s) for d, s in ranking for p in parts.get(d, [d])] for q, ranking in first.items()}
+        candidates = {
+            query: [(passage, score) for name, score in ranking for passage in parts.get(name, [name])]
+            for query, ranking in first.items()
+        }
         run = rerank(index, encoder, queries, candidates, k)
     owner, found = {passage: document for document, own in parts.items() for passage in own}, {}
     for query, ranking in run.items():
@@ -117,27 +124,32 @@ def search(
 
 
 def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
-    """Means of every run, and paired t-tests of ours against each other one, corrected for their number (Bonferroni).
+    """Means of every run, and paired t-tests of ours against the others, Bonferroni-corrected.
 
     Returns
     -------
-    dict with ``systems`` (metric by name, by system) and ``tests`` (difference, p, p_bonferroni by system, by metric);
-    p is None where the test is not computable, and does not count in the correction
+    dict with ``systems`` (metric by name, by system) and ``tests`` (difference, p, p_bonferroni by
+    system, by metric); p is None where the test is not computable, and does not count in the
+    correction
     """
     values = {name: metrics.per_query(run, qrels, METRICS) for name, run in runs.items()}
+    means = {name: {m: metrics.mean(v[m]) for m in METRICS} for name, v in values.items()}
     others, tests = [name for name in values if name != ours], {}
     for metric in METRICS:
         p = {}
         for name in others:
-            with suppress(InputError):  # one question, or the same difference on all: no reason to lose the experiment
+            # one question, or the same difference on all: no reason to lose the experiment
+            with suppress(InputError):
                 p[name] = significance.t_test(values[ours][metric], values[name][metric])
         corrected = significance.bonferroni(p)
-        mean = {name: metrics.mean(v[metric]) for name, v in values.items()}
         tests[metric] = {
-            name: {"difference": mean[ours] - mean[name], "p": p.get(name), "p_bonferroni": corrected.get(name)}
+            name: {
+                "difference": means[ours][metric] - means[name][metric],
+                "p": p.get(name),
+                "p_bonferroni": corrected.get(name),
+            }
             for name in others
         }
-    means = {name: {metric: metrics.mean(v[metric]) for metric in METRICS} for name, v in values.items()}
     return {"systems": means, "tests": tests}
 
 
@@ -153,12 +165,14 @@ def run(
     triples : file of English training triples
     bitext : sentence pairs of the questions' language with English
     data : questions and English passages
-    out : folder for ``teacher/``, ``student/`` (a run), ``rankings/`` (TREC runs) and ``result.json``
+    out : folder for ``teacher/``, ``student/`` (a run), ``rankings/`` (TREC runs) and
+        ``result.json``
     first : a first stage to re-rank; retrieval from the whole collection without one
     on_step : called with each line of the two trainings' logs
     """
     out = Path(out)
-    record = {"config": json.loads(json.dumps(asdict(config))), "bitext": data_hash(bitext), "lang": data.lang}
+    plain = json.loads(json.dumps(asdict(config)))
+    record = {"config": plain, "bitext": data_hash(bitext), "lang": data.lang}
     with hold(out):
         runs.opened(out / "paper.json", record, "an experiment made")
         sweep(out / "rankings")
@@ -169,15 +183,15 @@ def _steps(config, triples, bitext, data, out, first, progress, on_step) -> dict
     """The steps of :func:`run`, in a folder that no other process writes to."""
     lengths = (config.teacher.question_length, config.teacher.passage_length)
     start = tiny(config.teacher.seed) if config.model == "tiny" else Encoder.load(config.model)
+    how = {"progress": progress, "on_step": on_step}
+    begun = ColBERT.of(start, config.teacher.dimension, lengths, config.teacher.seed)
     teacher = fit(
-        ColBERT.of(start, config.teacher.dimension, lengths, config.teacher.seed), triples, config.teacher,
-        out / "teacher", accumulate=config.accumulate, save_every=config.student.save_every, progress=progress,
-        on_step=on_step,
+        begun, triples, config.teacher, out / "teacher", accumulate=config.accumulate,
+        save_every=config.student.save_every, **how,
     )  # fmt: skip
     student = ColBERT.of(copy.deepcopy(teacher), lengths=lengths).requires_grad_(True)
     beside = passage_term(student, teacher, bitext, config.passages) if config.passages else None
-    distill(student, teacher, bitext, config.student, out / "student", progress=progress, on_step=on_step,
-            beside=beside)  # fmt: skip
+    distill(student, teacher, bitext, config.student, out / "student", beside=beside, **how)
     wanted = data.passages
     if first is not None:
         named = {passage for ranking in first.values() for passage, _ in ranking}
@@ -185,24 +199,30 @@ def _steps(config, triples, bitext, data, out, first, progress, on_step) -> dict
     parts = split(wanted, teacher, config.stride)
     passages = {name: text for own in parts.values() for name, text in own.items()}
     index = PassageIndex.cached(teacher.reading("passage"), passages, progress)
-    theirs = index if not config.own else PassageIndex.cached(student.reading("passage"), passages, progress)
+    theirs = index
+    if config.own:
+        theirs = PassageIndex.cached(student.reading("passage"), passages, progress)
     how = (first, config.depth, parts)
     if first is not None:
         found = {"first stage": first}
     else:
-        found = {"bm25": retrieval.at_most(lexical.bm25(wanted, data.queries, config.depth), config.depth)}
+        ranked = lexical.bm25(wanted, data.queries, config.depth)
+        found = {"bm25": retrieval.at_most(ranked, config.depth)}
     found["teacher"] = search(index, teacher, data.queries, *how)
     found["student"] = search(theirs, student, data.queries, *how)
     if data.translations:
         found["translation"] = search(index, teacher, data.translations, *how)
     for name, ranking in found.items():
-        trec.write_run(out / "rankings" / f"{name.replace(' ', '_')}.run", ranking, name.replace(" ", "_"))
+        tag = name.replace(" ", "_")
+        trec.write_run(out / "rankings" / f"{tag}.run", ranking, tag)
     result = {
-        "config": config.name, "collection": data.name, "lang": data.lang, "questions": len(data.queries),
-        "documents": len(wanted), "passages": len(passages), "pairs": len(bitext), "passages_cut": index.cut,
+        "config": config.name, "collection": data.name, "lang": data.lang,
+        "questions": len(data.queries), "documents": len(wanted), "passages": len(passages),
+        "pairs": len(bitext), "passages_cut": index.cut,
         "questions_cut": teacher.count_cut([*data.queries.values()]),
         "step": "retrieve" if first is None else "re-rank",
-        **compare(found, data.qrels), "teacher": model_record(teacher), "student": model_record(student),
+        **compare(found, data.qrels),
+        "teacher": model_record(teacher), "student": model_record(student),
         "settings": {name: [value, source] for name, value, source in config.settings()},
     }  # fmt: skip
     write_json(out / "result.json", result)

@@ -19,7 +19,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .. import weights
 from ..corpora import Bitext
 from ..encoder import Encoder
 from ..json_files import fits, parse_json, read_json, to_json, write_json
@@ -27,6 +26,7 @@ from ..provenance import environment, model_record, same_precision, sha256
 from ..safe_files import discard, making, one_line, sweep, write_atomic
 from ..settings import InputError, device, precision
 from ..weights import inside
+from . import checkpoints
 
 RECORDS = ("config.json", "environment.json")
 NUMBER = (int, float)
@@ -132,7 +132,7 @@ def _save_torch(path: Path, value: object) -> None:
 def _load(path: Path) -> dict:
     """A saved state; whatever is wrong with the file is one line."""
     try:
-        state = weights.read_saved(path, device())
+        state = checkpoints.read_saved(path, device())
         if not state["step"] >= 0 or not state["weights"] or not {"optimizer", "schedule"} <= set(state):
             raise ValueError
     except Exception as error:  # torch.load raises whatever its parts raise
@@ -314,5 +314,5 @@ def load_checkpoint(run: str | Path, step: int) -> Encoder:
     if step not in checkpoint_steps(run):
         raise InputError(f"{run}: got step {step}, expected one of {checkpoint_steps(run)}")
     student = load_student(run)
-    weights.put(student, inside(run, f"checkpoints/{step:06d}.pt"), device())
+    checkpoints.put(student, inside(run, f"checkpoints/{step:06d}.pt"), device())
     return student
