@@ -37,99 +37,99 @@ export function rightToLeft(words) {
 }
 
 // Middles of the words of a sentence that is spread over a length.
-function line(words, length) {
-  const widths = words.map((w) => wide(w)), back = rightToLeft(words);
-  const gap = Math.max(16, Math.min(64, (length - widths.reduce((x, y) => x + y, 0)) / Math.max(1, words.length - 1)));
-  let x = Math.max(0, (length - widths.reduce((p, q) => p + q, 0) - gap * (words.length - 1)) / 2);
-  const order = back ? [...words.keys()].reverse() : [...words.keys()], middles = [];
-  for (const k of order) [middles[k], x] = [x + widths[k] / 2, x + widths[k] + gap];
+function line(words, length, size) {
+  const widths = words.map((word) => wide(word, size)), full = widths.reduce((x, y) => x + y, 0), middles = [];
+  const gap = Math.max(16, Math.min(110, (length - full) / Math.max(1, words.length - 1)));
+  let x = Math.max(0, (length - full - gap * (words.length - 1)) / 2);
+  for (const k of rightToLeft(words) ? [...words.keys()].reverse() : words.keys())
+    [middles[k], x] = [x + widths[k] / 2, x + widths[k] + gap];
   return middles;
 }
 
+// Where two sentences stand: as lines that fill the room, or as columns where these would be too long.
+function layout(sides, room) {
+  const long = (size, gap) => Math.max(...sides.map((side) => side.reduce((x, word) => x + wide(word, size) + gap, -gap)));
+  const size = long(17, 24) < room - 24 ? 17 : 14, least = long(size, 16);
+  if (least <= Math.max(room - 24, 420)) {
+    const length = Math.min(Math.max(room - 24, least), long(size, 110));
+    const places = sides.map((side, low) => line(side, length, size).map((x) => [x + 12, low ? 176 : 22]));
+    const curve = ([x, y], [u, v]) => `M${x} ${y + 8}C${x} ${y + 68} ${u} ${v - 78} ${u} ${v - 17}`;
+    return { size, places, curve, anchors: ["middle", "middle"], width: length + 24, height: 188 };
+  }
+  const edges = sides.map((side) => Math.max(...side.map((word) => wide(word, size))) + 14), rows = Math.max(...sides.map((side) => side.length));
+  const places = sides.map((side, right) => side.map((_, k) => [edges[0] + 186 * right, 18 + 25 * k]));
+  const curve = ([x, y], [u, v]) => `M${x + 7} ${y - 5}C${x + 84} ${y - 5} ${u - 84} ${v - 5} ${u - 7} ${v - 5}`;
+  return { size, places, curve, anchors: ["end", "start"], width: edges[0] + 186 + edges[1], height: 25 * rows + 16 };
+}
+
 // Two sentences: ribbons as wide as the mass between two words, and over them the links that a rule has read off.
-// Long sentences stand as columns. `notes` are words the tokenizer does not know, as two sets.
-export function sentences(source, target, notes, room, label) {
-  const sides = [source, target], length = Math.max(...sides.map((s) => s.reduce((x, w) => x + wide(w) + 16, -16)));
-  const flat = length <= Math.max(room, 420), edge = Math.max(...source.map((w) => wide(w))) + 14;
-  const width = flat ? length + 24 : edge + 200 + Math.max(...target.map((w) => wide(w)));
-  const height = flat ? 172 : 25 * Math.max(source.length, target.length) + 16;
-  const places = flat
-    ? sides.map((s, side) => line(s, length).map((x) => [x + 12, side ? 160 : 22]))
-    : sides.map((s, side) => s.map((_, k) => [side ? edge + 186 : edge, 18 + 25 * k]));
-  const ribbons = svg("g", { class: "ribbons" }), lines = svg("g", { class: "links" }), made = new Map();
-  const texts = sides.map((s, side) => s.map((word, k) => {
-    const [x, y] = places[side][k], anchor = flat ? "middle" : side ? "start" : "end";
-    return svg("text", { x, y, "text-anchor": anchor, "data-side": side, "data-k": k, class: "word" }, word, svg("title"));
+// `strange` are the words of either side that the tokenizer does not know, as two sets.
+export function sentences(source, target, strange, room, label) {
+  const sides = [source, target], { size, places, curve, anchors, width, height } = layout(sides, room);
+  const ribbons = svg("g", {}), lines = svg("g", { class: "links" }), made = new Map(), M = target.length;
+  const texts = sides.map((side, s) => side.map((word, k) => {
+    const [x, y] = places[s][k];
+    const at = { x, y, "font-size": size, "text-anchor": anchors[s], "data-side": s, "data-k": k, "data-word": true };
+    return svg("text", at, word, svg("title"));
   }));
   const node = picture(width, height, label, ribbons, lines, ...texts.flat());
-  const curve = (i, j) => {
-    const [[x, y], [u, v]] = [places[0][i], places[1][j]];
-    return flat ? `M${x} ${y + 7}C${x} ${y + 62} ${u} ${v - 72} ${u} ${v - 16}`
-      : `M${x + 7} ${y - 5}C${x + 84} ${y - 5} ${u - 84} ${v - 5} ${u - 7} ${v - 5}`;
-  };
-  let shown = "";
-  // told: Map from "i-j" to the kind of the link; W: mass by word, and the most that a word holds
+  const path = (i, j, more) => ({ d: curve(places[0][i], places[1][j]), "data-i": i, "data-j": j, ...more });
+  let shown = null;
+
+  // told: Map from "i-j" to the kind of the link; W: masses between words; most: what a word can hold
   function paint(told, W, most) {
-    W?.forEach((mass, at) => {
-      const share = Math.min(1, mass / most);
-      let ribbon = made.get(at);
-      if (!ribbon && share < 0.03) return;
-      if (!ribbon) {
-        const [i, j] = [Math.floor(at / target.length), at % target.length];
-        made.set(at, (ribbon = svg("path", { d: curve(i, j), "data-i": i, "data-j": j, class: "ribbon" })));
-        ribbons.append(ribbon);
-      }
-      ribbon.setAttribute("stroke-width", (14 * share).toFixed(2));
+    W.forEach((mass, at) => {
+      const seen = Math.min(1, mass / most), share = seen < 0.03 ? 0 : seen, [ribbon, before] = made.get(at) || [];
+      if ((!ribbon && !share) || Math.abs(share - before) < 0.003) return;
+      const drawn = ribbon || svg("path", path(Math.floor(at / M), at % M, { class: "ribbon" }));
+      if (!ribbon) ribbons.append(drawn);
+      drawn.setAttribute("stroke-width", (15 * share).toFixed(2));
+      made.set(at, [drawn, share]);
     });
     const key = [...told].join();
     if (key === shown) return;
     shown = key;
     lines.replaceChildren(...[...told].map(([cell, kind]) => {
       const [i, j] = cell.split("-").map(Number), said = MEANING[kind] ? `: ${MEANING[kind]}` : "";
-      return svg("path", { d: curve(i, j), "data-i": i, "data-j": j, class: `link ${kind}` },
-        svg("title", {}, `${source[i]} – ${target[j]}${said}`));
+      return svg("path", path(i, j, { class: `link ${kind}` }), svg("title", {}, `${source[i]} – ${target[j]}${said}`));
     }));
-    texts.forEach((all, side) => {
-      const linked = new Set([...told].filter(([, kind]) => kind !== "miss").map(([cell]) => Number(cell.split("-")[side])));
-      all.forEach((text, k) => {
-        const strange = notes[side].has(k);
-        text.setAttribute("class", `word${linked.has(k) ? "" : " alone"}${strange ? " strange" : ""}`);
-        text.lastChild.textContent = strange ? "the tokenizer knows nothing of this word" : linked.has(k) ? "" : "no link";
-      });
-    });
+    texts.forEach((all, s) => all.forEach((text, k) => {
+      const linked = [...told].some(([cell, kind]) => kind !== "miss" && Number(cell.split("-")[s]) === k), odd = strange[s].has(k);
+      text.setAttribute("class", `word${linked ? "" : " alone"}${odd ? " strange" : ""}`);
+      text.lastChild.textContent = odd ? "the tokenizer knows nothing of this word" : linked ? "" : "no link";
+    }));
   }
-  // leave only what touches one word
+  // leave only what touches one word; null: everything
   function focus(side, k) {
-    for (const path of [...ribbons.children, ...lines.children])
-      path.classList.toggle("dim", side !== null && Number(side ? path.dataset.j : path.dataset.i) !== k);
+    for (const drawn of [...ribbons.children, ...lines.children])
+      drawn.classList.toggle("dim", side !== null && Number(side ? drawn.dataset.j : drawn.dataset.i) !== k);
   }
   return { node, paint, focus };
 }
 
 // A matrix as cells, and beside it bars: outlines are the masses that a side has, filled is what the plan moves.
-export function heatmap(rows, columns, title, { bars = false } = {}) {
-  const n = rows.length, m = columns.length, cell = Math.max(11, Math.min(25, Math.floor(640 / Math.max(n, m))));
-  const size = Math.min(14, cell - 1), names = [rows.map(piece), columns.map(piece)];
-  const left = Math.max(...names[0].map((t) => wide(t, size))) + 12, tall = Math.max(...names[1].map((t) => wide(t, size)));
-  const top = 26 + 0.8 * tall + 12, right = left + m * cell, bottom = top + n * cell, long = bars ? 58 : 0;
+export function heatmap(rows, columns, title, room, bars = false) {
+  const names = [rows.map(piece), columns.map(piece)], [n, m] = [rows.length, columns.length], long = bars ? 58 : 0;
+  const widest = (side, size) => Math.max(...names[side].map((text) => wide(text, size)));
+  const cell = Math.max(11, Math.min(32, Math.floor((room - widest(0, 13) - long - 60) / m), Math.floor(760 / n)));
+  const size = Math.min(14, cell - 1), left = widest(0, size) + 12, tall = widest(1, size), top = 38 + 0.8 * tall;
+  const [right, bottom] = [left + m * cell, top + n * cell];
   const label = (side, k) => {
-    const [x, y] = side ? [left + (k + 0.66) * cell, top - 6] : [left - 6, top + (k + 0.5) * cell + size * 0.36];
+    const [x, y] = side ? [left + (k + 0.6) * cell + 3, top - 6] : [left - 6, top + (k + 0.5) * cell + size * 0.36];
     const turn = side ? { transform: `rotate(-52 ${x} ${y})` } : { "text-anchor": "end" };
     return svg("text", { x, y, "font-size": size, "data-side": side, "data-k": k, class: "label", ...turn }, names[side][k]);
   };
   const labels = [0, 1].map((side) => names[side].map((_, k) => label(side, k)));
-  const cells = Array.from({ length: n * m }, (_, at) => svg("rect", {
-    x: left + (at % m) * cell, y: top + Math.floor(at / m) * cell, width: cell - 1, height: cell - 1, class: "cell", "data-at": at,
-  }));
-  const box = (side, k, kind) => svg("rect", side
-    ? { x: left + k * cell + 0.2 * cell, y: bottom + 6, width: 0.6 * cell, height: 0, class: kind, "data-side": 1, "data-k": k }
-    : { x: right + 6, y: top + k * cell + 0.2 * cell, width: 0, height: 0.6 * cell, class: kind, "data-side": 0, "data-k": k });
-  const pairs = bars ? [0, 1].map((side) => names[side].map((_, k) => [box(side, k, "moved"), box(side, k, "mass")])) : [];
-  const marks = svg("g", { class: "marks" }), cursor = svg("rect", { width: cell + 1, height: cell + 1, class: "cursor", visibility: "hidden" });
-  const heading = svg("text", { x: 8, y: 16, class: "title" }, title);
-  const width = Math.max(right + Math.max(long, 0.62 * tall + 6), wide(title, 14) + 24);
-  const base = svg("rect", { x: left, y: top, width: m * cell - 1, height: n * cell - 1, class: "ground" });
-  const node = picture(width, bottom + long + 8, title, heading, base, ...labels.flat(), ...cells, marks, ...pairs.flat(2), cursor);
+  const cells = Array.from({ length: n * m }, (_, at) => svg("rect", { x: left + (at % m) * cell,
+    y: top + Math.floor(at / m) * cell, width: cell - 1, height: cell - 1, class: "cell", "data-at": at }));
+  const box = (side, k, kind) => svg("rect", { class: kind, "data-bar": true, "data-side": side, "data-k": k, ...(side
+    ? { x: left + (k + 0.2) * cell, y: bottom + 6, width: 0.6 * cell, height: 0 }
+    : { x: right + 6, y: top + (k + 0.2) * cell, width: 0, height: 0.6 * cell }) });
+  const pairs = bars ? names.map((side, s) => side.map((_, k) => [box(s, k, "moved"), box(s, k, "mass")])) : [];
+  const marks = svg("g"), cursor = svg("rect", { width: cell + 1, height: cell + 1, class: "cursor", visibility: "hidden" });
+  const ground = svg("rect", { x: left, y: top, width: m * cell - 1, height: n * cell - 1, class: "ground" });
+  const width = Math.max(right + Math.max(long, 0.62 * tall + 6), 1.12 * wide(title) + 16), heading = svg("text", { x: 8, y: 16, class: "title" }, title);
+  const node = picture(width, bottom + long + 8, title, heading, ground, ...labels.flat(), ...cells, marks, ...pairs.flat(2), cursor);
   const old = new Float32Array(n * m).fill(NaN);
   let scale = 1;
 

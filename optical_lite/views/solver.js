@@ -10,7 +10,7 @@ export const RULES = [
 ];
 const FORBIDDEN = 40; // epsilons on top of all costs: what costs so much more moves nothing
 const TOLERANCE = 1e-11; // of the marginal error, in units of mass
-const sum = (values) => values.reduce((x, y) => x + y, 0);
+export const sum = (values) => values.reduce((x, y) => x + y, 0);
 
 // One half of a Sinkhorn iteration, on logarithms: out_i = -damping epsilon log sum_j weight_j exp((other_j - C_ij) / epsilon).
 // Entry (i, j) of C stands at i * down + j * across, so that the same lines update rows and columns.
