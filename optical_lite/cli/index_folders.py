@@ -4,6 +4,7 @@
 
     DIR/index.safetensors, DIR/index.json                         a whole one
     DIR/shard_3_of_8/index.safetensors, .../index.json            every eighth passage from the third on
+    DIR/engine/, DIR/index.json                                   in Qdrant Edge; or the record alone, of a server
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from ..corpora import Collection
 from ..encoder import Encoder
+from ..engines import qdrant
 from ..engines.shards import Shards
 from ..index import PassageIndex, hash_texts
-from ..json_files import read_json, write_json
+from ..json_files import fits, read_json, write_json
 from ..provenance import model_record
 from ..safe_files import new_folder
 from ..settings import InputError, precision, precision_line, shown
@@ -24,27 +26,50 @@ from . import inputs
 
 RECORD = {"collection": str, "texts": str, "passages_read_to": int, "precision": str,
           "encoder": {"name": str, "sha256": str}}  # index.json  # fmt: skip
+ENGINE = {"name": str, "points": int, "passages": int, "passages_cut": int}  # what it also says of an engine
 SHARD = re.compile(r"shard_(\d+)_of_(\d+)")
 
 
-def make(out: str | Path, data: Collection, encoder: Encoder, shard: tuple[int, int] | None, progress: bool) -> dict:
+def make(
+    out: str | Path, data: Collection, encoder: Encoder, shard: tuple[int, int] | None, progress: bool,
+    made: str | Path | None = None, engine: str | None = None,
+) -> dict:  # fmt: skip
     """Encode passages into a new folder, or one shard of them into its own; a shard that is there is left as it is.
 
     A folder appears whole or not at all: a worker that was killed is started again with the same command.
+
+    Parameters
+    ----------
+    made : folder of an index of the same passages, which is loaded into the engine; they are not encoded again
+    engine : ``folder`` or a URL, see :func:`optical_lite.engines.qdrant.store`
     """
     number, of = shard or (1, 1)
     folder = Path(out) / f"shard_{number}_of_{of}" if shard else Path(out)
     about = {"texts": hash_texts(data.passages), "encoder": model_record(encoder), "precision": precision()}
+    if (shard and engine) or (made and not engine):
+        raise InputError("index: got --shard with --engine, or --index without, expected --index DIR --engine ENGINE")
     if shard and folder.exists():
         return _there(folder, {**about, "passages_read_to": encoder.max_length})
     passages = {name: data.passages[name] for name in list(data.passages)[number - 1 :: of]}
     with new_folder(folder) as part:
         print(precision_line())
-        built = PassageIndex.build(encoder, passages, progress, part / "index.safetensors")
-        record = {"collection": data.name, "passages": len(built.ids), "vectors": len(built.vectors), **about}
+        place = part / "index.safetensors"
+        built = open_index(made, data, encoder) if made else PassageIndex.build(encoder, passages, progress, place)
+        record = {"collection": data.name, "passages": len(built.ids), **about}
         record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)
-        write_json(part / "index.json", {**record, "sha256": _hash(part)})
-    print(f"{folder}: {record['passages']:,} passages, {record['vectors']:,} token vectors")
+        if engine:
+            kept = qdrant.store(engine, part, folder.name, encoder.dimension)
+            record |= {
+                "engine": "folder" if engine == "folder" else "server",
+                "name": folder.name,
+                "points": qdrant.load(built, kept),
+            }
+            kept.close()
+            place.unlink(missing_ok=True)
+        else:
+            record |= {"vectors": len(built.vectors), "sha256": _hash(part)}
+        write_json(part / "index.json", record)
+    print(f"{folder}: {record['passages']:,} passages" + ("" if engine else f", {record['vectors']:,} token vectors"))
     return {"folder": str(folder), **record}
 
 
@@ -67,18 +92,39 @@ def _there(folder: Path, wanted: dict) -> dict:
 
 
 def open_index(
-    folder: str | Path, data: Collection, encoder: Encoder, scorer: str = "maxsim", max_length: int | None = None
-) -> PassageIndex | Shards:
-    """An index of a folder, after a look whether it is of these texts and this encoder, read to this length."""
+    folder: str | Path, data: Collection, encoder: Encoder, scorer: str = "maxsim", max_length: int | None = None,
+    candidates: int = 0, where: str | None = None,
+) -> PassageIndex | Shards | qdrant.Engine:  # fmt: skip
+    """An index of a folder, after a look whether it is of these texts and this encoder, read to this length.
+
+    Parameters
+    ----------
+    candidates : see :class:`optical_lite.engines.qdrant.Engine`
+    where : URL of the server that the index was loaded into, where it was one
+    """
     parts = {part: read_json(part / "index.json", RECORD) for part in _parts(Path(folder))}
     record = next(iter(parts.values()))
-    loaded = [PassageIndex.load(part / "index.safetensors") for part in parts]
-    found = loaded[0] if len(parts) == 1 else Shards(loaded)
+    engine = record.get("engine")
+    loaded = [] if engine else [PassageIndex.load(part / "index.safetensors") for part in parts]
+    if engine:
+        if (engine == "server") != bool(where):
+            raise InputError(
+                f"{folder}: got an index in a {engine}, expected --engine URL for a server, none for a folder"
+            )
+        fits(record, ENGINE, f"{folder}/index.json")
+        kept = qdrant.store(where or "folder", Path(folder), record["name"])  # a URL in a file is not followed
+        found = qdrant.Engine(kept, record["passages"], record["passages_read_to"], record["passages_cut"], candidates)
+        if (there := kept.count()) != record["points"]:
+            raise InputError(
+                f"{folder}: got {there:,} passages in its engine, expected {record['points']:,}; load anew"
+            )
+    else:
+        found = loaded[0] if len(parts) == 1 else Shards(loaded)
     if scorer != found.scorer:
         raise InputError(
             f"{folder}: got an index for {found.scorer}, expected one for {scorer}; leave out --index or --scorer"
         )
-    by, same = record["encoder"], set(found.ids) == set(data.passages)
+    by, same = record["encoder"], engine or set(found.ids) == set(data.passages)
     texts = hash_texts(data.passages)
     if not same or any(other["texts"] != texts for other in parts.values()):
         of = shown(record["collection"]) + (" whose texts have changed since" if same else "")

@@ -150,6 +150,7 @@ KINDS = {  # what an option takes, by its name, or by name and metavar
         ("lang", "langs"): code,
         ("k", "size", "steps", "batch", "repetitions", "layer", "max-length", "keep"): whole(1),
         ("save-every",): whole(1),
+        ("candidates",): whole(0),
         ("accumulate", "processes"): whole(1, 1024),
         ("seed", "seeds"): whole(0, SEEDS),
         ("rate", "epsilon", "reach"): number(0, above=True),

@@ -15,6 +15,9 @@ def options(parser: Parser) -> None:
     add("--bitext", None, "structured's: pocket, or pairs source<TAB>english", metavar="TSV")
     number_type(parser, "auto")
     add("--index", None, "made by index; else the cache's, built when missing", metavar="DIR")
+    add("--engine", None, "of the server that --index was loaded into", metavar="URL")
+    said = "of an index in an engine: passages looked up by mean vectors, then scored; 0 scores all"
+    add("--candidates", 0, said, metavar="N")
     teaching(parser)
     length(parser)
     add("--out", None, "run file to write", required=True, metavar="RUN")
@@ -23,8 +26,8 @@ def options(parser: Parser) -> None:
 
 def command(
     *, system: str, bitext: str | None, index: str | None, both: bool, model: str,
-    teacher: str | None, scorer: str, max_length: int | None, k: int, ties: str, out: str,
-    quiet: bool, lang: str | None, **where: object,
+    teacher: str | None, scorer: str, max_length: int | None, engine: str | None, candidates: int,
+    k: int, ties: str, out: str, quiet: bool, lang: str | None, **where: object,
 ) -> dict:  # fmt: skip
     """Search what ``where`` says, see :func:`.inputs.read`; ``lang`` is by default the run's."""
     from .. import lexical, retrieval
@@ -49,7 +52,7 @@ def command(
     else:
         print(precision_line())
         if index:
-            found = index_folders.open_index(index, data, passages, scorer, max_length)
+            found = index_folders.open_index(index, data, passages, scorer, max_length, candidates, engine)
             questions = questions.reading_to(min(found.max_length, questions.limit))
             passages = passages.reading_to(found.max_length)
         else:

@@ -1,0 +1,196 @@
+"""Qdrant: an index in an engine that is kept by others, in a folder (Qdrant Edge) or on a server.
+
+Each passage is a point with all its token vectors, which the engine compares by MaxSim, and their mean, for which it
+keeps a graph. With ``candidates`` the engine looks up so many passages by the mean and scores these alone by MaxSim;
+without, it scores every passage: the ranking of :class:`optical_lite.index.PassageIndex`. What the choice rests on
+stands in ``docs/scaling.md``. ``pip install 'optical_lite[engine]'`` brings both clients.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from ..encoder import TokenBatch
+from ..index import PassageIndex
+from ..settings import InputError
+from .shards import Shards
+
+POINTS = 256  # passages written at a time
+GRAPH = {"m": 16, "ef_construct": 100, "full_scan_threshold": 1_000}  # of the means
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise InputError(
+            f"engine: got no {name}, expected it to be installed; pip install 'optical_lite[engine]'"
+        ) from None
+
+
+class Folder:
+    """A shard of Qdrant Edge in a folder, in this process."""
+
+    def __init__(self, place: str | Path, width: int | None = None) -> None:
+        self.api = api = _module("qdrant_edge")
+        if width is None:
+            self.shard = api.EdgeShard.load(str(place))
+            return
+        every = api.MultiVectorConfig(api.MultiVectorComparator.MaxSim)
+        common = {"size": width, "distance": api.Distance.Dot, "datatype": api.VectorStorageDatatype.Float16}
+        none = api.HnswIndexConfig(**{**GRAPH, "m": 0})  # a graph of MaxSim takes hours to build
+        tokens = api.EdgeVectorParams(**common, multivector_config=every, hnsw_config=none, memory=api.Memory.Cold)
+        mean = api.EdgeVectorParams(**common, hnsw_config=api.HnswIndexConfig(**GRAPH))
+        Path(place).mkdir(parents=True, exist_ok=True)
+        # a folder is loaded as a whole or made again: no log of single writes is needed
+        config = api.EdgeConfig(vectors={"tokens": tokens, "mean": mean}, wal_enabled=False)
+        self.shard = api.EdgeShard.create(str(place), config)
+
+    def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
+        """Write points: number, vectors, payload."""
+        while some := [self.api.Point(*point) for point in itertools.islice(points, POINTS)]:
+            self.shard.update(self.api.UpdateOperation.upsert_points(some))
+        self.shard.flush()
+        self.shard.optimize()
+        self.shard.flush()
+
+    def close(self) -> None:
+        """Let the folder go, so that it can be moved and another process can open it."""
+        self.shard.close()
+
+    def count(self) -> int:
+        """Points there are."""
+        return self.shard.count(self.api.CountRequest(exact=True))
+
+    def best(self, tokens: list, mean: list, k: int, candidates: int, only: dict) -> list[tuple[str, float]]:
+        """The k best passages of a question."""
+        api = self.api
+        must = [api.FieldCondition(key=key, match=api.MatchValue(value)) for key, value in only.items()]
+        where = api.Filter(must=must) if must else None
+        first = api.Prefetch(limit=candidates, query=api.Query.Nearest(mean, using="mean"), filter=where)
+        asked = api.QueryRequest(
+            limit=k, query=api.Query.Nearest(tokens, using="tokens"), prefetches=[first] if candidates else None,
+            filter=where, with_payload=["id"], params=api.SearchParams(exact=not candidates),
+        )  # fmt: skip
+        return [(point.payload["id"], point.score) for point in self.shard.query(asked)]
+
+
+class Server:
+    """A collection of a Qdrant server or cluster, by its URL; ``:memory:`` is one in this process, for tests."""
+
+    def __init__(self, place: str, name: str, width: int | None = None, client: object = None) -> None:
+        module, self.api, self.name = _module("qdrant_client"), _module("qdrant_client.models"), name
+        key = os.environ.get("QDRANT_API_KEY")
+        self.client = client or module.QdrantClient(place, api_key=key, timeout=60, check_compatibility=False)
+        if width is not None:
+            api, common = self.api, {"size": width, "distance": "Dot", "datatype": "float16"}
+            every = api.MultiVectorConfig(comparator="max_sim")
+            none = api.HnswConfigDiff(m=0)
+            tokens = api.VectorParams(**common, multivector_config=every, hnsw_config=none, on_disk=True)
+            mean = api.VectorParams(**common, hnsw_config=api.HnswConfigDiff(**GRAPH))
+            self.client.create_collection(name, {"tokens": tokens, "mean": mean})
+
+    def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
+        """Write points: number, vectors, payload. A number is written once however often it is sent again."""
+        made = (self.api.PointStruct(id=number, vector=vector, payload=more) for number, vector, more in points)
+        self.client.upload_points(self.name, made, batch_size=POINTS, max_retries=5, wait=True)
+
+    def close(self) -> None:
+        """Let the server go."""
+        self.client.close()
+
+    def count(self) -> int:
+        """Points there are."""
+        return self.client.count(self.name, exact=True).count
+
+    def best(self, tokens: list, mean: list, k: int, candidates: int, only: dict) -> list[tuple[str, float]]:
+        """The k best passages of a question."""
+        api = self.api
+        must = [api.FieldCondition(key=key, match=api.MatchValue(value=value)) for key, value in only.items()]
+        where = api.Filter(must=must) if must else None
+        first = api.Prefetch(query=mean, using="mean", limit=candidates, filter=where)
+        found = self.client.query_points(
+            self.name, query=tokens, using="tokens", limit=k, prefetch=first if candidates else None,
+            query_filter=where, with_payload=["id"], search_params=api.SearchParams(exact=not candidates),
+        )  # fmt: skip
+        return [(point.payload["id"], point.score) for point in found.points]
+
+
+class Engine:
+    """An index in an engine, which :func:`optical_lite.retrieval.search` takes like any other.
+
+    Parameters
+    ----------
+    store : a :class:`Folder` or a :class:`Server`
+    passages, max_length, cut : of the index that was loaded
+    candidates : passages that are looked up by the mean of their vectors and then scored; 0 scores all of them
+    only : what the passages' payload must say, such as ``{"lang": "sw"}``
+
+    Attributes
+    ----------
+    ids : numbers of the passages; their names stay in the engine
+    """
+
+    scorer = "maxsim"
+
+    def __init__(
+        self, store: Folder | Server, passages: int, max_length: int = 0, cut: int = 0, candidates: int = 0,
+        only: Mapping | None = None,
+    ) -> None:  # fmt: skip
+        self.store, self.candidates, self.only = store, candidates, dict(only or {})
+        self.ids, self.max_length, self.cut = range(passages), max_length, cut
+
+    def rank(self, batch: TokenBatch, k: int) -> list[list[tuple[str, float]]]:
+        """The k best passages of each question; passages without tokens are not there, and a tie is cut at k."""
+        found = []
+        for vectors, mask in zip(batch.vectors, batch.mask, strict=True):
+            tokens = vectors[mask].float().cpu()  # (n, d)
+            how = max(k, self.candidates) if self.candidates else 0, self.only
+            found.append(self.store.best(tokens.tolist(), mean(tokens), k, *how) if len(tokens) else [])
+        return found
+
+
+def store(engine: str, folder: Path, name: str, width: int | None = None) -> Folder | Server:
+    """The store of an index folder: a folder in it, or a collection at a server's URL.
+
+    Parameters
+    ----------
+    engine : ``folder`` or a URL
+    name : of the collection
+    width : of token vectors, where the store is to be made; one that is there is opened
+    """
+    if engine == "folder":
+        return Folder(folder / "engine", width)
+    if "://" not in engine:
+        raise InputError(f"engine: got {engine!r}, expected folder, or a Qdrant server's URL such as http://host:6333")
+    return Server(engine, name, width)
+
+
+def mean(tokens: Tensor) -> list[float]:
+    """The unit vector of some token vectors' mean: shape (n, d) -> (d,)."""
+    return normalize(tokens.float().mean(0), dim=0).tolist()
+
+
+def load(index: PassageIndex | Shards, store: Folder | Server, payloads: Mapping[str, Mapping] | None = None) -> int:
+    """Write an index into an engine; how many passages it holds. ``payloads`` are by passage id, for filters."""
+    payloads = payloads or {}
+
+    def points() -> Iterator[tuple[int, dict, dict]]:
+        numbers = itertools.count()
+        for part in index.shards(1 << 12):
+            for name, vectors in zip(part.ids, part.vectors.split(part.lengths.tolist()), strict=True):
+                if len(vectors):  # no passage without tokens is ever found
+                    tokens = vectors.float()
+                    both = {"tokens": tokens.tolist(), "mean": mean(tokens)}
+                    yield next(numbers), both, {"id": name, **payloads.get(name, {})}
+
+    store.put(points())
+    return store.count()
