@@ -97,14 +97,12 @@ def stabilized(
     a, b, k, v = a.clamp(min=NOTHING), b.clamp(min=NOTHING), kernel, real_v.clone()
     u, rows, columns = a.clone(), torch.empty_like(a), torch.empty_like(b)
     omega, before, final = u.new_full((len(cost), 1, 1), RELAXED), None, None
-    active = torch.arange(len(cost), device=cost.device)
-    steps = torch.full_like(active, every)
+    steps = torch.full_like(active := torch.arange(len(cost), device=cost.device), every)
     for i in range(1, limit + 2):
         torch.bmm(v, k.mT, out=rows)  # (B, 1, n)
         if i > limit or (i > 1 and (i - 1) % every == 0):
             missing = torch.mul(u, rows).sub_(a)  # (B, 1, n)
-            # what is no number leaves, too
-            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)  # (B, 1, 1)
+            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)  # (B, 1, 1); NaN leaves, too
             going = error > enough
             left = going.sum().item()
             if i > limit or not left:
@@ -115,18 +113,16 @@ def stabilized(
             if left == len(k):
                 steps += every
             elif k.numel() > SMALL or 4 * left <= len(k):  # those that are done leave the batch
-                final = _store(final, active, u, v, steps)
-                keep = going.flatten().nonzero().flatten()
-                active, steps, a, b, k, u, v, rows, omega, before = (
-                    x.index_select(0, keep) for x in (active, steps, a, b, k, u, v, rows, omega, before)
-                )
+                final, keep = _store(final, active, u, v, steps), going.flatten().nonzero()[:, 0]
+                moved = active, steps, a, b, k, u, v, rows, omega, before
+                moved = [x.index_select(0, keep) for x in moved]
+                active, steps, a, b, k, u, v, rows, omega, before = moved
                 columns = columns[:left]
                 steps += every
             else:  # leaving does not pay: the rows they have become their mass, so they rest
                 a = torch.addcmul(a + missing, missing, going.to(a.dtype), value=-1)
                 steps.add_(going.flatten(), alpha=every)
-        checked = i > 1 and (i - 1) % every == 0
-        looked = checked or f is not None
+        looked = f is not None or (i > 1 and (i - 1) % every == 0)
         if looked and not (u.amax().item() <= LARGE and v.amax().item() <= LARGE):
             if f is None:
                 f, g = torch.zeros_like(real_u), torch.zeros_like(real_v)
