@@ -186,8 +186,8 @@ def test_a_kernel_answers_with_values_or_one_line(material):
         assert told in answer["problem"]
     shown._answer(shown, {"id": "1", "students": ["x"], "kind": "pair", "row": 0, "layer": 0}, [])
     assert "got student 'x'" in sent[-1]["problem"]
-    data = shown._repr_mimebundle_()
-    data = data[0] if isinstance(data, tuple) else data
+    data, metadata = shown._repr_mimebundle_()
+    assert "Links between the words of" in metadata["image/png"]["alt"]
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")  # for a viewer without a kernel
     assert "application/vnd.jupyter.widget-view+json" in data
     assert len(shown.data["pairs"]) == len(material.rows)

@@ -6,11 +6,11 @@ right and with wrong answers.
 
 import re
 
-from . import checks_retrieval, checks_transport
+from . import checks_retrieval, checks_transport, checks_words
 
 EXERCISES = {
     name: check
-    for module in (checks_transport, checks_retrieval)
+    for module in (checks_transport, checks_retrieval, checks_words)
     for name, check in vars(module).items()
     if re.fullmatch(r"ex\d\d_\d", name)
 }

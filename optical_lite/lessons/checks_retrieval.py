@@ -1,12 +1,11 @@
-"""Checks of the exercises of notebooks 04 to 08: students, training, evaluation and tables."""
+"""Checks of the exercises of notebooks 03, 05, 07 and 08: training, retrieval and tables."""
 
 from __future__ import annotations
 
 import itertools
-import random
 
+import numpy as np
 import torch
-from tokenizers.models import WordPiece
 
 from ..cost import cosine_cost
 from ..losses import greedy_loss, late_loss, transport_loss
@@ -15,61 +14,6 @@ from ..significance import holm
 from ..study.summary import verdict
 from ..transport import solve
 from .marking import NotYet, exercise, function, same
-
-
-@exercise
-def ex04_1(answer: object) -> None:
-    """A function (pairs, t) -> the translation probabilities after one EM step of IBM Model 1, without a null word."""
-    function(answer, "em_step")
-    dice = random.Random(0)
-    drawn = [([dice.choice("abcd") for _ in range(3)], [dice.choice("wxyz") for _ in range(4)]) for _ in range(6)]
-    for pairs in ([(["maji", "safi"], ["clean", "water"]), (["maji"], ["water"])], drawn):
-        cells = sorted({(f, e) for left, right in pairs for f in left for e in right})
-        t = {cell: 0.1 + dice.random() for cell in cells}
-        counts = dict.fromkeys(cells, 0.0)
-        for left, right in pairs:
-            for e in right:
-                total = sum(t[f, e] for f in left)
-                for f in left:
-                    counts[f, e] += t[f, e] / total
-        got = answer([(list(left), list(right)) for left, right in pairs], dict(t))
-        if not isinstance(got, dict) or set(got) != set(cells):
-            raise NotYet(f"expected a dict with a number for each of the {len(cells)} cells (f, e) of t; got {got!r}")
-        source, target = ({cell[side] for cell in cells} for side in (0, 1))
-        if all(abs(sum(v for c, v in got.items() if c[1] == e) - 1) < 1e-6 for e in target) and len(source) > 1:
-            raise NotYet("these sum to 1 for each English word; t(e | f) must sum to 1 for each source word f")
-        for f, e in cells:
-            expected = counts[f, e] / sum(value for cell, value in counts.items() if cell[0] == f)
-            same(got[f, e], expected, f"t({e} | {f})")
-
-
-@exercise
-def ex04_2(answer: object) -> None:
-    """A function (word, vocabulary) -> the pieces of a word, longest match first, as WordPiece cuts it."""
-    function(answer, "cut")
-    plain = {"da", "##kt", "##ari", "##k", "##t", "d", "##a", "##aktari", "daktar"}
-    cases = [("daktari", plain), ("da", plain), ("daktariz", plain), ("maji", {"m", "##a", "##ji", "##j", "##i"}),
-             ("maji", {"maji", "m", "ma"}), ("ab", {"a", "b"}), ("ab", {"##a", "##b"})]  # fmt: skip
-    for word, pieces in cases:
-        numbers = {piece: k for k, piece in enumerate(["[UNK]", *sorted(pieces)])}
-        expected = [token.value for token in WordPiece(numbers, unk_token="[UNK]").tokenize(word)]
-        got = answer(word, set(pieces))
-        if got != expected:
-            raise NotYet(f"for {word!r} and the vocabulary {sorted(pieces)} got {got!r}, expected {expected}")
-
-
-@exercise
-def ex04_3(answer: object) -> None:
-    """A function (rows, d, layers, rank) -> how many numbers train with trainable="low-rank"."""
-    function(answer, "trained")
-    for rows, d, layers, rank in ((904, 384, 6, 8), (10, 16, 2, 4), (0, 768, 12, 1)):
-        expected = rows * d + layers * 4 * 2 * rank * d
-        got = answer(rows, d, layers, rank)
-        if got == expected - rows * d and rows:
-            raise NotYet("the new rows of the embedding table train, too")
-        if got == rows * d + layers * 4 * rank * d:
-            raise NotYet("a matrix is changed by a product of two thin ones, d x rank and rank x d; both train")
-        same(got, expected, f"the count for {rows} rows, d = {d}, {layers} layers, rank {rank}", 1e-9)
 
 
 @exercise
@@ -146,7 +90,7 @@ def ex05_2(answer: object) -> None:
             sum(s * g for s, g in zip(signs, gaps, strict=True))
             for signs in itertools.product((1, -1), repeat=len(gaps))
         ]
-        expected = sum(abs(total) >= abs(sum(gaps)) - 1e-12 for total in sums) / len(sums)
+        expected = _exact_p(gaps)
         one_sided = sum(total >= sum(gaps) - 1e-12 for total in sums) / len(sums)
         got = answer(list(gaps))
         if got is not None and got is not ... and abs(float(got) - one_sided) < 1e-9 and one_sided != expected:
@@ -173,6 +117,29 @@ def ex05_3(answer: object) -> None:
             raise NotYet("this is Bonferroni's correction; Holm multiplies only the smallest p by the number of tests")
         for name in p:
             same(got[name], expected[name], f"p of {name!r} among {p}", 1e-6)
+
+
+@exercise
+def ex05_4(answer: object) -> None:
+    """At most 20 differences of reciprocal ranks whose small mean is significant."""
+    if not isinstance(answer, (list, tuple)) or not 1 <= len(answer) <= 20:
+        raise NotYet("expected a list of 1 to 20 numbers")
+    gaps = [float(gap) for gap in answer]
+    if max(map(abs, gaps)) > 1:
+        raise NotYet("two reciprocal ranks lie between 0 and 1, so they differ by at most 1")
+    mean, p = sum(gaps) / len(gaps), _exact_p(gaps)
+    if not 0 < mean <= 0.02:
+        raise NotYet(f"the mean is {mean:.4f}, expected above 0 and at most 0.02")
+    if p >= 0.05:
+        raise NotYet(f"p is {p:.4f}, expected below 0.05; what if all differences have the same sign?")
+
+
+def _exact_p(gaps: list[float]) -> float:
+    """Share of all sign patterns whose sum is at least as far from 0."""
+    sums = np.zeros(1)
+    for gap in gaps:
+        sums = np.concatenate([sums + gap, sums - gap])
+    return float(np.mean(np.abs(sums) >= abs(sum(gaps)) - 1e-12))
 
 
 @exercise

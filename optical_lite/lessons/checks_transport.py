@@ -1,4 +1,4 @@
-"""Checks of the exercises of notebooks 00 to 06: scores, costs, plans and links."""
+"""Checks of the exercises of notebooks 00 to 02: scores, costs and plans."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import itertools
 
 import torch
 
-from ..alignment.linking import links, score
 from ..cost import idf_table, weighted_marginal
 from ..metrics import per_query
 from ..transport import solve
@@ -212,24 +211,3 @@ def ex02_4(answer: object) -> None:
         raise NotYet(
             f"log has not converged either: marginal error {log.marginal_error.item():.2g} after 500 iterations"
         )
-
-
-@exercise
-def ex06_1(answer: object) -> None:
-    """A function (found, sure, possible) -> alignment error rate."""
-    function(answer, "error_rate")
-    for found, sure, possible in (({0, 1}, {0, 2}, {1}), ({0, 1, 2}, {0}, {1, 3}), ({4}, {0, 1}, {2}), ({0}, {0}, {1})):
-        sets = [{(k, k) for k in each} for each in (found, sure, possible)]
-        expected = torch.tensor(score(*sets).aer)
-        same(torch.as_tensor(answer(*sets)), expected, f"the rate for links {sets[0]}, sure {sets[1]}")
-
-
-@exercise
-def ex06_2(answer: object) -> None:
-    """A function W -> set of mutually best cells."""
-    function(answer, "mutual")
-    for shape in ((2, 3), (4, 4), (5, 3)):
-        W = torch.rand(shape).numpy()
-        found, expected = answer(W.copy()), links(W, "intersection")
-        if not isinstance(found, set) or found != expected:
-            raise NotYet(f"for a matrix of shape {shape} got {found}, expected {expected}")

@@ -1,7 +1,7 @@
 """Marking: what every exercise check is made of.
 
 A check never raises: an empty answer (``...`` or None) prints a reminder, a wrong one a hint with got and expected.
-The checks themselves are in :mod:`.checks_transport` and :mod:`.checks_retrieval`.
+The checks themselves are in the files beside it.
 """
 
 from __future__ import annotations

@@ -55,10 +55,12 @@ class Explorer(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         data["image/png"] = base64.b64encode(self.picture()).decode()
         data["text/plain"] = "The explorer needs a running kernel; pictured is what it shows first."
-        return bundle
+        (source, target, *_), (first, *_, last) = self.material.rows[self.first], list(self.material.students)
+        alt = f"Links between the words of {source!r} and {target!r}: by {first} above, by {last} below."
+        return data, {**metadata, "image/png": {"alt": alt}}
 
     def picture(self) -> bytes:
         """The first pair by the first and the last student, as PNG."""

@@ -1,38 +1,6 @@
 """Right and wrong answers for the checks of notebook 04."""
 
 
-def em_step(pairs, t):
-    counts, totals = {}, {}
-    for source, english in pairs:
-        for e in english:
-            whole = sum(t[f, e] for f in source)
-            for f in source:
-                counts[f, e] = counts.get((f, e), 0) + t[f, e] / whole
-                totals[f] = totals.get(f, 0) + t[f, e] / whole
-    return {(f, e): count / totals[f] for (f, e), count in counts.items()}
-
-
-def _by_english(pairs, t):
-    new = em_step(pairs, t)
-    totals = {}
-    for (_, e), value in new.items():
-        totals[e] = totals.get(e, 0) + value
-    return {(f, e): value / totals[e] for (f, e), value in new.items()}
-
-
-def _counts_only(pairs, t):
-    return em_step(pairs, dict.fromkeys(t, 1.0))  # forgets what t says
-
-
-def _not_split(pairs, t):
-    new = {}
-    for source, english in pairs:
-        for e in english:
-            for f in source:
-                new[f, e] = new.get((f, e), 0) + t[f, e]
-    return {(f, e): v / sum(w for c, w in new.items() if c[0] == f) for (f, e), v in new.items()}
-
-
 def cut(word, vocabulary):
     pieces, start = [], 0
     while start < len(word):
@@ -75,25 +43,48 @@ def _unknown_rest(word, vocabulary):
     return pieces
 
 
-def trained(rows, d, layers, rank):
-    return rows * d + layers * 4 * 2 * d * rank
+def slope(Q, P):
+    q, p = Q.mean(0), P.mean(0)
+    unit_q, unit_p = q / q.norm(), p / p.norm()
+    return ((unit_p - (unit_q @ unit_p) * unit_q) / q.norm() / len(Q)).expand_as(Q)
 
 
-RIGHT = {"ex04_1": em_step, "ex04_2": cut, "ex04_3": trained}
+def _not_mean(Q, P):
+    return slope(Q, P) * len(Q)
+
+
+def _length_fixed(Q, P):
+    q, p = Q.mean(0), P.mean(0)
+    return (p / p.norm() / q.norm() / len(Q)).expand_as(Q)
+
+
+TOGETHER = [(["maji", "moto"], ["hot", "water"])] * 3
+THREE = [(["maji", "safi"], ["clean", "water"]), (["maji", "moto"], ["hot", "water"]), (["moto"], ["hot"])]
+RIGHT = {"ex04_1": cut, "ex04_2": slope, "ex04_3": TOGETHER}
 WRONG = {
-    "ex04_1": [_by_english, _counts_only, _not_split, lambda pairs, t: t, lambda pairs, t: {}, 0.5],
-    "ex04_2": [
+    "ex04_1": [
         _shortest,
         _unknown_rest,
         lambda word, vocabulary: [piece.removeprefix("##") for piece in cut(word, vocabulary)],
         lambda word, vocabulary: tuple(cut(word, vocabulary)),
         ["da", "##kt", "##ari"],
     ],
+    "ex04_2": [
+        _not_mean,
+        _length_fixed,
+        lambda Q, P: -slope(Q, P),
+        lambda Q, P: slope(Q, P)[0],
+        lambda Q, P: None,
+        0.5,
+    ],
     "ex04_3": [
-        lambda rows, d, layers, rank: layers * 4 * 2 * d * rank,
-        lambda rows, d, layers, rank: rows * d + layers * 4 * d * rank,
-        lambda rows, d, layers, rank: rows * d + layers * 4 * d * d,
-        lambda rows, d, layers, rank: rows * d + 4 * 2 * d * rank,
-        494592,
+        THREE,
+        [*THREE, (["moto"], ["hot"])],
+        TOGETHER[:2],
+        [(["maji"], ["water"]), (["moto"], ["hot"]), (["safi"], ["clean"])],
+        [(["maji", "moto"], ["hot"])] * 3,
+        [("maji moto", "hot water")] * 3,
+        [(["maji"], ["water"])] * 2 + [(["moto"], ["hot"])] * 2,
+        "maji moto",
     ],
 }

@@ -77,9 +77,10 @@ def _above_1(p):
     return found
 
 
-RIGHT = {"ex05_1": ndcg, "ex05_2": p_value, "ex05_3": correct}
+RIGHT = {"ex05_1": ndcg, "ex05_2": p_value, "ex05_3": correct, "ex05_4": [0.01] * 6}
 WRONG = {
     "ex05_1": [_exponential, _own_ideal, _no_cut, _rank_0, 0.5],
     "ex05_2": [_one_sided, _strict, _sign_test, lambda gaps: None, lambda gaps: 2 * p_value(gaps), 0.05],
     "ex05_3": [_bonferroni, _not_monotone, _above_1, lambda p: p, lambda p: {}, {"a": 0.03}],
+    "ex05_4": [[0.01] * 5, [0.01] * 21, [0.03] * 10, [0.0] * 10, [-0.01] * 10, [0.3, -0.28] * 5, [2.0] * 10, [], 0.01],
 }

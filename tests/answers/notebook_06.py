@@ -1,30 +1,38 @@
 """Right and wrong answers for the checks of notebook 06."""
 
-import numpy as np
+
+def corpus_rate(rows):
+    right = sum(len(found & sure) + len(found & (sure | possible)) for found, sure, possible in rows)
+    return 1 - right / sum(len(found) + len(sure) for found, sure, _ in rows)
 
 
-def error_rate(found, sure, possible):
-    right = len(found & sure) + len(found & (sure | possible))
-    return 1 - right / (len(found) + len(sure))
+def _mean_of_rates(rows):
+    return sum(corpus_rate([row]) for row in rows) / len(rows)
 
 
-def mutual(W):
-    best = (W.max(1, keepdims=True) == W) & (W.max(0, keepdims=True) == W)
-    return {(int(i), int(j)) for i, j in np.argwhere(best)}
+def _sure_only(rows):
+    return corpus_rate([(found, sure, sure) for found, sure, _ in rows])
 
 
-RIGHT = {"ex06_1": error_rate, "ex06_2": mutual}
+POSSIBLE = {(1, 1), (2, 2)}
+HUB = [[0.1, 0.3, 0.9], [0.1, 0.9, 0.3], [0.05, 0.9, 0.9]]  # every row is nearest to the first column
+RIGHT = {"ex06_1": corpus_rate, "ex06_2": ({(0, 0)}, {(0, 0)}, POSSIBLE), "ex06_3": HUB}
 WRONG = {
-    "ex06_1": [
-        0.5,
-        lambda found, sure, possible: 1 - error_rate(found, sure, possible),
-        lambda found, sure, possible: 1 - 2 * len(found & sure) / (len(found) + len(sure)),
-        lambda found, sure, possible: None,
-    ],
+    "ex06_1": [_mean_of_rates, _sure_only, lambda rows: 1 - corpus_rate(rows), lambda rows: None, 0.2],
     "ex06_2": [
-        {(0, 0)},
-        lambda W: {(i, int(j)) for i, j in enumerate(W.argmax(1))},
-        lambda W: {(int(i), j) for j, i in enumerate(W.argmax(0))},
-        lambda W: list(mutual(W)),
+        (set(), set(), POSSIBLE),
+        ({(0, 0)}, {(0, 0)}, {(1, 1)}),
+        ({(0, 0)}, {(0, 0), (3, 3)}, POSSIBLE),
+        ({(0, 0), (5, 5)}, {(0, 0)}, POSSIBLE),
+        ({0}, {0}, {1, 2}),
+        [{(0, 0)}, {(0, 0)}],
+    ],
+    "ex06_3": [
+        [[0.1, 0.9, 0.9], [0.9, 0.1, 0.9], [0.9, 0.9, 0.1]],  # no hub
+        [[0.1, 0.9, 0.9]] * 3,  # a hub, and nothing to tell the rows apart
+        [[0.1, 0.1, 0.9], [0.1, 0.9, 0.3], [0.05, 0.9, 0.9]],
+        [[0.1, 0.3], [0.1, 0.4]],
+        [[0.1, 3.0, 0.9], [0.1, 0.9, 0.3], [0.05, 0.9, 0.9]],
+        0.1,
     ],
 }
