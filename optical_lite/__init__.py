@@ -13,18 +13,18 @@ import importlib
 
 __version__ = "0.1.0"
 SHELF = {  # public name: its module, and after a colon what of it
-    "banner": "provenance:banner", "settings": "settings", "config": "config", "DistillConfig": "config:DistillConfig",
+    "banner": "provenance:banner", "settings": "settings", "DistillConfig": "config:DistillConfig",
     "text": "text", "corpora": "corpora", "own": "formats.own", "cost": "cost",
     "transport": "transport", "losses": "losses",
     "encoder": "encoder", "lexicon": "lexicon", "vocabulary": "vocabulary",
     "distillation": "distillation",
-    "retrieval": "retrieval", "lexical": "lexical", "metrics": "metrics", "significance": "significance",
+    "retrieval": "retrieval", "metrics": "metrics", "significance": "significance",
     "pocket": "datasets.pocket", "testsets": "datasets.testsets",
     "alignment": "alignment", "gold": "alignment.gold",
     "distill": "training.distill", "runs": "training.runs",
     "tuning": "training.teacher", "plots": "views.figures",
     "plots_alignment": "views.figures_alignment", "plots_evidence": "views.figures_evidence",
-    "widgets": "views.explorer", "systems": "study.systems",
+    "widgets": "views.explorer",
     "evidence": "study.evidence", "literature": "study.published_numbers", "comparison": "study.summary",
     "pages": "study.pages",
     "alignment_study": "study.alignment_grid", "demo": "study.demo", "errors": "lessons.side_by_side",
