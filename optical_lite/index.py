@@ -14,7 +14,7 @@ from torch import Tensor
 from .encoder import Encoder
 from .kernels.index_file import read, writing
 from .provenance import model_record, sha256
-from .settings import InputError, get, uses_bf16
+from .settings import InputError, get, one_of, uses_bf16
 
 CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
 SCORERS = ("maxsim", "mean")
@@ -27,9 +27,9 @@ class PassageIndex:
     Attributes
     ----------
     ids : passage ids, shortest passage first
-    vectors : Tensor of float16, shape (sum of lengths, d); not to be written to where it is the map of a file
+    vectors : Tensor of float16, shape (sum of lengths, d); never write to it: it may map a file
     lengths : Tensor of int, shape (passages,)
-    max_length, cut : tokens of a passage that were read, and how many passages were cut there; 0 where it is not known
+    max_length, cut : tokens of a passage that were read, and how many passages were cut there
     scorer : ``maxsim``, or ``mean`` where each passage has one vector, the mean of its tokens'
     """
 
@@ -42,7 +42,7 @@ class PassageIndex:
 
     @classmethod
     def of_means(cls, encoder: Encoder, passages: Mapping[str, str]) -> PassageIndex:
-        """One vector a passage, read with the encoder's prefix for passages; MaxSim of two such is their cosine."""
+        """One vector a passage, read with the encoder's prefix; MaxSim of two such is their cosine."""
         ids = sorted(passages)
         texts = [encoder.prefixes[1] + passages[name] for name in ids]
         vectors = encoder.means(texts).half().cpu()
@@ -51,19 +51,22 @@ class PassageIndex:
 
     @classmethod
     def build(
-        cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False, path: str | Path | None = None
-    ) -> PassageIndex:
+        cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False,
+        path: str | Path | None = None,
+    ) -> PassageIndex:  # fmt: skip
         """Encode passages with the teacher, into memory or, where a path is given, into a file.
 
-        The file takes two bytes a number; memory then holds the texts and one chunk of token ids and batches at a time.
+        Memory then holds the texts and one chunk of token ids; a number takes two bytes of the file.
         """
         names, texts = list(passages), list(passages.values())
         count, cut = content_lengths(encoder, texts)
         order = sorted(range(len(names)), key=lambda i: (count[i], names[i]))
-        ids, lengths = [names[i] for i in order], torch.tensor([count[i] for i in order], dtype=torch.long)
+        ids = [names[i] for i in order]
+        lengths = torch.tensor([count[i] for i in order], dtype=torch.long)
         found = _encoded(encoder, texts, order, lengths.cumsum(0) - lengths, progress)
         if path:
-            with writing(path, ids, lengths, encoder.dimension, {"max_length": encoder.max_length, "cut": cut}) as put:
+            about = {"max_length": encoder.max_length, "cut": cut}
+            with writing(path, ids, lengths, encoder.dimension, about) as put:
                 for begin, vectors in found:
                     put(begin, vectors)
             return cls.load(path)
@@ -74,18 +77,16 @@ class PassageIndex:
 
     @classmethod
     def cached(
-        cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False, scorer: str = "maxsim"
-    ) -> PassageIndex:
-        """:meth:`build`, or the same index from the cache folder: keyed by the encoder's weights and the passages.
-
-        With ``scorer="mean"`` it is :meth:`of_means`.
-        """
-        if scorer not in SCORERS:
-            raise InputError(f"scorer: got {scorer!r}, expected one of {', '.join(SCORERS)}")
+        cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False,
+        scorer: str = "maxsim",
+    ) -> PassageIndex:  # fmt: skip
+        """:meth:`build`, or :meth:`of_means` where the scorer is ``mean``; from the cache if there."""
+        one_of("scorer: got", scorer, SCORERS)
         kind = ["bf16"] if uses_bf16() else []  # vectors differ between number types
         kind += ["mean", *encoder.prefixes] if scorer == "mean" else []
-        key = json.dumps([model_record(encoder)["sha256"], encoder.max_length, hash_texts(passages), *kind])
-        place = get().cache / "index" / f"{sha256(key.encode())[:32]}.safetensors"
+        of = model_record(encoder)["sha256"], encoder.max_length, hash_texts(passages), *kind
+        key = sha256(json.dumps(of).encode())[:32]
+        place = get().cache / "index" / f"{key}.safetensors"
         if place.exists():
             return cls.load(place)
         if scorer == "mean":
@@ -106,11 +107,11 @@ class PassageIndex:
 
     def shards(self, passages: int) -> Iterator[PassageIndex]:
         """The index in parts of so many passages; nothing is copied."""
-        ends = self.lengths.cumsum(0)
+        end = 0
         for first in range(0, len(self.ids), passages):
-            ids, lengths = self.ids[first : first + passages], self.lengths[first : first + passages]
-            end = int(ends[first + len(ids) - 1])
-            yield PassageIndex(ids, self.vectors[end - int(lengths.sum()) : end], lengths)
+            some = slice(first, first + passages)
+            begin, end = end, end + int(self.lengths[some].sum())
+            yield PassageIndex(self.ids[some], self.vectors[begin:end], self.lengths[some])
 
 
 def hash_texts(passages: Mapping[str, str]) -> str:
@@ -122,9 +123,8 @@ def hash_texts(passages: Mapping[str, str]) -> str:
 
 
 def content_lengths(encoder: Encoder, texts: Sequence[str]) -> tuple[list[int], int]:
-    """How many token vectors each passage will have, and how many passages are cut; nothing is encoded."""
-    found: list[int] = []
-    cut = 0
+    """How many token vectors each passage will have, and how many passages are cut."""
+    found, cut = [], 0
     for start in range(0, len(texts), 1024):
         whole = encoder.whole(texts[start : start + 1024])
         cut += sum(len(ids) > encoder.room for ids in whole)
@@ -140,14 +140,15 @@ def _encoded(
     from tqdm import tqdm
 
     begin = dict(zip(order, begins.tolist(), strict=True))
-    with tqdm(total=len(order), desc="encode passages", unit="passage", disable=not progress) as bar:
+    how = {"desc": "encode passages", "unit": "passage", "disable": not progress}
+    with tqdm(total=len(order), **how) as bar:
         for start in range(0, len(order), CHUNK):
             chunk = sorted(order[start : start + CHUNK])
             for rows, vectors, _, keep in encoder.batches([texts[i] for i in chunk]):
                 if not vectors.isfinite().all():
                     raise InputError(
-                        f"index: got vectors from {encoder.name} that are no finite numbers, expected unit vectors; "
-                        "take a whole model"
+                        f"index: got vectors from {encoder.name} that are no finite numbers, "
+                        "expected unit vectors; take a whole model"
                     )
                 for row, v, k in zip(rows, vectors, keep, strict=True):
                     yield begin[chunk[row]], v[k].half().cpu()

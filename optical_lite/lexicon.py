@@ -25,12 +25,10 @@ class Lexicon:
 
     Attributes
     ----------
-    source, target : lists of str
-        the two vocabularies; ``source[0]`` is the null word, which explains English words without a
-        counterpart
-    table : scipy.sparse.csr_matrix, shape (len(source), len(target))
-        ``table[f, e]`` is the probability that source word f is translated by English word e; rows
-        sum to 1
+    source, target : the two vocabularies; ``source[0]`` is the null word, which explains English
+        words without a counterpart
+    table : sparse, shape (len(source), len(target)); ``table[f, e]`` is the probability that source
+        word f is translated by English word e; rows sum to 1
     """
 
     source: list[str]

@@ -1,4 +1,4 @@
-"""Losses: what the student is asked to make small; each makes a scalar of a batch of sentence pairs.
+"""Losses: what the student is asked to make small; each makes a scalar of a batch of pairs.
 
 Shapes everywhere: student vectors ``S`` (B, n, d), teacher vectors ``H`` (B, m, d), unit length;
 masks (B, n), (B, m). Vectors on padding are never read. A pair with an empty side teaches nothing;
@@ -35,11 +35,9 @@ def transport_loss(
 
     Parameters
     ----------
-    S, H : Tensor, shapes (B, n, d) and (B, m, d)
-        student and teacher token vectors; gradients flow into both where they are wanted
-    source_mask, target_mask : Tensor of bool, shapes (B, n) and (B, m)
-    a, b : Tensor, shapes (B, n) and (B, m)
-        marginals, uniform by default
+    S, H : token vectors of student and teacher; gradients flow into both where they are wanted
+    source_mask, target_mask : of their tokens
+    a, b : marginals, shapes (B, n) and (B, m), uniform by default
     epsilon, method, max_iterations, relaxation : see :func:`optical_lite.transport.solve`
 
     Returns

@@ -54,15 +54,13 @@ def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
 
     Parameters
     ----------
-    question, passage : Tensor, shapes (n, d) and (m, d)
-        unit vectors of the real tokens, for instance ``batch.vectors[0][batch.mask[0]]``
+    question, passage : shapes (n, d) and (m, d), unit vectors of the real tokens, for instance
+        ``batch.vectors[0][batch.mask[0]]``
 
     Returns
     -------
-    best : Tensor, shape (n,)
-        similarity with the best passage token; the sum is the score. 0 for a passage without tokens
-    where : Tensor of int, shape (n,)
-        the position of that token, -1 for a passage without tokens
+    best : shape (n,), similarity with the best passage token; the sum is the score
+    where : shape (n,), the position of that token; for a passage without tokens 0 and -1
 
     Examples
     --------
@@ -73,13 +71,13 @@ def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
     """
     if question.ndim != 2 or passage.ndim != 2 or question.shape[1] != passage.shape[1]:
         raise InputError(
-            f"explain: got shapes {tuple(question.shape)} and {tuple(passage.shape)}, expected (n, d) and (m, d); "
-            "leave out padding and use one question and one passage"
+            f"explain: got shapes {tuple(question.shape)} and {tuple(passage.shape)}, expected (n, d) "
+            "and (m, d); leave out padding and use one question and one passage"
         )
     if not len(passage):
-        return question.new_zeros(len(question)), torch.full((len(question),), -1, device=question.device)
-    best, where = (question.float() @ passage.float().T).max(1)
-    return best, where
+        zeros = question.new_zeros(len(question))
+        return zeros, torch.full_like(zeros, -1, dtype=torch.long)
+    return tuple((question.float() @ passage.float().T).max(1))
 
 
 @torch.inference_mode()
@@ -100,10 +98,10 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
 
 
 def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k: int = 100) -> Run:
-    """Rank the passages of an index for each question by exact MaxSim, or by mean vectors where the index has those.
+    """Rank the passages of an index for each question by exact MaxSim, or by an index of means.
 
-    Every query token counts once; equal scores are ordered by passage id, and the metrics treat them as ties. The
-    scores of one shard of the index are in memory at a time, and the best passages of those before it.
+    Every query token counts once; equal scores are ordered by passage id, and the metrics treat
+    them as ties. The scores of one shard of the index are in memory at a time.
     """
     check_depth(k)
     names, run = list(queries), {}
@@ -122,7 +120,7 @@ def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k:
 
 
 def _asked(texts: list[str], encoder: Encoder, scorer: str) -> TokenBatch:
-    """Token vectors of some questions; or one vector each, read with the encoder's prefix for questions."""
+    """Token vectors of some questions; or one vector each, read with the encoder's prefix."""
     if scorer == "maxsim":
         return encoder.encode(texts)
     vectors = encoder.means(texts, encoder.prefixes[0])[:, None]  # (Q, 1, d)
@@ -147,7 +145,7 @@ def cut(ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
 
 
 def at_most(run: Run, k: int) -> Run:
-    """At most k passages a question: of equal scores, those whose ids come first have the last places.
+    """At most k passages a question: of equal scores at the end, the first ids.
 
     >>> at_most({"q": [("c", 2.0), ("b", 1.0), ("a", 1.0)]}, 2)
     {'q': [('c', 2.0), ('a', 1.0)]}
@@ -156,7 +154,7 @@ def at_most(run: Run, k: int) -> Run:
 
 
 def top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:
-    """The k best passages of each row; a tie at the end of the list is kept whole, so that metrics can see it."""
+    """The k best passages of each row; a tie at the end is kept whole, so that metrics see it."""
     run = {}
     for query, row in zip(queries, scores.cpu(), strict=True):
         last = row.topk(min(k, len(row))).values[-1] if len(row) else 0.0

@@ -13,7 +13,7 @@ import sys
 import unicodedata
 from unicodedata import category, normalize
 
-# One letter: a glottal stop (Hausa ma'aikata), part of one (Swahili ng'ombe), an elision (Igbo n'ime).
+# One letter: a glottal stop (Hausa ma'aikata), part of one (ng'ombe), an elision (Igbo n'ime).
 APOSTROPHES = str.maketrans(dict.fromkeys("’ʼ‘‛ʻʽʾʿʹˈꞌ`´′＇", "'"))
 BLANK = "\u200b"  # a zero-width space stands between words
 VOWELS = "aeiouhɛɔə"  # and h, which French does not sound
