@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optical_lite.settings import ROOT, InputError
+from optical_lite.settings import InputError
 from optical_lite.study import check, evidence, findings, record_files, records, summary, systems
 from optical_lite.views import figures, figures_evidence
 
@@ -189,7 +189,10 @@ def test_figures_show_every_system_and_are_repeatable(toy, tmp_path):
 
 
 def test_the_answer_is_drawn_and_written_once_its_records_are_there(toy, tmp_path):
-    page = (ROOT / "docs" / "answer.md").read_text(encoding="utf-8")
+    measures = ("average gain m_late m_zero_shot afriqa_* belebele_*",
+                "above m_optical m_zero_shot afriqa_* belebele_*",
+                "below m_optical_late m_optical afriqa_* belebele_*")  # fmt: skip
+    page = " ".join(f"<!-- n: {measure} -->?<!-- /n -->" for measure in measures)
     assert evidence.answer() == {}
     assert check.draw_answer(tmp_path) == []
     levels = {"m_zero_shot": 0.5, "m_extended": 0.52, "m_optical": 0.6, "m_late": 0.45, "m_optical_late": 0.61,
@@ -221,4 +224,3 @@ def test_the_answer_is_drawn_and_written_once_its_records_are_there(toy, tmp_pat
     assert said["average gain m_late m_zero_shot afriqa_* belebele_*"] == "−0.050"
     assert said["above m_optical m_zero_shot afriqa_* belebele_*"] == "2"
     assert said["below m_optical_late m_optical afriqa_* belebele_*"] == "0"
-    assert 10 <= len(said) <= 30
