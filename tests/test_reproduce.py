@@ -19,6 +19,7 @@ def copy(tmp_path, monkeypatch):
     shutil.copytree(summary.EXPECTED, tmp_path / "expected")
     monkeypatch.setattr(summary, "EXPECTED", tmp_path / "expected")
     monkeypatch.setattr(pages, "stale", list)
+    monkeypatch.setattr(reproduce.findings, "problems", list)
     return tmp_path / "expected"
 
 
