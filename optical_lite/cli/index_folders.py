@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from ..engines import qdrant
 from ..engines.shards import Shards
 from ..index import PassageIndex, hash_texts
 from ..json_files import fits, read_json, write_json
+from ..model_files import digest
 from ..provenance import model_record
 from ..safe_files import new_folder
 from ..settings import InputError, precision, precision_line, shown
@@ -67,22 +67,17 @@ def make(
             kept.close()
             place.unlink(missing_ok=True)
         else:
-            record |= {"vectors": len(built.vectors), "sha256": _hash(part)}
+            record |= {"vectors": len(built.vectors), "sha256": digest(part / "index.safetensors")}
         write_json(part / "index.json", record)
     print(f"{folder}: {record['passages']:,} passages" + ("" if engine else f", {record['vectors']:,} token vectors"))
     return {"folder": str(folder), **record}
-
-
-def _hash(folder: Path) -> str:
-    with open(folder / "index.safetensors", "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _there(folder: Path, wanted: dict) -> dict:
     """The record of a shard that was made before, after a look whether it is whole and this one."""
     record = read_json(folder / "index.json", {**RECORD, "sha256": str, "passages": int, "vectors": int})
     other = [key for key, value in wanted.items() if record[key] != value]
-    if other or record["sha256"] != _hash(folder):
+    if other or record["sha256"] != digest(folder / "index.safetensors"):
         raise InputError(
             f"{folder}: got a shard {f'with another {other[0]}' if other else 'whose vectors have changed'}, expected "
             "this one; delete it, or choose another --out"

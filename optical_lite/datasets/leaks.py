@@ -32,12 +32,12 @@ def leakage(collection: Collection, bitext: Bitext) -> dict[str, int]:
     known = {bare(side) for pair in bitext.pairs for side in pair} - {""}
     runs: dict[tuple[str, ...], list[str]] = {}
     for text in {fold(english) for _, english in bitext.pairs}:
-        split = [word for word in map(bare, text.split()) if word]
+        split = _split(text)
         if len(split) >= RUN:
             runs.setdefault(tuple(split[:RUN]), []).append("".join(split))
 
     def holds(passage: str) -> bool:
-        split = [word for word in map(bare, passage.split()) if word]
+        split = _split(passage)
         whole = "".join(split)
         starts = (runs.get(tuple(split[i : i + RUN]), ()) for i in range(len(split) - RUN + 1))
         return any(sentence in whole for found in starts for sentence in found)
@@ -65,19 +65,20 @@ def near_twins(collections: Iterable[Collection], bitext: Bitext, share: float =
     >>> near_twins([asked], Bitext("toy", "sw", "en", pairs))
     {0}
     """
-    asked = [_words(text) for asking in collections for text in asking.translations.values()]
+    asked = [set(_split(fold(text))) for asking in collections for text in asking.translations.values()]
     holding: dict[str, list[int]] = {}
     for number, found in enumerate(asked):
         for word in found:
             holding.setdefault(word, []).append(number)
     twins = set()
     for position, (_, english) in enumerate(bitext.pairs):
-        mine = _words(english)
+        mine = set(_split(fold(english)))
         common = Counter(number for word in mine for number in holding.get(word, ()))
         if any(n >= share * (len(mine) + len(asked[number]) - n) for number, n in common.items()):
             twins.add(position)
     return twins
 
 
-def _words(text: str) -> set[str]:
-    return {word for word in map(bare, fold(text).split()) if word}
+def _split(text: str) -> list[str]:
+    """Words by :func:`.text.bare`, those that are punctuation left out."""
+    return [word for word in map(bare, text.split()) if word]

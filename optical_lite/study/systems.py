@@ -31,7 +31,8 @@ class System:
     pairs : sentence pairs to learn from, 0 for all
     draw : which draw of that number
     marks : whether the lexicon's words keep accents and tone marks; students never see them in Latin letters
-    without : which pairs are left out, see :data:`WITHOUT`
+    without : which pairs are left out, beside those of test questions (``tests``): of development questions, too
+        (``dev``), or near twins of test questions (``twins``)
     parts : names of systems whose rankings are fused
     share : of the last of them
     """
@@ -63,11 +64,6 @@ class System:
         return tuple(range(5)) if self.train or self.fill == "random" or self.parts else (0,)
 
 
-WITHOUT = {
-    "dev": "test and development questions",
-    "twins": "test questions and their near twins",
-    "tests": "test questions",
-}
 BUDGET = DistillConfig(steps=300, batch=32)  # the same for every trained system
 ROWS = replace(BUDGET, rate=1e-3)  # only the new rows train
 ALL = replace(BUDGET, trainable="all", rate=1e-4)  # every weight trains
