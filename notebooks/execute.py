@@ -14,11 +14,22 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.output_widget import OutputWidget
 
 from optical_lite.views.figures import few_colours
 
 FOLDER = Path(__file__).resolve().parent
 TIMEOUT = 600  # seconds a cell
+
+
+class Output(OutputWidget):
+    """What a widget shows, kept off the page and not sent back to the kernel.
+
+    Sent back, it shares a socket with the cell's own reply, which is sometimes not noticed then: a lesson stands still.
+    """
+
+    def sync_state(self) -> None:
+        """Send nothing."""
 
 
 def execute(path: Path) -> nbformat.NotebookNode:
@@ -31,6 +42,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
         kernel_name="python3",
         resources={"metadata": {"path": str(FOLDER)}},
     )
+    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = Output
     client.execute()
     notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
