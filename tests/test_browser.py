@@ -204,6 +204,26 @@ def test_what_is_exported_is_what_is_seen(tab, written, tmp_path):
     assert tab.problems == []
 
 
+def test_a_link_opens_the_same_and_a_broken_one_the_beginning(tab, written):
+    open_page(
+        tab, written / "sw.html", "#pair=3&method=partial&mass=0.4&level=token&hand=%7B%22s%22%3A%7B%221%22%3A4%7D%7D"
+    )
+    assert "mass moved 0.400" in tab.locator(".facts").inner_text()
+    facts = tab.locator(".facts").inner_text()
+    slide(tab, "threshold", "0.3")
+    tab.wait_for_function("location.hash.includes('threshold')")
+    slide(tab, "threshold", "0")
+    tab.wait_for_function("!location.hash.includes('threshold')")
+    tab.reload()
+    tab.locator(".cell").first.wait_for()
+    assert tab.locator(".facts").inner_text() == facts
+    tab.goto("about:blank")
+    open_page(tab, written / "sw.html", '#pair=99&epsilon=abc&student=<b>&hand={"s":{"0":"x","__proto__":3}}&rule=x')
+    assert tab.locator(".control.epsilon output").inner_text() == "0.05"
+    assert "NaN" not in tab.locator("main").inner_html()
+    assert tab.problems == []
+
+
 def test_texts_of_users_stay_texts_and_hard_ones_are_shown(tab, written):
     open_page(tab, written / "hard.html")
     assert tab.locator("h1").inner_text() == "<b>hard</b> & more"

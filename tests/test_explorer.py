@@ -208,5 +208,6 @@ def test_checkpoints_of_a_run_can_be_scrubbed(teacher, student, tmp_path):
     some = Material("sw", {name: known[name] for name in list(known)[2:]}, pocket.gold("sw")[:2])
     data = some.data([(0, "")], [], list(some.students))
     assert data["runs"] == [[[0, "run, step 0"], [1, "run, step 1"], [2, "run, step 2"]]]
+    assert data["compared"] == some.compared == ("run, step 0", "run, step 2")
     assert len({part["costs"][0] for part in data["pairs"][0]["students"].values()}) > 1
     assert choices.checkpoints(run / "student") == {"student, trained": run / "student"}

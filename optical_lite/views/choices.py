@@ -75,7 +75,7 @@ def _block(links: Collection[tuple[int, int]]) -> int:
 
 
 def opening_pairs(material: Material, count: int = 8) -> list[tuple[int, str]]:
-    """Rows to begin with, each with the reason, by what the first and the last student make of the gold.
+    """Rows to begin with, each with the reason, by what the two compared students make of the gold.
 
     The one whose alignment error falls most, the one whose error rises most, the one with a word that has no sure
     link and keeps the least of its mass in unbalanced transport, the one with the largest group of words that translate
@@ -83,8 +83,8 @@ def opening_pairs(material: Material, count: int = 8) -> list[tuple[int, str]]:
     """
     if any(len(row) < 3 for row in material.rows):
         return [(k, "") for k in range(min(count, len(material.rows)))]
-    names, rows = list(material.students), material.rows
-    read = [material.encoded(rows, name) for name in (names[0], names[-1])]
+    rows = material.rows
+    read = [material.encoded(rows, name) for name in material.compared]
     aer = np.array([[linking.score(one.links, *row[2:4]).aer for one, row in zip(plans.realign(p), rows, strict=True)]
                     for p in read])  # fmt: skip
     gain = aer[0] - aer[1]
@@ -102,8 +102,8 @@ def opening_questions(material: Material, count: int = 8) -> list[tuple[str, str
     """Questions to begin with: where the rank of the right passage rises most, where it falls most, then others."""
     if material.collection is None:
         return []
-    texts, names, ranks = list(material.collection.queries.values()), list(material.students), []
-    for name in (names[0], names[-1]):
+    texts, ranks = list(material.collection.queries.values()), []
+    for name in material.compared:
         orders = [[passage for passage, _ in ranked] for ranked in material.rankings(texts, name)]
         ranks.append(
             [min(map(order.index, material.right(text))) + 1 for order, text in zip(orders, texts, strict=True)]

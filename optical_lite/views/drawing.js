@@ -3,7 +3,9 @@
 // Every picture is { node, paint }. Text reaches the page as text nodes only, whatever it holds.
 
 const NS = "http://www.w3.org/2000/svg";
-export const MEANING = { hit: "sure, found", possible: "possible, found", miss: "sure, missed", false: "found, not in gold" };
+export const MEANING = {
+  hit: "sure, found", possible: "possible, found", miss: "sure, missed", false: "found, not in gold",
+};
 
 function make(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes))
@@ -13,11 +15,13 @@ function make(node, attributes, children) {
   return node;
 }
 export const html = (name, attributes = {}, ...children) => make(document.createElement(name), attributes, children);
-export const svg = (name, attributes = {}, ...children) => make(document.createElementNS(NS, name), attributes, children);
+export const svg = (name, attributes = {}, ...children) =>
+  make(document.createElementNS(NS, name), attributes, children);
 
 export function picture(width, height, label, ...children) {
   const [w, h] = [Math.ceil(width), Math.ceil(height)];
-  return svg("svg", { viewBox: `0 0 ${w} ${h}`, width: w, height: h, role: "img", "aria-label": label, class: "pic" }, ...children);
+  const frame = { viewBox: `0 0 ${w} ${h}`, width: w, height: h, role: "img", "aria-label": label, class: "pic" };
+  return svg("svg", frame, ...children);
 }
 
 let pen;
@@ -48,7 +52,8 @@ function line(words, length, size) {
 
 // Where two sentences stand: as lines that fill the room, or as columns where these would be too long.
 function layout(sides, room) {
-  const long = (size, gap) => Math.max(...sides.map((side) => side.reduce((x, word) => x + wide(word, size) + gap, -gap)));
+  const full = (side, size, gap) => side.reduce((x, word) => x + wide(word, size) + gap, -gap);
+  const long = (size, gap) => Math.max(...sides.map((side) => full(side, size, gap)));
   const size = long(17, 24) < room - 24 ? 17 : 14, least = long(size, 16);
   if (least <= Math.max(room - 24, 420)) {
     const length = Math.min(Math.max(room - 24, least), long(size, 110));
@@ -56,10 +61,11 @@ function layout(sides, room) {
     const curve = ([x, y], [u, v]) => `M${x} ${y + 8}C${x} ${y + 68} ${u} ${v - 78} ${u} ${v - 17}`;
     return { size, places, curve, anchors: ["middle", "middle"], width: length + 24, height: 188 };
   }
-  const edges = sides.map((side) => Math.max(...side.map((word) => wide(word, size))) + 14), rows = Math.max(...sides.map((side) => side.length));
-  const places = sides.map((side, right) => side.map((_, k) => [edges[0] + 186 * right, 18 + 25 * k]));
+  const edges = sides.map((side) => Math.max(...side.map((word) => wide(word, size))) + 14);
+  const rows = Math.max(...sides.map((side) => side.length)), step = rows > 24 ? 18 : 25;
+  const places = sides.map((side, right) => side.map((_, k) => [edges[0] + 186 * right, 18 + step * k]));
   const curve = ([x, y], [u, v]) => `M${x + 7} ${y - 5}C${x + 84} ${y - 5} ${u - 84} ${v - 5} ${u - 7} ${v - 5}`;
-  return { size, places, curve, anchors: ["end", "start"], width: edges[0] + 186 + edges[1], height: 25 * rows + 16 };
+  return { size, places, curve, anchors: ["end", "start"], width: edges[0] + 186 + edges[1], height: step * rows + 16 };
 }
 
 // Two sentences: ribbons as wide as the mass between two words, and over them the links that a rule has read off.
@@ -90,11 +96,13 @@ export function sentences(source, target, strange, room, label) {
     if (key === shown) return;
     shown = key;
     lines.replaceChildren(...[...told].map(([cell, kind]) => {
-      const [i, j] = cell.split("-").map(Number), said = MEANING[kind] ? `: ${MEANING[kind]}` : "";
-      return svg("path", path(i, j, { class: `link ${kind}` }), svg("title", {}, `${source[i]} – ${target[j]}${said}`));
+      const [i, j] = cell.split("-").map(Number), said = `${source[i]} – ${target[j]}`;
+      const told = svg("title", {}, MEANING[kind] ? `${said}: ${MEANING[kind]}` : said);
+      return svg("path", path(i, j, { class: `link ${kind}` }), told);
     }));
     texts.forEach((all, s) => all.forEach((text, k) => {
-      const linked = [...told].some(([cell, kind]) => kind !== "miss" && Number(cell.split("-")[s]) === k), odd = strange[s].has(k);
+      const odd = strange[s].has(k), own = ([cell, kind]) => kind !== "miss" && Number(cell.split("-")[s]) === k;
+      const linked = [...told].some(own);
       text.setAttribute("class", `word${linked ? "" : " alone"}${odd ? " strange" : ""}`);
       text.lastChild.textContent = odd ? "the tokenizer knows nothing of this word" : linked ? "" : "no link";
     }));
@@ -117,7 +125,8 @@ export function heatmap(rows, columns, title, room, bars = false) {
   const label = (side, k) => {
     const [x, y] = side ? [left + (k + 0.6) * cell + 3, top - 6] : [left - 6, top + (k + 0.5) * cell + size * 0.36];
     const turn = side ? { transform: `rotate(-52 ${x} ${y})` } : { "text-anchor": "end" };
-    return svg("text", { x, y, "font-size": size, "data-side": side, "data-k": k, class: "label", ...turn }, names[side][k]);
+    const at = { x, y, "font-size": size, "data-side": side, "data-k": k, class: "label", ...turn };
+    return svg("text", at, names[side][k]);
   };
   const labels = [0, 1].map((side) => names[side].map((_, k) => label(side, k)));
   const cells = Array.from({ length: n * m }, (_, at) => svg("rect", { x: left + (at % m) * cell,
@@ -126,10 +135,12 @@ export function heatmap(rows, columns, title, room, bars = false) {
     ? { x: left + (k + 0.2) * cell, y: bottom + 6, width: 0.6 * cell, height: 0 }
     : { x: right + 6, y: top + (k + 0.2) * cell, width: 0, height: 0.6 * cell }) });
   const pairs = bars ? names.map((side, s) => side.map((_, k) => [box(s, k, "moved"), box(s, k, "mass")])) : [];
-  const marks = svg("g"), cursor = svg("rect", { width: cell + 1, height: cell + 1, class: "cursor", visibility: "hidden" });
+  const marks = svg("g");
+  const cursor = svg("rect", { width: cell + 1, height: cell + 1, class: "cursor", visibility: "hidden" });
   const ground = svg("rect", { x: left, y: top, width: m * cell - 1, height: n * cell - 1, class: "ground" });
-  const width = Math.max(right + Math.max(long, 0.62 * tall + 6), 1.12 * wide(title) + 16), heading = svg("text", { x: 8, y: 16, class: "title" }, title);
-  const node = picture(width, bottom + long + 8, title, heading, ground, ...labels.flat(), ...cells, marks, ...pairs.flat(2), cursor);
+  const width = Math.max(right + Math.max(long, 0.62 * tall + 6), 1.12 * wide(title) + 16);
+  const heading = svg("text", { x: 8, y: 16, class: "title" }, title), all = [...labels.flat(), ...cells];
+  const node = picture(width, bottom + long + 8, title, heading, ground, ...all, marks, ...pairs.flat(2), cursor);
   const old = new Float32Array(n * m).fill(NaN);
   let scale = 1;
 
@@ -166,23 +177,25 @@ export function heatmap(rows, columns, title, room, bars = false) {
     labels[1][j].classList.add("on");
   }
   // which side was rescaled last
-  const flash = (side) => pairs.forEach((all, k) => all.flat().forEach((bar) => bar.classList.toggle("flash", ["rows", "columns"][k] === side)));
+  const flash = (side) => pairs.forEach((both, k) =>
+    both.flat().forEach((bar) => bar.classList.toggle("flash", ["rows", "columns"][k] === side)));
   // mass that a pointer asks for, from where it is on the picture
   function massAt(event, side) {
     const frame = node.getBoundingClientRect(), zoom = node.viewBox.baseVal.width / frame.width;
-    const along = side ? (event.clientY - frame.top) * zoom - bottom - 6 : (event.clientX - frame.left) * zoom - right - 6;
-    return Math.max(0, along) / scale;
+    const along = side ? (event.clientY - frame.top) * zoom - bottom : (event.clientX - frame.left) * zoom - right;
+    return Math.max(0, along - 6) / scale;
   }
   return { node, paint, point, flash, massAt, rows: n, columns: m };
 }
 
 // Marginal error by half iteration, on a logarithmic scale, with a dot at the one that is shown.
 export function errorCurve(errors, label) {
-  const [w, h] = [300, 84], low = Math.floor(Math.log10(Math.max(1e-6, Math.min(...errors)))), high = Math.ceil(Math.log10(Math.max(...errors, 1e-5)));
+  const [w, h] = [300, 84], power = (x) => Math.log10(Math.max(1e-6, x));
+  const low = Math.floor(power(Math.min(...errors))), high = Math.max(low + 1, Math.ceil(power(Math.max(...errors))));
   const x = (k) => 44 + (k / Math.max(1, errors.length - 1)) * (w - 56);
-  const y = (e) => 10 + ((high - Math.log10(Math.max(e, 10 ** low))) / Math.max(1, high - low)) * (h - 34);
+  const y = (e) => 10 + ((high - Math.log10(Math.max(e, 10 ** low))) / (high - low)) * (h - 34);
   const dot = svg("circle", { r: 4.5, class: "dot" });
-  const tick = (power) => svg("text", { x: 38, y: y(10 ** power) + 4, "text-anchor": "end", class: "small" }, `1e${power}`);
+  const tick = (p) => svg("text", { x: 38, y: y(10 ** p) + 4, "text-anchor": "end", class: "small" }, `1e${p}`);
   const path = errors.map((e, k) => `${k ? "L" : "M"}${x(k).toFixed(1)} ${y(e).toFixed(1)}`).join("");
   const axis = svg("text", { x: 44, y: h - 6, class: "small" }, label);
   const node = picture(w, h, label, svg("path", { d: path, class: "curve" }), tick(low), tick(high), axis, dot);
@@ -199,12 +212,12 @@ export function reasons(tokens, best, where, passage, title) {
       svg("rect", { x: left, y, width: long, height: 15, class: "bar" }),
       svg("text", { x: left + long + 6, y: y + 12, class: "small" }, `${piece(found)}  ${best[k].toFixed(2)}`));
   });
-  return { node: picture(width, 36 + 21 * tokens.length, title, svg("text", { x: 8, y: 16, class: "title" }, title), ...rows) };
+  return picture(width, 36 + 21 * tokens.length, title, svg("text", { x: 8, y: 16, class: "title" }, title), ...rows);
 }
 
 const STYLES = [
-  "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity", "font-size", "font-weight",
-  "font-family", "text-anchor", "visibility", "text-decoration-line",
+  "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity", "font-size",
+  "font-weight", "font-family", "text-anchor", "visibility", "text-decoration-line",
 ];
 
 // Pictures as they are on the screen, rows of them one below the other, as one SVG text that needs nothing else.

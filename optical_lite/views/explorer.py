@@ -33,10 +33,10 @@ class Explorer(anywidget.AnyWidget):
     state = traitlets.Dict().tag(sync=True)
 
     def __init__(self, material: Material, state: dict) -> None:
-        self.material, names = material, list(material.students)
+        self.material = material
         rows = choices.opening_pairs(material)
-        shown = [names[0], names[-1]] if len(names) > 1 else names
-        data = material.data(rows, choices.opening_questions(material), shown)
+        compared = list(dict.fromkeys(material.compared))
+        data = material.data(rows, choices.opening_questions(material), compared)
         for item, (k, _) in zip(data["pairs"], rows, strict=True):
             item["row"] = k
         others = sorted(set(range(len(material.rows))) - {k for k, _ in rows})
@@ -63,12 +63,12 @@ class Explorer(anywidget.AnyWidget):
         return data, {**metadata, "image/png": {"alt": alt}}
 
     def picture(self) -> bytes:
-        """The first pair by the first and the last student, as PNG."""
+        """The first pair by the two compared students, as PNG."""
         import matplotlib.pyplot as plt
 
-        row, names, out = self.material.rows[self.first], list(self.material.students), io.BytesIO()
+        row, out = self.material.rows[self.first], io.BytesIO()
         figure, axes = plt.subplots(2, figsize=(9, 4.2), layout="constrained")
-        for ax, name in zip(axes, (names[0], names[-1]), strict=True):
+        for ax, name in zip(axes, self.material.compared, strict=True):
             (one,) = realign(self.material.encoded([row], name))
             gold = {"sure": row[2], "possible": row[3]} if len(row) > 3 else {}
             figures_alignment.links(one.source_words, one.target_words, one.links, title=name, ax=ax, **gold)

@@ -80,6 +80,23 @@ class Material:
             self._loaded[name] = what if isinstance(what, Encoder) else what()
         return self._loaded[name]
 
+    @property
+    def steps(self) -> dict[str, list]:
+        """The students of each run, as [step, name]."""
+        found: dict[str, list] = {}
+        for name in self.students:
+            run, _, step = name.rpartition(", step ")
+            if run and step.isdigit():
+                found.setdefault(run, []).append([int(step), name])
+        return found
+
+    @property
+    def compared(self) -> tuple[str, str]:
+        """The students to compare: the last, and before it the first of its run, or else the first of all."""
+        names = list(self.students)
+        run = self.steps.get(names[-1].rpartition(", step ")[0])
+        return (run[0][1] if run else names[0]), names[-1]
+
     def encoded(self, rows: Sequence[Row], name: str, layer: int = 0) -> list[Pair]:
         """Sentence pairs as a student and the teacher read them; what was encoded is remembered.
 
@@ -187,14 +204,10 @@ class Material:
         found, passages = self.questions([text for text, _ in texts], names) if texts else ([], {})
         for item, (_, note) in zip([*pairs, *found], [*rows, *texts], strict=True):
             item["note"] = note
-        known, steps = list(self.students), {}
-        for name in known:
-            run, _, step = name.rpartition(", step ")
-            if run and step.isdigit():
-                steps.setdefault(run, []).append([int(step), name])
         return {
-            "names": known, "layers": list(self.layers), "idf": self.lang in pocket.LANGUAGES,
-            "runs": list(steps.values()), "pairs": pairs, "questions": found, "passages": passages,
+            "names": list(self.students), "compared": self.compared, "runs": list(self.steps.values()),
+            "layers": list(self.layers), "idf": self.lang in pocket.LANGUAGES, "pairs": pairs, "questions": found,
+            "passages": passages,
         }  # fmt: skip
 
     def answer(self, asked: Mapping) -> dict:

@@ -40,8 +40,11 @@ window.explorer = mount(document.getElementById("explorer"), JSON.parse(document
 
 
 def module() -> str:
-    """The three files of the explorer as one ES module."""
-    parts = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("solver", "drawing", "explorer")]
+    """The files of the explorer as one ES module."""
+    parts = [
+        (HERE / f"{name}.js").read_text(encoding="utf-8")
+        for name in ("solver", "drawing", "reading", "search", "explorer")
+    ]
     return re.sub(r"^import .*?;\n", "", "".join(parts), flags=re.MULTILINE | re.DOTALL)
 
 

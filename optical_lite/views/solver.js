@@ -12,7 +12,8 @@ const FORBIDDEN = 40; // epsilons on top of all costs: what costs so much more m
 const TOLERANCE = 1e-11; // of the marginal error, in units of mass
 export const sum = (values) => values.reduce((x, y) => x + y, 0);
 
-// One half of a Sinkhorn iteration, on logarithms: out_i = -damping epsilon log sum_j weight_j exp((other_j - C_ij) / epsilon).
+// One half of a Sinkhorn iteration, on logarithms:
+//   out_i = -damping epsilon log sum_j weight_j exp((other_j - C_ij) / epsilon).
 // Entry (i, j) of C stands at i * down + j * across, so that the same lines update rows and columns.
 function update(C, out, other, weight, epsilon, damping, down, across) {
   for (let i = 0; i < out.length; i++) {
@@ -47,10 +48,11 @@ function form(p, f, g, T) {
       rows[i] += T[k];
       columns[j] += T[k];
     }
-  const want = (masses, potential) => masses.map((x, i) => (p.reach === Infinity ? x : x * Math.exp(-potential[i] / p.reach)));
+  const left = (x, potential) => (p.reach === Infinity ? x : x * Math.exp(-potential / p.reach));
+  const want = (masses, potential) => masses.map((x, i) => left(x, potential[i]));
+  const off = (sums, wanted) => sum(sums.map((x, i) => Math.abs(x - wanted[i])));
   const wantRows = want(p.a, f), wantColumns = want(p.b, g);
-  const error = sum(rows.map((x, i) => Math.abs(x - wantRows[i]))) + sum(columns.map((x, j) => Math.abs(x - wantColumns[j])));
-  return { rows, columns, wantRows, wantColumns, error };
+  return { rows, columns, wantRows, wantColumns, error: off(rows, wantRows) + off(columns, wantColumns) };
 }
 
 // Some Sinkhorn iterations by scalings of the plan, far cheaper than on logarithms; false where numbers ran out.
@@ -177,12 +179,14 @@ export function exact(C, a, b) {
   for (let source = 0; source < n; source++)
     for (let guard = 0; left[source] > tiny && guard < 4 * (n + m); guard++) {
       const far = [new Float64Array(n).fill(Infinity), new Float64Array(m).fill(Infinity)];
-      const from = [new Int32Array(n).fill(-1), new Int32Array(m).fill(-1)], done = [new Uint8Array(n), new Uint8Array(m)];
+      const from = [new Int32Array(n), new Int32Array(m)], done = [new Uint8Array(n), new Uint8Array(m)];
       far[0][source] = 0;
       let end = -1;
       for (;;) {
         let best = Infinity, side = 0, at = -1;
-        for (const s of [0, 1]) far[s].forEach((x, k) => { if (!done[s][k] && x < best) [best, side, at] = [x, s, k]; });
+        for (const s of [0, 1])
+          for (let k = 0; k < far[s].length; k++)
+            if (!done[s][k] && far[s][k] < best) [best, side, at] = [far[s][k], s, k];
         if (at < 0) break;
         done[side][at] = 1;
         if (side && room[at] > tiny) { end = at; break; }
@@ -224,8 +228,8 @@ function crop(T, n, m, wide) {
   return out;
 }
 
-// The solution of one problem. Options: method, epsilon, and reach (unbalanced) or mass (partial). `start` is an earlier
-// solution, from which a slider's next step is near.
+// The solution of one problem. Options: method, epsilon, and reach (unbalanced) or mass (partial). `start` is an
+// earlier solution, from which a slider's next step is near.
 export function solve(C, a, b, options, start) {
   const n = a.length, m = b.length;
   if (options.method === "similarity") return facts(C.map((c) => Math.max(0, 1 - c / 2)), C, a, b, { converged: true });
@@ -248,11 +252,13 @@ function facts(plan, C, a, b, { f, g, converged }) {
 // Sinkhorn from the start, half an iteration at a time: potentials and marginal error after each, until it is small.
 export function trace(C, a, b, options, { limit = 300, tolerance = 1e-3 } = {}) {
   const p = prepare(C, a, b, options), n = p.a.length, m = p.b.length, T = new Float64Array(n * m), d = damping(p);
-  const f = new Float64Array(n), g = new Float64Array(m), steps = [{ f: f.slice(), g: g.slice(), side: "", ...form(p, f, g, T) }];
+  const f = new Float64Array(n), g = new Float64Array(m), steps = [];
+  const keep = (side) => steps.push({ f: f.slice(), g: g.slice(), side, ...form(p, f, g, T) });
+  keep("");
   for (let k = 0; k < 2 * limit && !(k % 2 === 0 && steps.at(-1).error <= tolerance); k++) {
     if (k % 2) update(p.C, g, f, p.a, p.epsilon, d, 1, m);
     else update(p.C, f, g, p.b, p.epsilon, d, m, 1);
-    steps.push({ f: f.slice(), g: g.slice(), side: k % 2 ? "columns" : "rows", ...form(p, f, g, T) });
+    keep(k % 2 ? "columns" : "rows");
   }
   const at = (k) => {
     const { f, g } = steps[k];
@@ -262,12 +268,12 @@ export function trace(C, a, b, options, { limit = 300, tolerance = 1e-3 } = {}) 
   return { steps, at };
 }
 
-// Masses of tokens that sum to 1: the same for each, for each word, or by weights; `factors` of words change them by hand.
+// Masses of tokens that sum to 1: the same for each, for each word, or by weights; by hand changed by word `factors`.
 export function masses(owner, kind, weights, factors) {
   const tokens = new Map();
   owner.forEach((word) => tokens.set(word, (tokens.get(word) || 0) + 1));
-  const raw = owner.map((word, k) => (kind === "words" ? 1 / tokens.get(word) : kind === "idf" && weights ? weights[k] : 1));
-  const changed = raw.map((x, k) => x * (factors?.[owner[k]] ?? 1)), total = sum(changed) || 1;
+  const plain = (word, k) => (kind === "words" ? 1 / tokens.get(word) : kind === "idf" && weights ? weights[k] : 1);
+  const changed = owner.map((word, k) => plain(word, k) * (factors?.[word] ?? 1)), total = sum(changed) || 1;
   return Float64Array.from(changed, (x) => x / total);
 }
 
@@ -367,6 +373,7 @@ export function score(found, sure, possible) {
 // Base64 of little-endian 16-bit numbers, from 0 to `scale`.
 export function unpack(code, scale) {
   const bytes = atob(code), out = new Float64Array(bytes.length / 2);
-  for (let k = 0; k < out.length; k++) out[k] = ((bytes.charCodeAt(2 * k) + 256 * bytes.charCodeAt(2 * k + 1)) / 65535) * scale;
+  const at = (k) => bytes.charCodeAt(2 * k) + 256 * bytes.charCodeAt(2 * k + 1);
+  for (let k = 0; k < out.length; k++) out[k] = (at(k) / 65535) * scale;
   return out;
 }
