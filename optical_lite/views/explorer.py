@@ -58,7 +58,7 @@ class Explorer(anywidget.AnyWidget):
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         data["image/png"] = base64.b64encode(self.picture()).decode()
         data["text/plain"] = "The explorer needs a running kernel; pictured is what it shows first."
-        (source, target, *_), (first, *_, last) = self.material.rows[self.first], list(self.material.students)
+        (source, target, *_), (first, last) = self.material.rows[self.first], self.material.compared
         alt = f"Links between the words of {source!r} and {target!r}: by {first} above, by {last} below."
         return data, {**metadata, "image/png": {"alt": alt}}
 
