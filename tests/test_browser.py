@@ -211,9 +211,9 @@ def test_a_link_opens_the_same_and_a_broken_one_the_beginning(tab, written):
     assert "mass moved 0.400" in tab.locator(".facts").inner_text()
     facts = tab.locator(".facts").inner_text()
     slide(tab, "threshold", "0.3")
-    tab.wait_for_function("location.hash.includes('threshold')")
+    tab.wait_for_url(lambda url: "threshold" in url)
     slide(tab, "threshold", "0")
-    tab.wait_for_function("!location.hash.includes('threshold')")
+    tab.wait_for_url(lambda url: "threshold" not in url)
     tab.reload()
     tab.locator(".cell").first.wait_for()
     assert tab.locator(".facts").inner_text() == facts

@@ -152,6 +152,10 @@ def test_the_opening_shows_what_was_mended_and_what_was_spoiled(material):
     assert questions[0][1].startswith("rank ")
     before, after = (int(x) for x in questions[0][1].removeprefix("rank ").split(" → "))
     assert before > after
+    twins = Material("sw", {name: material.student("extended") for name in ("one", "the same")}, material.rows[:3])
+    assert {note.split(":")[0] for _, note in choices.opening_pairs(twins)} <= {
+        "as before", "a word without a sure counterpart", "words that translate together"
+    }  # fmt: skip
 
 
 def test_reasons_add_up_to_the_score_of_the_ranking(material):

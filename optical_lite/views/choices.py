@@ -91,11 +91,12 @@ def opening_pairs(material: Material, count: int = 8) -> list[tuple[int, str]]:
     kept = [_kept(one, row[2]) for one, row in zip(plans.realign(read[1], ALONE), rows, strict=True)]
     block = np.array([_block(set().union(*row[2:4])) for row in rows]) + gain / 10
     order = np.argsort(-gain, kind="stable").tolist()
-    told = {order[0]: "mended", order[-1]: "spoiled"}
+    became = [["as before", "mended", "spoiled"][sign] for sign in np.sign(gain).astype(int)]
+    told = {k: became[k] for k in (order[0], order[-1])}
     told.setdefault(int(np.argmin(kept)), "a word without a sure counterpart")
     told.setdefault(int(np.argmax(block)), "words that translate together")
     chosen = list(dict.fromkeys([*told, *order]))[:count]
-    return [(k, f"{told.get(k, 'mended')}: AER {aer[0, k]:.2f} → {aer[1, k]:.2f}") for k in chosen]
+    return [(k, f"{told.get(k, became[k])}: AER {aer[0, k]:.2f} → {aer[1, k]:.2f}") for k in chosen]
 
 
 def opening_questions(material: Material, count: int = 8) -> list[tuple[str, str]]:
