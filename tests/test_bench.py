@@ -6,8 +6,8 @@ import torch
 
 from optical_lite import settings
 from optical_lite.__main__ import main
+from optical_lite.bench import gpu, registry, runner, search
 from optical_lite.bench import page as bench_page
-from optical_lite.bench import registry, runner, search
 from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
 from optical_lite.study import markup
@@ -59,7 +59,7 @@ def test_an_unknown_name_is_refused(capsys):
 
 PAGE = "before\n{}after\n".format(
     "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in (
-        "bench-bf16", "bench-float32", "growth", "lessons"))
+        "bench-bf16", "bench-float32", "growth", "lessons", "gpu"))
 )  # fmt: skip
 
 
@@ -104,6 +104,26 @@ def test_growth_and_lessons_have_tables_of_their_own(tmp_path):
     assert "growth" not in markup.block(text, bench_page.kind())
     rows = [{**r, "memory_mib": 0.5} for r in rows if "size" in r]
     assert "below 1 MiB" in bench_page.growth_table(rows)
+
+
+def test_a_gpu_fills_its_rows_and_without_one_they_are_empty(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    monkeypatch.setattr(gpu, "device", lambda: "cpu")
+    rows = list(gpu.gpu(1))
+    assert [(r["ours"], r["note"]) for r in rows] == [(None, "no GPU here")] * 3
+    monkeypatch.setattr(gpu, "device", lambda: "cuda")
+    monkeypatch.setattr(gpu, "limits", lambda: {"matrix": 100.0})
+    monkeypatch.setattr(gpu, "CASES", {"a": ("pairs/s", lambda: (600, 3e10, 0.5)), "b": ("pairs/s", pytest.fail)})
+    clock = iter([0.0, 1.0, 601.0])
+    monkeypatch.setattr(gpu.time, "perf_counter", lambda: next(clock))
+    rows = list(gpu.gpu(1))
+    assert (rows[0]["ours"], rows[0]["limit_share"]) == (1200, 0.6)
+    assert rows[1]["note"] == "left out after 10 minutes"
+    bench_page.write(rows, page)
+    text = page.read_text()
+    assert "| a | 1,200 |  | pairs/s |  | 60% |  |  |" in markup.block(text, "gpu")
+    assert markup.block(text, bench_page.kind()) == f"old {bench_page.kind()}\n"
 
 
 def test_a_slow_peer_takes_fewer_turns(monkeypatch):

@@ -92,9 +92,16 @@ def kind() -> str:
 
 
 def write(rows: list[dict], path: Path) -> None:
-    """Replace this machine's table in a page, and those of growth and lessons where there are rows for them."""
-    page = replace_block(path.read_text(encoding="utf-8"), kind(), table(rows), str(path))
-    for name, key, text in (("growth", "size", growth_table), ("lessons", "profile", lesson_table)):
-        if any(key in r for r in rows):
-            page = replace_block(page, name, text(rows), str(path))
+    """Replace the tables of a page for which there are rows: this machine's, those of growth, of lessons, of a GPU."""
+    page = path.read_text(encoding="utf-8")
+    for name, key, text in (
+        ("growth", "size", growth_table),
+        ("lessons", "profile", lesson_table),
+        ("gpu", "gpu", table),
+    ):
+        if some := [r for r in rows if key in r]:
+            page = replace_block(page, name, text(some), str(path))
+        rows = [r for r in rows if key not in r]
+    if rows:
+        page = replace_block(page, kind(), table(rows), str(path))
     write_atomic(path, page)
