@@ -23,7 +23,7 @@ import sitecustomize as guard  # noqa: E402
 if Path(guard.__file__).parent != OFFLINE:  # another sitecustomize came first: load ours by hand
     exec(compile((OFFLINE / "sitecustomize.py").read_text(), "sitecustomize", "exec"))  # noqa: S102
 
-sys.path.insert(0, str(Path(__file__).parent))  # the folder `answers`
+sys.path.insert(0, str(Path(__file__).parent))  # the folder `trust`
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402

@@ -144,6 +144,6 @@ def test_the_shelf_holds_what_lessons_and_readme_take():
     pages = [(ROOT / "README.md").read_text(encoding="utf-8")]
     for path in sorted((ROOT / "notebooks").rglob("*.ipynb")):
         pages += [cell.source for cell in nbformat.read(path, 4).cells]
-    for path in sorted((ROOT / "tests" / "answers").glob("*.py")):
+    for path in sorted((ROOT / "tests" / "lessons" / "answers").glob("*.py")):
         pages.append(path.read_text(encoding="utf-8"))
     assert off_the_shelf(set(optical_lite.SHELF), pages) == set()

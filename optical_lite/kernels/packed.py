@@ -6,7 +6,7 @@ padding; query, key and value are one product; weights that do not train are cas
 attention is two plain batched products, because the fused kernel's backward pass is slow on a CPU
 (measurements in ``docs/performance.md``). The residual stream and the normalisations stay in
 float32. Where a backward pass would keep more than :data:`KEPT` bytes, or half of what a GPU has
-free, the first layers run twice instead: the same numbers for less memory. ``tests/test_packed.py``
+free, the first layers run twice instead: the same numbers for less memory. ``tests/kernels/test_packed.py``
 compares outputs and gradients with transformers' own.
 """
 

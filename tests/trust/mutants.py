@@ -42,7 +42,7 @@ TESTS = {
     "kernels.problems": SOLVERS,
     "losses": ["test_losses"],
     "metrics": ["test_metrics"],
-    "alignment.linking": ["test_linking"],
+    "alignment.linking": ["alignment/test_linking"],
     "lexicon": ["test_lexicon"],
     "kernels.expectation": ["test_lexicon"],
 }

@@ -2,14 +2,14 @@
 
 import importlib
 import re
+from pathlib import Path
 
 import pytest
 
 from optical_lite.lessons import checks
-from optical_lite.settings import ROOT
 
 ANSWERS = [
-    importlib.import_module(f"answers.{path.stem}") for path in sorted((ROOT / "tests" / "answers").glob("*.py"))
+    importlib.import_module(f"answers.{path.stem}") for path in sorted(Path(__file__).with_name("answers").glob("*.py"))
 ]
 RIGHT = {name: answer for module in ANSWERS for name, answer in module.RIGHT.items()}
 WRONG = [(name, answer) for module in ANSWERS for name, answers in module.WRONG.items() for answer in answers]

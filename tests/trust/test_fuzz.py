@@ -6,11 +6,11 @@ import random
 import signal
 
 import pytest
+
+from optical_lite.settings import InputError
 from trust import fuzz, mutations
 from trust.cases import Target, Wrong
 from trust.targets import TARGETS
-
-from optical_lite.settings import InputError
 
 FILES = {"a.jsonl": b'{"id": "x", "grade": 1}\n', "b.tsv": b"1\tmaji\n2\tmoto\n"}
 

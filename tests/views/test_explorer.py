@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from optical_lite.config import DistillConfig
 from optical_lite.cost import weighted_marginal
 from optical_lite.datasets import pocket
 from optical_lite.distillation import idf_weights
-from optical_lite.settings import ROOT, InputError
+from optical_lite.settings import InputError
 from optical_lite.training import distill
 from optical_lite.views import choices, explorer, page
 from optical_lite.views.material import Material, pack
@@ -28,7 +29,7 @@ needs_node = pytest.mark.skipif(NODE is None, reason="no node here: it runs the 
 def in_node(asked, tmp_path):
     """Results of functions of solver.js."""
     (tmp_path / "asked.json").write_text(json.dumps(asked))
-    line = [NODE, ROOT / "tests" / "solver.mjs", page.HERE / "solver.js", tmp_path / "asked.json"]
+    line = [NODE, Path(__file__).with_name("solver.mjs"), page.HERE / "solver.js", tmp_path / "asked.json"]
     return json.loads(subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
