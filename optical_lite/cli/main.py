@@ -31,6 +31,8 @@ COMMANDS = {  # name, which is its module's: first line of its help, example
               "search --system runs/mine --format trec --collection pocket_trec --out a.run"),
     "evaluate": ("Evaluate a run's student on a collection, a TREC run file, or a file of predictions.",
                 "evaluate --run runs/mine --collection pocket"),
+    "export": ("Write a student or an encoder for sentence-transformers or PyLate.",
+              "export --run runs/mine --to pylate --out mine_pylate"),
     "fuse": ("Merge two run files of the same questions, by a convex combination of their scores.",
             "fuse student.run structured.run --out fused.run"),
     "significance": ("Paired tests of run files against the first of them, corrected for their number.",
