@@ -241,6 +241,7 @@ LANGUAGES = {
     "es": Place(("xquad-r", "tatoeba-mates")),
     "de": Place(("belebele-questions", "xquad-r", "tatoeba-mates"), "ntrex"),
 }
+UNSEEN = ("ig", "yo", "tw")  # by the pre-training of the multilingual encoder's origin, XLM-R (arXiv 1911.02116)
 REFERENCE = ("hi", "es", "de")  # languages with more resources, kept apart from the question that is asked
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from optical_lite.settings import InputError
-from optical_lite.study import check, evidence, findings, record_files, records, summary, systems
+from optical_lite.study import check, evidence, evidence_page, findings, record_files, records, summary, systems
 from optical_lite.views import figures, figures_evidence
 
 LEVELS = {"zero_shot": 0.1, "lexicon": 0.4, "extended": 0.5, "optical": 0.6, "late": 0.55, "optical_late": 0.7,
@@ -106,7 +106,7 @@ def test_the_best_opponent_is_chosen_anew_on_every_collection(toy):
 def test_leakage_has_one_line_a_bitext_and_collection(toy):
     (line,) = evidence.leakage().to_dict("records")  # two systems and six records share it
     assert (line["pairs"], line["translations"], line["of passages"]) == (1200, 2, 90)
-    assert "| sw | pairs | 1,200 | 0 of 60 | 2 of 60 (toy) | 0 of 90 |" in evidence.page()
+    assert "| sw | pairs | 1,200 | 0 of 60 | 2 of 60 (toy) | 0 of 90 |" in evidence_page.page()
 
 
 def test_cells_of_two_devices_are_set_side_by_side_and_cost_is_the_processors(toy):
@@ -129,12 +129,12 @@ def test_cells_of_two_devices_are_set_side_by_side_and_cost_is_the_processors(to
     assert frame.loc["optical", "made"] == "NVIDIA H200 float32, 300 x 32 pairs"
     assert frame.loc["optical", "seconds"] == 9.0
     assert pd.isna(frame.loc["optical_late", "seconds"])  # of no processor
-    assert "| OPTICAL: transport (Sinkhorn) | 1 | −0.0010 | 0.0010 | 5.0% |" in evidence.page()
+    assert "| OPTICAL: transport (Sinkhorn) | 1 | −0.0010 | 0.0010 | 5.0% |" in evidence_page.page()
 
 
 def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions(toy):
     assert evidence.choices().empty
-    assert "development" not in evidence.page()
+    assert "development" not in evidence_page.page()
     tried = [
         {
             "collection": "dev",
@@ -152,7 +152,7 @@ def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions
     (line,) = evidence.choices().to_dict("records")  # ``late`` is not among them
     assert (line["lang"], line["used"], line["instead"]) == ("so", "optical", "epsilon_0.2")
     assert line["difference"] == pytest.approx(0.1)
-    assert "| OPTICAL: transport (Sinkhorn) | OPTICAL, epsilon 0.2 | 1 | +0.100 | so | none |" in evidence.page()
+    assert "| OPTICAL: transport (Sinkhorn) | OPTICAL, epsilon 0.2 | 1 | +0.100 | so | none |" in evidence_page.page()
 
 
 def test_summary_and_curve(toy):
@@ -196,7 +196,7 @@ def test_the_answer_is_drawn_and_written_once_its_records_are_there(toy, tmp_pat
     assert evidence.answer() == {}
     assert check.draw_answer(tmp_path) == []
     levels = {"m_zero_shot": 0.5, "m_extended": 0.52, "m_optical": 0.6, "m_late": 0.45, "m_optical_late": 0.61,
-              "m_greedy": 0.5, "m_match": 0.5, "m_sentence": 0.5}  # fmt: skip
+              "m_greedy": 0.5, "m_match": 0.5, "m_sentence": 0.5, "m_ceiling": 0.8}  # fmt: skip
     noise = np.random.default_rng(1).normal(0, 0.02, 60)
     found = []
     for name, level in levels.items():
@@ -211,6 +211,11 @@ def test_the_answer_is_drawn_and_written_once_its_records_are_there(toy, tmp_pat
     gains = evidence.answer()
     assert gains["afriqa_sw"]["transport"].difference == pytest.approx(0.1)
     assert gains["belebele_ig"]["contrast"].difference == pytest.approx(-0.05)
+    lines = evidence_page.page().splitlines()
+    assert "| seen | 1 | 0.500 | 0.600 | 0.450 | 0.610 | 0.800 | 0.300 | 0.190 |" in lines
+    start = "| belebele_ig | 0.500 | +0.100 (+0.100 to +0.100), p < 0.001"
+    (line,) = (line for line in lines if line.startswith(start))
+    assert "| −0.050 (" in line
     assert [path.rpartition(".")[2] for path in check.draw_answer(tmp_path)] == ["png", "svg"]
     caches = (findings.measure, findings._ranks, findings._duels)
     try:
