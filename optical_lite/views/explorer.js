@@ -155,7 +155,7 @@ export class Explorer {
     const stage = html("div", { class: "stage" }, this.message, this.figures, this.readout, this.sums, this.table,
       html("div", { class: "exports" }, ...kept), this.spoken);
     const board = html("div", { class: "board" }, html("div", { class: "controls" }, ...parts), stage);
-    this.top = html("div", { class: "optical" }, html("style", {}, data.face || ""), this.tabs,
+    this.top = html("div", { class: "optical", "data-view": this.state.view }, html("style", {}, data.face || ""), this.tabs,
       html("div", { class: "texts" }, ...texts), board);
     this.root.replaceChildren(this.top);
   }
@@ -214,6 +214,7 @@ export class Explorer {
     this.controls.student.label.textContent = after;
     this.controls.other.label.textContent = before;
     this.reset.hidden = !aligning(state) || !Object.keys(state.hand).length;
+    this.top.dataset.view = state.view;
     for (const tab of this.tabs.children) tab.setAttribute("aria-pressed", String(tab.dataset.view === state.view));
   }
 
@@ -284,27 +285,27 @@ export class Explorer {
 
   // New pictures for a new pair or another layout.
   lay(pair, reads, room) {
-    const { compare } = this.state, beside = compare === "side" && room > 760, own = beside ? room / 2 - 20 : room - 8;
+    const { compare } = this.state, beside = compare !== "one" && room > 760, own = beside ? room / 2 - 20 : room - 8;
+    const minus = compare === "difference", share = { one: own / 2, side: own, difference: room / (beside ? 3 : 1) - 24 };
     this.memory = {};
     const panels = reads.map((one, k) => {
       const odd = [new Set(one.part.unknown), new Set(pair.tu)], { rows, columns } = one;
       const words = sentences(pair.s, pair.t, odd, own, `links of ${one.name}`), maps = {};
-      const map = (title, bars) => heatmap(rows, columns, title, compare === "one" ? own / 2 : own, bars);
+      const map = (title, bars) => heatmap(rows, columns, title, share[compare], bars);
       if (rows.length && columns.length) {
-        if (compare !== "difference") maps.plan = map("plan T: the fuller, the more mass", true);
+        maps.plan = map(minus ? `plan of ${one.name}` : "plan T: the fuller, the more mass", !minus);
         if (compare === "one") maps.cost = map("cost C: the fuller, the cheaper");
-        if (compare === "difference" && k && rows.join() === reads[0].rows.join())
-          maps.difference = map("first plan minus second: blue is more, ochre is less");
+        if (minus && k && rows.join() === reads[0].rows.join()) maps.difference = map("first minus second; ochre is less");
       }
       return { words, maps, facts: html("p", { class: "facts" }) };
     });
-    const apart = compare === "difference" && !panels[1].maps.difference;
-    this.say(apart ? "their sub-words differ: show words to subtract" : "");
+    this.say(minus && !panels[1].maps.difference ? "their sub-words differ: show words to subtract" : "");
     this.figures.className = `figures ${beside ? "side" : ""}`;
-    this.figures.replaceChildren(...panels.map(({ words, maps, facts }, k) => {
-      const nodes = html("div", { class: "maps" }, ...Object.values(maps).map((map) => map.node));
-      return html("figure", {}, html("figcaption", {}, reads[k].name), html("div", { class: "wide" }, words.node), facts, nodes);
-    }));
+    const nodes = ({ maps }) => Object.values(maps).map((map) => map.node);
+    const row = (some) => html("div", { class: "maps" }, ...some.flatMap(nodes));
+    const figures = panels.map((panel, k) => html("figure", {}, html("figcaption", {}, reads[k].name),
+      html("div", { class: "wide" }, panel.words.node), panel.facts, minus ? null : row([panel])));
+    this.figures.replaceChildren(...figures, ...(minus ? [row(panels)] : []));
     panels.forEach((panel, k) => this.listen(panel, k));
     return panels;
   }
@@ -554,7 +555,7 @@ export class Explorer {
       const line = (one) => one.found.map((cell) => cell.join("-")).join(" ") + "\n";
       return this.saveAs(this.reads.map(line).join(""), "links");
     }
-    const maps = (panel) => Object.values(panel.maps).map((map) => map.node), beside = this.state.compare === "side";
+    const maps = (panel) => Object.values(panel.maps).map((map) => map.node), beside = this.state.compare !== "one";
     const rows = searching ? [this.rankings.map((r) => r.picture)]
       : beside ? [panels.map((panel) => panel.words.node), panels.flatMap(maps)]
         : panels.flatMap((panel) => [[panel.words.node], maps(panel)]);

@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT / "docs" / "book"))
 import build
 import launch
 import lessons
+import pictures
 import slides
 
 PYTHON = ROOT / ".venv-book" / "bin" / "python"
@@ -265,6 +266,13 @@ def test_words_and_data_of_a_lesson_are_seen(tmp_path):
     cells = [nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("stream", text="mafand-train")])]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "x.ipynb")
     assert lessons.shown(tmp_path / "x.ipynb") == ["MAFAND"]
+
+
+def test_the_explorers_page_shows_what_the_script_takes():
+    page = (ROOT / "docs" / "explorer.md").read_text(encoding="utf-8")
+    taken = {path.stem: path.stat().st_size for path in (ROOT / "figures").glob("explorer_*.png")}
+    assert set(re.findall(r"!\[[^]]{40,}\]\(\.\./figures/(\w+)\.png\)", page)) == set(pictures.PICTURES) == set(taken)
+    assert max(taken.values()) <= 100_000
 
 
 def test_the_glossary_is_in_order_and_complete():

@@ -139,6 +139,7 @@ def test_the_page_works_without_a_network(tab, written):
     assert "epsilon=" in tab.evaluate("new Promise((done) => setTimeout(() => done(location.hash), 500))")
     tab.locator(".control.compare select").select_option("difference")
     tab.locator(".cell.less").first.wait_for()
+    assert tab.locator(".maps svg").count() == 3  # two plans, and one minus the other
     picture(tab, "page_difference")
     tab.locator(".control.compare select").select_option("side")
     tab.locator(".control.level select").select_option("token")

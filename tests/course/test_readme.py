@@ -54,7 +54,7 @@ def test_the_ten_lines_print_what_they_say(tmp_path, monkeypatch):
         assert abs(float(mine) - float(theirs)) <= 0.011  # the last digit may differ on another processor
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/findings.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/findings.md", "docs/explorer.md"])
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
