@@ -121,8 +121,9 @@ class Workplace:
         return leaks.leakage(self.collections[collection], self.bitext(*source))
 
     def check(self, system: System) -> None:
-        """Raise where the language lacks what a system needs."""
-        self.bitext(*system.source)
+        """Raise where the language lacks what a system, or a part of it, needs."""
+        for each in (system, *map(systems.find, system.parts)):
+            self.bitext(*each.source)
 
     def lexicon(self, system: System) -> tuple[lexicon.Lexicon | None, np.ndarray]:
         """Word translation probabilities of a system's bitext, None where it translates none; seconds to make them."""
@@ -170,10 +171,6 @@ class Workplace:
         """Rank a collection's passages by a system."""
         if system.parts:
             return self.fused(system, data, seed)
-        if system.engine == "fused":
-            words = replace(system, engine="structured", reads="question", marks=False)
-            both = (self.search(each, encoder, data, seed) for each in (replace(system, engine="maxsim"), words))
-            return lexical.fuse(*both, systems.LEXICAL_SHARE)
         queries, (table, _) = self.queries(system, data), self.lexicon(system)
         if system.reads == "lexicon":
             queries = {query: table.translate(text) for query, text in queries.items()}
@@ -189,14 +186,19 @@ class Workplace:
         return lexical.fuse(functools.reduce(lexical.fuse, runs), last, system.share)
 
     def ranking(self, name: str, seed: int, data: Collection) -> retrieval.Run:
-        """What a system ranks; kept in a file until it changes, for its student takes minutes."""
+        """What a part of a system ranks, from its file where there is one, for its student takes minutes."""
         system = systems.find(name)
         seed = seed if seed in system.seeds else 0
-        kind = sha256(repr((replace(system, title=""), seed, _hash(data), settings.precision())).encode())[:16]
-        place = RANKINGS / f"{data.name}_{self.lang}" / f"{name}_{kind}.json"
+        place = self._kept(name, seed, data)
         if not place.exists():
             write_json(place, self.search(system, self.encoder(system, seed)[0], data, seed))
         return {query: [(passage, score) for passage, score in found] for query, found in read_json(place).items()}
+
+    def _kept(self, name: str, seed: int, data: Collection) -> Path:
+        """The file of a ranking; another system, seed, collection or number type has another."""
+        what = replace(systems.find(name), title=""), seed, _hash(data), settings.precision()
+        kind = sha256(repr(what).encode())[:16]
+        return RANKINGS / f"{data.name}_{self.lang}" / f"{name}_{kind}.json"
 
     @functools.cache  # noqa: B019
     def index(self, of: Encoder, name: str, scorer: str = "maxsim") -> PassageIndex:
@@ -216,7 +218,9 @@ class Workplace:
         found = {}
         for collection in asked or (["dev"] if self.dev else systems.tested(self.lang, name)):
             data = self.collections[collection]
-            ranked = self.ranking(name, seed, data) if name in PARTS else self.search(system, encoder, data, seed)
+            ranked = self.search(system, encoder, data, seed)
+            if name in PARTS:
+                write_json(self._kept(name, seed, data), ranked)
             values = metrics.per_query(ranked, data.qrels)
             found[collection] = {
                 "system": name, "collection": collection, "lang": self.lang, "seed": seed,
@@ -228,7 +232,6 @@ class Workplace:
                 "teacher": model_record(teacher_of(system))["sha256"],
                 **({"known_words": round(table.coverage(self.queries(system, data).values()), 4)} if table else {}),
                 **({"fused": list(system.parts), "share": system.share} if system.parts else {}),
-                **({"lexical_share": systems.LEXICAL_SHARE} if system.engine == "fused" else {}),
                 **record, "environment": environment(),
             }  # fmt: skip
         for collection, value in found.items():

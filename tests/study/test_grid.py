@@ -40,6 +40,7 @@ def place(monkeypatch, tmp_path):
     monkeypatch.setattr(records, "RECORDS", tmp_path / "clir")
     monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev.jsonl")
     monkeypatch.setattr(records, "CPU_RECORDS", tmp_path / "clir_cpu.jsonl")
+    monkeypatch.setattr(grid, "RANKINGS", tmp_path / "rankings")
     monkeypatch.setattr(record_files, "LOOSE", tmp_path / "loose")
     return tmp_path / "loose" / "clir"
 
@@ -117,16 +118,10 @@ def test_without_accents_the_query_loses_them(place, monkeypatch):
     assert seen == [{"Qódèr"}, {"Qoder"}]
 
 
-def test_fused_rows_share_a_student_and_rank_by_both_engines(place):
-    work = grid.Workplace("sw")
-    data, both = work.collections["first"], systems.find("extended_fused")
-    encoder, _ = work.encoder(both, 0)
-    assert encoder is work.encoder(systems.find("plus_symmetric"), 0)[0]
-    matched = work.search(systems.find("plus_symmetric"), encoder, data)
-    words = work.search(systems.find("structured_plus"), None, data)
-    expected = grid.lexical.fuse(matched, words, systems.LEXICAL_SHARE)
-    assert work.search(both, encoder, data) == expected
-    assert expected not in (matched, words)
+def test_what_is_fused_has_the_seeds_of_its_parts():
+    """Five rankings that are all the same would be told as five seeds."""
+    seeds = {name: systems.find(name).seeds for name in systems.FUSED}
+    assert seeds == {"lexicon_fused": (0,), "extended_fused": (0,), "plus_fused": (0, 1, 2, 3, 4)}
 
 
 def test_a_cell_that_breaks_leaves_no_record(place, monkeypatch):
@@ -239,7 +234,6 @@ def test_near_twins_of_what_is_asked_are_left_out_and_counted(place, monkeypatch
 
 
 def test_rankings_are_fused_and_what_they_are_made_of_is_kept(place, monkeypatch, tmp_path):
-    monkeypatch.setattr(grid, "RANKINGS", tmp_path / "rankings")
     monkeypatch.setattr(systems, "ANSWER", {"both": None})
     monkeypatch.setattr(systems, "ASKED", ("second",))
     both = systems.System("both", parts=("optical", "structured"), share=0.2)
@@ -256,6 +250,21 @@ def test_rankings_are_fused_and_what_they_are_made_of_is_kept(place, monkeypatch
     data = work.collections["second"]
     parts = [work.ranking(name, 1, data) for name in both.parts]
     assert work.fused(both, data, 1) == lexical.fuse(*parts, 0.2)
+
+
+def test_a_part_that_is_run_again_is_ranked_again(place, tmp_path):
+    """A kept ranking serves those that fuse it; its own cell must see what the code does now."""
+    assert grid.run(["structured_plus"], ["sw"], folder=place, progress=False) == 1
+    (kept, *_) = files = sorted((tmp_path / "rankings" / "first_sw").glob("*.json"))
+    assert len(files) == 1
+    before = json.loads((place / "first_sw" / "structured_plus_0.json").read_text(encoding="utf-8"))["metrics"]
+    right = kept.read_text(encoding="utf-8")
+    kept.write_text("{}")
+    work = grid.Workplace("sw")
+    assert work.ranking("structured_plus", 3, work.collections["first"]) == {}  # it has one seed
+    again = work.run("structured_plus", 0, tmp_path / "again")
+    assert again["first"]["metrics"] == before
+    assert kept.read_text(encoding="utf-8") == right
 
 
 def test_mean_vectors_are_another_ranking_of_the_same_student(place):
