@@ -47,7 +47,7 @@ def startup(repetitions: int) -> list[dict]:
     return rows
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Return freed memory to the system, where the C library can (glibc)."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
@@ -117,7 +117,7 @@ def growth(repetitions: int) -> list[dict]:
         seconds, memory = [], []
         for size in sizes:
             work = prepare(size)
-            _give_back()  # memory that an earlier size left behind would hide what this one needs
+            give_back()  # memory that an earlier size left behind would hide what this one needs
             with Peak() as peak:
                 work()
             times = []

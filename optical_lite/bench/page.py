@@ -86,18 +86,36 @@ def lesson_table(rows: list[dict]) -> str:
     return markdown(("lesson", *(f"{p}, s" for p in profiles)), [*lines, ("all", *total)]) + "\n"
 
 
+def scale_table(rows: list[dict]) -> str:
+    """What each quantity takes at both sizes, and what arithmetic says of the larger.
+
+    Arithmetic is a row's ``expected``, or else the smaller size's value times what the size grew by.
+    """
+    quantities: dict[str, list[dict]] = {}
+    for r in rows:
+        quantities.setdefault(r["quantity"], []).append(r)
+    lines = []
+    for name, (small, large) in quantities.items():
+        said = large["expected"] or small["ours"] * (large["scale"] / small["scale"]) ** large["grows"]
+        lines.append((name, *(f"{number(x)} {large['unit']}" for x in (small["ours"], large["ours"], said)),
+                      f"{large['ours'] / said:.2f}"))  # fmt: skip
+    header = ("what", f"{small['scale']:,}", f"{large['scale']:,}", "arithmetic", "measured / arithmetic")
+    return markdown(header, lines) + "\n"
+
+
 def kind() -> str:
     """The block of this machine's table: ``bench-bf16`` or ``bench-float32``."""
     return "bench-bf16" if has_bf16() else "bench-float32"
 
 
 def write(rows: list[dict], path: Path) -> None:
-    """Replace the tables of a page for which there are rows: this machine's, those of growth, of lessons, of a GPU."""
+    """Replace the tables of a page for which there are rows: this machine's, and those that have one of their own."""
     page = path.read_text(encoding="utf-8")
     for name, key, text in (
         ("growth", "size", growth_table),
         ("lessons", "profile", lesson_table),
         ("gpu", "gpu", table),
+        ("scale", "scale", scale_table),
     ):
         if some := [r for r in rows if key in r]:
             page = replace_block(page, name, text(some), str(path))

@@ -13,13 +13,13 @@ from ..settings import InputError, device
 # isort: off
 # they register themselves, and run in this order
 from . import aligning, growth, search, training, transport  # noqa: F401
-from . import first_use, gpu  # noqa: F401
+from . import first_use, gpu, scale  # noqa: F401
 
 # isort: on
 from .page import number, write
 from .registry import TESTS
 
-ONLY_BY_NAME = ("million", "gpu")  # too long, too much disk, or another page, for a run of everything
+ONLY_BY_NAME = ("million", "gpu", "scale")  # too long, too much disk, or another page, for a run of everything
 
 
 def command(

@@ -1,4 +1,4 @@
-"""Checks of the exercises of notebooks 03, 05, 07 and 08: training, retrieval and tables."""
+"""Checks of the exercises of notebooks 03, 05, 07, 08 and extra_scaling (90): training, retrieval, tables, sizes."""
 
 from __future__ import annotations
 
@@ -240,3 +240,29 @@ def ex08_3(answer: object) -> None:
         paid = sum(abs(reference[n] - got[n]) for n in names)
         if paid > best + 1e-6:
             raise NotYet(f"for {reference} the distances add up to {paid:.2f}; another labelling gives {best:.2f}")
+
+
+@exercise
+def ex90_1(answer: object) -> None:
+    """A function (free, rate, limit, q, n, d) -> the most passages that disk and time allow."""
+    function(answer, "most")
+    for free, rate, limit, q, n, d in (
+        (1e9, 1e12, 1.0, 12, 74, 128), (1e12, 2e10, 0.1, 12, 74, 128), (2e9, 5e9, 2.0, 8, 60, 384),
+    ):  # fmt: skip
+        expected = min(int(free / (2 * n * d)), int(rate * limit / (2 * q * n * d)))
+        got = answer(free, rate, limit, q, n, d)
+        said = f"{free:g} bytes free, {rate:g} operations a second, {limit:g} s, q = {q}, n = {n}, d = {d}"
+        same(got, expected, f"the number of passages for {said}", 1e-9)
+
+
+@exercise
+def ex90_2(answer: object) -> None:
+    """A function (rankings, k) -> the k best of all, ties by name."""
+    function(answer, "merge")
+    left, right = [("b", 3.0), ("d", 1.0)], [("c", 3.0), ("a", 2.0), ("e", 1.0)]
+    for rankings, k, names in (
+        ([left, right], 3, "bca"), ([right, left], 4, "bcad"), ([right, left, []], 9, "bcade"), ([left], 1, "b"),
+    ):  # fmt: skip
+        got = [name for name, _ in answer([list(ranking) for ranking in rankings], k)]
+        if got != list(names):
+            raise NotYet(f"the best {k} of {rankings} are {', '.join(names)}; got {', '.join(map(str, got))}")

@@ -6,7 +6,7 @@ import torch
 
 from optical_lite import settings
 from optical_lite.__main__ import main
-from optical_lite.bench import gpu, registry, runner, search
+from optical_lite.bench import gpu, registry, runner, scale, search
 from optical_lite.bench import page as bench_page
 from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
@@ -59,7 +59,7 @@ def test_an_unknown_name_is_refused(capsys):
 
 PAGE = "before\n{}after\n".format(
     "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in (
-        "bench-bf16", "bench-float32", "growth", "lessons", "gpu"))
+        "bench-bf16", "bench-float32", "growth", "lessons", "gpu", "scale"))
 )  # fmt: skip
 
 
@@ -124,6 +124,23 @@ def test_a_gpu_fills_its_rows_and_without_one_they_are_empty(tmp_path, monkeypat
     text = page.read_text()
     assert "| a | 1,200 |  | pairs/s |  | 60% |  |  |" in markup.block(text, "gpu")
     assert markup.block(text, bench_page.kind()) == f"old {bench_page.kind()}\n"
+
+
+def test_scale_stands_beside_what_arithmetic_says(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(PAGE)
+    rows = [
+        scale._entry("a", 10, 2.0, "MB", 2.5), scale._entry("b", 10, 3.0, "s"),
+        scale._entry("c", 10, 5.0, "MiB", grows=0), scale._entry("a", 100, 21.0, "MB", 20.0),
+        scale._entry("b", 100, 33.0, "s"), scale._entry("c", 100, 5.5, "MiB", grows=0),
+    ]  # fmt: skip
+    bench_page.write(rows, page)
+    found = markup.block(page.read_text(), "scale")
+    assert "| what | 10 | 100 | arithmetic | measured / arithmetic |" in found
+    assert "| a | 2 MB | 21 MB | 20 MB | 1.05 |" in found
+    assert "| b | 3 s | 33 s | 30 s | 1.10 |" in found
+    assert "| c | 5 MiB | 5.5 MiB | 5 MiB | 1.10 |" in found
+    assert markup.block(page.read_text(), bench_page.kind()) == f"old {bench_page.kind()}\n"
 
 
 def test_a_slow_peer_takes_fewer_turns(monkeypatch):

@@ -1,12 +1,13 @@
 """Every benchmark with what stands in when published data cannot be had: no mirror, no network, no peers."""
 
+import collections
 import functools
 
 import pytest
 import torch
 
 from optical_lite import settings
-from optical_lite.bench import aligning, registry, search, training
+from optical_lite.bench import aligning, registry, scale, search, training
 from optical_lite.bench import transport as bench_transport
 from optical_lite.settings import InputError
 
@@ -87,3 +88,18 @@ def test_search(without):
     assert any("160 passages" in name for name in rows)
     assert all(row["peer"] is None for name, row in rows.items() if "one question at a time" in name)
     whole(search.plaid(1, passages=300))
+
+
+def test_scale(without):
+    without.setattr(scale, "SIZES", (20, 40))
+    rows = list(scale.scale(1))
+    found = whole([row for row in rows if "memory" not in row["name"]])
+    for name, slack in (("passages: index on disk", 0.05), ("pairs: token ids on disk", 0.0)):
+        for size in scale.SIZES:
+            one = found[f"{name}, {size}"]
+            assert one["ours"] == pytest.approx(one["expected"], rel=slack)
+    assert len(rows) == 2 * len({row["quantity"] for row in rows})
+    source, target = zip(*scale.made_up(200), strict=True)
+    assert all(sorted(w[1:] for w in a) == sorted(w[1:] for w in b) for a, b in zip(source, target, strict=True))
+    counts = collections.Counter(word for words in source for word in words)
+    assert counts["s1"] > 20 * counts["s1000"]

@@ -167,7 +167,8 @@ def test_a_lesson_is_built_like_a_lesson(path):
     notebook = read(path)
     opening = notebook.cells[0].source
     assert notebook.cells[0].cell_type == "markdown"
-    for part in ("# " + path.stem[:2], "**The question**", "**After this you can**", "**Know first**", "**Time**"):
+    title = "# Extra: " if path.stem.startswith("extra_") else f"# {path.stem[:2]}"
+    for part in (title, "**The question**", "**After this you can**", "**Know first**", "**Time**"):
         assert part in opening, part
     assert "import optical_lite as ol" in notebook.cells[1].source
     assert "ol.banner()" in notebook.cells[1].source
@@ -183,13 +184,13 @@ def test_a_lesson_is_built_like_a_lesson(path):
     assert set(checks) <= set(re.findall(r"ol\.check\.(ex\d\d_\d)", solved))
 
 
-def budget(notebook) -> list[str]:
+def budget(notebook, extra: bool = False) -> list[str]:
     """What of a lesson is more than a student reads at a sitting, and pictures that say nothing to some."""
     found = undescribed(notebook)
     for name, value, low, high in (
-        ("words", words(notebook), 0, 1_500),
-        ("numbers in prose", numbers(notebook), 0, 40),
-        ("cells of the main thread", main_thread(notebook), 20, 30),
+        ("words", words(notebook), 0, 1_000 if extra else 1_500),
+        ("numbers in prose", numbers(notebook), 0, 25 if extra else 40),
+        ("cells of the main thread", main_thread(notebook), *((15, 20) if extra else (20, 30))),
     ):
         if not low <= value <= high:
             found.append(f"{value} {name}")
@@ -217,7 +218,7 @@ def test_a_stored_number_that_a_run_contradicts_is_seen():
 
 @lessons
 def test_a_lesson_keeps_its_budget(path):
-    assert budget(read(path)) + unsupported(read(path)) == []
+    assert budget(read(path), path.stem.startswith("extra_")) + unsupported(read(path)) == []
 
 
 def test_a_value_without_a_run_is_seen():
@@ -252,6 +253,7 @@ def shown(alt="Two bars of equal height, one grey and one dark blue.", caption="
 )
 def test_the_budget_complains(notebook, text):
     assert text in "; ".join(budget(notebook))
+    assert text in "; ".join(budget(notebook, extra=True))
 
 
 def test_a_budget_is_kept():
