@@ -59,14 +59,13 @@ def _best(lexicon: Lexicon, source: Sequence[str], target: Sequence[str]) -> set
     return found
 
 
-def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "grow-diag") -> list[Links]:
-    """IBM Model 1, trained both ways on lower-cased words.
+def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:
+    """IBM Model 1, trained both ways on lower-cased words, the directions combined by grow-diag.
 
     Parameters
     ----------
     pairs : word pairs to align; the aligner trains on them too, as all of its kind do
     more : further word pairs to train on
-    rule : how the two directions are combined, see :func:`.linking.symmetrize`
 
     Examples
     --------
@@ -82,23 +81,19 @@ def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "
     for source, target in pairs:
         to_target = _best(there, source, target)  # each English word has one source word
         to_source = {(i, j) for j, i in _best(back, target, source)}
-        found.append(symmetrize(to_source, to_target, rule, (len(source), len(target))))
+        found.append(symmetrize(to_source, to_target, "grow-diag", (len(source), len(target))))
     return found
 
 
-def fast_align(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "grow-diag-final") -> list[Links]:
+def fast_align(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:
     """fast_align's algorithm (a log-linear form of IBM Model 2) in systran-align, symmetrised there.
 
     Source: Dyer, Chahuneau and Smith, NAACL 2013; options as its authors recommend (diagonal, tuned
-    tension, Dirichlet prior). ``rule`` is named for the record: systran-align itself combines the
-    directions by grow-diag-final-and.
+    tension, Dirichlet prior). systran-align combines the directions by grow-diag-final-and.
     """
     _need("fast_align")
     import systran_align
 
-    if rule != "grow-diag-final":
-        expected = "grow-diag-final, the one systran-align has"
-        raise InputError(f"fast_align: got rule {rule!r}, expected {expected}")
     with tempfile.TemporaryDirectory() as folder:
         files = (Path(folder) / name for name in ("text", "forward", "backward"))
         text, forward, backward = map(str, files)
@@ -111,8 +106,8 @@ def fast_align(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "
         return [{(int(i), int(j)) for i, j in links} for links in found]
 
 
-def eflomal(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "grow-diag-final") -> list[Links]:
-    """eflomal: a Bayesian IBM model with word order and fertility, sampled both ways, combined.
+def eflomal(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:
+    """eflomal: a Bayesian IBM model with word order and fertility, sampled both ways, combined by grow-diag-final.
 
     Source: Östling and Tiedemann, "Efficient Word Alignment with Markov Chain Monte Carlo", PBML
     2016.
@@ -129,7 +124,7 @@ def eflomal(pairs: Sequence[Words], more: Sequence[Words] = (), rule: str = "gro
         found = []
         for pair, *lines in zip(pairs, *files, strict=True):
             there, back = (from_pharaoh(line)[0] for line in lines)
-            found.append(symmetrize(there, back, rule, tuple(map(len, pair))))
+            found.append(symmetrize(there, back, "grow-diag-final", tuple(map(len, pair))))
         return found
 
 

@@ -23,8 +23,6 @@ from typing import TextIO
 from ..safe_files import FULL
 from ..settings import InputError
 
-STOPPED = (OSError, MemoryError, RecursionError, UnicodeError)  # of what is no fault of the code
-
 
 class Output:
     """Standard output that fails at the end of a command, not before its files are written.

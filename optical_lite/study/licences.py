@@ -16,6 +16,7 @@ from ..datasets.sources import registry
 from ..model_files import KNOWN, MBERT, REVISIONS, XLMR
 from ..safe_files import write_atomic
 from ..settings import ROOT, InputError
+from .markup import markdown
 
 PAGE = ROOT / "docs" / "licences.md"
 READ = {"terminado": "BSD-2-Clause"}  # by a person in the file, where the metadata does not say it
@@ -85,23 +86,12 @@ def data() -> list[tuple[str, str, str, str]]:
     return [(name, origin, str(len([*same])), text) for (name, origin, text), same in itertools.groupby(rows)]
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A Markdown table.
-
-    >>> print(table(("name",), [("torch",)]))
-    | name |
-    |---|
-    | torch |
-    """
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, *rows)).replace("|\n", f"|\n|{'---|' * len(head)}\n", 1)
-
-
 def page() -> str:
     """The whole page."""
     parts = [
-        HEAD.format(audit=AUDIT), table(("model", "pinned origin", "licence"), models()), "\n## Data\n",
-        table(("data set", "pinned origin", "files", "licence"), data()), "\n## Packages of requirements-lock.txt\n",
-        table(("package", "version", "licence, as its metadata states it"), packages()),
+        HEAD.format(audit=AUDIT), markdown(("model", "pinned origin", "licence"), models()), "\n## Data\n",
+        markdown(("data set", "pinned origin", "files", "licence"), data()), "\n## Packages of requirements-lock.txt\n",
+        markdown(("package", "version", "licence, as its metadata states it"), packages()),
     ]  # fmt: skip
     return "\n".join(parts) + "\n"
 

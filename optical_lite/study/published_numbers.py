@@ -53,11 +53,6 @@ class Number:
     read_in: str
     doubts: tuple[str, ...]
 
-    @property
-    def secondary(self) -> bool:
-        """Whether it was read in somebody else's restatement."""
-        return self.read_in == "restatement"
-
 
 def works(folder: Path = FOLDER) -> dict[str, dict]:
     """Every work by the name of its file.
@@ -87,8 +82,8 @@ def number(table: str, row_name: str, column: str, folder: Path = FOLDER) -> Num
     --------
     >>> number("africlirmatrix/ndcg10", "BM25", "swa").value
     0.418
-    >>> number("afriqa/averages", "mDPR, no translation", "mean over languages").secondary
-    True
+    >>> number("afriqa/averages", "mDPR, no translation", "mean over languages").read_in
+    'restatement'
     """
     work, _, name = table.partition("/")
     found = works(folder).get(work, {}).get("tables", {}).get(name)

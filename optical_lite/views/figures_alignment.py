@@ -1,4 +1,4 @@
-"""Plots of alignments: marginals, links, gold, and the reasons of MaxSim, like those of :mod:`.figures`.
+"""Plots of alignments: links, and gold on a plan, like those of :mod:`.figures`.
 
 Each takes axes or makes them, and returns them. What colour tells, a shape, a sign or dashes tell as well.
 """
@@ -11,58 +11,16 @@ from collections.abc import Collection, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
-from ..settings import InputError
-from .figures import BLUE, OCHRE, array, cost_heatmap, families, heatmap, label, plan_heatmap
+from .figures import BLUE, OCHRE, families, heatmap, label
 
-DIVERGING = LinearSegmentedColormap.from_list("ochre_blue", [OCHRE, "#f5f5f5", BLUE])
 MEANING = {"hit": "sure, found", "possible": "possible, found", "miss": "sure, missed", "false": "found, not in gold"}
 COLOUR = {"hit": BLUE, "miss": OCHRE, "false": "#8a1538", "possible": "#5b83bd", "link": BLUE}
 DASH = {"miss": (0, (5, 3)), "false": (0, (1, 1.6))}
 MARKERS = {"hit": ("o", 40), "possible": ("o", 14), "miss": ("s", 60), "false": ("x", 55)}
-
-
-def triptych(C, T, a, b, source: Sequence[str], target: Sequence[str], *, axes: Sequence[Axes] | None = None):
-    """Cost, plan and marginals of one problem.
-
-    Parameters
-    ----------
-    C, T : arrays or Tensors, shape (n, m)
-    a, b : expected masses, shapes (n,) and (m,); the third plot draws them as outlines around what the plan moves
-    axes : three axes; a new figure by default
-
-    Returns
-    -------
-    list of three axes
-    """
-    if axes is None:
-        size = 3 * (0.32 * len(target) + 2.2), max(0.36 * len(source) + 1.8, 0.2 * (len(source) + len(target)) + 1.2)
-        _, axes = plt.subplots(1, 3, figsize=size, layout="constrained", width_ratios=(1.15, 1.15, 0.8))
-    cost_heatmap(C, source, target, ax=axes[0])
-    plan_heatmap(T, source, target, ax=axes[1])
-    marginals(T, a, b, source, target, ax=axes[2])
-    return list(axes)
-
-
-def marginals(T, a, b, source: Sequence[str], target: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """Expected mass of each token as an outline, what the plan moves as a bar: equal unless mass may stay behind."""
-    T, a, b = array(T), array(a), array(b)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(3.6, 0.2 * (len(source) + len(target)) + 1.2), layout="constrained")
-    place = np.arange(len(a) + len(b), dtype=float)
-    place[len(a) :] += 1.0  # a gap between the sentences
-    moved, expected = np.concatenate([T.sum(1), T.sum(0)]), np.concatenate([a, b])
-    ax.barh(place, moved, height=0.62, color=[BLUE] * len(a) + [OCHRE] * len(b))
-    ax.barh(place, expected, height=0.86, facecolor="none", edgecolor="0.25", lw=0.9)
-    ax.set_yticks(place, [label(t) for t in (*source, *target)], family=families())
-    ax.set(ylim=(place[-1] + 0.8, -0.8), xlabel="mass", title="marginals: outline expected, bar moved")
-    ax.title.set_fontsize("medium")
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
 
 
 def kinds(found: Collection, sure: Collection | None = None, possible: Collection | None = None) -> dict:
@@ -145,112 +103,3 @@ def gold_overlay(
         handles.append(ax.scatter(x, y, label=f"{meaning}: {len(cells)}", **style))
     ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
     return ax
-
-
-def greedy_plan(C, a) -> np.ndarray:
-    """The plan of greedy alignment, shape (n, m): each source token sends all its mass to its nearest target token.
-
-    >>> greedy_plan([[0.1, 0.9], [0.2, 0.3]], [0.5, 0.5]).tolist()
-    [[0.5, 0.0], [0.5, 0.0]]
-    """
-    C, a = array(C), array(a)
-    found = np.zeros_like(C)
-    found[np.arange(len(C)), C.argmin(1)] = a
-    return found
-
-
-def plan_minus_greedy(
-    T, C, a, source: Sequence[str], target: Sequence[str], *, title: str = "transport minus greedy",
-    ax: Axes | None = None,
-) -> Axes:  # fmt: skip
-    """Where a plan sends mass that greedy alignment does not (blue), and where greedy alone would (ochre)."""
-    difference = array(T) - greedy_plan(C, a)
-    size = np.abs(difference).max(initial=1e-12)
-    ax = heatmap(difference, source, target, title=title, bar="mass", limits=(-size, size), ax=ax)
-    ax.collections[0].set_cmap(DIVERGING)
-    for y, x in zip(*np.nonzero(np.abs(difference) > size / 10), strict=True):
-        style = {"color": "white" if abs(difference[y, x]) > 0.6 * size else "0.2", "ha": "center", "va": "center"}
-        ax.text(x + 0.5, y + 0.5, "+" if difference[y, x] > 0 else "−", **style)  # the sign, without colour
-    return ax
-
-
-def epsilon_sweep(
-    epsilons: Sequence[float], cost: Sequence[float], *, error: Sequence[float] | None = None,
-    ylabel: str = "alignment error rate", chosen: float | None = None, ax: Axes | None = None,
-) -> Axes:  # fmt: skip
-    """Transport cost by epsilon on a logarithmic axis; with ``error`` a second axis, with ``chosen`` a dotted line."""
-    if not len(epsilons) == len(cost) or (error is not None and len(error) != len(cost)):
-        raise InputError(
-            f"epsilon_sweep: got {len(epsilons)} epsilons, {len(cost)} costs, expected as many of each; see the lists"
-        )
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.0, 3.4), layout="constrained")
-    handles = ax.plot(epsilons, cost, "o-", color=BLUE, ms=4, label="transport cost $\\langle T, C\\rangle$")
-    ax.set(xscale="log", xlabel="epsilon", ylabel="transport cost")
-    if error is not None:
-        twin = ax.twinx()
-        handles += twin.plot(epsilons, error, "s--", color=OCHRE, ms=4, label=ylabel)
-        twin.set(ylabel=ylabel, ylim=(0, max(1e-9, 1.15 * max(error))))
-    if chosen is not None:
-        handles.append(ax.axvline(chosen, color="0.3", ls=":", label=f"epsilon {chosen:g}"))
-    ax.legend(handles=handles, frameon=False, loc="best")
-    return ax
-
-
-def levels(
-    T, W, tokens: tuple[Sequence[str], Sequence[str]], words: tuple[Sequence[str], Sequence[str]], *,
-    axes: Sequence[Axes] | None = None,
-) -> list[Axes]:  # fmt: skip
-    """The plan between sub-words, shape (n, m), beside its sums over words, shape (N, M)."""
-    if axes is None:
-        ratio = len(tokens[1]) + 6, len(words[1]) + 6
-        size = 0.33 * sum(ratio), 0.36 * max(len(tokens[0]), len(words[0])) + 1.9
-        _, axes = plt.subplots(1, 2, figsize=size, layout="constrained", width_ratios=ratio)
-    limits = 0.0, float(array(W).max(initial=1e-12))
-    plan_heatmap(T, *tokens, title="plan between tokens", bar=None, limits=limits, ax=axes[0])
-    plan_heatmap(W, *words, title="summed over words", bar="mass", limits=limits, ax=axes[1])
-    return list(axes)
-
-
-def maxsim(
-    question: Sequence[str], best: Sequence[float], where: Sequence[int], passage: Sequence[str], *, around: int = 2,
-    title: str = "", ax: Axes | None = None,
-) -> Axes:  # fmt: skip
-    """Why this passage, token by token: the similarity of each question token with its best passage token, in context.
-
-    Parameters
-    ----------
-    question, passage : tokens
-    best, where : of :func:`optical_lite.retrieval.explain`
-    around : passage tokens shown on either side of the best one
-    """
-    best = array(best)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.8, 0.27 * len(question) + 1.1), layout="constrained")
-    rows = np.arange(len(question))
-    ax.barh(rows, best, height=0.7, color=BLUE)
-    for y, value, place in zip(rows, best, np.asarray(where), strict=True):
-        text = context(passage, int(place), around)
-        ax.text(max(value, 0) + 0.02, y, text, va="center", fontsize=9, family=families(), parse_math=False)
-    ax.set_yticks(rows, [label(t) for t in question], family=families())
-    ax.set(xlim=(min(0, best.min(initial=0)), 1.9), ylim=(len(rows) - 0.4, -0.6))
-    ax.set_xticks([0, 0.5, 1])
-    ax.set_xlabel("similarity with the best passage token", loc="left")
-    ax.set_title(f"{title}, score {best.sum():.2f}".removeprefix(", "), loc="left", fontsize="medium")
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
-
-
-def context(tokens: Sequence[str], place: int, around: int = 2) -> str:
-    """A token in brackets between its neighbours, its pieces joined.
-
-    >>> context(["the", "un", "##clean", "water", "."], 2)
-    'the un[clean] water .'
-    """
-    if not 0 <= place < len(tokens):
-        return "(nothing)"
-    text = ""
-    for k in range(max(0, place - around), min(len(tokens), place + around + 1)):
-        piece = tokens[k].removeprefix("##")
-        text += (" " if text and not tokens[k].startswith("##") else "") + (f"[{piece}]" if k == place else piece)
-    return text
