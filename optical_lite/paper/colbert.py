@@ -29,7 +29,7 @@ from ..provenance import environment, model_record
 from ..retrieval import PassageIndex, Run
 from ..safe_files import hold
 from ..settings import InputError, seed_everything, uses_bf16
-from ..training import runs
+from ..training import loop, runs
 from ..training.teacher import TuneConfig
 
 LENGTHS = (32, 180)  # tokens of a question and of a passage
@@ -218,37 +218,24 @@ def fit(
 
 def _train(start, path, config, out, accumulate, save_every, progress, on_step) -> None:
     """The loop of :func:`fit`, in a folder that no other process writes to."""
-    from tqdm import tqdm
-
-    from ..distillation import slope
-
     seed_everything(config.seed)
     trained = dict(start.requires_grad_(True).named_parameters())
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
-    session = runs.Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps)
+    session = loop.begin(out, trained, optimizer, config, save_every)
     batches = stream(path, session.first * config.batch)
     question, passage = start.reading("question"), start.reading("passage")
-    how = {"desc": "teacher", "unit": "step", "disable": not progress}
-    bar = tqdm(total=config.steps, initial=session.first, **how)
-    with session:
-        for step in range(session.first, config.steps):
-            lot, total = list(itertools.islice(batches, config.batch)), 0.0
-            for part in (lot[i::accumulate] for i in range(accumulate)):
-                asked, right, other = zip(*part, strict=True)
-                loss = pair_loss(*_vectors(question, asked), *_vectors(passage, right + other))
-                (loss * len(part) / len(lot)).backward()
-                total += loss.item() * len(part) / len(lot)
-            nn.utils.clip_grad_norm_(trained.values(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            line = {"step": step + 1, "loss": total, "seconds": session.seconds}
-            session.add(line)
-            bar.update()
-            if on_step:
-                on_step(line)
-    bar.close()
+
+    def gradient(_: int, lot: list[tuple[str, str, str]]) -> dict:
+        total = 0.0
+        for part in (lot[i::accumulate] for i in range(accumulate)):
+            asked, right, other = zip(*part, strict=True)
+            loss = pair_loss(*_vectors(question, asked), *_vectors(passage, right + other))
+            (loss * len(part) / len(lot)).backward()
+            total += loss.item() * len(part) / len(lot)
+        return {"loss": total}
+
+    lots = (list(itertools.islice(batches, config.batch)) for _ in range(session.first, config.steps))
+    loop.descend(session, config, lots, gradient, name="teacher", progress=progress, on_step=on_step)
 
 
 def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

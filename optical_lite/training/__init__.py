@@ -1,4 +1,4 @@
-"""Training: the fast loop of distillation, what trains, the run's folder, and stored teacher vectors.
+"""Training: one loop for whatever trains, distillation at speed, the run's folder, stored teacher vectors.
 
 :mod:`.teacher` tunes a teacher for late interaction.
 """

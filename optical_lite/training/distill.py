@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict
@@ -31,7 +30,7 @@ from ..kernels.ragged import Ragged
 from ..safe_files import hold
 from ..settings import InputError, device, seed_everything, uses_bf16
 from ..transport import TransportPlan
-from . import runs, trainable
+from . import loop, runs, trainable
 from .vector_store import VectorStore
 
 AHEAD = 50  # steps whose teacher vectors are made at a time
@@ -98,13 +97,10 @@ def _train(accelerator, student, teacher, bitext, config, out, accumulate, progr
     source, target, cut = _open(accelerator, student, teacher, bitext, config, out, progress)
     trained = trainable.choose(student, config, set(itertools.chain.from_iterable(source)))
     optimizer = torch.optim.AdamW(trainable.groups(trained, config), weight_decay=0.0, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: distillation.slope(step, config))
     teacher.eval()
     student.eval()  # no dropout: a random student would not match a fixed teacher token by token
     rows = student.model.get_input_embeddings().rows
-    session = runs.Session(
-        out, trained, optimizer, schedule, save_every=config.save_every, steps=config.steps, writes=writes
-    )
+    session = loop.begin(out, trained, optimizer, config, config.save_every, writes)
     first = session.first
     if first == 0 and writes:
         runs.keep(out, 0, trainable.whole(student, trained), rows)
@@ -112,32 +108,23 @@ def _train(accelerator, student, teacher, bitext, config, out, accumulate, progr
     weights = distillation.idf_weights(student, source, teacher, target) if config.marginals == "idf" else None
     work = _batches(source, target, config)
     known = VectorStore(teacher, target)
-    bar = _bar(config, first, progress)
     losses_of = functools.partial(_losses, student, teacher, source, known, weights, config, beside)
-    with session:
-        for step, pairs in itertools.islice(enumerate(work), first, None):
-            if step % AHEAD == 0 or step == first:  # many sentences at once fill their batches better than 32
-                begin = step - step % AHEAD  # the same sentences together wherever a run goes on: equal to the bit
-                known.fill(_share(accelerator, sorted(set(itertools.chain(*work[begin : begin + AHEAD])))))
-                accelerator.wait_for_everyone()
-            said = _backward(accelerator, losses_of, pairs, step, accumulate)
-            _add_gradients(accelerator, list(trained.values()))
-            norm = nn.utils.clip_grad_norm_(trained.values(), 1.0)
-            rates = schedule.get_last_lr()  # of this step: one, or the encoder's and the rows'
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            line = _line(step, said, norm, rates) | {"pairs": len(pairs), "seconds": session.seconds}
-            if writes:
-                if step + 1 in config.keep or step + 1 == config.steps:
-                    runs.keep(out, step + 1, trainable.whole(student, trained), rows)
-                session.add(line)
-                bar.set_postfix(loss=f"{line['loss']:.4f}", refresh=False)
-                bar.update(len(pairs))
-                if on_step:
-                    on_step(line)
-    bar.close()
-    del session, optimizer, schedule  # twice the weights, no longer needed
+
+    def gradient(step: int, pairs: list[int]) -> dict:
+        if step % AHEAD == 0 or step == first:  # many sentences at once fill their batches better than 32
+            begin = step - step % AHEAD  # the same sentences together wherever a run goes on: equal to the bit
+            known.fill(_share(accelerator, sorted(set(itertools.chain(*work[begin : begin + AHEAD])))))
+            accelerator.wait_for_everyone()
+        said = _backward(accelerator, losses_of, pairs, step, accumulate)
+        _add_gradients(accelerator, list(trained.values()))
+        return said
+
+    def keep(step: int) -> None:
+        if step in config.keep or step == config.steps:
+            runs.keep(out, step, trainable.whole(student, trained), rows)
+
+    loop.descend(session, config, work[first:], gradient, name="distil", progress=progress, on_step=on_step, keep=keep)
+    del session, optimizer  # twice the weights, no longer needed
     trainable.merge(student)
     if writes and not (first == config.steps and runs.is_finished(out)):
         runs.finish(out, student, cut)
@@ -224,24 +211,6 @@ def _batches(source: Ragged, target: Ragged, config: DistillConfig) -> list[list
     """The pairs of each step; in order of length, where the student's side comes first, for it costs the most."""
     batches = distillation.length_batches((source.lengths << 32) + target.lengths, config.batch, config.seed)
     return list(itertools.islice(batches, config.steps))
-
-
-def _bar(config: DistillConfig, first: int, progress: bool):
-    from tqdm import tqdm
-
-    total, done = config.steps * config.batch, first * config.batch
-    return tqdm(total=total, initial=done, unit="pair", desc="distil", disable=not progress, mininterval=1.0)
-
-
-def _line(step: int, said: dict, norm: Tensor, rates: list[float]) -> dict:
-    """What the log says of a step."""
-    line = {"step": step + 1, "loss": said["loss"], "rate": rates[0], "norm": float(norm)}
-    line |= {"row_rate": rates[1]} if len(rates) > 1 else {}
-    if not math.isfinite(line["loss"]):
-        raise InputError(
-            f"distill: got loss {line['loss']} at step {step + 1}, expected a finite number; lower the rate"
-        )
-    return line | said
 
 
 def say_blank(student: Encoder, teacher: Encoder, source: list, target: list, aloud: bool = True) -> int:

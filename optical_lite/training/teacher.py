@@ -29,7 +29,7 @@ from ..losses import find_own, mean_maxsim
 from ..provenance import environment, model_record
 from ..safe_files import hold
 from ..settings import InputError, seed_everything, shown, uses_bf16
-from . import runs
+from . import loop, runs
 
 PARTS = ("projection", "all")
 CUT = ("questions_cut", "passages_cut")
@@ -131,9 +131,7 @@ def tune(
 
 def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[Encoder, dict]:
     """The loop of :func:`tune`, in a folder that no other process writes to; and how many texts were cut."""
-    from tqdm import tqdm
-
-    from ..distillation import length_batches, slope
+    from ..distillation import length_batches
 
     seed_everything(config.seed)
     model = copy.deepcopy(encoder.model)
@@ -146,7 +144,6 @@ def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[
         tuned.projection.requires_grad_(True)
     trained = {name: p for name, p in tuned.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
     hard, ids, long = neighbours(texts), {}, {}
     for side, limit in ((0, config.question_length), (1, config.passage_length)):
         reader = tuned.reading_to(limit)
@@ -154,30 +151,24 @@ def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[
         long[CUT[side]] = sum(len(row) > reader.room for row in whole)
         ids[side] = [reader.fit(row) for row in whole]
     batches = length_batches([len(row) for row in ids[1]], config.batch, config.seed)
-    session = runs.Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps)
-    work = itertools.islice(enumerate(batches), session.first, config.steps)
-    bar = tqdm(work, total=config.steps, initial=session.first, desc="tune", disable=not progress)
-    with session:
-        for step, rows in bar:
-            columns = [*rows, *(hard[i][step % len(hard[i])] for i in rows)]
-            same = torch.tensor([[i != k and texts[rows[i]][1] == texts[c][1] for k, c in enumerate(columns)]
-                                 for i in range(len(rows))], device=tuned.device)  # fmt: skip
-            sides = []
-            for side, chosen in ((0, rows), (1, columns)):
-                padded, mask = tuned.pad([ids[side][i] for i in chosen])
-                with torch.autocast(tuned.device.type, torch.bfloat16, enabled=uses_bf16()):
-                    vectors = tuned(padded, mask)
-                sides += [vectors.float(), tuned.content(padded, mask)]
-            loss = loss_of(*sides, same)
-            loss.backward()
-            nn.utils.clip_grad_norm_(trained.values(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            line = {"step": step + 1, "loss": loss.item(), "seconds": session.seconds}
-            session.add(line)
-            if on_step:
-                on_step(line)
+    session = loop.begin(out, trained, optimizer, config, save_every)
+
+    def gradient(step: int, rows: list[int]) -> dict:
+        columns = [*rows, *(hard[i][step % len(hard[i])] for i in rows)]
+        same = torch.tensor([[i != k and texts[rows[i]][1] == texts[c][1] for k, c in enumerate(columns)]
+                             for i in range(len(rows))], device=tuned.device)  # fmt: skip
+        sides = []
+        for side, chosen in ((0, rows), (1, columns)):
+            padded, mask = tuned.pad([ids[side][i] for i in chosen])
+            with torch.autocast(tuned.device.type, torch.bfloat16, enabled=uses_bf16()):
+                vectors = tuned(padded, mask)
+            sides += [vectors.float(), tuned.content(padded, mask)]
+        loss = loss_of(*sides, same)
+        loss.backward()
+        return {"loss": loss.item()}
+
+    work = itertools.islice(batches, session.first, config.steps)
+    loop.descend(session, config, work, gradient, name="tune", progress=progress, on_step=on_step)
     return tuned, long
 
 

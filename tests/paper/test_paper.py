@@ -78,7 +78,7 @@ def test_an_interrupted_run_ends_alike(whole, tmp_path):
     for log in ("teacher", "student"):
 
         def stop(line, part=log):
-            if line["step"] == 3 and ("norm" in line) == (part == "student"):
+            if line["step"] == 3 and ("converged" in line) == (part == "student"):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
