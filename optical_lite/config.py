@@ -43,7 +43,7 @@ class DistillConfig:
 
     loss: str = _option("transport", f"{', '.join(LOSSES)}, or a weighted sum")
     trainable: str = _option("new", "new (the added rows), upper, low-rank or all")
-    solver: str = _option("stabilized", "stabilized, log, exact, proximal, unbalanced or partial")
+    solver: str = _option("stabilized", ", ".join(SOLVERS))
     marginals: str = _option("uniform", "uniform or idf")
     special: bool = _option(False, "special tokens such as [CLS] take part in the plan")
     epsilon: float = _option(0.05, "entropic regularisation")

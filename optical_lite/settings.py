@@ -56,13 +56,13 @@ class InputError(ValueError):
         super().__init__("".join(shown))
 
 
-def one_of(got: str, value: object, known: Iterable[str]) -> None:
+def one_of(got: str, value: object, known: Iterable[str], error: type[InputError] = InputError) -> None:
     """Refuse a value that is none of the known ones; ``got`` is how the message begins.
 
     >>> one_of("metrics: got ties", "trec", ("expected", "trec"))
     """
     if value not in (known := tuple(known)):
-        raise InputError(f"{got} {value!r}, expected one of {', '.join(known)}")
+        raise error(f"{got} {value!r}, expected one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)

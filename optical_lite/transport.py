@@ -25,11 +25,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .config import SOLVERS
 from .kernels import alternating, logdomain
 from .kernels.problems import check_options, checked
 from .kernels.stabilized import stabilized
 
-METHODS = ("log", "scaling", "stabilized", "exact", "proximal", "unbalanced", "partial")
+METHODS = (*SOLVERS, "scaling")  # the last, which can lose its numbers, is no option of training
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ ADDRESS = "https://raw.githubusercontent.com/{repo}/{commit}/{path}"
 TIMEOUT = 60  # seconds without a byte
 
 
+class OutOfReach(InputError):
+    """A file that is not here and cannot be fetched."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One file at one commit."""
@@ -91,7 +95,7 @@ def _download(source: Source) -> bytes:
             content = answer.read(source.bytes + 1)  # never more, whatever is sent
             return _verify(content, source, source.address)
     except (urllib.error.URLError, OSError) as error:
-        raise InputError(
+        raise OutOfReach(
             f"{source.dataset}: got no answer from {source.address} ({error}), expected the file; "
             f"connect to the network, or set OPTICAL_LITE_MIRROR to a folder that holds {source.local}"
         ) from error

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..datasets.sources import OutOfReach
 from ..safe_files import write_atomic
 from ..settings import ROOT, InputError, get
 from . import evidence, findings, pages, published_numbers, records
@@ -125,8 +126,8 @@ def _check_rerun(name: str, chosen: dict[str, Sequence] | None) -> list[str]:
     start, wrong = time.perf_counter(), []
     try:
         found = list(rerun(name, chosen))
-    except InputError as error:
-        if chosen or "OPTICAL_LITE_MIRROR" not in str(error):
+    except OutOfReach as error:
+        if chosen:
             raise
         print(f"{name}: nothing run again, its data are out of reach: {error}")
         return []
