@@ -10,7 +10,7 @@ from typing import Any
 from .settings import SEEDS, InputError, one_of
 
 LOSSES = ("transport", "greedy", "match", "sentence", "contrast", "late", "score")
-TRAINABLE = ("new", "upper", "low-rank", "all")
+TRAINABLE = ("new", "all")
 SOLVERS = ("stabilized", "log", "exact", "proximal", "unbalanced", "partial")
 MARGINALS = ("uniform", "idf")
 
@@ -30,9 +30,7 @@ class DistillConfig:
     Attributes
     ----------
     loss : see :mod:`optical_lite.losses`; a sum is written ``transport + 0.1 late``
-    trainable : besides the rows the vocabulary gained: nothing (``new``), the two uppermost layers
-        (``upper``), a low-rank change of every attention matrix (``low-rank``), or every weight
-        (``all``)
+    trainable : the rows the vocabulary gained (``new``), or every weight (``all``)
     solver : see :func:`optical_lite.transport.solve`
     marginals : ``uniform`` or ``idf`` (rare tokens weigh more)
     epsilon, epsilon_start : in units of cosine cost; it falls geometrically
@@ -42,7 +40,7 @@ class DistillConfig:
     """
 
     loss: str = _option("transport", f"{', '.join(LOSSES)}, or a weighted sum")
-    trainable: str = _option("new", "new (the added rows), upper, low-rank or all")
+    trainable: str = _option("new", "new (the added rows) or all")
     solver: str = _option("stabilized", ", ".join(SOLVERS))
     marginals: str = _option("uniform", "uniform or idf")
     special: bool = _option(False, "special tokens such as [CLS] take part in the plan")

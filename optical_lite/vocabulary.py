@@ -18,21 +18,18 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from .corpora import Bitext
-from .cost import cosine_cost, uniform_marginal
 from .encoder import Encoder
 from .kernels import pieces, shared_rows
 from .kernels.shared_rows import SplitEmbedding
 from .lexicon import Lexicon, ibm1
 from .settings import InputError, one_of, seed_everything
 from .text import latin, words
-from .transport import solve
 
-FILLS = ("lexicon", "transport", "mean", "random", "none")
+FILLS = ("lexicon", "mean", "random", "none")
 # chosen on AfriQA's ibo and hau dev questions
 LEXICONS = {"ibm1": {}, "symmetric": {"diagonal": 4.0, "symmetric": True}}
 LEARNED = 100_000  # sentence pairs, evenly spaced, that words and translations are learned from
 SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer below so many pairs
-ROUNDS, PAIRS, EPSILON = 2, 6_000, 0.02  # of the transport filling; EPSILON is that of its plans
 
 
 def extend(
@@ -47,12 +44,10 @@ def extend(
     bitext : sentence pairs; of more than :data:`LEARNED`, at most so many are read
     size : pieces learned from the source side, before those the English vocabulary has are left
         out; for a unigram tokenizer, most words added
-    fill : {"lexicon", "transport", "mean", "random", "none"}
+    fill : {"lexicon", "mean", "random", "none"}
         how a new row starts: the mean of English rows weighted by their translation probability;
-        the same, weighted by the mass that transport plans send from the piece to English pieces
-        (from the lexicon's rows on, repeated); the mean of the rows of the English pieces it was
-        cut into before; a draw from the spread of the English rows; or no new row: a copy of the
-        teacher, as a multilingual one may do without
+        the mean of the rows of the English pieces it was cut into before; a draw from the spread of
+        the English rows; or no new row: a copy of the teacher, as a multilingual one may do without
     lexicon : {"ibm1", "symmetric"}
         IBM Model 1, or with a prior for like places and both directions, see
         :func:`optical_lite.lexicon.ibm1`
@@ -86,9 +81,6 @@ def extend(
         table.weight.data = torch.cat([old, rows.to(old)])
     model.set_input_embeddings(table)
     model.config.vocab_size, model.config.base_vocab_size = base + len(new), base
-    if fill == "transport":
-        for _ in range(ROUNDS):
-            _refill(student, teacher, bitext, base)
     return student.requires_grad_(True)
 
 
@@ -163,31 +155,3 @@ def _fill(
                 rows[number[piece]] = (weights / weights.sum()) @ table[ids[cells.indices]]
     teacher.release()
     return rows
-
-
-@torch.no_grad()
-def _refill(student: Encoder, teacher: Encoder, bitext: Bitext, base: int) -> None:
-    """Set new rows to means of English rows, weighted by the mass that plans send to them."""
-    pairs = bitext.pairs[:: max(1, len(bitext) // PAIRS)]
-    width = teacher.rows
-    codes, masses = [], []
-    for start in range(0, len(pairs), 256):
-        source, english = zip(*pairs[start : start + 256], strict=True)
-        S, H = student.encode(source), teacher.encode(english)
-        a, b = uniform_marginal(S.mask), uniform_marginal(H.mask)
-        cost = cosine_cost(S.vectors, H.vectors)
-        plan = solve(cost, a, b, epsilon=EPSILON, method="stabilized").plan  # (B, n, m)
-        share = plan / a.clamp_min(1e-9)[:, :, None]
-        k, i, j = ((share > 0.05) & (S.ids >= base)[:, :, None]).nonzero(as_tuple=True)
-        codes.append((S.ids[k, i] - base) * width + H.ids[k, j])
-        masses.append(share[k, i, j])
-    unique, place = torch.cat(codes).unique(return_inverse=True)
-    mass = torch.zeros(len(unique), device=place.device).index_add(0, place, torch.cat(masses))
-    row, column = unique // width, unique % width
-    total = torch.zeros(student.rows - base, device=mass.device).index_add(0, row, mass)
-    weights = (mass / total[row])[:, None]
-    rows = torch.zeros(len(total), teacher.embedding.shape[1], device=mass.device)
-    rows.index_add_(0, row, weights * teacher.embedding[column])
-    known, table = total > 0, student.model.get_input_embeddings()
-    own = table.new if isinstance(table, SplitEmbedding) else table.weight[base:]
-    own[known] = rows[known]

@@ -63,7 +63,6 @@ class AlignConfig:
     reach, mass : passed to the unbalanced and the partial solver
     position : added to the cost for words far from the diagonal, times :math:`|i/N - j/M|`, between
         0 and 1
-    reduce : ``max`` or ``mean`` of token similarities, for ``similarity`` at word level
     """
 
     method: str = "stabilized"
@@ -76,13 +75,11 @@ class AlignConfig:
     reach: float | None = None
     mass: float | None = None
     position: float = 0.0
-    reduce: str = "max"
 
     def __post_init__(self) -> None:
         one_of("align: got method", self.method, (*transport.METHODS, SIMILARITY))
         one_of("align: got marginals", self.marginals, MASSES)
         one_of("align: got level", self.level, LEVELS)
-        one_of("align: got reduce", self.reduce, ("max", "mean"))
         if not 0 <= self.position < math.inf:
             raise InputError(f"align: got position {self.position}, expected a cost of 0 or more")
         if not 0 <= self.null < 1:
@@ -201,10 +198,7 @@ def _link(pair: Pair, plan: Tensor, a: Tensor, b: Tensor, facts: tuple, config: 
     owner = pair.source_owner, pair.target_owner
     shape = len(pair.source_words), len(pair.target_words)
     matrix = plan.numpy()
-    if config.method == SIMILARITY:
-        W = word_similarity(matrix, *owner, *shape, config.reduce)
-    else:
-        W = word_plan(matrix, *owner, *shape)
+    W = word_similarity(matrix, *owner, *shape) if config.method == SIMILARITY else word_plan(matrix, *owner, *shape)
     rows, columns = np.zeros(shape[0], bool), np.zeros(shape[1], bool)
     if config.null > 0:  # the words that keep too little
         kept, given = (W.sum(1), W.sum(0)), zip(owner, (a, b), shape, strict=True)

@@ -143,22 +143,15 @@ def _numbers(*owners: Sequence[int]) -> list[np.ndarray]:
     return [np.asarray(owner, int) for owner in owners]
 
 
-def word_similarity(
-    similarity, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int,
-    reduce: str = "max",
-) -> np.ndarray:  # fmt: skip
-    """Largest or mean similarity between the tokens of two words; shapes as in :func:`word_plan`.
+def word_similarity(similarity, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int) -> np.ndarray:
+    """Largest similarity between the tokens of two words; shapes as in :func:`word_plan`.
 
     >>> word_similarity([[0.2, 0.1], [0.6, 0.3]], [0, 0], [0, 1], 1, 2).tolist()
     [[0.6, 0.3]]
     """
-    source, target = _numbers(source_owner, target_owner)
-    if reduce == "max":
-        found = np.zeros((N, M))
-        np.maximum.at(found, np.ix_(source, target), np.asarray(similarity))
-        return found
-    counts = np.outer(np.bincount(source, minlength=N), np.bincount(target, minlength=M))
-    return word_plan(similarity, source, target, N, M) / np.maximum(counts, 1)
+    found, cells = np.zeros((N, M)), np.ix_(*_numbers(source_owner, target_owner))
+    np.maximum.at(found, cells, np.asarray(similarity))
+    return found
 
 
 def _vectors(encoder: Encoder, sides: Sequence[_Side]) -> list[Tensor]:

@@ -20,7 +20,7 @@ def options(parser: Parser) -> None:
     add("--hold-out", [], "collections whose questions to drop", nargs="*", metavar="NAME")
     add("--out", None, "run folder; an interrupted run is resumed", required=True, metavar="DIR")
     add("--model", MODEL, f"teacher: {MODELS}")
-    add("--fill", "lexicon", "first values of new rows: lexicon, transport, mean, random; or none")
+    add("--fill", "lexicon", "first values of new rows: lexicon, mean, random; or none")
     add("--lexicon", "ibm1", "ibm1, or symmetric: translations both directions agree on")
     add("--size", 20_000, "largest number of pieces learned from the source side")
     for field in fields(DistillConfig):

@@ -103,7 +103,7 @@ def _train(accelerator, student, teacher, bitext, config, out, accumulate, progr
     session = loop.begin(out, trained, optimizer, config, config.save_every, writes)
     first = session.first
     if first == 0 and writes:
-        runs.keep(out, 0, trainable.whole(student, trained), rows)
+        runs.keep(out, 0, trained, rows)
     _agree(accelerator, out, first, len(source), sum(p.numel() for p in trained.values()))
     weights = distillation.idf_weights(student, source, teacher, target) if config.marginals == "idf" else None
     work = _batches(source, target, config)
@@ -121,7 +121,7 @@ def _train(accelerator, student, teacher, bitext, config, out, accumulate, progr
 
     def keep(step: int) -> None:
         if step in config.keep or step == config.steps:
-            runs.keep(out, step, trainable.whole(student, trained), rows)
+            runs.keep(out, step, trained, rows)
 
     loop.descend(session, config, work[first:], gradient, name="distil", progress=progress, on_step=on_step, keep=keep)
     del session, optimizer  # twice the weights, no longer needed

@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from .. import model_files
 from ..corpora import Bitext, Collection
@@ -31,7 +30,6 @@ from ..safe_files import hold
 from ..settings import InputError, seed_everything, shown, uses_bf16
 from . import loop, runs
 
-PARTS = ("projection", "all")
 CUT = ("questions_cut", "passages_cut")
 
 
@@ -41,13 +39,11 @@ class TuneConfig:
 
     Attributes
     ----------
-    trainable : ``projection`` (a linear layer on a frozen encoder) or ``all``
-    dimension : length of the token vectors, by a projection; 0 for no projection
+    dimension : length of the token vectors, by a projection; 0 for no projection, as :func:`tune` has none
     steps, batch, rate, warmup : as in :class:`optical_lite.config.DistillConfig`
     question_length, passage_length : tokens that are read
     """
 
-    trainable: str = "all"
     dimension: int = 0
     steps: int = 400
     batch: int = 32
@@ -56,12 +52,6 @@ class TuneConfig:
     question_length: int = 32
     passage_length: int = 180
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.trainable not in PARTS:
-            raise InputError(f"trainable: got {self.trainable!r}, expected one of {', '.join(PARTS)}")
-        if self.trainable == "projection" and not self.dimension:
-            raise InputError("tune: got a projection of dimension 0, expected a number above 0, such as 128")
 
 
 TEACHER = TuneConfig(rate=1e-4)  # chosen on CLAP NQ's dev questions
@@ -77,28 +67,6 @@ def neighbours(pairs: list[tuple[str, str]], k: int = 4) -> list[list[int]]:
         [int(p) for p, _ in run[str(i)] if p != texts[passage]][:k] or [(i + 1) % len(pairs)]
         for i, (_, passage) in enumerate(pairs)
     ]
-
-
-def principal_axes(encoder: Encoder, texts: list[str], dimension: int) -> nn.Linear:
-    """A projection to the directions in which token vectors differ most."""
-    batch = encoder.encode(texts)
-    vectors = batch.vectors[batch.mask]  # (tokens, d)
-    _, _, axes = torch.linalg.svd(vectors.float(), full_matrices=False)
-    layer = nn.Linear(vectors.shape[1], dimension, bias=False, device=vectors.device)
-    layer.weight.data = axes[:dimension].contiguous()
-    return layer
-
-
-def loss_of(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor, same: Tensor) -> Tensor:
-    """Cross entropy of the right passages.
-
-    Parameters
-    ----------
-    Q, q_mask : questions, shapes (B, n, d) and (B, n)
-    P, p_mask : passages, shapes (K, m, d) and (K, m); question i is answered by passage i
-    same : Tensor of bool, shape (B, K), True where another column holds the right passage's text
-    """
-    return find_own(mean_maxsim(Q, q_mask, P, p_mask), same)
 
 
 def tune(
@@ -136,13 +104,7 @@ def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[
     seed_everything(config.seed)
     model = copy.deepcopy(encoder.model)
     tuned = Encoder(model, encoder.tokenizer, f"{encoder.name}, tuned for MaxSim", encoder.max_length)
-    if config.dimension:
-        tuned.projection = principal_axes(encoder, [passage for _, passage in texts[:: max(1, len(texts) // 256)]],
-                                          config.dimension)  # fmt: skip
-    tuned.requires_grad_(config.trainable == "all")
-    if tuned.projection is not None:
-        tuned.projection.requires_grad_(True)
-    trained = {name: p for name, p in tuned.named_parameters() if p.requires_grad}
+    trained = dict(tuned.requires_grad_(True).named_parameters())
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
     hard, ids, long = neighbours(texts), {}, {}
     for side, limit in ((0, config.question_length), (1, config.passage_length)):
@@ -163,7 +125,7 @@ def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[
             with torch.autocast(tuned.device.type, torch.bfloat16, enabled=uses_bf16()):
                 vectors = tuned(padded, mask)
             sides += [vectors.float(), tuned.content(padded, mask)]
-        loss = loss_of(*sides, same)
+        loss = find_own(mean_maxsim(*sides), same)
         loss.backward()
         return {"loss": loss.item()}
 

@@ -193,7 +193,7 @@ def test_batches_cover_each_epoch_once_and_hold_like_lengths():
     ("change", "text"),
     [
         ({"loss": "x"}, "transport"),
-        ({"trainable": "x"}, "new, upper, low-rank, all"),
+        ({"trainable": "x"}, "new, all"),
         ({"marginals": "x"}, "uniform, idf"),
         ({"epsilon": 0}, "above 0"),
         ({"steps": -1}, "steps"),

@@ -13,7 +13,7 @@ def teacher(tiny, number_type):
     return tiny
 
 
-@pytest.mark.parametrize("which", ["new", "upper", "low-rank", "all"])
+@pytest.mark.parametrize("which", ["new", "all"])
 def test_only_what_should_train_moves_and_the_run_can_be_loaded(teacher, tmp_path, which):
     bitext = pocket.bitext("sw")
     student = vocabulary.extend(teacher, bitext, size=500)
@@ -25,9 +25,7 @@ def test_only_what_should_train_moves_and_the_run_can_be_loaded(teacher, tmp_pat
         if not torch.equal(mine[: len(theirs)], theirs)
     }
     layers = {name.split(".")[3] for name in moved if name.startswith("model.encoder.layer")}
-    assert layers == {"new": set(), "upper": {"4", "5"}}.get(which, set("012345"))
-    if which == "low-rank":
-        assert all(".attention." in name for name in moved)
+    assert layers == (set("012345") if which == "all" else set())
     assert any("word_embeddings" in name for name in moved) == (which == "all")
     text = ["Daktari huweka vidonge"]
     expected = student.encode(text).vectors
