@@ -212,8 +212,8 @@ def test_the_answer_is_drawn_and_written_once_its_records_are_there(toy, tmp_pat
     assert gains["afriqa_sw"]["transport"].difference == pytest.approx(0.1)
     assert gains["belebele_ig"]["contrast"].difference == pytest.approx(-0.05)
     lines = evidence_page.page().splitlines()
-    assert "| seen | 1 | 0.500 | 0.600 | 0.450 | 0.610 | 0.800 | 0.300 | 0.190 |" in lines
-    start = "| belebele_ig | 0.500 | +0.100 (+0.100 to +0.100), p < 0.001"
+    assert "| seen | 1 | 0.500 | 0.520 | 0.600 | 0.450 | 0.610 | 0.800 | 0.300 | 0.190 |" in lines
+    start = "| belebele_ig | 0.500 | +0.020 (+0.020 to +0.020), p < 0.001 | +0.100 (+0.100"
     (line,) = (line for line in lines if line.startswith(start))
     assert "| −0.050 (" in line
     assert [path.rpartition(".")[2] for path in check.draw_answer(tmp_path)] == ["png", "svg"]
