@@ -36,8 +36,8 @@ for _path in fonts.files("fontpkg_noto_sans_devanagari"):
 BLUE, OCHRE = "#00306f", "#a8720a"
 COLOUR = {  # one a system, in every figure; dark enough on white paper, and apart in grey but for the last four
     "zero_shot": "#8c8c8c", "extended": OCHRE, "vocabulary": OCHRE, "student": BLUE, "ceiling": "#1b1b1b",
-    "lexicon": "#00795c", "bm25": "#8f4a7a", "transport": BLUE, "contrast": "#c24d00", "late": "#c24d00", "both": "#3f8fc4",
-    "sentence": "#5b8c2a", "greedy": "#b0413e", "match": "#6a6fb0", "score": "#7a5c3e",
+    "lexicon": "#00795c", "bm25": "#8f4a7a", "transport": BLUE, "contrast": "#c24d00", "late": "#c24d00",
+    "both": "#3f8fc4", "sentence": "#5b8c2a", "greedy": "#b0413e", "match": "#6a6fb0", "score": "#7a5c3e",
 }  # fmt: skip
 DEVANAGARI_FONTS = (
     fonts.DEVANAGARI,
