@@ -157,14 +157,14 @@ def plan(names: Sequence[str]) -> list[str]:
 
 
 def write() -> list[str]:
-    """Write every generated file that differs, the summary first, then the answer's figure; return their paths."""
+    """Write every generated file that differs, the summary first; the answer is drawn anew with its evidence."""
     changed = []
     for make in (lambda: {pages.SUMMARY: records.summarise()}, pages.generated):
         files = make()
         for path in (differ := pages.stale(files)):
             write_atomic(ROOT / path, files[path])
         changed += differ
-    return [*changed, *draw_answer()]
+    return [*changed, *(draw_answer() if pages.EVIDENCE in changed else ())]
 
 
 def draw_answer(folder: Path | None = None) -> list[str]:

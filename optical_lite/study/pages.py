@@ -20,7 +20,7 @@ INTRODUCTION = (
     "its text, in a `figure` whose cells carry numbers, in somebody else's `restatement` (secondary), or by `nobody` "
     "yet. Quote the source, not this page."
 )
-SUMMARY = "data/expected/systems.csv"
+SUMMARY, EVIDENCE = "data/expected/systems.csv", "data/expected/evidence.md"
 TITLES = {"aer": "AER", "map": "MAP", "f1": "F1"}
 
 
@@ -189,7 +189,7 @@ def generated() -> dict[str, str]:
     found = {f"data/expected/{name}.md": page(name) for name in summary.names()}
     found["data/expected/published.md"] = published_page()
     found["data/expected/claims.md"] = claims.page()
-    found["data/expected/evidence.md"] = evidence_page.page()
+    found[EVIDENCE] = evidence_page.page()
     found[SUMMARY] = records.summarise()
     readme = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
     for path, text in (readme | findings.texts()).items():
