@@ -225,6 +225,7 @@ export class Explorer {
     Object.assign(this.state, patch);
     if (["pair", "level", "compare"].includes(only)) this.state.cell = -1;
     if (only === "pair") this.state.hand = {};
+    if (only === "view") this.say(""); // what was said of the other view
     if (only !== "cell") this.stop();
     this.later();
   }

@@ -251,23 +251,21 @@ def test_a_slider_is_fast_and_two_thousand_moves_leave_nothing_behind(tab, writt
         client.send("HeapProfiler.collectGarbage")
         return {m["name"]: m["value"] for m in client.send("Performance.getMetrics")["metrics"]}
 
-    moves = """async (count) => {
-        const slider = document.querySelector(".control.epsilon input"), times = [];
+    moves = """(count) => {
+        const slider = document.querySelector(".control.epsilon input");
         for (let k = 0; k < count; k++) {
             slider.value = -1.6 + 0.01 * (k % 130);
             slider.dispatchEvent(new Event("input", { bubbles: true }));
-            const start = performance.now();
             window.explorer.draw();
-            times.push(performance.now() - start);
         }
-        return times.sort((x, y) => x - y)[Math.floor(count / 2)];
     }"""
     tab.evaluate(moves, 200)
     before = after_garbage()
-    middle = tab.evaluate(moves, 2000)
+    tab.evaluate(moves, 2000)
     after = after_garbage()
-    print(f"a move of a 60 by 60 plan takes {middle:.1f} ms, drawing included")
-    assert middle < 16
+    spent = 1000 * (after["ThreadTime"] - before["ThreadTime"]) / 2000  # the processor's time, whatever else it does
+    print(f"a move of a 60 by 60 plan takes {spent:.1f} ms, drawing included")
+    assert 0 < spent < 16
     assert after["Nodes"] <= 1.05 * before["Nodes"]
     assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 2e6
     assert after["JSEventListeners"] <= before["JSEventListeners"] + 5
