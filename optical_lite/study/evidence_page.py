@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import statistics
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -44,8 +46,9 @@ GAINS = (
 )
 GROUP = ("languages", "collections", "zero-shot", *ANSWER[1], "reference English", "gap before", "gap after both")
 GROUPED = (
-    "Means over the collections of the table above, by whether the text that the encoder comes from had the language. "
-    "The gap is to the reference English, read by the same encoder."
+    "Means over the collections of the table above, by whether XLM-R, from which the encoder descends, was trained on "
+    "text in the language; what later training read is not known here. The gap is to the reference English, read by "
+    "the same encoder."
 )
 DEVICES = ("system", "cells", "mean difference", "largest", "questions with another rank")
 SAME = (
@@ -94,12 +97,11 @@ def _duel(found: pd.DataFrame, place: str) -> str:
     return _said(found.loc[place], found.loc[place]["p"])
 
 
-def _gains() -> list[tuple[str, ...]]:
+def _gains(found: dict[str, dict[str, Comparison]]) -> list[tuple[str, ...]]:
     """One row a collection: MRR@10 of zero-shot, then what each loss adds."""
-    found = answer()
     p = significance.holm({(place, name): each.p for place, row in found.items() for name, each in row.items()})
     return [
-        (place, f"{_means(place, ANSWER[0]):.3f}", *(_said(each, p[place, name]) for name, each in row.items()))
+        (place, f"{_mean(place, ANSWER[0]):.3f}", *(_said(each, p[place, name]) for name, each in row.items()))
         for place, row in found.items()
     ]
 
@@ -108,17 +110,17 @@ def _said(found: Comparison | pd.Series, p: float) -> str:
     return f"{_signed(found.difference)} ({_signed(found.low)} to {_signed(found.high)}), {_p(p)}"
 
 
-def _means(place: str, system: str) -> float:
+def _mean(place: str, system: str) -> float:
     return float(records.by_question(place, system).mean())
 
 
-def _grouped() -> list[tuple[str, ...]]:
-    """Languages seen in pre-training and unseen: zero-shot, each loss, reference English; the gap before and after."""
+def _grouped(among: Iterable[str]) -> list[tuple[str, ...]]:
+    """Languages that XLM-R saw and others: zero-shot, each loss, reference English; the gap before and after."""
     rows, names = [], [ANSWER[0], *ANSWER[1].values(), "m_ceiling"]
     for said, unseen in (("seen", False), ("unseen", True)):
-        places = [place for place in answer() if (place.rpartition("_")[2] in UNSEEN) is unseen]
+        places = [place for place in among if (place.rpartition("_")[2] in UNSEEN) is unseen]
         if places:
-            means = [sum(_means(place, name) for place in places) / len(places) for name in names]
+            means = [statistics.fmean(_mean(place, name) for place in places) for name in names]
             gaps = (means[-1] - means[0], means[-1] - means[-2])
             rows.append((said, str(len(places)), *(f"{value:.3f}" for value in (*means, *gaps))))
     return rows
@@ -151,7 +153,7 @@ def page() -> str:
 
 @functools.lru_cache(maxsize=4)
 def _page(*_: tuple) -> str:
-    parts, gone = ["# The evidence", markup.MADE, INTRODUCTION], leakage()
+    parts, gone, gains = ["# The evidence", markup.MADE, INTRODUCTION], leakage(), answer()
     rows = [
         (lang, name, f"{pairs:,}", _leaked(own, "queries", "of queries"),
          _leaked(own, "translations", "of queries"), _leaked(own, "passages", "of passages"))
@@ -167,8 +169,8 @@ def _page(*_: tuple) -> str:
     same = SAME.format(all=len(found), same=len(found) - len(differ))
     for title, said, header, lines in (
         ("Above whom", DUEL, ("collection", "best single engine", "its MRR@10", *DUELS), _duels()),
-        ("What training adds to a multilingual encoder", GAINS, ("collection", "zero-shot", *ANSWER[1]), _gains()),
-        ("Languages that pre-training saw, and others", GROUPED, GROUP, _grouped()),
+        ("What training adds to a multilingual encoder", GAINS, ("collection", "zero-shot", *ANSWER[1]), _gains(gains)),
+        ("Languages that XLM-R saw, and others", GROUPED, GROUP, _grouped(gains)),
         ("What was compared on development questions", CHOSEN, CHOICE, _chosen()),
         ("What the sentence pairs give away", LEAKAGE, LEAKED, rows),
         ("The same cells on a processor", same, DEVICES, twins),

@@ -35,7 +35,7 @@ class System:
         (``dev``), or near twins of test questions (``twins``)
     parts : names of systems whose rankings are fused, and nothing else is done; with a structured query of the same
         bitext, which finds rare words where MaxSim finds meanings
-    share : of the last of them, chosen on development questions
+    share : of the last of them
     """
 
     title: str
@@ -154,7 +154,7 @@ LEXICAL = {  # what bitext and lexicon of the kit recipe give without a student
     f"{name}_plus": replace(MAIN[name], title=f"{MAIN[name].title}, all bitext", marks=False, **ALL_PAIRS)
     for name in ("lexicon_bm25", "structured", "lexicon")
 }
-FUSED = {
+FUSED = {  # half and half, chosen on development questions
     "lexicon_fused": System("lexicon translation, English encoder, all bitext, fused",
                             parts=("lexicon_plus", "structured_plus")),
     "extended_fused": System("kit recipe before training, fused", parts=("plus_symmetric", "structured_plus")),
@@ -242,7 +242,7 @@ LANGUAGES = {
     "es": Place(("xquad-r", "tatoeba-mates")),
     "de": Place(("belebele-questions", "xquad-r", "tatoeba-mates"), "ntrex"),
 }
-UNSEEN = ("ig", "yo", "tw")  # by the pre-training of the multilingual encoder's origin, XLM-R (arXiv 1911.02116)
+UNSEEN = ("ig", "yo", "tw")  # by XLM-R (arXiv 1911.02116), from which the multilingual encoder descends
 REFERENCE = ("hi", "es", "de")  # languages with more resources, kept apart from the question that is asked
 
 
