@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from . import weights
 from .kernels import packed, shared_rows
-from .kernels.pieces import SPECIAL, one_form
+from .kernels.pieces import ROLES, SPECIAL, one_form
 from .kernels.shared_rows import Mapped, SplitEmbedding
 from .safe_files import into
 from .settings import InputError, device, uses_bf16
@@ -74,7 +74,7 @@ class Encoder(nn.Module):
         tokenizer.no_padding()
         known = {token: tokenizer.token_to_id(token) for token in SPECIAL}
         self.special = {i for i in known.values() if i is not None}
-        self.pad_id = next((known[t] for t in ("[PAD]", "<pad>") if known[t] is not None), 0)
+        self.pad_id = next((known[t] for t in ROLES["pad_token"] if known[t] is not None), 0)
         self.pad_token = tokenizer.id_to_token(self.pad_id)
         self.limit = weights.positions(model)
         self.max_length = min(max_length, self.limit)

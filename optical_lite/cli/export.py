@@ -16,13 +16,6 @@ from .options import MODELS, Parser, reading_to
 if TYPE_CHECKING:
     from ..encoder import Encoder
 
-TOKENS = {  # what transformers calls a special token: its names
-    "pad_token": ("[PAD]", "<pad>"),
-    "unk_token": ("[UNK]", "<unk>"),
-    "cls_token": ("[CLS]", "<s>"),
-    "sep_token": ("[SEP]", "</s>"),
-    "mask_token": ("[MASK]", "<mask>"),
-}
 BASE = "sentence_transformers.base.modules"
 MASK = "sentence_transformers.multi_vector_encoder.modules.MultiVectorMask"
 POOLING = "sentence_transformers.sentence_transformer.modules.Pooling"
@@ -62,9 +55,11 @@ def command(*, run: str, to: str, out: str, max_length: int | None) -> dict:
 
 def _write_model(part: Path, encoder: Encoder) -> None:
     """What transformers reads: the model, its tokenizer, and how much of a text is read."""
+    from ..kernels.pieces import ROLES
+
     encoder.save(part)
     vocabulary = encoder.tokenizer.get_vocab()
-    found = {role: name for role, names in TOKENS.items() for name in names if name in vocabulary}
+    found = {role: name for role, names in ROLES.items() for name in names if name in vocabulary}
     kind = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": encoder.max_length}
     write_json(part / "tokenizer_config.json", {**kind, **found})
     record: dict[str, object] = {"max_seq_length": encoder.max_length, "do_lower_case": False}

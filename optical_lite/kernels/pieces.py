@@ -18,7 +18,11 @@ from tokenizers import Tokenizer, normalizers
 from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<pad>", "<unk>", "<s>", "</s>", "<mask>")
+ROLES = {  # what transformers calls a special token: its names in BERT's and in XLM-R's vocabulary
+    "pad_token": ("[PAD]", "<pad>"), "unk_token": ("[UNK]", "<unk>"), "cls_token": ("[CLS]", "<s>"),
+    "sep_token": ("[SEP]", "</s>"), "mask_token": ("[MASK]", "<mask>"),
+}  # fmt: skip
+SPECIAL = tuple(itertools.chain.from_iterable(ROLES.values()))
 MARK = "\u2581"  # before a word, in the pieces of a unigram tokenizer
 
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from optical_lite import __main__
+from optical_lite.cli.main import COMMANDS
 from optical_lite.datasets import pocket
 from optical_lite.settings import DATA
 from optical_lite.views import figures as plots
@@ -172,7 +173,7 @@ def test_unknown_collection(trained, capsys):
     assert "expected afriqa, belebele" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["check", "demo", "fetch", "train", "evaluate"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as end:
         __main__.main([command, "--help"])

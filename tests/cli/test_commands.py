@@ -207,14 +207,6 @@ def test_topics_without_a_relevant_document_are_counted(place, capsys):
     assert run(place, f"evaluate --trec-run {place}/plain.run --qrels {place}/q.txt", capsys)[0] == 2
 
 
-@pytest.mark.parametrize("command", ["convert", "index", "search", "evaluate", "significance"])
-def test_help_has_an_example(command, capsys):
-    with pytest.raises(SystemExit) as end:
-        __main__.main([command, "--help"])
-    assert end.value.code == 0
-    assert f"example: python -m optical_lite {command}" in capsys.readouterr().out
-
-
 def long_collection(folder, more=""):
     """One passage of 402 tokens, one of 302 and one short one."""
     folder.mkdir(exist_ok=True)

@@ -1,46 +1,31 @@
 """Right and wrong answers for the checks of notebook 04."""
 
 
-def cut(word, vocabulary):
+def _cut(word, vocabulary, ends=lambda start, size: range(size, start, -1), lost=lambda pieces: ["[UNK]"]):
+    """Pieces that are tried in the order of their ends; where none is known, what is made of those found."""
     pieces, start = [], 0
     while start < len(word):
-        for end in range(len(word), start, -1):
+        for end in ends(start, len(word)):
             piece = ("##" if start else "") + word[start:end]
             if piece in vocabulary:
                 break
         else:
-            return ["[UNK]"]
+            return lost(pieces)
         pieces.append(piece)
         start = end
     return pieces
+
+
+def cut(word, vocabulary):
+    return _cut(word, vocabulary)
 
 
 def _shortest(word, vocabulary):
-    pieces, start = [], 0
-    while start < len(word):
-        for end in range(start + 1, len(word) + 1):
-            piece = ("##" if start else "") + word[start:end]
-            if piece in vocabulary:
-                break
-        else:
-            return ["[UNK]"]
-        pieces.append(piece)
-        start = end
-    return pieces
+    return _cut(word, vocabulary, ends=lambda start, size: range(start + 1, size + 1))
 
 
 def _unknown_rest(word, vocabulary):
-    pieces, start = [], 0
-    while start < len(word):
-        for end in range(len(word), start, -1):
-            piece = ("##" if start else "") + word[start:end]
-            if piece in vocabulary:
-                break
-        else:
-            return [*pieces, "[UNK]"]
-        pieces.append(piece)
-        start = end
-    return pieces
+    return _cut(word, vocabulary, lost=lambda pieces: [*pieces, "[UNK]"])
 
 
 def slope(Q, P):
