@@ -15,7 +15,8 @@ os.environ["OPTICAL_LITE_PROFILE"] = "smoke"
 CACHE = os.environ.get("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
 os.environ.setdefault("OPTICAL_LITE_MODELS", str(Path(CACHE, "models").expanduser()))
 os.environ["OPTICAL_LITE_PRECISION"] = "float32"  # of what says nothing else, commands that ask the device included
-os.environ["OPTICAL_LITE_CACHE"] = tempfile.mkdtemp(prefix="optical_lite_")
+STORE = tempfile.TemporaryDirectory(prefix="optical_lite_")
+os.environ["OPTICAL_LITE_CACHE"] = STORE.name
 sys.path.insert(0, str(OFFLINE))
 
 import sitecustomize as guard  # noqa: E402
@@ -49,6 +50,11 @@ def uses_bf16():
 
 
 settings.uses_bf16 = uses_bf16  # before any other module takes it
+
+
+def pytest_unconfigure():
+    """What the tests of this process stored goes with it; a process that is killed leaves its folder behind."""
+    STORE.cleanup()
 
 
 @pytest.hookimpl(tryfirst=True)
