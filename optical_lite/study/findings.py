@@ -34,9 +34,7 @@ from ..settings import ROOT, InputError
 from ..significance import holm
 from . import evidence, records, summary, systems
 
-OPPONENTS = {
-    "fair": ("lexicon_plus",), "single": systems.OPPONENTS, "any": (*systems.OPPONENTS, "lexicon_fused"),
-}  # fmt: skip
+OPPONENTS = {"fair": ("lexicon_plus",), "single": systems.OPPONENTS}
 OPEN = "<!-- n: "
 MARK = re.compile(rf"({OPEN}([^\n]*?) -->)([^<\n]*)(<!-- /n -->)")
 

@@ -158,7 +158,6 @@ FUSED = {  # half and half, chosen on development questions
     "lexicon_fused": System("lexicon translation, English encoder, all bitext, fused",
                             parts=("lexicon_plus", "structured_plus")),
     "extended_fused": System("kit recipe before training, fused", parts=("plus_symmetric", "structured_plus")),
-    "plus_fused": System("kit recipe, fused", parts=("plus_sharp", "structured_plus")),
 }  # fmt: skip
 OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *LEXICAL)  # one engine, a lexicon, no student
 DOMAIN = {
