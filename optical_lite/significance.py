@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -102,12 +103,12 @@ def compare_all(
     rows = ([ours[q] - baseline[q] for q in queries] for ours in systems.values())
     gaps = np.array(list(rows))  # (k, queries)
     labels = queries if groups is None else [groups[q] for q in queries]
-    sums, _ = _by_group(gaps, labels)
-    random = np.random.default_rng(seed)
-    flips = random.choice([-1.0, 1.0], size=(draws, sums.shape[1])) @ sums.T  # (draws, k)
+    sums, sizes = _by_group(gaps, labels)
+    signs, counts = _drawn(len(sizes), draws, seed)
+    flips = signs @ sums.T  # (draws, k)
     # the identity counts as one of the permutations, so p is never 0
     p = (1 + np.sum(np.abs(flips) >= np.abs(gaps.sum(1)) - 1e-12, axis=0)) / (draws + 1)
-    low, high = bootstrap(gaps, labels, draws, random)
+    low, high = _interval(sums, sizes, counts)
     columns = gaps.mean(1), low, high, p, (gaps > 0).sum(1), (gaps < 0).sum(1)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return {name: Comparison(*row) for name, row in zip(systems, rows, strict=True)}
@@ -129,8 +130,7 @@ def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndar
 
 
 def bootstrap(
-    values: np.ndarray, labels: Sequence | None = None, draws: int = 10_000,
-    random: np.random.Generator | int = 0,
+    values: np.ndarray, labels: Sequence | None = None, draws: int = 10_000, seed: int = 0,
 ) -> np.ndarray:  # fmt: skip
     """95 % bootstrap intervals of means over queries.
 
@@ -144,12 +144,27 @@ def bootstrap(
     array, shape (2, k), lower and upper ends
     """
     sums, sizes = _by_group(values, range(values.shape[1]) if labels is None else labels)
-    n = len(sizes)
-    picks = np.random.default_rng(random).integers(0, n, size=(draws, n))
-    picks += n * np.arange(draws)[:, None]
-    counts = np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
+    return _interval(sums, sizes, _counts(len(sizes), draws, np.random.default_rng(seed)))
+
+
+def _interval(sums: np.ndarray, sizes: np.ndarray, counts: np.ndarray) -> np.ndarray:
     means = counts @ sums.T / (counts @ sizes)[:, None]  # a draw of large groups has more queries
     return np.percentile(means, [2.5, 97.5], axis=0)
+
+
+def _counts(n: int, draws: int, random: np.random.Generator) -> np.ndarray:
+    """How often each of n groups is in each draw of n of them, shape (draws, n)."""
+    picks = random.integers(0, n, size=(draws, n))
+    picks += n * np.arange(draws)[:, None]
+    return np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n).astype(float)
+
+
+# Many comparisons on one collection follow each other, and drawing takes longer than the rest.
+@functools.lru_cache(maxsize=1)
+def _drawn(n: int, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Signs of n groups, shape (draws, n), then :func:`_counts`."""
+    random = np.random.default_rng(seed)
+    return random.choice([-1.0, 1.0], size=(draws, n)), _counts(n, draws, random)
 
 
 def holm(p: dict[str, float]) -> dict[str, float]:

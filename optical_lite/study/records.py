@@ -167,9 +167,9 @@ def _table(path: Path, _: int) -> pd.DataFrame:
 
 def cells() -> dict[str, dict]:
     """What tables read: by ``PLACE/SYSTEM`` the means that the summary states, and where their records are."""
-    found = {}
+    found, recorded = {}, load(RECORDS)
     for place, system, *means in table()[["place", "system", *METRICS]].itertuples(index=False, name=None):
-        seeds = [record["seed"] for record in read(place, system)] or [0]
+        seeds = [record["seed"] for record in recorded.get(place, {}).get(system, ())] or [0]
         values = {metric: {"mean": mean} for metric, mean in zip(METRICS, means, strict=True)}
         made = [f"clir/{place}.jsonl#{system}_{seed}" for seed in seeds]
         found[f"{place}/{system}"] = {"records": made, "metrics": values}
