@@ -142,22 +142,22 @@ def limits() -> dict[str, float]:
     return BEST
 
 
-def _measure() -> dict[str, float]:
+def _measure(size: int = 2048, megabytes: int = 64, times: int = 20) -> dict[str, float]:
     found = {}
     for name, kind in (("float32", torch.float32), ("bf16", torch.bfloat16)):
         if kind == torch.bfloat16 and not has_bf16():
             continue
         best = 1e9
-        x, y = (torch.randn(2048, 2048, device=device()).to(kind) for _ in range(2))
-        for _ in range(20):
+        x, y = (torch.randn(size, size, device=device()).to(kind) for _ in range(2))
+        for _ in range(times):
             start = time.perf_counter()
             (x @ y)[0, 0].item()
             best = min(best, time.perf_counter() - start)
-        found[name] = 2 * 2048**3 / best / 1e9
+        found[name] = 2 * size**3 / best / 1e9
     found["matrix"] = max(found.values())
-    x = torch.randn(64 * MIB // 4, device=device())
+    x = torch.randn(megabytes * MIB // 4, device=device())
     y, best = torch.empty_like(x), 1e9
-    for _ in range(20):
+    for _ in range(times):
         start = time.perf_counter()
         y.copy_(x)[0].item()
         best = min(best, time.perf_counter() - start)
