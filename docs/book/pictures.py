@@ -104,7 +104,7 @@ def students(tab: Page) -> Image.Image:
 def addends(tab: Page) -> Image.Image:
     """One word's row and links, and the sum that a cell of it enters."""
     tab.locator(".control.compare select").select_option("difference")
-    tab.locator(".maps .cell").nth(1).click()
+    tab.locator(".maps .ground").first.click(position={"x": 48, "y": 16})
     tab.get_by_text("T = a · b · exp").first.wait_for()
     tab.locator("svg .word").first.hover()
     return seen(tab.locator(".board"))
@@ -136,7 +136,7 @@ def main() -> None:
         for name, take in PICTURES.items():
             tab = browser.new_page(viewport={"width": WIDTH, "height": 900}, reduced_motion="reduce")
             tab.goto(address)
-            tab.locator(".cell").first.wait_for()
+            tab.locator(".cells").first.wait_for()
             out = io.BytesIO()
             take(tab).save(out, "PNG")
             print(write_atomic(args.out / f"{name}.png", few_colours(out.getvalue())))

@@ -1,6 +1,7 @@
-// Drawing: SVG that is made once for a sentence pair and then repainted, so that a slider moves colours and not nodes.
+// Drawing: pictures that are made once for a sentence pair and then repainted, so that a slider moves colours and not nodes.
 //
-// Every picture is { node, paint }. Text reaches the page as text nodes only, whatever it holds.
+// Every picture is { node, paint }: SVG, with a canvas below it where there are thousands of cells. Text reaches the page
+// as text nodes only, whatever it holds.
 
 const NS = "http://www.w3.org/2000/svg";
 export const MEANING = {
@@ -115,7 +116,8 @@ export function sentences(source, target, strange, room, label) {
   return { node, paint, focus };
 }
 
-// A matrix as cells, and beside it bars: outlines are the masses that a side has, filled is what the plan moves.
+// A matrix as cells, and beside it bars: outlines are the masses that a side has, filled is what the plan moves. A cell is
+// one pixel of a canvas that is enlarged without smoothing: a browser needs more than a frame to paint 4,096 rectangles.
 export function heatmap(rows, columns, title, room, bars = false) {
   const names = [rows.map(piece), columns.map(piece)], [n, m] = [rows.length, columns.length], long = bars ? 58 : 0;
   const widest = (side, size) => Math.max(...names[side].map((text) => wide(text, size)));
@@ -129,63 +131,96 @@ export function heatmap(rows, columns, title, room, bars = false) {
     return svg("text", at, names[side][k]);
   };
   const labels = [0, 1].map((side) => names[side].map((_, k) => label(side, k)));
-  const cells = Array.from({ length: n * m }, (_, at) => svg("rect", { x: left + (at % m) * cell,
-    y: top + Math.floor(at / m) * cell, width: cell - 1, height: cell - 1, class: "cell", "data-at": at }));
   const box = (side, k, kind) => svg("rect", { class: kind, "data-bar": true, "data-side": side, "data-k": k, ...(side
     ? { x: left + (k + 0.2) * cell, y: bottom + 6, width: 0.6 * cell, height: 0 }
     : { x: right + 6, y: top + (k + 0.2) * cell, width: 0, height: 0.6 * cell }) });
   const pairs = bars ? names.map((side, s) => side.map((_, k) => [box(s, k, "moved"), box(s, k, "mass")])) : [];
   const marks = svg("g");
   const cursor = svg("rect", { width: cell + 1, height: cell + 1, class: "cursor", visibility: "hidden" });
-  const ground = svg("rect", { x: left, y: top, width: m * cell - 1, height: n * cell - 1, class: "ground" });
-  const width = Math.max(right + Math.max(long, 0.62 * tall + 6), 1.12 * wide(title) + 16);
-  const heading = svg("text", { x: 8, y: 16, class: "title" }, title), all = [...labels.flat(), ...cells];
-  const node = picture(width, bottom + long + 8, title, heading, ground, ...all, marks, ...pairs.flat(2), cursor);
-  const old = new Float32Array(n * m).fill(NaN);
-  let scale = 1;
+  const area = { x: left, y: top, width: m * cell, height: n * cell }, ground = svg("rect", { ...area, class: "ground" });
+  const across = rows.map((_, i) => `M${left} ${top + (i + 1) * cell - 0.5}h${m * cell}`);
+  const down = columns.map((_, j) => `M${left + (j + 1) * cell - 0.5} ${top}v${n * cell}`);
+  const gaps = svg("path", { d: [...across, ...down].join(""), class: "gaps" }), less = svg("path", { class: "less" });
+  const [width, height] = [Math.max(right + Math.max(long, 0.62 * tall + 6), 1.12 * wide(title) + 16), bottom + long + 8];
+  const heading = svg("text", { x: 8, y: 16, class: "title" }, title), cells = [ground, gaps, less];
+  const drawing = picture(width, height, title, heading, ...cells, ...labels.flat(), marks, ...pairs.flat(2), cursor);
+  const frame = drawing.viewBox.baseVal;
+  const part = (length, whole) => `${(100 * length) / whole}%`;
+  const canvas = html("canvas", { width: m, height: n, class: "cells" });
+  Object.assign(canvas.style, { left: part(left, frame.width), width: part(area.width, frame.width),
+    top: part(top, frame.height), height: part(area.height, frame.height) });
+  const node = html("div", { class: "map" }, canvas, drawing), pen = canvas.getContext("2d");
+  const pixels = pen.createImageData(m, n), colours = new Uint32Array(pixels.data.buffer);
+  const place = (at) => [left + (at % m) * cell, top + Math.floor(at / m) * cell];
+  const strength = (x) => Math.min(1, Math.abs(x)) ** 0.7;
+  let scale = 1, shown = {};
 
-  // values with share in [-1, 1] each: how strong a cell is, and of which sign
-  function paint(share, framed = [], masses = null) {
-    for (let at = 0; at < cells.length; at++) {
-      if (Math.abs(share[at] - old[at]) < 0.002) continue;
-      if (share[at] < 0 !== old[at] < 0) cells[at].setAttribute("class", share[at] < 0 ? "cell less" : "cell");
-      cells[at].setAttribute("fill-opacity", Math.pow(Math.min(1, Math.abs(share[at])), 0.7).toFixed(3));
-      old[at] = share[at];
-    }
+  // share: how strong each cell is and of which sign, in [-1, 1]; inks: colours as #rrggbb, of more, of less and of none
+  function colour(share, inks) {
+    if (share === shown.share && inks === shown.inks) return;
+    shown = { share, inks };
+    // a pixel is alpha, blue, green and red from the highest byte to the lowest
+    const [more, fewer] = inks.map((ink) => Number(ink.replace(/#(..)(..)(..)/, "0x$3$2$1")));
+    share.forEach((x, at) => { colours[at] = (x < 0 ? fewer : more) + 0x1000000 * Math.round(255 * strength(x)); });
+    pen.putImageData(pixels, 0, 0);
+    const inside = (at) => `M${place(at).map((z) => z + 1.5).join(" ")}h${cell - 4}v${cell - 4}h${4 - cell}z`;
+    less.setAttribute("d", Array.from(share, (x, at) => (x < -0.002 ? inside(at) : "")).join(""));
+  }
+  function paint(share, inks, framed = [], masses = null) {
+    colour(share, inks);
     const inset = cell > 16 ? 1.5 : 0.5;
     while (marks.children.length > framed.length) marks.lastChild.remove();
     framed.forEach(([i, j, kind], k) => {
       if (!marks.children[k]) marks.append(svg("rect", { width: cell - 1 - 2 * inset, height: cell - 1 - 2 * inset }));
       const mark = marks.children[k];
-      mark.setAttribute("x", left + j * cell + inset);
-      mark.setAttribute("y", top + i * cell + inset);
+      const [x, y] = place(i * m + j);
+      mark.setAttribute("x", x + inset);
+      mark.setAttribute("y", y + inset);
       mark.setAttribute("class", `mark ${kind || ""}`);
     });
     if (!masses) return;
     scale = 48 / Math.max(...masses.flat().map((side) => Math.max(...side)), 1e-9);
-    pairs.forEach((all, side) => all.forEach((both, k) => both.forEach((bar, which) =>
-      bar.setAttribute(side ? "height" : "width", (masses[side][which][k] * scale).toFixed(2)))));
+    pairs.forEach((all, side) => all.forEach((both, k) => both.forEach((bar, which) => {
+      const along = side ? "height" : "width", length = (masses[side][which][k] * scale).toFixed(2);
+      if (bar.getAttribute(along) !== length) bar.setAttribute(along, length);
+    })));
   }
   function point(at) {
     cursor.setAttribute("visibility", at === null ? "hidden" : "visible");
     labels.flat().forEach((text) => text.classList.remove("on"));
     if (at === null) return;
-    const [i, j] = [Math.floor(at / m), at % m];
-    cursor.setAttribute("x", left + j * cell - 1);
-    cursor.setAttribute("y", top + i * cell - 1);
-    labels[0][i].classList.add("on");
-    labels[1][j].classList.add("on");
+    const [x, y] = place(at);
+    cursor.setAttribute("x", x - 1);
+    cursor.setAttribute("y", y - 1);
+    labels[0][Math.floor(at / m)].classList.add("on");
+    labels[1][at % m].classList.add("on");
   }
   // which side was rescaled last
   const flash = (side) => pairs.forEach((both, k) =>
     both.flat().forEach((bar) => bar.classList.toggle("flash", ["rows", "columns"][k] === side)));
-  // mass that a pointer asks for, from where it is on the picture
-  function massAt(event, side) {
-    const frame = node.getBoundingClientRect(), zoom = node.viewBox.baseVal.width / frame.width;
-    const along = side ? (event.clientY - frame.top) * zoom - bottom : (event.clientX - frame.left) * zoom - right;
-    return Math.max(0, along - 6) / scale;
+  // where on the drawing a pointer is
+  function reach(event) {
+    const seen = drawing.getBoundingClientRect(), zoom = frame.width / seen.width;
+    return [(event.clientX - seen.left) * zoom, (event.clientY - seen.top) * zoom];
   }
-  return { node, paint, point, flash, massAt, rows: n, columns: m };
+  // mass that a pointer asks for by a bar
+  function massAt(event, side) {
+    const [x, y] = reach(event);
+    return Math.max(0, (side ? y - bottom : x - right) - 6) / scale;
+  }
+  // the cell below a pointer; null: none
+  function cellAt(event) {
+    const [x, y] = reach(event), [i, j] = [Math.floor((y - top) / cell), Math.floor((x - left) / cell)];
+    return i >= 0 && j >= 0 && i < n && j < m ? i * m + j : null;
+  }
+  // the cells as rectangles, for a file
+  function rectangles() {
+    const [more, fewer, none] = shown.inks, sides = { width: cell - 1, height: cell - 1 };
+    const rect = (share, [x, y]) =>
+      svg("rect", { x, y, ...sides, fill: share < 0 ? fewer : more, "fill-opacity": strength(share).toFixed(3) });
+    return [svg("rect", { ...area, fill: none }), ...Array.from(shown.share, (share, at) => rect(share, place(at)))];
+  }
+  return { node, drawing, rectangles, paint, point, flash, massAt, cellAt, rows: n, columns: m };
 }
 
 // Marginal error by half iteration, on a logarithmic scale, with a dot at the one that is shown.
@@ -225,14 +260,15 @@ export function together(rows, background, face = "") {
   let [y, width] = [12, 0];
   const copies = rows.filter((row) => row.length).flatMap((row) => {
     let [x, tall] = [12, 0];
-    const placed = row.map((node) => {
-      const copy = node.cloneNode(true), { width: w, height: h } = node.viewBox.baseVal;
-      const [from, to] = [node, copy].map((n) => [...n.querySelectorAll("*")]);
+    const placed = row.map(({ node, drawing = node, rectangles = () => [] }) => {
+      const copy = drawing.cloneNode(true), { width: w, height: h } = drawing.viewBox.baseVal;
+      const [from, to] = [drawing, copy].map((n) => [...n.querySelectorAll("*")]);
       from.forEach((element, k) => {
         const style = getComputedStyle(element);
         for (const name of STYLES) to[k].setAttribute(name, style.getPropertyValue(name));
-        for (const name of ["class", "data-at", "data-i", "data-j", "data-side", "data-k"]) to[k].removeAttribute(name);
+        for (const name of ["class", "data-i", "data-j", "data-side", "data-k"]) to[k].removeAttribute(name);
       });
+      copy.prepend(...rectangles());
       for (const [name, value] of Object.entries({ x, y, width: w, height: h })) copy.setAttribute(name, value);
       x += w + 16;
       tall = Math.max(tall, h);

@@ -85,7 +85,12 @@ export class Explorer {
     let node = this.root.parentElement;
     while (node && behind(node) === "rgba(0, 0, 0, 0)") node = node.parentElement;
     const [r, g, b] = behind(node).match(/[\d.]+/g).map(Number);
-    this.top.dataset.theme = r + g + b < 384 ? "dark" : "light";
+    const theme = r + g + b < 384 ? "dark" : "light", look = getComputedStyle(this.top);
+    if (theme === this.top.dataset.theme) return;
+    this.top.dataset.theme = theme;
+    // for what is painted on a canvas: asking at every move would lay out the page twice
+    this.inks = ["--mass", "--less", "--ground"].map((name) => look.getPropertyValue(name).trim());
+    this.later();
   }
 
   // --- controls
@@ -316,10 +321,10 @@ export class Explorer {
     reads.forEach((one, k) => {
       const { words, maps, facts } = this.panels[k], { told, V, top, keep, have } = one, framed = frames(state, one);
       words.paint(told, one.W, one.wordTop);
-      maps.plan?.paint(V.map((v) => v / top), framed, [0, 1].map((side) => [keep[side], have[side]]));
+      maps.plan?.paint(V.map((v) => v / top), this.inks, framed, [0, 1].map((side) => [keep[side], have[side]]));
       maps.plan?.flash(played && played.steps[played.at].side);
-      maps.cost?.paint(one.part.cost.map((c) => 1 - c / one.part.highest), framed);
-      maps.difference?.paint(first.V.map((v, at) => (v - second.V[at]) / top));
+      maps.cost?.paint(one.part.cheap, this.inks, framed);
+      maps.difference?.paint(first.V.map((v, at) => (v - second.V[at]) / top), this.inks);
       facts.replaceChildren(...this.facts(one, pair));
     });
     this.iteration.disabled = this.curvePlace.hidden = !played;
@@ -371,8 +376,7 @@ export class Explorer {
     const pointerleave = () => { words.focus(null); this.hover(null); };
     const pointerover = ({ target: { dataset: d } }) => {
       const [side, k] = [Number(d.side), Number(d.k)], one = this.reads[which];
-      if (d.at !== undefined) this.hover(Number(d.at), which);
-      else if (d.i !== undefined && this.state.level === "word") this.hover(d.i * one.M + Number(d.j), which);
+      if (d.i !== undefined && this.state.level === "word") this.hover(d.i * one.M + Number(d.j), which);
       else if (d.side !== undefined && !this.dragging)
         this.readout.textContent = sideText(one, this.pair, side, k, d.word !== undefined);
       if (d.word !== undefined) words.focus(side, k);
@@ -380,12 +384,17 @@ export class Explorer {
     on(words.node, { pointerover, pointerleave });
     for (const [kind, map] of Object.entries(maps)) {
       const keys = "arrow keys move, Enter shows the sum, plus and minus change the mass of the row, with Shift of the column";
-      map.node.setAttribute("tabindex", "0");
-      map.node.setAttribute("role", "application");
-      map.node.setAttribute("aria-label", `${kind}: ${keys}`);
-      const click = ({ target: { dataset: d } }) => d.at !== undefined && this.set({ cell: Number(d.at) });
-      on(map.node, { pointerover, pointerleave, click, keydown: (event) => this.keys(event, map, which) });
-      if (kind === "plan") on(map.node, this.drags(map, which));
+      map.drawing.setAttribute("tabindex", "0");
+      map.drawing.setAttribute("role", "application");
+      map.drawing.setAttribute("aria-label", `${kind}: ${keys}`);
+      const pointermove = (event) => {
+        const at = this.dragging ? null : map.cellAt(event);
+        if (at !== null && (at !== this.at || which !== this.of)) this.hover(at, which);
+      };
+      const click = (event) => { if (map.cellAt(event) !== null) this.set({ cell: map.cellAt(event) }); };
+      const keydown = (event) => this.keys(event, map, which);
+      on(map.drawing, { pointerover, pointermove, pointerleave, click, keydown });
+      if (kind === "plan") on(map.drawing, this.drags(map, which));
     }
   }
 
@@ -408,7 +417,7 @@ export class Explorer {
         const { bar, side, k } = event.target.dataset;
         if (bar === undefined) return;
         event.preventDefault();
-        map.node.setPointerCapture(event.pointerId);
+        map.drawing.setPointerCapture(event.pointerId);
         this.dragging = { side: Number(side), k: Number(k) };
       },
       pointermove: (event) => {
@@ -556,10 +565,8 @@ export class Explorer {
       const line = (one) => one.found.map((cell) => cell.join("-")).join(" ") + "\n";
       return this.saveAs(this.reads.map(line).join(""), "links");
     }
-    const maps = (panel) => Object.values(panel.maps).map((map) => map.node), beside = this.state.compare !== "one";
-    const rows = searching ? [this.rankings.map((r) => r.picture)]
-      : beside ? [panels.map((panel) => panel.words.node), panels.flatMap(maps)]
-        : panels.flatMap((panel) => [[panel.words.node], maps(panel)]);
+    const maps = (panel) => Object.values(panel.maps), words = (panel) => panel.words;
+    const rows = searching ? [this.rankings.map((r) => ({ node: r.picture }))] : [panels.map(words), panels.flatMap(maps)];
     const whole = together(rows, getComputedStyle(this.top).getPropertyValue("--paper").trim(), this.data.face);
     if (kind === "SVG") return this.saveAs(whole.text, "svg");
     return this.saveAs(await toPng(whole, kind === "PNG" ? Math.round(2 * whole.width) : 1920), "png");

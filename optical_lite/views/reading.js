@@ -16,7 +16,8 @@ function problem(state, pair, part) {
     const C = unpack(part.costs[state.layer], 2).map((c, k) => c + state.position * apart(k)), high = 2 + state.position;
     const cheapest = () => toWords(C.map((c) => high - c), words, pair.to, N, M, true).map((x) => high - x);
     const cost = state.level === "token" ? C : cheapest();
-    Object.assign(part, { key, C, cost, highest: largest(cost, 1) });
+    const highest = largest(cost, 1);
+    Object.assign(part, { key, C, cost, cheap: cost.map((c) => 1 - c / highest) });
   }
   const a = masses(words, state.marginals, part.idf, state.hand.s);
   return { C: part.C, a, b: masses(pair.to, state.marginals, pair.idf, state.hand.t) };

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import nbformat
 import pytest
 
 from optical_lite.alignment import linking
+from optical_lite.datasets import pocket
 from optical_lite.settings import ROOT
 from optical_lite.views import page
 from optical_lite.views.material import Material
@@ -89,11 +91,13 @@ def test_required_means_required(monkeypatch, request):
 
 @pytest.fixture(scope="module")
 def written(teacher, student, tmp_path_factory):
-    """A page of two students, and of hard texts."""
+    """A page of two students, and of hard texts; the last of these fills a plan of 64 by 64."""
     folder, both = tmp_path_factory.mktemp("page"), {"English encoder": teacher, "extended": student}
+    english = dict.fromkeys(word for _, text in pocket.bitext("sw").pairs for word in text.lower().split())
+    known = [word for word in english if teacher.tokenizer.token_to_id(word) is not None]
     hard = [
         ("<img src=x onerror=alert(1)> maji", "<script>alert(1)</script> water"), ("ⵣⵣⵣ", "water"),
-        ("الماء النظيف", "clean water"), ("maji", "water"), (" ".join(["water"] * 60), " ".join(["water"] * 60)),
+        ("الماء النظيف", "clean water"), ("maji", "water"), (" ".join(known[:64]), " ".join(known[95:31:-1])),
     ]  # fmt: skip
     page.write(folder / "hard.html", Material("sw", both, hard), title="<b>hard</b> & more")
     return page.write(folder / "sw.html", Material("sw", both)).parent
@@ -102,7 +106,7 @@ def written(teacher, student, tmp_path_factory):
 def open_page(tab, path, ending=""):
     tab.context.set_offline(True)
     tab.goto(path.as_uri() + ending)
-    tab.locator(".cell").first.wait_for()
+    tab.locator(".cells").first.wait_for()
 
 
 def words(tab):
@@ -119,12 +123,9 @@ def slide(tab, name, value):
 
 
 def shades(tab, which=0):
-    return (
-        tab.locator(".maps svg")
-        .nth(which)
-        .locator(".cell")
-        .evaluate_all("all => all.map((e) => e.getAttribute('fill-opacity'))")
-    )
+    """How strong the cells of a heat map are, as they were painted."""
+    read = "e => [...e.getContext('2d').getImageData(0, 0, e.width, e.height).data].filter((_, k) => k % 4 === 3)"
+    return tab.locator(".cells").nth(which).evaluate(read)
 
 
 def test_the_page_works_without_a_network(tab, written):
@@ -138,7 +139,7 @@ def test_the_page_works_without_a_network(tab, written):
     assert facts.inner_text() != said
     assert "epsilon=" in tab.evaluate("new Promise((done) => setTimeout(() => done(location.hash), 500))")
     tab.locator(".control.compare select").select_option("difference")
-    tab.locator(".cell.less").first.wait_for()
+    tab.locator(".less[d^=M]").wait_for()
     assert tab.locator(".maps svg").count() == 3  # two plans, and one minus the other
     picture(tab, "page_difference")
     tab.locator(".control.compare select").select_option("side")
@@ -184,6 +185,28 @@ def test_iterations_are_played_and_a_marginal_is_dragged(tab, written):
     assert tab.problems == []
 
 
+def test_a_pointer_finds_its_cell_and_colours_follow_the_page(tab, written):
+    tab.set_viewport_size({"width": 420, "height": 1000})  # the picture is drawn smaller than it is
+    open_page(tab, written / "hard.html", "#pair=4")
+    tab.locator(".cells").first.scroll_into_view_if_needed()
+    box = tab.locator(".cells").first.bounding_box()
+    assert box["width"] < 64 * 8
+    sides = [tab.locator(".maps svg").first.locator(f".label[data-side='{side}']") for side in (0, 1)]
+    place = box["x"] + box["width"] * 62.5 / 64, box["y"] + box["height"] * 5.5 / 64
+    cell = f"{sides[0].nth(5).text_content()} → {sides[1].nth(62).text_content()}: "
+    tab.mouse.move(*place)
+    assert tab.locator(".readout").inner_text().startswith(cell + "mass")
+    tab.mouse.click(*place)
+    tab.locator(".sum h4", has_text=cell).wait_for()
+    at, full = max(enumerate(shades(tab)), key=lambda one: one[1])
+    pixel = f"getContext('2d').getImageData({at % 64}, {at // 64}, 1, 1).data"
+    colour = f"document.querySelector('.cells').{pixel}.join()"
+    assert tab.evaluate(colour) == f"0,48,111,{full}"
+    tab.evaluate("document.body.style.background = '#111'")
+    tab.wait_for_function(f"{colour} === '138,184,255,{full}'")
+    assert tab.problems == []
+
+
 def test_what_is_exported_is_what_is_seen(tab, written, tmp_path):
     open_page(tab, written / "sw.html", "#method=unbalanced&reach=0.1&pair=2")
     assert "mass moved 0." in tab.locator(".facts").inner_text()
@@ -195,6 +218,11 @@ def test_what_is_exported_is_what_is_seen(tab, written, tmp_path):
         download.value.save_as(files[kind])
     assert files["PNG"].read_bytes().startswith(b"\x89PNG")
     found = xml.fromstring(files["SVG"].read_text(encoding="utf-8"))
+    _, _, plan, cost = found.findall("svg:*", {"svg": "http://www.w3.org/2000/svg"})
+    for which, drawn in enumerate((plan, cost)):
+        seen = shades(tab, which)
+        cells = [float(rect.get("fill-opacity")) for rect in drawn[1 : 1 + len(seen)]]
+        assert cells == pytest.approx([shade / 255 for shade in seen], abs=0.003)
     texts = [t.text for t in found.iter("{http://www.w3.org/2000/svg}text")]
     assert texts[: len(words(tab))] == words(tab)
     assert "var(" not in files["SVG"].read_text(encoding="utf-8")
@@ -216,7 +244,7 @@ def test_a_link_opens_the_same_and_a_broken_one_the_beginning(tab, written):
     slide(tab, "threshold", "0")
     tab.wait_for_url(lambda url: "threshold" not in url)
     tab.reload()
-    tab.locator(".cell").first.wait_for()
+    tab.locator(".cells").first.wait_for()
     assert tab.locator(".facts").inner_text() == facts
     tab.goto("about:blank")
     open_page(tab, written / "sw.html", '#pair=99&epsilon=abc&student=<b>&hand={"s":{"0":"x","__proto__":3}}&rule=x')
@@ -242,30 +270,58 @@ def test_texts_of_users_stay_texts_and_hard_ones_are_shown(tab, written):
     assert tab.problems == []
 
 
-def test_a_slider_is_fast_and_two_thousand_moves_leave_nothing_behind(tab, written):
+MOVES = """(count) => {
+    const slider = document.querySelector(".control.epsilon input"), told = new Set();
+    const move = (k) => {
+        slider.value = -1.6 + 0.01 * (k % 130);
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    window.many = () => { for (let k = 0; k < count; k++) { move(k); window.explorer.draw(); } };
+    window.painted = () => new Promise((done) => {
+        const next = (k) => {
+            told.add(document.querySelector(".facts").textContent);
+            if (k === count) return done(told.size);
+            move(k);
+            requestAnimationFrame(() => next(k + 1));
+        };
+        next(0);
+    });
+}"""
+
+
+def test_a_plan_of_64_by_64_is_painted_anew_in_each_frame(browser, tab, written, tmp_path):
+    open_page(tab, written / "hard.html", "#pair=4")
+    assert len(shades(tab)) == 64 * 64
+    tab.evaluate(MOVES, 120)
+    tab.evaluate("painted()")
+    browser.start_tracing(page=tab, path=tmp_path / "trace.json", categories=["cc"])
+    positions = tab.evaluate("painted()")
+    browser.stop_tracing()
+    events = json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
+    # the processor's time, whatever else it does: script, style, layout, paint; and what other threads do meanwhile
+    frames, tiles = (
+        [event["tdur"] / 1000 for event in events if event["name"] == name and "tdur" in event]
+        for name in ("ProxyMain::BeginMainFrame", "RasterTask")
+    )
+    spent = statistics.median(frames)
+    beside = sum(tiles) / len(frames)
+    print(f"{positions} plans in {len(frames)} frames of {spent:.1f} ms, {beside:.1f} ms for tiles beside")
+    assert min(positions, len(frames)) >= 100
+    assert 0 < spent < 14
+
+
+def test_two_thousand_moves_leave_nothing_behind(tab, written):
     open_page(tab, written / "hard.html", "#pair=4")
     client = tab.context.new_cdp_session(tab)
     client.send("Performance.enable")
 
-    def after_garbage():
+    def after_garbage(moves):
+        tab.evaluate(MOVES, moves)
+        tab.evaluate("many()")
         client.send("HeapProfiler.collectGarbage")
         return {m["name"]: m["value"] for m in client.send("Performance.getMetrics")["metrics"]}
 
-    moves = """(count) => {
-        const slider = document.querySelector(".control.epsilon input");
-        for (let k = 0; k < count; k++) {
-            slider.value = -1.6 + 0.01 * (k % 130);
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-            window.explorer.draw();
-        }
-    }"""
-    tab.evaluate(moves, 200)
-    before = after_garbage()
-    tab.evaluate(moves, 2000)
-    after = after_garbage()
-    spent = 1000 * (after["ThreadTime"] - before["ThreadTime"]) / 2000  # the processor's time, whatever else it does
-    print(f"a move of a 60 by 60 plan takes {spent:.1f} ms, drawing included")
-    assert 0 < spent < 16
+    before, after = after_garbage(200), after_garbage(2000)
     assert after["Nodes"] <= 1.05 * before["Nodes"]
     assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 2e6
     assert after["JSEventListeners"] <= before["JSEventListeners"] + 5
@@ -323,7 +379,7 @@ def test_notebook_06_in_jupyterlab(tab, tmp_path):
         tab.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=120_000)
         tab.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=120_000)
         tab.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        tab.locator(".optical .cell").first.wait_for(timeout=240_000)
+        tab.locator(".optical .cells").first.wait_for(timeout=240_000)
         before = shades(tab)
         tab.locator(".optical .control.epsilon input").scroll_into_view_if_needed()
         picture(tab, "lab_before")
