@@ -153,7 +153,8 @@ export function heatmap(rows, columns, title, room, bars = false) {
   const pixels = pen.createImageData(m, n), colours = new Uint32Array(pixels.data.buffer);
   const place = (at) => [left + (at % m) * cell, top + Math.floor(at / m) * cell];
   const strength = (x) => Math.min(1, Math.abs(x)) ** 0.7;
-  let scale = 1, shown = {};
+  const inset = cell > 16 ? 1.5 : 0.5;
+  let scale = 1, shown = {}, drawn = "";
 
   // share: how strong each cell is and of which sign, in [-1, 1]; inks: colours as #rrggbb, of more, of less and of none
   function colour(share, inks) {
@@ -168,16 +169,11 @@ export function heatmap(rows, columns, title, room, bars = false) {
   }
   function paint(share, inks, framed = [], masses = null) {
     colour(share, inks);
-    const inset = cell > 16 ? 1.5 : 0.5;
-    while (marks.children.length > framed.length) marks.lastChild.remove();
-    framed.forEach(([i, j, kind], k) => {
-      if (!marks.children[k]) marks.append(svg("rect", { width: cell - 1 - 2 * inset, height: cell - 1 - 2 * inset }));
-      const mark = marks.children[k];
-      const [x, y] = place(i * m + j);
-      mark.setAttribute("x", x + inset);
-      mark.setAttribute("y", y + inset);
-      mark.setAttribute("class", `mark ${kind || ""}`);
-    });
+    if (String(framed) !== drawn) marks.replaceChildren(...framed.map(([i, j, kind]) => {
+      const [x, y] = place(i * m + j).map((z) => z + inset), side = cell - 1 - 2 * inset;
+      return svg("rect", { x, y, width: side, height: side, class: `mark ${kind}` });
+    }));
+    drawn = String(framed);
     if (!masses) return;
     scale = 48 / Math.max(...masses.flat().map((side) => Math.max(...side)), 1e-9);
     pairs.forEach((all, side) => all.forEach((both, k) => both.forEach((bar, which) => {

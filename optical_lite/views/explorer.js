@@ -424,8 +424,7 @@ export class Explorer {
         const { side, k } = this.dragging || {};
         if (this.dragging) this.weigh(which, side, k, map.massAt(event, side));
       },
-      pointerup: () => { this.dragging = null; },
-      pointercancel: () => { this.dragging = null; },
+      lostpointercapture: () => { this.dragging = null; },
     };
   }
 
@@ -575,16 +574,14 @@ export class Explorer {
 
 // A state as the end of an address, and back.
 function hash(state) {
-  const plain = (value) => (typeof value === "object" ? JSON.stringify(value) : value);
-  return Object.entries(state).map(([name, value]) => `${name}=${encodeURIComponent(plain(value))}`).join("&");
+  const plain = ([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value];
+  return String(new URLSearchParams(Object.entries(state).map(plain)));
 }
 
 function unhash(text) {
+  const found = Object.fromEntries(new URLSearchParams(text.slice(1)));
   try {
-    return Object.fromEntries(text.replace(/^#/, "").split("&").filter(Boolean).map((part) => {
-      const [name, value] = part.split(/=(.*)/s), text = decodeURIComponent(value ?? "");
-      return [name, text.startsWith("{") ? JSON.parse(text) : text];
-    }));
+    return found.hand ? { ...found, hand: JSON.parse(found.hand) } : found;
   } catch {
     return {}; // somebody's typing: begin at the beginning
   }

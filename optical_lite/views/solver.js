@@ -287,19 +287,18 @@ export function toWords(T, rows, columns, N, M, largest = false) {
   return W;
 }
 
+// The largest entry of each row, and of each column; entries stand as in `update`.
 function mutual(W, N, M) {
-  const forward = new Uint8Array(N * M), backward = new Uint8Array(N * M);
-  for (let i = 0; i < N; i++) {
-    let best = 0;
-    for (let j = 1; j < M; j++) if (W[i * M + j] > W[i * M + best]) best = j;
-    if (W[i * M + best] > 0) forward[i * M + best] = 1;
-  }
-  for (let j = 0; j < M; j++) {
-    let best = 0;
-    for (let i = 1; i < N; i++) if (W[i * M + j] > W[best * M + j]) best = i;
-    if (W[best * M + j] > 0) backward[best * M + j] = 1;
-  }
-  return [forward, backward];
+  const largest = (count, length, down, across) => {
+    const chosen = new Uint8Array(N * M);
+    for (let i = 0; i < count; i++) {
+      let best = i * down;
+      for (let j = 1; j < length; j++) if (W[i * down + j * across] > W[best]) best = i * down + j * across;
+      if (W[best] > 0) chosen[best] = 1;
+    }
+    return chosen;
+  };
+  return [largest(N, M, M, 1), largest(M, N, 1, M)];
 }
 
 function taken(chosen, N, M) {
