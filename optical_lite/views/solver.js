@@ -159,7 +159,7 @@ function settle(p, f, g, T, tolerance) {
 function entropic(p, start) {
   const n = p.a.length, m = p.b.length, T = new Float64Array(n * m);
   const f = new Float64Array(n), g = new Float64Array(m);
-  const warm = start && start.f.length === n && start.g.length === m;
+  const warm = start?.f?.length === n && start.g.length === m; // similarities have no potentials
   if (warm) [f.set(start.f), g.set(start.g)];
   let range = 0;
   for (const c of p.C) range = Math.max(range, Math.abs(c));

@@ -130,6 +130,9 @@ def test_the_page_works_without_a_network(tab, written):
     slide(tab, "epsilon", "0.4")
     assert shades(tab) != plan
     assert facts.inner_text() != said
+    for method, told in (("similarity", "no transport"), ("sinkhorn", "transport cost")):
+        tab.locator(".control.method select").select_option(method)
+        tab.locator(".facts", has_text=told).wait_for()
     assert "epsilon=" in tab.evaluate("new Promise((done) => setTimeout(() => done(location.hash), 500))")
     tab.locator(".control.compare select").select_option("difference")
     tab.locator(".less[d^=M]").wait_for()
