@@ -107,8 +107,9 @@ def solve(
     epsilon : entropic regularisation, in units of the cost: small is sharp and slow, large is
         blurred and fast
     method : one of :data:`METHODS`
-        ``log`` is safe for every epsilon; ``scaling`` is faster but its kernel underflows when
-        ``cost / epsilon`` passes about 87 in float32 (its ``converged`` then says False);
+        ``log`` is safe for every epsilon; ``scaling`` is faster but its kernel loses digits when
+        ``cost / epsilon`` passes about 87 in float32, and is 0 from about 103 (where that leaves a
+        token without a way, ``converged`` says False);
         ``stabilized`` is as safe as ``log`` and the fastest, at the price of more code; ``exact``
         ignores epsilon; ``proximal`` comes to the exact plan by steps of size 1 / epsilon;
         ``unbalanced`` and ``partial`` may leave mass where nothing fits

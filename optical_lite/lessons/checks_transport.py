@@ -152,6 +152,24 @@ def ex02_1(answer: object) -> None:
 
 @exercise
 def ex02_2(answer: object) -> None:
+    """A pair (C, epsilon) for which scalings leave the number range of float32 and logarithms do not."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise NotYet("expected a pair, (C, epsilon)")
+    C, epsilon = torch.as_tensor(answer[0], dtype=torch.float32), float(answer[1])
+    if C.ndim != 2 or not C.numel() or not ((C >= 0) & (C <= 2)).all():
+        raise NotYet(f"expected a matrix (n, m) with entries from 0 to 2; got one of shape {tuple(C.shape)}")
+    a, b = (torch.full((1, k), 1 / k) for k in C.shape)
+    scaling, log = (solve(C[None], a, b, epsilon=epsilon, method=method) for method in ("scaling", "log"))
+    if not torch.isinf(scaling.marginal_error).item():
+        raise NotYet(f"scaling gives a plan, with a marginal error of {scaling.marginal_error.item():.2g}")
+    if not log.converged.item():
+        raise NotYet(
+            f"log has not converged either: marginal error {log.marginal_error.item():.2g} after 500 iterations"
+        )
+
+
+@exercise
+def ex02_3(answer: object) -> None:
     """A function (C, a, b, epsilon, iterations) -> plans, batched, in the log domain, with padding."""
     function(answer, "log_sinkhorn")
     epsilon = 0.02
@@ -178,7 +196,7 @@ def ex02_2(answer: object) -> None:
 
 
 @exercise
-def ex02_3(answer: object) -> None:
+def ex02_4(answer: object) -> None:
     """A function (C, a, b, targets) -> the epsilon at which the plan has a given spread."""
     function(answer, "epsilon_for")
     for n, m, targets in ((6, 6, 2.0), (5, 8, 3.0), (7, 5, 4.0)):
@@ -193,21 +211,3 @@ def ex02_3(answer: object) -> None:
         found = _spread(C, a, b, got)
         if abs(found / targets - 1) > 0.03:
             raise NotYet(f"shape ({n}, {m}): at epsilon {got:.4f} the spread is {found:.2f}, expected {targets:g}")
-
-
-@exercise
-def ex02_4(answer: object) -> None:
-    """A pair (C, epsilon) for which scalings leave the number range of float32 and logarithms do not."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotYet("expected a pair, (C, epsilon)")
-    C, epsilon = torch.as_tensor(answer[0], dtype=torch.float32), float(answer[1])
-    if C.ndim != 2 or not C.numel() or not ((C >= 0) & (C <= 2)).all():
-        raise NotYet(f"expected a matrix (n, m) with entries from 0 to 2; got one of shape {tuple(C.shape)}")
-    a, b = (torch.full((1, k), 1 / k) for k in C.shape)
-    scaling, log = (solve(C[None], a, b, epsilon=epsilon, method=method) for method in ("scaling", "log"))
-    if not torch.isinf(scaling.marginal_error).item():
-        raise NotYet(f"scaling gives a plan, with a marginal error of {scaling.marginal_error.item():.2g}")
-    if not log.converged.item():
-        raise NotYet(
-            f"log has not converged either: marginal error {log.marginal_error.item():.2g} after 500 iterations"
-        )

@@ -39,6 +39,10 @@ COLOUR = {  # one a system, in every figure; dark enough on white paper, and apa
     "lexicon": "#00795c", "bm25": "#8f4a7a", "transport": BLUE, "contrast": "#c24d00", "late": "#c24d00",
     "both": "#3f8fc4", "sentence": "#5b8c2a", "greedy": "#b0413e", "match": "#6a6fb0", "score": "#7a5c3e",
 }  # fmt: skip
+MARKER = {  # and one shape, which tells what colour does
+    "zero_shot": "X", "extended": "D", "vocabulary": "D", "student": "o", "ceiling": "P", "transport": "o",
+    "contrast": "s", "late": "s", "both": "^", "sentence": "v",
+}  # fmt: skip
 DEVANAGARI_FONTS = (
     fonts.DEVANAGARI,
     "Noto Serif Devanagari",
@@ -237,21 +241,23 @@ def learning_curve(
     log: Sequence[dict], *, points: dict[int, float] | None = None, ylabel: str = "MRR@10, dev questions",
     ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
-    """Loss by step, thin as logged and thick as a running mean; with ``points`` {step: value} in a panel below it."""
+    """Loss by step, thin as logged and thick as a running mean; with ``points`` {step: value} in a panel below it.
+
+    The mean begins where it has all its batches, and the panel of ``points`` shows the whole scale, 0 to 1.
+    """
     if ax is None:
         _, ax = plt.subplots(figsize=(6.4, 4.6 if points else 3.6), layout="constrained")
     steps, loss = [line["step"] for line in log], np.array([line["loss"] for line in log])
     window = max(1, len(loss) // 15)
-    smooth = np.convolve(np.pad(loss, (window - 1, 0), mode="edge"), np.ones(window) / window, mode="valid")
+    smooth = np.convolve(loss, np.ones(window) / window, mode="valid")
     ax.plot(steps, loss, color="0.75", lw=0.8, label="a batch")
-    ax.plot(steps, smooth, color=BLUE, lw=2, label=f"mean of {window}")
+    ax.plot(steps[window - 1 :], smooth, color=BLUE, lw=2, label=f"mean of {window}")
     ax.set(xlabel="step", ylabel="transport cost $\\langle T, C\\rangle$")
     ax.legend(frameon=False)
     if points:
         below = make_axes_locatable(ax).append_axes("bottom", "80%", pad=0.15, sharex=ax)
         below.plot(list(points), list(points.values()), "o-", color=BLUE)
-        below.set(xlabel="step", ylabel=ylabel)
-        below.margins(y=0.3)
+        below.set(xlabel="step", ylabel=ylabel, ylim=(0, 1))
         ax.set_xlabel("")
         ax.tick_params(labelbottom=False)
     return ax

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import count
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,20 +12,23 @@ from matplotlib.axes import Axes
 
 from ..corpora import LANGUAGES
 from ..significance import Comparison
-from .figures import COLOUR
+from .figures import COLOUR, MARKER
 
-STYLES = (("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."))  # shape and dashes tell what colour does
+DASHES = {"o": "-", "s": "--", "^": ":", "D": "-.", "v": "-."}  # by shape; both tell what colour does
 GREYS = ("0.15", "0.45", "0.6", "0.75")  # of what has no colour of its own: a collection, say
 COLLECTIONS = {"afriqa": "AfriQA", "belebele": "Belebele", "belebele-hard": "Belebele, hard"}
 
 
 def _look(names: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Colour, shape and dashes of each system, by its name or by what it is called."""
-    found, lent = {}, count()
-    for k, (name, title) in enumerate(names.items()):
-        own = next((COLOUR[key] for key in (name, title) if key in COLOUR), None)
-        marker, dashes = STYLES[k % len(STYLES)]
-        found[name] = {"color": own or GREYS[next(lent) % len(GREYS)], "marker": marker, "ls": dashes}
+    own = {name: next((key for key in (name, title) if key in MARKER), None) for name, title in names.items()}
+    taken = {MARKER[key] for key in own.values() if key}
+    shades, shapes = cycle(GREYS), cycle([shape for shape in DASHES if shape not in taken] or list(DASHES))
+    found = {}
+    for name, key in own.items():
+        marker = MARKER[key] if key else next(shapes)
+        colour = COLOUR[key] if key else next(shades)
+        found[name] = {"color": colour, "marker": marker, "ls": DASHES.get(marker, "-")}
     return found
 
 

@@ -175,6 +175,7 @@ def test_figures_show_every_system_and_are_repeatable(toy, tmp_path):
     ax = figures_evidence.effects(evidence.over("extended", names))
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(names)
     assert [line.get_color() for line in ax.lines[:3]] == [figures.COLOUR[name] for name in names]
+    assert [line.get_marker() for line in ax.lines[:3]] == [figures.MARKER[name] for name in names]
     first = [path.read_bytes() for path in figures.save_figure(ax, "one", tmp_path)]
     again = figures.save_figure(figures_evidence.effects(evidence.over("extended", names)), "two", tmp_path)
     assert first == [path.read_bytes() for path in again]
@@ -185,6 +186,9 @@ def test_figures_show_every_system_and_are_repeatable(toy, tmp_path):
     colours = [bars.lines[0].get_color() for bars in ax.containers]
     assert colours[:2] == [figures.COLOUR["transport"], figures.COLOUR["extended"]]
     assert len(set(colours)) == 3
+    shapes = [bars.lines[0].get_marker() for bars in ax.containers]
+    assert shapes[:2] == [figures.MARKER["transport"], figures.MARKER["extended"]]
+    assert len(set(shapes)) == 3
     plt.close("all")
 
 

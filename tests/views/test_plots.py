@@ -68,6 +68,15 @@ def test_files_are_the_same_from_run_to_run(tmp_path):
     assert [path.suffix for path in paths] == [".png", ".svg"]
 
 
+def test_a_running_mean_begins_where_it_has_all_its_batches():
+    loss = [9.0] + 59 * [1.0]
+    ax = figures.learning_curve([{"step": i, "loss": value} for i, value in enumerate(loss, 1)], points={0: 0.5})
+    mean = ax.lines[1]
+    assert mean.get_xdata()[0] == 4
+    assert mean.get_ydata()[:2].tolist() == pytest.approx([3.0, 1.0])
+    assert ax.figure.axes[1].get_ylim() == (0, 1)
+
+
 def test_devanagari_is_drawn_or_spelled(monkeypatch):
     assert figures.romanise("डॉक्टर पाणी गोळ्या") == "doktara paani golyaa"
     assert all(ord(c) < 128 for c in figures.romanise("आजारी व्यक्तीच्या १२"))

@@ -66,12 +66,12 @@ def _swapped(C, a, b, epsilon, iterations):
 
 RIGHT = {
     "ex02_1": ([1, 0, 2], 0.2),
-    "ex02_2": log_sinkhorn,
-    "ex02_3": epsilon_for,
-    "ex02_4": (torch.full((3, 3), 1.5), 0.01),
+    "ex02_3": log_sinkhorn,
+    "ex02_4": epsilon_for,
+    "ex02_2": (torch.full((3, 3), 1.5), 0.01),
 }
 WRONG = {
-    "ex02_4": [
+    "ex02_2": [
         (torch.full((3, 3), 1.5), 0.1),
         (torch.full((3, 3), 3.0), 0.01),
         (torch.rand(6, 7, generator=torch.Generator().manual_seed(0)), 1e-5),
@@ -88,7 +88,7 @@ WRONG = {
         [1, 0, 2],
         ([2, 0, 1], 11 / 30),
     ],
-    "ex02_2": [
+    "ex02_3": [
         _scaling,
         _no_mask,
         _clamped,
@@ -99,7 +99,7 @@ WRONG = {
         lambda C, a, b, epsilon, iterations: log_sinkhorn(C[:1], a[:1], b[:1], epsilon, iterations),
         lambda C, a, b, epsilon, iterations: None,
     ],
-    "ex02_3": [
+    "ex02_4": [
         lambda C, a, b, targets: 0.05,
         lambda C, a, b, targets: targets,
         lambda C, a, b, targets: epsilon_for(C, a, b, 1.2 * targets),
