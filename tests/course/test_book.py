@@ -232,6 +232,20 @@ def test_search_dark_mode_and_explorer(book, tab):  # noqa: F811
 
 
 @pytest.mark.float32
+def test_nothing_is_cut_off_on_paper(book, tab):  # noqa: F811
+    tab.context.set_offline(True)
+    tab.emulate_media(media="print")
+    tab.set_viewport_size({"width": 718, "height": 1000})  # A4 within margins of a centimetre
+    for name in LESSONS:
+        tab.goto((book / "notebooks" / f"{name}.html").as_uri())
+        tab.evaluate("window.MathJax && MathJax.startup.promise.then(() => 0)")  # formulas are set
+        wide = tab.locator("article :is(div.math mjx-container, pre, table)").evaluate_all(
+            "all => all.filter((e) => e.scrollWidth > e.clientWidth + 2).map((e) => e.textContent.slice(0, 80))"
+        )
+        assert wide == [], name
+
+
+@pytest.mark.float32
 def test_slides_fit_and_need_no_network(lecture, tab):  # noqa: F811
     tab.context.set_offline(True)
     tab.set_viewport_size({"width": 1280, "height": 720})
