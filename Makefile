@@ -90,7 +90,7 @@ trust: .venv/installed  ## kill, mutate and measure for an hour; write docs/reli
 	$(BIN)/python tests/trust/page.py --measure
 
 versions: .venv/installed .venv-versions/installed  ## test the lowest and the newest versions on Python 3.11 and 3.13 (hours, 30 GB)
-	$(BIN)/python tests/versions.py --uv .venv-versions/bin/uv $(VERSIONS)
+	$(BIN)/python tests/trust/versions.py --uv .venv-versions/bin/uv $(VERSIONS)
 
 clean:  ## delete the environment and all runs
 	rm -rf .venv .venv-bench .venv-book .venv-plaid .venv-versions .venv-audit runs

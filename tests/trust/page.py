@@ -55,7 +55,17 @@ def mutants(found: dict) -> str:
     return markdown(("module", "share of its mutants tried", "mutants", "noticed"), rows)
 
 
-TABLES: dict[str, Callable[[dict], str]] = {"kills": kills, "fuzz": fuzz, "mutants": mutants}
+def versions(found: list[dict]) -> str:
+    """A line an environment: what it held, which tests ran, and their outcome."""
+    lines = []
+    for row in found:
+        counts = ", ".join(f"{row[key]:,} {key}" for key in ("passed", "failed", "skipped") if key in row)
+        held = ", ".join(f"{name} {version}" for name, version in row.get("packages", {}).items())
+        lines.append((row["python"], row["versions"], held, row["tests"], row.get("missing") or counts))
+    return markdown(("Python", "end of the ranges", "versions", "tests", "outcome"), lines)
+
+
+TABLES: dict[str, Callable] = {"kills": kills, "fuzz": fuzz, "mutants": mutants, "versions": versions}
 
 
 def page() -> str:

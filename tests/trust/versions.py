@@ -1,7 +1,7 @@
 """The lowest and the newest versions that pyproject.toml allows, on two Pythons: ``make versions``.
 
 For each Python and each end of the ranges: what ``uv`` resolves is installed into an environment of its own, and the
-tests run there. The outcome, with the versions of what decides results, is written as JSON; :func:`table` shows it. A
+tests run there. The outcome, with the versions of what decides results, is written as JSON for ``page.py``. A
 Python that this machine lacks is recorded as missing, never left out.
 """
 
@@ -20,10 +20,13 @@ from pathlib import Path
 from optical_lite.json_files import write_json
 from optical_lite.provenance import PACKAGES
 from optical_lite.settings import ROOT
-from optical_lite.study.markup import markdown
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from trust.page import FOUND, versions
 
 PYTHONS, ENDS = ("3.11", "3.13"), {"lowest": "lowest-direct", "newest": "highest"}
-RECORD = ROOT / "data" / "expected" / "versions.json"
 
 
 def interpreter(version: str) -> str | None:
@@ -83,18 +86,8 @@ def run(version: str, end: str, args: argparse.Namespace) -> dict:
     line = [str(own / "bin" / "python"), "-m", "pytest", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
     subprocess.run([*line, *chosen, f"--junitxml={report}"], cwd=ROOT, env={**os.environ, "PYTHONPATH": ""})
     said = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    found = counts(report) if report.exists() else {"failed": "all: the tests did not start"}
+    found = counts(report) if report.exists() else {"missing": "the tests did not start"}
     return {**row, "python": said, **found, "packages": pins((place / "requirements.txt").read_text())}
-
-
-def table(rows: list[dict]) -> str:
-    """The outcome for a reader, an environment a line."""
-    lines = []
-    for row in rows:
-        outcome = row.get("missing") or ", ".join(f"{row[k]} {k}" for k in ("passed", "failed", "skipped") if k in row)
-        held = ", ".join(f"{name} {version}" for name, version in row.get("packages", {}).items())
-        lines.append((row["python"], row["versions"], held, row["tests"], outcome))
-    return markdown(("Python", "end of the ranges", "versions", "tests", "outcome"), lines) + "\n"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--torch-lowest", help="in place of the lowest")
     parser.add_argument("--tests", default="", help="pytest's -m, such as 'not notebook'; the outcome says it")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "versions")
-    parser.add_argument("--out", type=Path, default=RECORD)
+    parser.add_argument("--out", type=Path, default=FOUND / "versions.json")
     args = parser.parse_args(arguments)
     before = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else []
     made = {(row["python"][:4], row["versions"]): row for row in before}
@@ -116,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
             made[version, end] = run(version, end, args)
             write_json(args.out, [made[key] for key in sorted(made)])
     rows = [made[key] for key in sorted(made)]
-    print(table(rows))
+    print(versions(rows))
     return int(any(row.get("missing") or row.get("failed") for row in rows))
 
 
