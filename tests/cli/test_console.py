@@ -42,8 +42,8 @@ def stopped(monkeypatch, capsys, error, *more):
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), 2, "surrogates not allowed"),
         (UnicodeError("label too long"), 2, "label too long"),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
-        (lambda: os.kill(os.getpid(), signal.SIGTERM), 143, "stopped by SIGTERM"),
-        (lambda: os.kill(os.getpid(), signal.SIGINT), 130, "stopped by Ctrl-C"),
+        (lambda: signal.raise_signal(signal.SIGTERM), 143, "stopped by SIGTERM"),
+        (lambda: signal.raise_signal(signal.SIGINT), 130, "stopped by Ctrl-C"),
     ],
 )
 def test_what_stops_a_command_is_one_line(monkeypatch, capsys, error, code, text):

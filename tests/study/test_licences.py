@@ -10,12 +10,14 @@ from optical_lite.settings import InputError
 from optical_lite.study import licences
 
 
+@pytest.mark.locked
 def test_the_page_is_what_is_locked_and_installed():
     if any(Version(importlib.metadata.version(name)).public != pin for name, pin, _ in licences.packages()):
         pytest.skip("other versions are installed than those of the lock file, and may state other terms")
     assert licences.PAGE.read_text(encoding="utf-8") == licences.page()
 
 
+@pytest.mark.locked
 def test_every_locked_package_model_and_data_set_is_listed():
     text = licences.PAGE.read_text(encoding="utf-8")
     for name, version, terms in licences.packages():

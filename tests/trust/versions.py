@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,7 @@ def counts(report: Path) -> dict[str, int]:
 
 def run(version: str, end: str, args: argparse.Namespace) -> dict:
     """Install one environment, run the tests in it, and say what came out."""
-    row = {"python": version, "versions": end, "tests": args.tests or "all"}
+    row = {"python": version, "versions": end, "tests": f"`{args.tests}`"}
     python = interpreter(version)
     if not python:
         return {**row, "missing": f"no Python {version} on this machine"}
@@ -82,9 +83,8 @@ def run(version: str, end: str, args: argparse.Namespace) -> dict:
     subprocess.run([*install, "--no-deps", "-e", str(ROOT)], check=True)
     report = place / "report.xml"
     report.unlink(missing_ok=True)
-    chosen = ["-m", args.tests] if args.tests else []
     line = [str(own / "bin" / "python"), "-m", "pytest", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
-    subprocess.run([*line, *chosen, f"--junitxml={report}"], cwd=ROOT, env={**os.environ, "PYTHONPATH": ""})
+    subprocess.run([*line, *shlex.split(args.tests), f"--junitxml={report}"], cwd=ROOT, env={**os.environ, "PYTHONPATH": ""})
     said = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     found = counts(report) if report.exists() else {"missing": "the tests did not start"}
     return {**row, "python": said, **found, "packages": pins((place / "requirements.txt").read_text())}
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--uv", default=shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"))
     parser.add_argument("--torch", help="in place of the newest, such as the CPU build at hand")
     parser.add_argument("--torch-lowest", help="in place of the lowest")
-    parser.add_argument("--tests", default="", help="pytest's -m, such as 'not notebook'; the outcome says it")
+    parser.add_argument("--tests", default="-m 'not locked'", help="arguments of pytest; the outcome says them")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "versions")
     parser.add_argument("--out", type=Path, default=FOUND / "versions.json")
     args = parser.parse_args(arguments)
