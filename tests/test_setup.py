@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import tomllib
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name

@@ -84,7 +84,8 @@ def run(version: str, end: str, args: argparse.Namespace) -> dict:
     report = place / "report.xml"
     report.unlink(missing_ok=True)
     line = [str(own / "bin" / "python"), "-m", "pytest", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
-    subprocess.run([*line, *shlex.split(args.tests), f"--junitxml={report}"], cwd=ROOT, env={**os.environ, "PYTHONPATH": ""})
+    line += [*shlex.split(args.tests), f"--junitxml={report}"]
+    subprocess.run(line, cwd=ROOT, env={**os.environ, "PYTHONPATH": ""})
     said = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     found = counts(report) if report.exists() else {"missing": "the tests did not start"}
     return {**row, "python": said, **found, "packages": pins((place / "requirements.txt").read_text())}
