@@ -1,141 +1,192 @@
-"""Alignment study: transport beside greedy rules and statistical aligners on a gold set, one record a set.
+"""Alignment study: transport beside similarity and statistical aligners on 23 gold sets, one record a set.
 
 ``python -m optical_lite.study.alignment_grid pocket-sw xlmalign-de`` trains what is not trained, writes
 ``runs/records/alignment/SET.json``, takes it into ``data/expected/alignment.jsonl``, and makes the page. A record that
-is there is kept.
+is there is kept. ``--choose`` first searches the settings of all methods on development sets alone, the same grid for
+each, and writes ``data/expected/alignment_settings.json``.
+
+A system is ``ENCODER_METHOD``, and with ``_order`` behind it has the word-order prior: ``distilled_transport_order``.
+Statistical aligners, which read no encoder and know word order themselves, go by their own names.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+import statistics
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 from .. import vocabulary
 from ..alignment import gold, statistical
-from ..alignment.plans import AlignConfig, AlignmentScore, compare, encode_pairs, realign, score, total
+from ..alignment.linking import AlignmentScore, compare, links, score, total
+from ..alignment.plans import SIMILARITY, AlignConfig, Pair, encode_pairs, realign
 from ..config import DistillConfig
 from ..corpora import Bitext
 from ..datasets import pocket, published
-from ..encoder import Encoder, teacher
-from ..json_files import write_json
+from ..encoder import DEFAULT, Encoder, teacher
+from ..json_files import read_json, write_json
 from ..provenance import environment
 from ..safe_files import write_atomic
 from ..settings import DATA, ROOT
 from ..text import words
 from ..training.distill import distill
 from ..training.runs import data_hash, is_finished, load_student
-from . import published_numbers, record_files
-from .markup import markdown
+from . import record_files
 
-RECORDS, PAGE = record_files.SETS["alignment"], DATA / "expected" / "alignment_sets.md"
-TRAINING = DistillConfig(steps=160)
+RECORDS = record_files.SETS["alignment"]
+SETTINGS = DATA / "expected" / "alignment_settings.json"
 EXTRA = {
     "fr": ("tico19", "ntrex", "flores"), "es": ("tico19", "ntrex", "flores"), "hi": ("tico19", "ntrex", "flores"),
     "de": ("ntrex", "flores"), "it": ("ntrex", "flores"),
 }  # fmt: skip
-# Layer and settings, chosen on development sets alone: pocket-dev-sw; bicici-de and xlwa-dev-pt before training.
-POCKET = (6, AlignConfig(epsilon=0.1, position=0.1))
-PUBLISHED = (4, AlignConfig(epsilon=0.1, marginals="words", position=0.1, rule="grow-diag", threshold=0.15))
-SIMILARITY = {"greedy": "forward", "argmax": "intersection", "itermax": "itermax", "match": "match"}
-SYSTEMS = ("transport", "exact", "proximal", "unbalanced", "partial", *SIMILARITY, *statistical.ALIGNERS)
-
-
-COLUMNS = ("de", "fr", "hi", "ro", "cs", "ja", "zh")
-OURS = {
-    "transport": "transport, ours", "argmax": "mutual argmax, ours", "fast_align": "fast_align, ours",
-    "eflomal": "eflomal, ours",
-}  # fmt: skip
-PUBLISHED_COLUMNS = {
-    "simalign/aer": {"de": "deu", "fr": "fra", "hi": "hin", "ro": "ron", "cs": "ces"},
-    "xlm_align/aer": {"de": "de-en", "fr": "en-fr", "hi": "en-hi", "ro": "ro-en"},
-    "awesome_align/aer": {"de": "de-en", "fr": "fr-en", "ro": "ro-en", "ja": "ja-en", "zh": "zh-en"},
+# The multilingual student learns at the layer that is read: the encoder as it is errs least there on development sets.
+LAYER = 7
+ENCODERS = {  # teacher, layers to choose from, training
+    "english": (DEFAULT, (4, 5, 6), DistillConfig(steps=160)),
+    "multilingual": ("multilingual", (6, 7, 8), None),
+    "distilled": ("multilingual", (LAYER,), DistillConfig(steps=160)),
 }
-PUBLISHED_ROWS = (  # label, encoder or bitext, table of data/paper, row
-    ("fast_align, SimAlign's", "large bitext", "simalign/aer", "fast-align (word)"),
-    ("fast_align, awesome-align's", "large bitext", "awesome_align/aer", "fast_align"),
-    ("eflomal, SimAlign's", "large bitext", "simalign/aer", "eflomal (word)"),
-    ("eflomal, awesome-align's", "large bitext", "awesome_align/aer", "eflomal"),
-    ("SimAlign, argmax, sub-words", "mBERT", "simalign/aer", "mBERT[8] Argmax (subword)"),
-    ("SimAlign, argmax, sub-words", "XLM-R", "simalign/aer", "XLM-R[8] Argmax (subword)"),
-    ("transport aligner of XLM-Align", "XLM-R", "xlm_align/aer", "OT aligner, XLM-R"),
-    ("transport aligner of XLM-Align", "XLM-Align", "xlm_align/aer", "OT aligner, XLM-Align"),
-    ("awesome-align, not tuned", "mBERT", "awesome_align/aer", "no fine-tuning, softmax"),
-    ("awesome-align, tuned", "mBERT, large bitext", "awesome_align/aer",
-     "multilingual fine-tuning, consistency term"),
-)  # fmt: skip
+# Every method chooses from the same layers, priors and thresholds; SimAlign's methods are a rule each.
+FREE = ("intersection", "grow-diag", "itermax")
+METHODS = {
+    "transport": FREE, "exact": FREE, "similarity": FREE,
+    "greedy": ("forward",), "argmax": ("intersection",), "itermax": ("itermax",), "match": ("match",),
+}  # fmt: skip
+PRIORS = {"": (0.0,), "_order": (0.05, 0.1, 0.2)}
+THRESHOLDS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
+SPREADS = [
+    {"method": "stabilized", "epsilon": epsilon, "marginals": marginals}
+    for epsilon, marginals in itertools.product((0.05, 0.1, 0.2), ("uniform", "words"))
+]
+SOLVERS = {"transport": SPREADS, "exact": [{"method": "exact"}]}  # of the others: similarity, without a plan
+CHOSEN_ON = {"pocket": ("pocket-dev-sw",), "published": ("bicici-de", "xlwa-dev-pt")}
+SYSTEMS = [f"{encoder}_{method}{prior}" for prior in PRIORS for encoder in ENCODERS for method in METHODS]
 
 
 def bitext(lang: str) -> Bitext:
-    """What student and statistical aligners train on: pocket, or published pairs and the gold sets' raw sentences."""
+    """What students and statistical aligners train on: pocket, or published pairs and the gold sets' raw sentences."""
     if lang in pocket.LOW_RESOURCE:
         return pocket.bitext(lang)
     parts = [getattr(published, name)(lang) for name in EXTRA.get(lang, ())]
     return functools.reduce(lambda x, y: x + y, [*parts, gold.raw(lang)]).clean()
 
 
-def student(lang: str, pairs: Bitext) -> Encoder:
-    """The student of a language, distilled by transport unless its run is there."""
-    run = ROOT / "runs" / "alignment" / f"{lang}-{data_hash(pairs)[:12]}"
+def encoders(kind: str, lang: str) -> tuple[Encoder, Encoder]:
+    """Who reads a language, and who reads English; a student is distilled by transport unless its run is there."""
+    name, layers, config = ENCODERS[kind]
+    of = teacher(name) if len(layers) > 1 else teacher(name).upto(*layers)
+    if config is None:
+        return of, of
+    pairs = bitext(lang)
+    run = ROOT / "runs" / "alignment" / f"{kind}-{lang}-{data_hash(pairs)[:12]}"
     if not is_finished(run):
-        distill(vocabulary.extend(teacher(), pairs), teacher(), pairs, TRAINING, run, progress=False)
-    return load_student(run)
+        distill(vocabulary.extend(of, pairs), of, pairs, config, run, progress=False)
+    return load_student(run), of
+
+
+def options(method: str, prior: str) -> Iterator[AlignConfig]:
+    """The settings that a method is solved with, before a rule makes links."""
+    for position, solver in itertools.product(PRIORS[prior], SOLVERS.get(method, [{"method": SIMILARITY}])):
+        yield AlignConfig(position=position, **solver)
+
+
+def search(kind: str, sets: tuple[str, ...]) -> dict[str, dict]:
+    """For each method, with and without prior, what errs least on development sets: ``layer``, ``config``, ``aer``."""
+    found: dict[str, dict] = {}
+    read = {name: encoders(kind, gold.load(name).lang) for name in sets}
+    for layer in ENCODERS[kind][1]:
+        encoded = {name: encode_pairs(*(one.upto(layer) for one in read[name]), gold.load(name).pairs) for name in sets}
+        for prior, solved in itertools.product(PRIORS, (("transport",), ("exact",), tuple(METHODS)[2:])):
+            for config in options(solved[0], prior):
+                plans = {name: [one.word_plan for one in realign(each, config)] for name, each in encoded.items()}
+                for method in solved:
+                    for rule, threshold in itertools.product(METHODS[method], THRESHOLDS):
+                        rates = [_rate(each, name, rule, threshold) for name, each in plans.items()]
+                        value = {"aer": round(statistics.fmean(rates), 4), "layer": layer,
+                                 "config": asdict(replace(config, rule=rule, threshold=threshold))}  # fmt: skip
+                        best = found.setdefault(f"{kind}_{method}{prior}", value)
+                        if value["aer"] < best["aer"]:
+                            found[f"{kind}_{method}{prior}"] = value
+    return found
+
+
+def _rate(plans: list, name: str, rule: str, threshold: float) -> float:
+    rows = zip(plans, gold.load(name).rows, strict=True)
+    return total([score(links(W, rule, threshold), sure, possible) for W, (_, _, sure, possible) in rows]).aer
+
+
+def choose() -> dict[str, dict[str, dict]]:
+    """Settings of every system, for pocket and for published sets, chosen on development sets alone."""
+    found = {
+        place: {name: value for kind in ENCODERS for name, value in search(kind, sets).items()}
+        for place, sets in CHOSEN_ON.items()
+    }
+    return found | {"environment": environment()}
 
 
 def study(name: str) -> dict:
     """Measure every system on one set; a record for ``data/expected/alignment.jsonl``."""
-    began, data = time.perf_counter(), gold.load(name)
-    pairs = bitext(data.lang)
-    layer, base = POCKET if name.startswith("pocket") else PUBLISHED
-    encoders = (student(data.lang, pairs).upto(layer), teacher().upto(layer))
-    encoded = encode_pairs(*encoders, data.pairs)
-    plans = {"transport": base, **{m: replace(base, method=m) for m in ("exact", "proximal", "unbalanced", "partial")}}
-    configs = plans | {k: replace(base, method="similarity", rule=r, threshold=0.0) for k, r in SIMILARITY.items()}
-    found = {system: realign(encoded, config) for system, config in configs.items()}
-    chosen = {system: [one.links for one in alignments] for system, alignments in found.items()}
-    mine = {(tuple(s), tuple(t)) for s, t in data.pairs}
-    cut = words if data.lang in pocket.LOW_RESOURCE else str.split
-    more = [pair for pair in ((cut(s), cut(t)) for s, t in pairs.pairs) if tuple(map(tuple, pair)) not in mine]
+    began, data, chosen = time.perf_counter(), gold.load(name), read_json(SETTINGS)
+    settings, pairs = chosen["pocket" if name.startswith("pocket") else "published"], bitext(data.lang)
+    found, late = {}, {}
+    for kind in ENCODERS:
+        read = functools.cache(functools.partial(_encoded, encoders(kind, data.lang), data))
+        for system in (system for system in SYSTEMS if system.startswith(f"{kind}_")):
+            config = AlignConfig(**settings[system]["config"])
+            alignments = realign(read(settings[system]["layer"]), config)
+            found[system] = [one.links for one in alignments]
+            late[system] = sum(not one.converged for one in alignments)
     missing = [system for system in statistical.ALIGNERS if not statistical.available(system)]
-    for system in (s for s in statistical.ALIGNERS if s not in missing):
-        chosen[system] = statistical.ALIGNERS[system](data.pairs, more)
+    for system in (system for system in statistical.ALIGNERS if system not in missing):
+        found[system] = statistical.ALIGNERS[system](data.pairs, _more(data, pairs))
     scores: dict[str, list[AlignmentScore]] = {
         system: [score(x, sure, possible) for x, (_, _, sure, possible) in zip(each, data.rows, strict=True)]
-        for system, each in chosen.items()
+        for system, each in found.items()
     }
     totals = {system: total(each) for system, each in scores.items()}
     return {
-        "set": name, "lang": data.lang, "sentences": len(data), "notes": data.notes, "layer": layer,
-        "bitext": {"name": pairs.name, "pairs": len(pairs), "sha256": data_hash(pairs)},
-        "training": asdict(TRAINING), "not installed": missing,
+        "set": name, "lang": data.lang, "sentences": len(data), "notes": data.notes,
+        "bitext": {"name": pairs.name, "pairs": len(pairs), "sha256": data_hash(pairs)}, "not installed": missing,
+        "training": {kind: config and asdict(config) for kind, (_, _, config) in ENCODERS.items()},
         "systems": {
             system: {
                 "aer": round(t.aer, 4), "precision": round(t.precision, 4), "recall": round(t.recall, 4),
-                "counts": t.counts, "config": asdict(configs[system]) if system in configs else None,
-                "not_converged": sum(not one.converged for one in found.get(system, ())),
+                "counts": t.counts, "not_converged": late.get(system, 0),
+                **{key: settings[system][key] for key in ("layer", "config") if system in settings},
             } for system, t in totals.items()
         },
         "transport against": {
-            system: asdict(compare(scores["transport"], each))
-            for system, each in scores.items()
-            if system != "transport"
+            ours: {system: asdict(compare(scores[ours], scores[system])) for system in rivals(ours) if system in found}
+            for ours in SYSTEMS if "_transport" in ours
         },
         "seconds": round(time.perf_counter() - began, 1), "environment": environment(),
     }  # fmt: skip
 
 
-def table(records: list[dict]) -> str:
-    """AER of every system on every set, in per cent; an asterisk where transport's interval leaves 0 out."""
-    rows = []
-    for record in records:
-        cells = []
-        for system in SYSTEMS:
-            value, test = record["systems"].get(system), record["transport against"].get(system)
-            mark = "*" if test and test["low"] * test["high"] > 0 else ""
-            cells.append(f"{100 * value['aer']:.1f}{mark}" if value else "missing")
-        rows.append((record["set"], f"{record['bitext']['pairs']:,}", *cells))
-    return markdown(("set", "pairs", *SYSTEMS), rows)
+def _encoded(read: tuple[Encoder, Encoder], data: gold.GoldSet, layer: int) -> list[Pair]:
+    return encode_pairs(*(one.upto(layer) for one in read), data.pairs)
+
+
+def _more(data: gold.GoldSet, pairs: Bitext) -> list[tuple[list[str], list[str]]]:
+    """Further word pairs for the statistical aligners, without those of the set itself."""
+    mine = {(tuple(source), tuple(target)) for source, target in data.pairs}
+    cut = words if data.lang in pocket.LOW_RESOURCE else str.split
+    return [pair for pair in ((cut(s), cut(t)) for s, t in pairs.pairs) if tuple(map(tuple, pair)) not in mine]
+
+
+def rivals(ours: str) -> list[str]:
+    """What a transport system is compared with: other methods on its vectors, and with a prior statistical aligners.
+
+    >>> rivals("distilled_transport_order")[-4:]
+    ['distilled_match_order', 'ibm1', 'fast_align', 'eflomal']
+    """
+    kind, _, prior = ours.partition("_transport")
+    mine = [f"{kind}_{method}{prior}" for method in METHODS if method != "transport"]
+    before = {"distilled": [f"{each}_transport{prior}" for each in ("english", "multilingual")]}.get(kind, [])
+    return [*before, *mine, *(statistical.ALIGNERS if prior else ())]
 
 
 def known() -> dict[str, dict]:
@@ -144,105 +195,37 @@ def known() -> dict[str, dict]:
     return {name: found[name][0] for name in gold.names(False) if name in found}
 
 
-def page() -> str:
-    """Text of ``data/expected/alignment_sets.md``, made from the records."""
-    records, missing = list(known().values()), [name for name in gold.names(False) if name not in known()]
-    left = f"\nNot measured yet: {', '.join(missing)}.\n" if missing else ""
-    return TEXT.format(table=table(records), left=left, verdicts=verdict_lines(records), beside=beside(records))
-
-
-def verdicts(records: list[dict]) -> dict[str, dict[str, int]]:
-    """On how many sets transport has fewer errors than each system, more, or no clear difference (interval holds 0).
+def verdicts(records: list[dict], ours: str) -> dict[str, dict[str, int]]:
+    """On how many sets a transport system has fewer errors than each rival, more, or no clear difference.
 
     >>> ends = [(-0.1, -0.05), (-0.1, 0.02), (0.01, 0.04), (-0.2, -0.1)]
-    >>> verdicts([{"transport against": {"greedy": {"low": low, "high": high}}} for low, high in ends])
+    >>> tests = [{"transport against": {"x": {"greedy": {"low": low, "high": high}}}} for low, high in ends]
+    >>> verdicts(tests, "x")
     {'greedy': {'fewer': 2, 'unclear': 1, 'more': 1}}
     """
     found: dict[str, dict[str, int]] = {}
     for record in records:
-        for system, test in record["transport against"].items():
+        for system, test in record["transport against"].get(ours, {}).items():
             counts = found.setdefault(system, {"fewer": 0, "unclear": 0, "more": 0})
             counts["fewer" if test["high"] < 0 else "more" if test["low"] > 0 else "unclear"] += 1
     return found
 
 
-def verdict_lines(records: list[dict]) -> str:
-    """:func:`verdicts` as a table."""
-    rows = [(system, *map(str, counts.values())) for system, counts in verdicts(records).items()]
-    head = ("transport against", "fewer errors", "no clear difference", "more errors")
-    return markdown(head, rows)
-
-
-def beside(records: list[dict]) -> str:
-    """Our AER and published ones in one table, in per cent."""
-    sets = {column: f"{'awesome' if column in ('ja', 'zh') else 'xlmalign'}-{column}" for column in COLUMNS}
-    known = {record["set"]: record["systems"] for record in records}
-    rows = []
-    for system, label in OURS.items():
-        found = [known.get(name, {}).get(system) for name in sets.values()]
-        what = "`pairs`" if system in statistical.ALIGNERS else "ours"
-        rows.append([label, what, *(f"{100 * value['aer']:.1f}" if value else "missing" for value in found)])
-    for label, what, source, row in PUBLISHED_ROWS:
-        names = PUBLISHED_COLUMNS[source]
-        found = [published_numbers.number(source, row, names[c]) if c in names else None for c in sets]
-        rows.append([label, what, *("-" if x is None else per_cent(x) for x in found)])
-    return markdown(("system", "encoder or bitext", *sets), rows)
-
-
-def per_cent(number: published_numbers.Number) -> str:
-    """A published rate in per cent, with the digits it was printed with.
-
-    >>> per_cent(published_numbers.number("simalign/aer", "eflomal (word)", "deu"))
-    '23'
-    """
-    return f"{100 * number.value:.0f}" if number.unit == "fraction" else f"{number.value:.1f}"
-
-
-TEXT = """# Alignment error rate on gold sets
-
-AER in per cent, lower is better. `pairs` is the bitext: the bundled pocket pairs for pocket sets; elsewhere TICO-19,
-NTREX and FLORES where they have the language, and the raw sentences (never the links) of the gold sets. Student and
-statistical aligners have the same bitext; the latter also see a set's own raw sentences, as usual.
-All columns up to `match` read the same vectors and costs.
-An asterisk: the 95 % paired bootstrap interval of the difference to `transport` leaves 0 out.
-
-{table}
-{left}
-On how many sets does `transport` err less? Counted by the same intervals:
-
-{verdicts}
-
-`transport` is entropic; `greedy` takes the nearest English word of each source word; `argmax`, `itermax` and `match`
-are SimAlign's rules. `unbalanced` and `partial` run with their default reach and mass. Settings of `transport` come
-from development sets (pocket-dev-sw; bicici-de and xlwa-dev-pt); the similarity rules use the same layer and
-position cost, without a search of their own. IBM-1 combines its directions by grow-diag, the best of five rules seen on
-pocket-sw itself, which flatters it there; fast_align and eflomal by grow-diag-final, the usual choice.
-AER of sets with possible links is not comparable with that of sets without.
-
-Ours beside published AER on sets of the same names. What differs: the published encoders are multilingual and
-pre-trained on these languages, ours is an English model of 22.7 million parameters whose student learned the words from
-`pairs` sentence pairs; the published statistical aligners had up to 1.9 million pairs, ours had `pairs`. Missing: no
-record yet; a dash: not published.
-
-{beside}
-
-Sources: SimAlign, arXiv 2004.08728, Table 2; CZWin32768/XLM-Align at 1c5c2b6, word_aligner/README.md;
-neulab/awesome-align at 5f150d4, README.md. The same numbers with their verdicts: [alignment.md](alignment.md).
-
-Made by `python -m optical_lite.study.alignment_grid`, one seed.
-"""
-
-
 def main(names: list[str]) -> None:
-    """Measure the sets that have no record yet, and write the page."""
+    """Measure the sets that have no record yet, and write the page; ``--choose`` searches the settings first."""
+    from . import alignment_page
+
     loose = record_files.LOOSE / RECORDS.stem
+    if names[:1] == ["--choose"]:
+        write_json(SETTINGS, choose())
+        names = names[1:]
     for name in names or gold.names(False):
         if name not in known():
             record = study(name)
             write_json(loose / f"{name}.json", record)
             print(name, {s: v["aer"] for s, v in record["systems"].items()}, flush=True)
             record_files.fold(loose, RECORDS)
-        write_atomic(PAGE, page())
+        write_atomic(alignment_page.PAGE, alignment_page.page())
 
 
 if __name__ == "__main__":
