@@ -214,6 +214,9 @@ def first_layers(model: nn.Module, layers: int) -> nn.Module:
     model._modules, stack._modules = dict(model._modules), dict(stack._modules)
     stack.layer, model.encoder = whole[:layers], stack
     model.__dict__.pop("_packed", None)  # weights laid out for the whole stack
+    # What is saved of it says how many layers it has.
+    model.config = copy.copy(model.config)
+    model.config.num_hidden_layers = layers
     return model
 
 

@@ -34,6 +34,14 @@ def test_batching_and_padding_do_not_change_vectors(teacher):
         torch.testing.assert_close(together.vectors[i, :n], alone.vectors[0], atol=loose, rtol=0)
 
 
+def test_an_encoder_of_fewer_layers_is_read_back_as_it_was_saved(teacher, tmp_path):
+    part = teacher.upto(2)
+    again = Encoder.load(part.save(tmp_path / "part"))
+    assert (len(again.model.encoder.layer), len(teacher.model.encoder.layer)) == (2, 6)
+    assert torch.equal(again.encode(TEXTS).vectors, part.encode(TEXTS).vectors)
+    assert teacher.model.config.num_hidden_layers == 6
+
+
 @pytest.mark.float32
 def test_first_layer_matches_transformers():
     teacher = encoder.teacher()
