@@ -1,9 +1,9 @@
 """Alignment study: transport beside similarity and statistical aligners on 23 gold sets, one record a set.
 
 ``python -m optical_lite.study.alignment_grid pocket-sw xlmalign-de`` trains what is not trained, writes
-``runs/records/alignment/SET.json``, takes it into ``data/expected/alignment.jsonl``, and makes the page. A record that
-is there is kept. ``--choose`` first searches the settings of all methods on development sets alone, the same grid for
-each, and writes ``data/expected/alignment_settings.json``.
+``runs/records/alignment/SET.json`` and takes it into ``data/expected/alignment.jsonl``; ``tables --write`` makes the
+page. A record that is there is kept. ``--choose`` first searches the settings of all methods on development sets
+alone, the same grid for each, and writes ``data/expected/alignment_settings.json``.
 
 A system is ``ENCODER_METHOD``, and with ``_order`` behind it has the word-order prior: ``distilled_transport_order``.
 Statistical aligners, which read no encoder and know word order themselves, go by their own names.
@@ -29,7 +29,6 @@ from ..datasets import pocket, published
 from ..encoder import DEFAULT, Encoder, teacher
 from ..json_files import read_json, write_json
 from ..provenance import environment
-from ..safe_files import write_atomic
 from ..settings import DATA, ROOT
 from ..text import words
 from ..training.distill import distill
@@ -215,9 +214,7 @@ def verdicts(records: list[dict], ours: str) -> dict[str, dict[str, int]]:
 
 
 def main(names: list[str]) -> None:
-    """Measure the sets that have no record yet, and write the page; ``--choose`` searches the settings first."""
-    from . import alignment_page
-
+    """Measure the sets that have no record yet; ``--choose`` searches the settings first."""
     loose = record_files.LOOSE / RECORDS.stem
     if names[:1] == ["--choose"]:
         write_json(SETTINGS, choose())
@@ -228,7 +225,6 @@ def main(names: list[str]) -> None:
             write_json(loose / f"{name}.json", record)
             print(name, {s: v["aer"] for s, v in record["systems"].items()}, flush=True)
             record_files.fold(loose, RECORDS)
-        write_atomic(alignment_page.PAGE, alignment_page.page())
 
 
 if __name__ == "__main__":

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ..alignment import gold, statistical
-from ..settings import DATA
 from . import published_numbers
 from .alignment_grid import ENCODERS, LAYER, PRIORS, SYSTEMS, known, verdicts
 from .markup import markdown
 
-PAGE = DATA / "expected" / "alignment_sets.md"
 COLUMNS = ("de", "fr", "hi", "ro", "cs", "ja", "zh")
 OURS = {
     "english_transport_order": ("transport, ours", "English student"),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ..settings import ROOT
-from . import claims, evidence_page, findings, markup, published_numbers, records, summary
+from . import alignment_page, claims, evidence_page, findings, markup, published_numbers, records, summary
 from .summary import SMALL, Cell
 
 HEADER = ("system", "data", "metric", "paper", "ours mean ± sd (n)", "Δ", "state", "why", "how")
@@ -189,6 +189,7 @@ def generated() -> dict[str, str]:
     found = {f"data/expected/{name}.md": page(name) for name in summary.names()}
     found["data/expected/published.md"] = published_page()
     found["data/expected/claims.md"] = claims.page()
+    found["data/expected/alignment_sets.md"] = alignment_page.page()
     found[EVIDENCE] = evidence_page.page()
     found[SUMMARY] = records.summarise()
     readme = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8")}
