@@ -146,6 +146,14 @@ def test_the_order_of_pairs_and_of_their_tokens_does_not_matter(loss):
     torch.testing.assert_close(moved, loss(S, H, source, target), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("name", losses.AMONG)
+def test_the_loss_of_a_batch_is_that_of_its_pieces_among_all_english_sentences(name):
+    S, H, source, target = batch()
+    own = [[0, 1, 2], [1, 0, 2], [2, 0, 1]]  # the English sentences, the piece's own first
+    pieces = [losses.AMONG[name](S[k : k + 1], H[own[k]], source[k : k + 1], target[own[k]]) for k in range(3)]
+    assert losses.AMONG[name](S, H, source, target).item() == pytest.approx(torch.stack(pieces).mean().item())
+
+
 def test_contrast_by_hand():
     """Two orthogonal sentences, each equal to its translation: softmax of (1, 0) over the temperature."""
     S = torch.eye(2)[:, None, :]

@@ -74,9 +74,10 @@ def test_unknown_metrics_are_named(name):
         metrics.summary({}, {"q": {"a": 1}}, [name])
 
 
-def test_queries_without_relevant_passages_are_refused():
+@pytest.mark.parametrize("grades", [{"a": 0}, {}])
+def test_queries_without_relevant_passages_are_refused(grades):
     with pytest.raises(InputError, match="'q' without a relevant passage"):
-        metrics.summary({}, {"q": {"a": 0}})
+        metrics.summary({}, {"q": grades})
 
 
 def test_comparison_tells_noise_from_a_difference():

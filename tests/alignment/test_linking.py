@@ -253,3 +253,7 @@ def test_a_comparison_is_of_corpus_rates_with_an_interval_of_95_percent():
     assert found.low == pytest.approx(gaps.mean() - width, abs=0.05 * width)
     assert found.high == pytest.approx(gaps.mean() + width, abs=0.05 * width)
     assert (found.wins, found.losses) == ((gaps < 0).sum(), (gaps > 0).sum())
+
+
+def test_one_link_that_is_only_possible_is_no_error():
+    assert linking._aer(np.array([[1, 0, 0, 1], [0, 0, 0, 0]])).tolist() == [0, 1]
