@@ -3,11 +3,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
 from optical_lite.kernels import expectation
-from optical_lite.lexicon import NULL, ibm1, word_lexicon
+from optical_lite.lexicon import NULL, Lexicon, ibm1, word_lexicon
 from optical_lite.text import terms, unmarked
 
 PAIRS = [
@@ -180,3 +181,12 @@ def test_options_reach_the_lexicon_of_a_bitext():
     found, expected = word_lexicon(bitext, symmetric=True, diagonal=2.0), ibm1(PAIRS, symmetric=True, diagonal=2.0)
     assert found.source == expected.source
     np.testing.assert_array_equal(found.table.toarray(), expected.table.toarray())
+
+
+def test_translations_of_one_probability_keep_their_order():
+    """Up to 16 values any sort of numpy keeps the order of equals."""
+    words = [f"e{i}" for i in range(400)]
+    row = np.where(np.arange(400) % 3, 1.0, 2.0) / 534
+    equal = Lexicon([NULL, "f"], words, csr_matrix([row, row]))
+    found = [word for word, _ in equal.translations("f", 400)]
+    assert found == words[::3] + [word for i, word in enumerate(words) if i % 3]
