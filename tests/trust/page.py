@@ -56,13 +56,14 @@ def mutants(found: dict) -> str:
 
 
 def versions(found: list[dict]) -> str:
-    """A line an environment: what it held, which tests ran, and their outcome."""
+    """A line an environment: what it held, and the outcome of its tests; then which these were."""
     lines = []
     for row in found:
         counts = ", ".join(f"{row[key]:,} {key}" for key in ("passed", "failed", "skipped") if key in row)
         held = ", ".join(f"{name} {version}" for name, version in row.get("packages", {}).items())
-        lines.append((row["python"], row["versions"], held, row["tests"], row.get("missing") or counts))
-    return markdown(("Python", "end of the ranges", "versions", "tests", "outcome"), lines)
+        lines.append((row["python"], row["versions"], held, row.get("missing") or counts))
+    ran = "\n".join(f"Tests: {tests}" for tests in dict.fromkeys(row["tests"] for row in found))
+    return markdown(("Python", "end of the ranges", "versions", "outcome"), lines) + f"\n\n{ran}"
 
 
 TABLES: dict[str, Callable] = {"kills": kills, "fuzz": fuzz, "mutants": mutants, "versions": versions}
