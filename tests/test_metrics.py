@@ -171,3 +171,19 @@ def test_an_interval_leaves_a_fortieth_out_on_each_side():
     width = 1.96 * values.std() / 500**0.5
     assert low[0] == pytest.approx(values.mean() - width, abs=0.05 * width)
     assert high[0] == pytest.approx(values.mean() + width, abs=0.05 * width)
+
+
+@pytest.mark.parametrize("ranking", [[("a", 2.0), ("a", 1.0)], [("a", float("nan"))], [("a", float("inf"))]])
+def test_a_passage_twice_or_a_score_that_is_no_number_is_refused(ranking):
+    with pytest.raises(InputError, match="got a passage twice, or a score that is no finite number, for query 'q'"):
+        metrics.per_query({"q": ranking}, {"q": {"a": 1}})
+
+
+def test_systems_that_do_not_differ_have_a_p_of_one():
+    assert significance.t_test({"a": 0.5, "b": 0.2}, {"a": 0.5, "b": 0.2}) == 1.0
+
+
+def test_the_seed_decides_the_draws():
+    ours, theirs = ({str(q): float(x) for q, x in enumerate(np.random.default_rng(s).random(30))} for s in (1, 2))
+    found = [significance.compare(ours, theirs, draws=200, seed=seed) for seed in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]

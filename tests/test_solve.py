@@ -278,3 +278,9 @@ def test_partial_moves_its_share_at_any_epsilon(problem, epsilon, mass):
     assert (found.plan.sum(2)[done] <= a[done] + 1e-6).all()
     assert (found.plan.sum(1)[done] <= b[done] + 1e-6).all()
     assert done.all() or epsilon < 0.1
+
+
+def test_epsilon_is_a_twentieth_where_none_is_named():
+    cost, half = torch.tensor([[[0.0, 1.0], [1.0, 0.5]]]), torch.tensor([[0.5, 0.5]])
+    assert torch.equal(solve(cost, half, half).plan, solve(cost, half, half, epsilon=0.05).plan)
+    assert not torch.equal(solve(cost, half, half).plan, solve(cost, half, half, epsilon=0.06).plan)
