@@ -75,7 +75,9 @@ class DistillConfig:
         zero = {"row_rate": "the same as rate", "epsilon_start": "a constant epsilon"}
         for name, instead in zero.items():
             if (value := getattr(self, name)) < 0:
-                raise InputError(f"{name}: got {value}, expected a number above 0, or 0 for {instead}")
+                raise InputError(
+                    f"{name}: got {value}, expected a number above 0, or 0 for {instead}"
+                )
 
     def terms(self) -> list[tuple[float, str]]:
         """The parts of the loss with their weights.

@@ -111,7 +111,9 @@ class Collection:
                         f"{self.name}: got a judgement for query {query!r} and passage "
                         f"{passage!r}, expected ids of the collection; mend the qrels"
                     )
-        right = {query for query, grades in self.qrels.items() if max(grades.values(), default=0) > 0}
+        right = {
+            query for query, grades in self.qrels.items() if max(grades.values(), default=0) > 0
+        }
         if unjudged := [query for query in self.queries if query not in right]:
             raise InputError(
                 f"{self.name}: got {len(unjudged)} queries without a relevant passage (first "
@@ -128,5 +130,7 @@ def language(code: str) -> str:
     short = THREE_LETTERS.get(code, code)
     if short not in LANGUAGES:
         known = ", ".join(LANGUAGES)
-        raise InputError(f"language: got {code!r}, expected one of {known} (or a three-letter code of one)")
+        raise InputError(
+            f"language: got {code!r}, expected one of {known} (or a three-letter code of one)"
+        )
     return short

@@ -25,14 +25,18 @@ from .transport import TransportPlan
 from .vocabulary import base_rows
 
 
-def tokens(student: Encoder, teacher: Encoder, bitext: Bitext, limit: int) -> tuple[Ragged, Ragged, dict]:
+def tokens(
+    student: Encoder, teacher: Encoder, bitext: Bitext, limit: int
+) -> tuple[Ragged, Ragged, dict]:
     """Token ids of both sides, cut to a limit, and how many sentences of each side were cut."""
     folder, pairs, cut = get().cache, iter(bitext.pairs), {"source": 0, "target": 0}
     folder.mkdir(parents=True, exist_ok=True)
     readers = student.reading_to(limit), teacher.reading_to(limit)
     sides = Ragged(folder), Ragged(folder)
     while some := list(itertools.islice(pairs, 4096)):
-        for name, reader, side, texts in zip(cut, readers, sides, zip(*some, strict=True), strict=True):
+        for name, reader, side, texts in zip(
+            cut, readers, sides, zip(*some, strict=True), strict=True
+        ):
             whole = reader.whole(texts)
             cut[name] += sum(len(row) > reader.room for row in whole)
             side.extend(map(reader.fit, whole))
@@ -57,7 +61,9 @@ def length_batches(lengths: list, batch: int, seed: int) -> Iterator[list[int]]:
         yield from batches
 
 
-def idf_weights(student: Encoder, source: Ragged, teacher: Encoder, target: Ragged) -> tuple[Tensor, Tensor]:
+def idf_weights(
+    student: Encoder, source: Ragged, teacher: Encoder, target: Ragged
+) -> tuple[Tensor, Tensor]:
     """Weights of the tokens of both vocabularies by their rareness here, shapes (V,) and (V',)."""
     sides = ((student, source), (teacher, target))
     return tuple(idf_table(sentences, encoder.rows).to(device()) for encoder, sentences in sides)

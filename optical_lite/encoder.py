@@ -252,7 +252,9 @@ class Encoder(nn.Module):
         padded = vectors.new_zeros(mask.numel(), vectors.shape[-1]).index_copy(0, place, vectors)
         return padded.view(*mask.shape, -1)
 
-    def batches(self, texts: Sequence[str], tokens: int = 4096) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
+    def batches(
+        self, texts: Sequence[str], tokens: int = 4096
+    ) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
         """Encode texts in batches of like length, about ``tokens`` tokens each.
 
         Yields
@@ -286,7 +288,9 @@ class Encoder(nn.Module):
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Encode a few texts into one padded batch, in the order given."""
         if isinstance(texts, str):
-            raise InputError("encode: got one string, expected a list of texts; write encode([text])")
+            raise InputError(
+                "encode: got one string, expected a list of texts; write encode([text])"
+            )
         width = max((len(ids) for ids in self.tokenize(texts)), default=1)
         vectors = torch.zeros(len(texts), width, self.dimension, device=self.device)
         ids = torch.full((len(texts), width), self.pad_id, device=self.device)

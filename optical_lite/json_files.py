@@ -75,7 +75,9 @@ def _named(shape: object) -> str:
     return " or ".join(words.get(kind, kind.__name__) for kind in _kinds(shape))
 
 
-def fits(value: object, shape: object, place: object, name: str = "the record", mend: str = MEND) -> None:
+def fits(
+    value: object, shape: object, place: object, name: str = "the record", mend: str = MEND
+) -> None:
     """Raise unless a value has what a shape asks for, down to its parts.
 
     A shape is a type, several types, a list of one shape, or a dictionary: of keys with the shape
@@ -117,7 +119,9 @@ def read_json(path: str | Path, shape: object = dict) -> dict:
         said = "something that is no file" if path.exists() else "no such file"
         raise InputError(f"{path}: got {said}, expected a record in JSON; check the path")
     if (size := path.stat().st_size) > RECORD:
-        raise InputError(f"{path}: got {size:,} bytes, expected a record below {RECORD:,}; check the path")
+        raise InputError(
+            f"{path}: got {size:,} bytes, expected a record below {RECORD:,}; check the path"
+        )
     found = parse_json(path.read_bytes(), path)
     fits(found, shape, path)
     return found

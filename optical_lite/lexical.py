@@ -36,7 +36,9 @@ def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) 
     return _ranked(passages, queries, k, scorer)
 
 
-def structured(passages: Mapping[str, str], queries: Mapping[str, str], lexicon: Lexicon, k: int = 100) -> Run:
+def structured(
+    passages: Mapping[str, str], queries: Mapping[str, str], lexicon: Lexicon, k: int = 100
+) -> Run:
     r"""Rank passages by BM25 for structured queries: a source word counts as all its translations.
 
     .. math:: \mathrm{tf}(f, D) = \sum_e p(e \mid f)\, \mathrm{tf}(e, D), \qquad
@@ -135,7 +137,9 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
             width, twice = high - low, len(values) < len(ranking)
             if twice or not all(map(isfinite, (width, *values))):
                 said = "a passage twice" if twice else f"scores from {low} to {high}"
-                raise InputError(f"fuse: got {said} for question {query!r}, expected finite scores, a passage once")
+                raise InputError(
+                    f"fuse: got {said} for question {query!r}, expected finite scores, a passage once"
+                )
             for passage, value in ranking:
                 share_of_it = weight * (value - low) / width if width else 0.0
                 scores[passage] = scores.get(passage, 0.0) + share_of_it

@@ -124,7 +124,9 @@ def sentence_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
     return (1 - F.cosine_similarity(S.sum(1), H.sum(1), dim=-1)).mean()  # sums point as means do
 
 
-def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
+def contrast_loss(
+    S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None
+) -> Tensor:
     """Find the sentence's own translation among the batch's, by the cosine of mean vectors.
 
     After van den Oord et al., 2018 (arXiv 1807.03748), with the other English sentences of the
@@ -135,13 +137,17 @@ def contrast_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
     return find_own(F.normalize(S.sum(1), dim=-1) @ F.normalize(H.sum(1), dim=-1).T, same)
 
 
-def late_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
+def late_loss(
+    S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None
+) -> Tensor:
     """The same by late interaction: a student token's best English token in every sentence."""
     S, H = _real(S, source_mask, H, target_mask, more=True)
     return find_own(mean_maxsim(S, source_mask, H, target_mask), same)
 
 
-def score_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None) -> Tensor:
+def score_loss(
+    S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None
+) -> Tensor:
     """Score the batch's other English sentences as the teacher does when it reads the translation.
 
     The teacher's soft labels are its MaxSim scores of the English side with every other English
@@ -190,7 +196,9 @@ def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) 
     return (best * uniform_marginal(query_mask)[:, None, :]).sum(2)
 
 
-def _real(S: Tensor, source_mask: Tensor, H: Tensor, target_mask: Tensor, more: bool = False) -> tuple[Tensor, Tensor]:
+def _real(
+    S: Tensor, source_mask: Tensor, H: Tensor, target_mask: Tensor, more: bool = False
+) -> tuple[Tensor, Tensor]:
     """Vectors of both sides with 0 on padding: nothing there reaches a loss or a gradient."""
     sides = (S, source_mask), (H, target_mask)
     fitting = all(x.ndim == 3 and mask.shape == x.shape[:2] for x, mask in sides)

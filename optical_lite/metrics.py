@@ -74,10 +74,14 @@ def _gain(groups: list[list[str]], gains: Mapping[str, float], cut: int, discoun
     return total
 
 
-def _one(name: str, ranking: Sequence[tuple[str, float]], grades: Mapping[str, int], ties: str) -> float:
+def _one(
+    name: str, ranking: Sequence[tuple[str, float]], grades: Mapping[str, int], ties: str
+) -> float:
     match = re.fullmatch(r"(mrr|map|ndcg|r|p)(?:@([1-9]\d*))?", name)
     if not match or (match[1] in ("r", "p") and not match[2]):
-        raise InputError(f"metrics: got {name!r}, expected mrr, map, ndcg (with or without @k), r@k or p@k")
+        raise InputError(
+            f"metrics: got {name!r}, expected mrr, map, ndcg (with or without @k), r@k or p@k"
+        )
     kind, cut = match[1], int(match[2] or len(ranking) or 1)
     relevant = {passage for passage, grade in grades.items() if grade > 0}
     groups = _groups(ranking, ties)
@@ -115,20 +119,27 @@ def per_query(
     """
     for query, grades in qrels.items():
         if max(grades.values(), default=0) <= 0:
-            raise InputError(f"metrics: got query {query!r} without a relevant passage, expected at least one; drop it")
+            raise InputError(
+                f"metrics: got query {query!r} without a relevant passage, expected at least one; drop it"
+            )
         scores = dict(run.get(query, ()))
         if len(scores) < len(run.get(query, ())) or not all(map(isfinite, scores.values())):
             raise InputError(
                 "metrics: got a passage twice, or a score that is no finite number, for query "
                 f"{query!r}, expected each passage once with a number; search again"
             )
-    return {name: {query: _one(name, run.get(query, []), qrels[query], ties) for query in qrels} for name in metrics}
+    return {
+        name: {query: _one(name, run.get(query, []), qrels[query], ties) for query in qrels}
+        for name in metrics
+    }
 
 
 def mean(values: Mapping[str, float]) -> float:
     """Mean over queries, at least one."""
     if not values:
-        raise InputError("mean: got no query, expected at least one; check that the collection has judgements")
+        raise InputError(
+            "mean: got no query, expected at least one; check that the collection has judgements"
+        )
     return float(np.mean(list(values.values())))
 
 

@@ -82,7 +82,9 @@ def banner() -> None:
     """Print what a reader needs to compare a notebook's numbers with their own."""
     s = get()
     seed_everything()
-    print(f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} |", end=" ")
+    print(
+        f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} |", end=" "
+    )
     print(f"products in {precision()}")
     print(" | ".join(f"{name} {version}" for name, version in versions().items()))
 

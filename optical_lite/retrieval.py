@@ -93,7 +93,9 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     owner = queries.mask.nonzero()[:, 0]  # (t,), the query of each
     scores = totals(index.vectors, index.lengths, tokens, owner, len(queries.mask))
     if not scores.isfinite().all():  # what is compared with NaN would vanish from the ranking
-        raise InputError("search: got scores that are no finite numbers, expected whole vectors; index anew")
+        raise InputError(
+            "search: got scores that are no finite numbers, expected whole vectors; index anew"
+        )
     return scores.T.contiguous()
 
 

@@ -56,7 +56,9 @@ class InputError(ValueError):
         super().__init__("".join(shown))
 
 
-def one_of(got: str, value: object, known: Iterable[str], error: type[InputError] = InputError) -> None:
+def one_of(
+    got: str, value: object, known: Iterable[str], error: type[InputError] = InputError
+) -> None:
     """Refuse a value that is none of the known ones; ``got`` is how the message begins.
 
     >>> one_of("metrics: got ties", "trec", ("expected", "trec"))
@@ -118,7 +120,9 @@ def _folder(name: str, default: str = "") -> Path | None:
     try:
         return Path(value).expanduser() if value else None
     except RuntimeError as error:
-        raise InputError(f"{name}: got {value!r} ({error}), expected a folder; set {name} to one") from None
+        raise InputError(
+            f"{name}: got {value!r} ({error}), expected a folder; set {name} to one"
+        ) from None
 
 
 @functools.cache
@@ -150,13 +154,19 @@ def device() -> str:
 
     torch.set_num_threads(get().threads)
     wanted = get().device
-    if torch.cuda.is_available() and "LOCAL_RANK" in os.environ:  # of several processes, each has a GPU of its own
+    if (
+        torch.cuda.is_available() and "LOCAL_RANK" in os.environ
+    ):  # of several processes, each has a GPU of its own
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     if wanted == "auto":
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
-    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    usable = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if not usable.get(wanted, False):
         raise InputError(
             f"OPTICAL_LITE_DEVICE: got {wanted!r}, expected one that works here: "

@@ -92,7 +92,9 @@ def compare_all(
     -0.5
     """
     if not baseline:
-        raise InputError("compare: got no query, expected at least one; check that the collection has judgements")
+        raise InputError(
+            "compare: got no query, expected at least one; check that the collection has judgements"
+        )
     for ours in systems.values():
         _same_queries("compare", ours, baseline)
     if groups is not None and (missing := sorted(baseline.keys() - groups.keys())):

@@ -82,7 +82,9 @@ def plain(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, updates: int = 100
     return plan
 
 
-def _finish(plan: Tensor, cost: Tensor, a: Tensor, b: Tensor, iterations: Tensor, tolerance: float) -> TransportPlan:
+def _finish(
+    plan: Tensor, cost: Tensor, a: Tensor, b: Tensor, iterations: Tensor, tolerance: float
+) -> TransportPlan:
     error = plan.sum(2).sub_(a).abs_().sum(1) + plan.sum(1).sub_(b).abs_().sum(1)  # (B,)
     price = (plan * cost).sum((1, 2))
     if not math.isfinite((error + price).sum().item()):

@@ -49,7 +49,9 @@ def place(name: str | Path) -> Path:
     A hub is asked only where the name says so: ``hub:OWNER/NAME``, ``hub:OWNER/NAME@REVISION``, or
     one of :data:`optical_lite.model_files.REVISIONS`. A :class:`Path` is never more than a folder.
     """
-    if isinstance(name, str) and (name.startswith(HUB) or (name in REVISIONS and not Path(name).exists())):
+    if isinstance(name, str) and (
+        name.startswith(HUB) or (name in REVISIONS and not Path(name).exists())
+    ):
         return from_hub(name.removeprefix(HUB))
     folder = Path(name)
     if not folder.is_dir():
@@ -173,7 +175,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except Exception as error:  # safetensors' own, and the system's
         said = " ".join(str(error).split())[:80]
-        raise InputError(f"{path}: got no whole safetensors file ({said}), expected one; {AGAIN}") from None
+        raise InputError(
+            f"{path}: got no whole safetensors file ({said}), expected one; {AGAIN}"
+        ) from None
     for key, value in found.items():
         if not value.is_floating_point() and not key.endswith("_ids"):
             got = f"{path}: got {key} of {value.dtype}"
@@ -187,7 +191,8 @@ def _complete(path: Path, found: dict, prefix: str) -> None:
     own = (key for key in found["unexpected_keys"] if key.startswith(prefix))
     unknown = [key for key in own if not key.startswith(aside)]
     changed = [
-        f"{key} of shape {tuple(theirs)}, expected {tuple(ours)}" for key, theirs, ours in found["mismatched_keys"]
+        f"{key} of shape {tuple(theirs)}, expected {tuple(ours)}"
+        for key, theirs, ours in found["mismatched_keys"]
     ]
     kinds = {"no tensor": found["missing_keys"], "an unknown tensor": unknown, "tensor": changed}
     for said, names in kinds.items():
@@ -234,7 +239,9 @@ def load_tokenizer(folder: Path, rows: int) -> Tokenizer:
         highest = max([*found.get_vocab().values(), *found.encode("a").ids], default=0)
     except Exception as error:  # tokenizers raise plain exceptions
         said = " ".join(str(error).split())[:80]
-        raise InputError(f"{path}: got no tokenizer ({said}), expected a whole tokenizer.json; {AGAIN}") from None
+        raise InputError(
+            f"{path}: got no tokenizer ({said}), expected a whole tokenizer.json; {AGAIN}"
+        ) from None
     if highest >= rows:
         raise InputError(
             f"{path}: got a piece of number {highest:,}, expected numbers below {rows:,}, the rows "
@@ -259,7 +266,9 @@ def load_projection(folder: Path, width: int) -> nn.Linear | None:
     return layer
 
 
-def save_beside(part: Path, tokenizer: Tokenizer | bytes, pad: str, projection: nn.Linear | None) -> None:
+def save_beside(
+    part: Path, tokenizer: Tokenizer | bytes, pad: str, projection: nn.Linear | None
+) -> None:
     """Write what a folder holds beside a model: its tokenizer, whole or as text, its projection."""
     if isinstance(tokenizer, bytes):
         (part / "tokenizer.json").write_bytes(tokenizer)

@@ -66,7 +66,9 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
     W = np.asarray(matrix, dtype=np.float64)
     one_of("links: got rule", rule, RULES)
     if W.ndim != 2 or not np.isfinite(W).all() or (W < 0).any():
-        raise InputError(f"links: got a matrix of shape {W.shape}, expected (N, M) with finite cells >= 0")
+        raise InputError(
+            f"links: got a matrix of shape {W.shape}, expected (N, M) with finite cells >= 0"
+        )
     if not 0 <= threshold <= 1:
         raise InputError(f"links: got threshold {threshold}, expected a share from 0 to 1")
     if not W.size:

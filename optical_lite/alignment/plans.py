@@ -156,7 +156,8 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
         some = [pairs[k] for k in rows]
         sides = ([p.source_owner for p in some], [p.target_owner for p in some])
         a, b = (
-            pad_sequence([masses(owner, config.marginals) for owner in side], batch_first=True) for side in sides
+            pad_sequence([masses(owner, config.marginals) for owner in side], batch_first=True)
+            for side in sides
         )  # (B, n), (B, m)
         C = torch.zeros(len(some), a.shape[1], b.shape[1])  # (B, n, m)
         for k, p in enumerate(some):
@@ -194,11 +195,17 @@ def _underflow(pairs: Sequence[Pair], solved: transport.TransportPlan, config: A
             )
 
 
-def _link(pair: Pair, plan: Tensor, a: Tensor, b: Tensor, facts: tuple, config: AlignConfig) -> Alignment:
+def _link(
+    pair: Pair, plan: Tensor, a: Tensor, b: Tensor, facts: tuple, config: AlignConfig
+) -> Alignment:
     owner = pair.source_owner, pair.target_owner
     shape = len(pair.source_words), len(pair.target_words)
     matrix = plan.numpy()
-    W = word_similarity(matrix, *owner, *shape) if config.method == SIMILARITY else word_plan(matrix, *owner, *shape)
+    W = (
+        word_similarity(matrix, *owner, *shape)
+        if config.method == SIMILARITY
+        else word_plan(matrix, *owner, *shape)
+    )
     rows, columns = np.zeros(shape[0], bool), np.zeros(shape[1], bool)
     if config.null > 0:  # the words that keep too little
         kept, given = (W.sum(1), W.sum(0)), zip(owner, (a, b), shape, strict=True)

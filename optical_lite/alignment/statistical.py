@@ -52,7 +52,9 @@ def _best(lexicon: Lexicon, source: Sequence[str], target: Sequence[str]) -> set
     for j, word in enumerate(target):
         column = number.get(word)
         known = [row is not None and column is not None for row in rows]
-        chances = [lexicon.table[row, column] if k else 0.0 for row, k in zip(rows, known, strict=True)]
+        chances = [
+            lexicon.table[row, column] if k else 0.0 for row, k in zip(rows, known, strict=True)
+        ]
         best = max(range(len(rows)), key=lambda k: (chances[k], -k))
         if best and chances[best] > 0:
             found.add((best - 1, j))

@@ -76,7 +76,9 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
     whole = [text if isinstance(text, str) else " ".join(text) for text in texts]
     for number, found in enumerate(words, first):
         if not found:
-            raise InputError(f"align: got an empty {name} side in pair {number}, expected text; fill or delete it")
+            raise InputError(
+                f"align: got an empty {name} side in pair {number}, expected text; fill or delete it"
+            )
     sides = []
     codes = encoder.tokenizer.encode_batch(whole)
     for number, (text, found, code) in enumerate(zip(whole, words, codes, strict=True), first):
@@ -116,7 +118,9 @@ def owners(encoder: Encoder, text: Text) -> tuple[list[str], list[int]]:
     return side.words, side.owner
 
 
-def word_plan(plan, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int) -> np.ndarray:
+def word_plan(
+    plan, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int
+) -> np.ndarray:
     """Sum a plan over the tokens of each word.
 
     Parameters
@@ -143,7 +147,9 @@ def _numbers(*owners: Sequence[int]) -> list[np.ndarray]:
     return [np.asarray(owner, int) for owner in owners]
 
 
-def word_similarity(similarity, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int) -> np.ndarray:
+def word_similarity(
+    similarity, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int
+) -> np.ndarray:
     """Largest similarity between the tokens of two words; shapes as in :func:`word_plan`.
 
     >>> word_similarity([[0.2, 0.1], [0.6, 0.3]], [0, 0], [0, 1], 1, 2).tolist()

@@ -65,7 +65,9 @@ def near_twins(collections: Iterable[Collection], bitext: Bitext, share: float =
     >>> near_twins([asked], Bitext("toy", "sw", "en", pairs))
     {0}
     """
-    asked = [set(_split(fold(text))) for asking in collections for text in asking.translations.values()]
+    asked = [
+        set(_split(fold(text))) for asking in collections for text in asking.translations.values()
+    ]
     holding: dict[str, list[int]] = {}
     for number, found in enumerate(asked):
         for word in found:

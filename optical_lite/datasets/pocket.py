@@ -39,11 +39,15 @@ def _table(name: str, folder: Path = FOLDER) -> list[dict[str, str]]:
     header, *rest = [line.split("\t") for line in lines(folder / name)] or [[]]
     if missing := [column for column in COLUMNS[name] if column not in header]:
         expected = ", ".join(COLUMNS[name])
-        raise InputError(f"{folder / name}, line 1: got no column {missing[0]}, expected {expected}")
+        raise InputError(
+            f"{folder / name}, line 1: got no column {missing[0]}, expected {expected}"
+        )
     for number, cells in enumerate(rest, 2):
         if len(cells) != len(header):
             got, expected = f"{len(cells)} columns", f"the header's {len(header)}"
-            raise InputError(f"{folder / name}, line {number}: got {got}, expected {expected}; mend it")
+            raise InputError(
+                f"{folder / name}, line {number}: got {got}, expected {expected}; mend it"
+            )
     return [dict(zip(header, cells, strict=True)) for cells in rest]
 
 
@@ -137,7 +141,9 @@ def _row_problems(pairs: list[dict], questions: list[dict], texts: list[dict]) -
     return problems
 
 
-def _collection_problems(pairs: list[dict], questions: list[dict], texts: list[dict], qrels: list[dict]) -> list[str]:
+def _collection_problems(
+    pairs: list[dict], questions: list[dict], texts: list[dict], qrels: list[dict]
+) -> list[str]:
     """Questions that the bitext gives away, passages of another size, wrong judgements."""
     problems: list[str] = []
     for lang in ("en", *LANGUAGES):  # leakage: a question must not be learned by heart

@@ -33,7 +33,9 @@ SPLITS = ("train", "dev", "test")
 
 def find_code(lang: str, known: Iterable[str], name: str) -> str:
     """The three-letter code by which a data set knows a language."""
-    spoken = {THREE_LETTERS[code]: code for code in sorted(known, reverse=True) if code in THREE_LETTERS}
+    spoken = {
+        THREE_LETTERS[code]: code for code in sorted(known, reverse=True) if code in THREE_LETTERS
+    }
     one_of(f"{name}: got language", language(lang), sorted(spoken), NoLanguage)
     return spoken[language(lang)]
 
@@ -254,7 +256,9 @@ def training_bitext(
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:
         some = ", ".join(PARTS)
-        raise InputError(f"recipe: got {unknown[0]!r}, expected {', '.join(RECIPES)}, or some of {some} joined by +")
+        raise InputError(
+            f"recipe: got {unknown[0]!r}, expected {', '.join(RECIPES)}, or some of {some} joined by +"
+        )
     tested = {collection.name.split("-")[0] for collection in collections} - {"afriqa"}
     parts = []
     for name in names:
@@ -262,6 +266,8 @@ def training_bitext(
             parts += [PARTS[name](lang)] if name not in tested else []
     if not parts:
         known = " or ".join(names)
-        raise InputError(f"training bitext: got language {lang!r}, expected one that {known} covers")
+        raise InputError(
+            f"training bitext: got language {lang!r}, expected one that {known} covers"
+        )
     held = [text for c in collections for text in (*c.queries.values(), *c.translations.values())]
     return functools.reduce(operator.add, parts).clean(without=held)

@@ -37,7 +37,9 @@ def reader(kind: str) -> Callable:
 
     def named(path, lang: str, split: str = "test"):
         if path not in (None, kind):
-            raise InputError(f"{kind}: got {path} to read from, expected none: it is known by name; leave it out")
+            raise InputError(
+                f"{kind}: got {path} to read from, expected none: it is known by name; leave it out"
+            )
         if kind == "pocket":
             return pocket.collection(lang, split)
         return testsets.load(kind, lang, split)

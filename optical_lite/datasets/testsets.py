@@ -139,10 +139,14 @@ def indicquest(lang: str = "mr") -> Collection:
 
     queries, _ = columns(names[code])
     translations, answers = columns("English")
-    return twins("indicquest", code, answers, queries, {name: name for name in queries}, translations)
+    return twins(
+        "indicquest", code, answers, queries, {name: name for name in queries}, translations
+    )
 
 
-def twins(name: str, lang: str, passages: dict, queries: dict, gold: dict[str, str], translations: dict) -> Collection:
+def twins(
+    name: str, lang: str, passages: dict, queries: dict, gold: dict[str, str], translations: dict
+) -> Collection:
     """A collection in which passages of equal wording are one; ``gold`` is a passage by query."""
     first: dict[str, str] = {}
     same = {passage: first.setdefault(fold(text), passage) for passage, text in passages.items()}

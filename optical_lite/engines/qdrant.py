@@ -45,9 +45,15 @@ class Folder:
             self.shard = api.EdgeShard.load(str(place))
             return
         every = api.MultiVectorConfig(api.MultiVectorComparator.MaxSim)
-        common = {"size": width, "distance": api.Distance.Dot, "datatype": api.VectorStorageDatatype.Float16}
+        common = {
+            "size": width,
+            "distance": api.Distance.Dot,
+            "datatype": api.VectorStorageDatatype.Float16,
+        }
         none = api.HnswIndexConfig(**{**GRAPH, "m": 0})  # a graph of MaxSim takes hours to build
-        tokens = api.EdgeVectorParams(**common, multivector_config=every, hnsw_config=none, memory=api.Memory.Cold)
+        tokens = api.EdgeVectorParams(
+            **common, multivector_config=every, hnsw_config=none, memory=api.Memory.Cold
+        )
         mean = api.EdgeVectorParams(**common, hnsw_config=api.HnswIndexConfig(**GRAPH))
         Path(place).mkdir(parents=True, exist_ok=True)
         # a folder is loaded as a whole or made again: no log of single writes is needed
@@ -70,12 +76,18 @@ class Folder:
         """Points there are."""
         return self.shard.count(self.api.CountRequest(exact=True))
 
-    def best(self, tokens: list, mean: list, k: int, candidates: int, only: dict) -> list[tuple[str, float]]:
+    def best(
+        self, tokens: list, mean: list, k: int, candidates: int, only: dict
+    ) -> list[tuple[str, float]]:
         """The k best passages of a question."""
         api = self.api
-        must = [api.FieldCondition(key=key, match=api.MatchValue(value)) for key, value in only.items()]
+        must = [
+            api.FieldCondition(key=key, match=api.MatchValue(value)) for key, value in only.items()
+        ]
         where = api.Filter(must=must) if must else None
-        first = api.Prefetch(limit=candidates, query=api.Query.Nearest(mean, using="mean"), filter=where)
+        first = api.Prefetch(
+            limit=candidates, query=api.Query.Nearest(mean, using="mean"), filter=where
+        )
         asked = api.QueryRequest(
             limit=k, query=api.Query.Nearest(tokens, using="tokens"), prefetches=[first] if candidates else None,
             filter=where, with_payload=["id"], params=api.SearchParams(exact=not candidates),
@@ -86,21 +98,34 @@ class Folder:
 class Server:
     """A collection of a Qdrant server or cluster, by its URL; ``:memory:`` is one in this process, for tests."""
 
-    def __init__(self, place: str, name: str, width: int | None = None, client: object = None) -> None:
-        module, self.api, self.name = _module("qdrant_client"), _module("qdrant_client.models"), name
+    def __init__(
+        self, place: str, name: str, width: int | None = None, client: object = None
+    ) -> None:
+        module, self.api, self.name = (
+            _module("qdrant_client"),
+            _module("qdrant_client.models"),
+            name,
+        )
         key = os.environ.get("QDRANT_API_KEY")
-        self.client = client or module.QdrantClient(place, api_key=key, timeout=60, check_compatibility=False)
+        self.client = client or module.QdrantClient(
+            place, api_key=key, timeout=60, check_compatibility=False
+        )
         if width is not None:
             api, common = self.api, {"size": width, "distance": "Dot", "datatype": "float16"}
             every = api.MultiVectorConfig(comparator="max_sim")
             none = api.HnswConfigDiff(m=0)
-            tokens = api.VectorParams(**common, multivector_config=every, hnsw_config=none, on_disk=True)
+            tokens = api.VectorParams(
+                **common, multivector_config=every, hnsw_config=none, on_disk=True
+            )
             mean = api.VectorParams(**common, hnsw_config=api.HnswConfigDiff(**GRAPH))
             self.client.create_collection(name, {"tokens": tokens, "mean": mean})
 
     def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
         """Write points: number, vectors, payload. A number is written once however often it is sent again."""
-        made = (self.api.PointStruct(id=number, vector=vector, payload=more) for number, vector, more in points)
+        made = (
+            self.api.PointStruct(id=number, vector=vector, payload=more)
+            for number, vector, more in points
+        )
         self.client.upload_points(self.name, made, batch_size=POINTS, max_retries=5, wait=True)
 
     def close(self) -> None:
@@ -111,10 +136,15 @@ class Server:
         """Points there are."""
         return self.client.count(self.name, exact=True).count
 
-    def best(self, tokens: list, mean: list, k: int, candidates: int, only: dict) -> list[tuple[str, float]]:
+    def best(
+        self, tokens: list, mean: list, k: int, candidates: int, only: dict
+    ) -> list[tuple[str, float]]:
         """The k best passages of a question."""
         api = self.api
-        must = [api.FieldCondition(key=key, match=api.MatchValue(value=value)) for key, value in only.items()]
+        must = [
+            api.FieldCondition(key=key, match=api.MatchValue(value=value))
+            for key, value in only.items()
+        ]
         where = api.Filter(must=must) if must else None
         first = api.Prefetch(query=mean, using="mean", limit=candidates, filter=where)
         found = self.client.query_points(
@@ -154,7 +184,9 @@ class Engine:
         for vectors, mask in zip(batch.vectors, batch.mask, strict=True):
             tokens = vectors[mask].float().cpu()  # (n, d)
             how = max(k, self.candidates) if self.candidates else 0, self.only
-            found.append(self.store.best(tokens.tolist(), mean(tokens), k, *how) if len(tokens) else [])
+            found.append(
+                self.store.best(tokens.tolist(), mean(tokens), k, *how) if len(tokens) else []
+            )
         return found
 
 
@@ -170,7 +202,9 @@ def store(engine: str, folder: Path, name: str, width: int | None = None) -> Fol
     if engine == "folder":
         return Folder(folder / "engine", width)
     if "://" not in engine:
-        raise InputError(f"engine: got {engine!r}, expected folder, or a Qdrant server's URL such as http://host:6333")
+        raise InputError(
+            f"engine: got {engine!r}, expected folder, or a Qdrant server's URL such as http://host:6333"
+        )
     return Server(engine, name, width)
 
 
@@ -179,14 +213,20 @@ def mean(tokens: Tensor) -> list[float]:
     return normalize(tokens.float().mean(0), dim=0).tolist()
 
 
-def load(index: PassageIndex | Shards, store: Folder | Server, payloads: Mapping[str, Mapping] | None = None) -> int:
+def load(
+    index: PassageIndex | Shards,
+    store: Folder | Server,
+    payloads: Mapping[str, Mapping] | None = None,
+) -> int:
     """Write an index into an engine; how many passages it holds. ``payloads`` are by passage id, for filters."""
     payloads = payloads or {}
 
     def points() -> Iterator[tuple[int, dict, dict]]:
         numbers = itertools.count()
         for part in index.shards(1 << 12):
-            for name, vectors in zip(part.ids, part.vectors.split(part.lengths.tolist()), strict=True):
+            for name, vectors in zip(
+                part.ids, part.vectors.split(part.lengths.tolist()), strict=True
+            ):
                 if len(vectors):  # no passage without tokens is ever found
                     tokens = vectors.float()
                     both = {"tokens": tokens.tolist(), "mean": mean(tokens)}

@@ -22,11 +22,15 @@ def identifier(where: str, name: str) -> str:
     odd = (c in "\ufeff\u2028\u2029" or unicodedata.category(c) in ("Cc", "Cs") for c in name)
     if not name or any(odd):
         said = f"id {name!r}" if name else "no id"
-        raise InputError(f"{where}: got {said}, expected one without tabs, line breaks and control characters; mend it")
+        raise InputError(
+            f"{where}: got {said}, expected one without tabs, line breaks and control characters; mend it"
+        )
     return name
 
 
-def unique(path: str | Path, items: Iterable[tuple[int, str, str]], unit: str = "line") -> dict[str, str]:
+def unique(
+    path: str | Path, items: Iterable[tuple[int, str, str]], unit: str = "line"
+) -> dict[str, str]:
     """Texts by id; an id that is empty, holds what breaks lines, or occurs twice is an error.
 
     Parameters
@@ -62,11 +66,15 @@ def grade(where: str, value: object) -> int:
     """
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", str(value)):
         expected = "a whole number such as 0 or 1"
-        raise InputError(f"{where}: got grade {str(value)[:40]!r}, expected {expected}; mend the line")
+        raise InputError(
+            f"{where}: got grade {str(value)[:40]!r}, expected {expected}; mend the line"
+        )
     return int(value)
 
 
-def judgements(path: str | Path, items: Iterable[tuple[int, str, str, object]], unit: str = "line") -> Qrels:
+def judgements(
+    path: str | Path, items: Iterable[tuple[int, str, str, object]], unit: str = "line"
+) -> Qrels:
     """Grades by passage, by query, from line, query, passage and grade; none may come twice."""
     found: Qrels = {}
     for number, query, passage, value in items:
@@ -98,7 +106,9 @@ def find(folder: str | Path, *patterns: str) -> Path:
     folder = Path(folder)
     if not is_folder(folder):
         shown = str(folder)[:200]
-        raise InputError(f"{shown}: got no such folder, expected one with {patterns[0]}; check the path")
+        raise InputError(
+            f"{shown}: got no such folder, expected one with {patterns[0]}; check the path"
+        )
     for pattern in patterns:
         found = sorted(folder.glob(pattern))
         if len(found) > 1:
@@ -148,7 +158,8 @@ def collect(
         expected = "at least one; check that the ids of the files agree"
         raise InputError(f"{name}: got no judged question, expected {expected}")
     kept, *more = (
-        {q: value for q, value in (values or {}).items() if q in qrels} for values in (queries, translations, flags)
+        {q: value for q, value in (values or {}).items() if q in qrels}
+        for values in (queries, translations, flags)
     )
     try:
         return Collection(name, lang, passages, kept, qrels, *more)

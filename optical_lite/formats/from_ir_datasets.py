@@ -36,7 +36,9 @@ def read_wikiclir(path: str | Path, lang: str, *, lenient: bool = False) -> Coll
     return collect(f"wikiclir-{lang}", "en", passages, queries, qrels, lenient=lenient)
 
 
-def read_clirmatrix(path: str | Path, lang: str, split: str = "test1", *, lenient: bool = False) -> Collection:
+def read_clirmatrix(
+    path: str | Path, lang: str, split: str = "test1", *, lenient: bool = False
+) -> Collection:
     """Read a CLIRMatrix folder: questions of ``lang``, English documents.
 
     Files, in any sub-folders: ``en.tsv`` (id, text) and one of JSON lines whose name starts
@@ -52,7 +54,9 @@ def read_clirmatrix(path: str | Path, lang: str, split: str = "test1", *, lenien
         queries.append((number, query, record["src_query"]))
         if wrong := [pair for pair in results if not _judgement(pair)]:
             where = f"{asked}, line {number}"
-            raise InputError(f"{where}: got {wrong[0]!r}, expected [document, grade]; mend the line")
+            raise InputError(
+                f"{where}: got {wrong[0]!r}, expected [document, grade]; mend the line"
+            )
         judged += [(number, query, str(name), value) for name, value in results]
     found = ((number, *cells) for number, cells in numbered(documents, 2, "id<TAB>text"))
     texts, name = unique(documents, found), f"clirmatrix-{lang}-{split}"
@@ -81,7 +85,9 @@ def read_ir_datasets(path: str, lang: str, *, lenient: bool = False) -> Collecti
     try:
         data = ir_datasets.load(path)
     except KeyError:
-        raise InputError(f"ir_datasets: got {path!r}, expected a name of https://ir-datasets.com; check it") from None
+        raise InputError(
+            f"ir_datasets: got {path!r}, expected a name of https://ir-datasets.com; check it"
+        ) from None
     parts = [part for part in ("docs", "queries", "qrels") if not getattr(data, f"has_{part}")()]
     if parts:
         got = f"{path!r} without {' and '.join(parts)}"

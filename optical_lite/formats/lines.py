@@ -21,7 +21,9 @@ from .. import json_files
 from ..json_files import fits
 from ..settings import InputError
 
-LONGEST = 2**25  # characters of one line: a passage has thousands, an article at most a few millions
+LONGEST = (
+    2**25
+)  # characters of one line: a passage has thousands, an article at most a few millions
 TEXT = 2**22  # characters of a text that is written: escaped one by one they stay below LONGEST
 LARGEST = 2**28  # characters of a file that is read whole
 PACKED, RATIO = 2**25, 50  # most unpacked bytes, and times the file: text packs 3 to 20 times
@@ -114,7 +116,9 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
                 found.append(chunk)
                 size += len(chunk)
                 if size > LARGEST:
-                    raise InputError(f"{path}: got more than {LARGEST:,} characters, expected a smaller file")
+                    raise InputError(
+                        f"{path}: got more than {LARGEST:,} characters, expected a smaller file"
+                    )
     except FAILURES as error:
         raise _failure(path, error, encoding, "".join(found).count("\n")) from None
     return "".join(found).replace("\r\n", "\n")
@@ -137,7 +141,9 @@ def numbered(
         cells = line.split(sep)
         if len(cells) != columns:
             expected = f"{columns} ({shape})"
-            raise InputError(f"{path}, line {number}: got {len(cells)} columns, expected {expected}; mend the line")
+            raise InputError(
+                f"{path}, line {number}: got {len(cells)} columns, expected {expected}; mend the line"
+            )
         yield number, cells
 
 
@@ -148,7 +154,9 @@ def filled(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str
         if not line.strip():
             blank = blank or number
         elif blank:
-            raise InputError(f"{path}, line {blank}: got a blank line, expected text; fill or delete it")
+            raise InputError(
+                f"{path}, line {blank}: got a blank line, expected text; fill or delete it"
+            )
         else:
             yield number, line
 
@@ -185,11 +193,15 @@ def parse_json(text: str, where: str):
         try:
             json.dumps(found, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise InputError(f"{where}: got half of a surrogate pair, expected whole characters; mend it") from None
+            raise InputError(
+                f"{where}: got half of a surrogate pair, expected whole characters; mend it"
+            ) from None
     return found
 
 
-def json_lines(path: str | Path, shape: dict, encoding: str = "utf-8") -> Iterator[tuple[int, dict]]:
+def json_lines(
+    path: str | Path, shape: dict, encoding: str = "utf-8"
+) -> Iterator[tuple[int, dict]]:
     """Number and object of each line of JSON that is not blank, of a shape as in :func:`fits`."""
     for number, line in enumerate(lines(path, encoding), 1):
         if line.strip():

@@ -55,7 +55,9 @@ def triples(
         yield tuple(cells)
 
 
-def read(path: str | Path, lang: str = "en", split: str = "dev", *, lenient: bool = False) -> Collection:
+def read(
+    path: str | Path, lang: str = "en", split: str = "dev", *, lenient: bool = False
+) -> Collection:
     """Read an MS MARCO folder; ``split`` is the middle of the file names: dev, dev.small, train."""
     folder, split = Path(path), file_part("split", split)
     names = "collection.tsv*", f"queries.{split}.tsv*"
@@ -64,7 +66,9 @@ def read(path: str | Path, lang: str = "en", split: str = "dev", *, lenient: boo
     return collect(folder.name, lang, passages, queries, qrels, lenient=lenient)
 
 
-def read_mmarco(path: str | Path, lang: str, split: str = "dev", *, lenient: bool = False) -> Collection:
+def read_mmarco(
+    path: str | Path, lang: str, split: str = "dev", *, lenient: bool = False
+) -> Collection:
     """Read an mMARCO folder: queries of a language, English passages, MS MARCO's judgements.
 
     ``translations`` are the English queries where the folder has them; mMARCO was translated from

@@ -56,7 +56,9 @@ class FilePairs(Sequence):
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         if self._now(self.path) != self.state:
-            raise InputError(f"{self.path}: got a file that changed while it was read, expected the same; begin anew")
+            raise InputError(
+                f"{self.path}: got a file that changed while it was read, expected the same; begin anew"
+            )
         return pairs(self.path)
 
     def __getitem__(self, place: int | slice) -> tuple:
@@ -72,7 +74,9 @@ def read_bitext(path: str | Path, lang: str) -> Bitext:
     :data:`WHOLE` bytes stays where it is, see :class:`FilePairs`.
     """
     if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", lang):
-        raise InputError(f"language: got {lang!r}, expected a code of two or three small letters such as sw or luo")
+        raise InputError(
+            f"language: got {lang!r}, expected a code of two or three small letters such as sw or luo"
+        )
     large = Path(path).is_file() and Path(path).stat().st_size > WHOLE
     return Bitext(Path(path).name, lang, "en", FilePairs(path) if large else tuple(pairs(path)))
 
@@ -116,13 +120,17 @@ def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) ->
     records = json_lines(corpus, {"_id": str, "text": str, "title?": maybe})
     passages = unique(
         corpus,
-        ((n, row["_id"], " ".join(filter(None, (row.get("title"), row["text"])))) for n, row in records),
+        (
+            (n, row["_id"], " ".join(filter(None, (row.get("title"), row["text"]))))
+            for n, row in records
+        ),
     )
     kinds = {"_id": str, "text": str, "translation?": maybe, "flags?": (list, NoneType)}
     found = [*json_lines(asked, kinds)]
     queries = unique(asked, ((n, row["_id"], row["text"]) for n, row in found))
     translations, flags = (
-        {row["_id"]: row[field] for _, row in found if row.get(field) is not None} for field in ("translation", "flags")
+        {row["_id"]: row[field] for _, row in found if row.get(field) is not None}
+        for field in ("translation", "flags")
     )
     for name, marks in flags.items():
         fits(marks, [str], f"{asked}, query {name!r}", "flags", "mend it")

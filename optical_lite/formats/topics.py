@@ -29,7 +29,9 @@ LABELS = {
 }  # fmt: skip
 
 
-def read_topics(path: str | Path, fields: str = "title+desc", encoding: str = "utf-8") -> dict[str, str]:
+def read_topics(
+    path: str | Path, fields: str = "title+desc", encoding: str = "utf-8"
+) -> dict[str, str]:
     """Questions by topic id.
 
     Parameters
@@ -40,16 +42,22 @@ def read_topics(path: str | Path, fields: str = "title+desc", encoding: str = "u
     return {name: text for name, (text, _) in read_flagged(path, fields, encoding).items()}
 
 
-def read_flagged(path: str | Path, fields: str, encoding: str) -> dict[str, tuple[str, list[str] | None]]:
+def read_flagged(
+    path: str | Path, fields: str, encoding: str
+) -> dict[str, tuple[str, list[str] | None]]:
     """Question and flags, where there are any, by topic id."""
     wanted = fields.split("+")
     if not set(wanted) <= {"title", "desc", "narr"}:
-        raise InputError(f"topics: got fields {fields!r}, expected title, desc, narr joined by +, such as title+desc")
+        raise InputError(
+            f"topics: got fields {fields!r}, expected title, desc, narr joined by +, such as title+desc"
+        )
     text = read_text(path, encoding)
     tagged = [_tagged(path, inside) for _, _, inside, _ in spans(text, ("topic", "top"))]
     found = tagged or [*_translated(text)]
     if not found:
-        raise InputError(f"{path}: got no topic, expected <top>...</top> or lines that start with query_id:")
+        raise InputError(
+            f"{path}: got no topic, expected <top>...</top> or lines that start with query_id:"
+        )
     topics: dict[str, tuple[str, list[str] | None]] = {}
     for number, topic in enumerate(found, 1):
         name = topic.get("id", "").strip()

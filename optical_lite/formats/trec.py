@@ -72,7 +72,9 @@ def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
             raise InputError(f"{got}, expected an id of its own for each; another file has it")
         found |= more
     if not found:
-        raise InputError(f"{path}: got no document, expected files with <DOC>...</DOC>; check the path")
+        raise InputError(
+            f"{path}: got no document, expected files with <DOC>...</DOC>; check the path"
+        )
     return found
 
 

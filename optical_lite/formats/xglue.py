@@ -105,7 +105,9 @@ def score(task: Task, predictions: Sequence[float]) -> float:
             value = metrics.per_query(ranking, {"q": grades}, ["ndcg"])["ndcg"]["q"]
         values[str(lines_.start)] = value
     if not values:
-        raise InputError("wpr: got no query with two pages, expected at least one; lines of a query stand together")
+        raise InputError(
+            "wpr: got no query with two pages, expected at least one; lines of a query stand together"
+        )
     return metrics.mean(values)
 
 

@@ -120,7 +120,9 @@ def recall(
     spans = {name: [a for a in answers.get(name, ()) if a not in ("yes", "no")] for name in found}
     spans = {name: wanted for name, wanted in spans.items() if wanted}
     if not spans:
-        raise InputError("xor: got no question with an answer to look for, expected at least one; check the ids")
+        raise InputError(
+            "xor: got no question with an answer to look for, expected at least one; check the ids"
+        )
     hits: dict[str, dict[str, list[bool]]] = {}
     for name, wanted in spans.items():
         split: list[str] = []

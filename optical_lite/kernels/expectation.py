@@ -93,7 +93,9 @@ def _cells(left: Side, right: Side, F: int) -> tuple[np.ndarray, np.ndarray, np.
     return _sums(widths), np.concatenate(indices), cell
 
 
-def expected(left: Side, right: Side, F: int, E: int, iterations: int, diagonal: float) -> csr_matrix:
+def expected(
+    left: Side, right: Side, F: int, E: int, iterations: int, diagonal: float
+) -> csr_matrix:
     """EM: how often each pair of words is expected, shape (F + 1, E), null first."""
     indptr, indices, cell = _cells(left, right, F + 1)
     n, m = np.diff(left.begins), np.diff(right.begins)

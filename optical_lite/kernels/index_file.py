@@ -28,7 +28,11 @@ KINDS = {"lengths": ("I64", 1), "vectors": ("F16", 2)}  # number type and dimens
 
 @contextmanager
 def writing(
-    path: str | Path, ids: list[str], lengths: Tensor, width: int, about: Mapping[str, object] | None = None
+    path: str | Path,
+    ids: list[str],
+    lengths: Tensor,
+    width: int,
+    about: Mapping[str, object] | None = None,
 ) -> Iterator[Callable[[int, Tensor], None]]:
     """Write an index file in any order; it gets its name when the block ends well and is gone when it does not.
 
@@ -43,7 +47,10 @@ def writing(
     path, total = Path(path), int(lengths.sum())
     middle, end = 8 * len(lengths), 8 * len(lengths) + 2 * total * width
     header = {
-        "__metadata__": {"ids": json.dumps(ids), **{key: str(value) for key, value in (about or {}).items()}},
+        "__metadata__": {
+            "ids": json.dumps(ids),
+            **{key: str(value) for key, value in (about or {}).items()},
+        },
         "lengths": {"dtype": "I64", "shape": [len(lengths)], "data_offsets": [0, middle]},
         "vectors": {"dtype": "F16", "shape": [total, width], "data_offsets": [middle, end]},
     }
@@ -68,23 +75,48 @@ def read(path: Path) -> tuple[list[str], Tensor, Tensor, int, int, str]:
     Nothing of the vectors is read before it is used.
     """
     header, start = _header(path)
-    about, lengths, vectors = header["__metadata__"], *(_map(path, header[name], start) for name in TENSORS)
+    about, lengths, vectors = (
+        header["__metadata__"],
+        *(_map(path, header[name], start) for name in TENSORS),
+    )
     try:
-        ids, max_length, cut = json.loads(about["ids"]), int(about.get("max_length", 0)), int(about.get("cut", 0))
-        good = isinstance(ids, list) and all(isinstance(name, str) for name in ids) and len(set(ids)) == len(ids)
+        ids, max_length, cut = (
+            json.loads(about["ids"]),
+            int(about.get("max_length", 0)),
+            int(about.get("cut", 0)),
+        )
+        good = (
+            isinstance(ids, list)
+            and all(isinstance(name, str) for name in ids)
+            and len(set(ids)) == len(ids)
+        )
     except (ValueError, RecursionError):
         good = False
     lengths = lengths.clone()  # few, and read all the time
     total = int(lengths.sum())
-    if not good or not len(ids) == len(lengths) or total != len(vectors) or (lengths.diff() < 0).any():
+    if (
+        not good
+        or not len(ids) == len(lengths)
+        or total != len(vectors)
+        or (lengths.diff() < 0).any()
+    ):
         raise InputError(
             f"{path}: got {len(ids) if good else 'no'} ids, {len(lengths)} lengths with the sum {total} and "
             f"{len(vectors)} vectors, expected as many lengths as ids, ascending, and their sum of vectors; "
             "delete it and index anew"
         )
     if len(lengths) and int(lengths[0]) < 0:
-        raise InputError(f"{path}: got a passage of {int(lengths[0])} vectors; delete it and index anew")
-    return ids, vectors, lengths, max_length, cut, "mean" if about.get("scorer") == "mean" else "maxsim"
+        raise InputError(
+            f"{path}: got a passage of {int(lengths[0])} vectors; delete it and index anew"
+        )
+    return (
+        ids,
+        vectors,
+        lengths,
+        max_length,
+        cut,
+        "mean" if about.get("scorer") == "mean" else "maxsim",
+    )
 
 
 def _header(path: Path) -> tuple[dict, int]:
@@ -92,7 +124,10 @@ def _header(path: Path) -> tuple[dict, int]:
     if not path.is_file():
         raise InputError(f"{path}: got no such file, expected an index; check the path")
     try:
-        with safe_open(path, "np"), open(path, "rb") as file:  # "np" maps nothing that could be written to
+        with (
+            safe_open(path, "np"),
+            open(path, "rb") as file,
+        ):  # "np" maps nothing that could be written to
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length))
         found = {name: (header[name]["dtype"], len(header[name]["shape"])) for name in TENSORS}

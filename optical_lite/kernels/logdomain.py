@@ -122,7 +122,9 @@ def _until_rest(
     return before, iterations, rest
 
 
-def with_waste(cost: Tensor, a: Tensor, b: Tensor, mass: float, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+def with_waste(
+    cost: Tensor, a: Tensor, b: Tensor, mass: float, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """A larger balanced problem, whose optimum without its last row and column moves a share.
 
     What is not moved goes to a waste row and a waste column at no cost. From waste to waste nothing

@@ -46,7 +46,9 @@ def _layer(layer: nn.Module, kind: torch.dtype) -> tuple[Tensor, ...]:
         layer.output.dense.weight, layer.output.dense.bias,
     )  # fmt: skip
     norms = out.LayerNorm, layer.output.LayerNorm
-    return *(matrix.to(kind) for matrix in matrices), *(x for n in norms for x in (n.weight, n.bias))
+    return *(matrix.to(kind) for matrix in matrices), *(
+        x for n in norms for x in (n.weight, n.bias)
+    )
 
 
 def _layers(model: nn.Module, kind: torch.dtype) -> list[tuple[Tensor, ...]]:

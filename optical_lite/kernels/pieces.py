@@ -35,7 +35,9 @@ def one_form(tokenizer: Tokenizer) -> Tokenizer:
     normal = tokenizer.normalizer
     forms = {unicodedata.normalize(form, "é ọ́ क़ ऩ 각 パ") for form in ("NFC", "NFD")}
     if normal is None or len({normal.normalize_str(text) for text in forms}) > 1:
-        tokenizer.normalizer = normalizers.Sequence([*([normal] if normal else []), normalizers.NFC()])
+        tokenizer.normalizer = normalizers.Sequence(
+            [*([normal] if normal else []), normalizers.NFC()]
+        )
     return tokenizer
 
 
@@ -82,7 +84,9 @@ def wordpiece(
     settings["normalizer"] = json.loads(learner.to_str())["normalizer"]
     learner.model = WordPiece(unk_token="[UNK]", max_input_chars_per_word=100)
     fixed = ["[UNK]", *letters(learner, source)]
-    trainer = WordPieceTrainer(vocab_size=size + len(fixed), min_frequency=2, show_progress=False, special_tokens=fixed)
+    trainer = WordPieceTrainer(
+        vocab_size=size + len(fixed), min_frequency=2, show_progress=False, special_tokens=fixed
+    )
     learner.train_from_iterator(source, trainer)
     mine = Counter(itertools.chain.from_iterable(cut(learner, source)))
     theirs = Counter(itertools.chain.from_iterable(cut(tokenizer, target)))

@@ -11,7 +11,9 @@ from torch import Tensor
 from ..settings import InputError, one_of
 
 
-def check_options(known, method, epsilon, max_iterations, tolerance, check_every, reach, mass) -> None:
+def check_options(
+    known, method, epsilon, max_iterations, tolerance, check_every, reach, mass
+) -> None:
     """Raise unless every option of :func:`optical_lite.transport.solve` is in its range."""
     one_of("transport: got method", method, known)
     instead = "use method='exact' for 0", "a large one is balanced transport"
@@ -48,12 +50,16 @@ def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor,
             "expected (B, n, m), (B, n), (B, m); add a batch dimension with [None] for one problem"
         )
     if cost.is_complex() or a.is_complex() or b.is_complex():
-        raise InputError("transport: got complex numbers, expected real costs and masses; take their real part")
+        raise InputError(
+            "transport: got complex numbers, expected real costs and masses; take their real part"
+        )
     slack = sum(torch.finfo(x.dtype).eps for x in (a, b) if x.is_floating_point())
     dtype = torch.promote_types(cost.dtype, torch.float32)
     cost, a, b = (x.to(dtype) for x in (cost, a, b))
     if any(x.numel() and x.min().item() < 0 for x in (a, b)):
-        raise InputError("transport: got negative mass, expected marginals >= 0; check the weights you gave")
+        raise InputError(
+            "transport: got negative mass, expected marginals >= 0; check the weights you gave"
+        )
     left, right, tiny = a.sum(1), b.sum(1), torch.finfo(dtype).tiny  # (B,)
     share = (left - right).abs_().div_(torch.maximum(left, right).clamp_(min=tiny))
     gap = share.max().item() if len(share) else 0.0

@@ -55,7 +55,9 @@ class Ragged(Sequence):
         for start in range(0, len(self), 1 << 12):  # a page of rows at a time
             ends = self.ends[start : start + (1 << 12) + 1]
             page = self._read(ends[0], ends[-1])
-            yield from (page[begin - ends[0] : end - ends[0]] for begin, end in itertools.pairwise(ends))
+            yield from (
+                page[begin - ends[0] : end - ends[0]] for begin, end in itertools.pairwise(ends)
+            )
 
     def _read(self, begin: int, end: int) -> list[int]:
         self.file.seek(4 * begin)

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor
 
 LARGE = 1e12  # scalings beyond this are absorbed into the potentials
-NARROW = 50.0  # where no cost is further from 0 than this many epsilon, exp(-C / epsilon) is never 0
+NARROW = (
+    50.0  # where no cost is further from 0 than this many epsilon, exp(-C / epsilon) is never 0
+)
 NOTHING = 1e-30  # mass of padding on the way, so that its logarithm is a number
 RELAXED, MOST = 1.3, 1.9  # over-relaxation at first, and at most: below 2 it converges
 SMALL = 1 << 16  # entries of a batch below which calls cost more than the work in them
@@ -40,7 +42,9 @@ def _start(cost: Tensor, real_u: Tensor, real_v: Tensor, epsilon: float, largest
     return _kernel(cost, f, g, live, epsilon), f, g
 
 
-def _relax(scaling: Tensor, logarithm: Tensor, mass: Tensor, product: Tensor, omega: Tensor) -> None:
+def _relax(
+    scaling: Tensor, logarithm: Tensor, mass: Tensor, product: Tensor, omega: Tensor
+) -> None:
     """Move a scaling, on the logarithmic scale, omega times as far as the plain update would."""
     torch.div(mass, product, out=scaling)
     torch.exp2(logarithm.lerp_(scaling.log2_(), omega), out=scaling)
@@ -90,7 +94,6 @@ def stabilized(
     -------
     plan (B, n, m), not finite where a problem left the number range all the same; iterations (B,)
     """
-    enough = tolerance * 0.5  # leaves room for rounding in the columns
     a, b = mass[:, None, :], masses[:, None, :]  # (B, 1, n), (B, 1, m)
     real_u, real_v = a.sign(), b.sign()
     kernel, f, g = _start(cost, real_u, real_v, epsilon, largest)
@@ -102,8 +105,10 @@ def stabilized(
         torch.bmm(v, k.mT, out=rows)  # (B, 1, n)
         if i > limit or (i > 1 and (i - 1) % every == 0):
             missing = torch.mul(u, rows).sub_(a)  # (B, 1, n)
-            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)  # (B, 1, 1); NaN leaves, too
-            going = error > enough
+            error = (
+                missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)
+            )  # (B, 1, 1); NaN leaves, too
+            going = error > tolerance * 0.5  # leaves room for rounding in the columns
             left = going.sum().item()
             if i > limit or not left:
                 break
