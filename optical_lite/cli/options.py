@@ -195,12 +195,14 @@ def reading(parser: Parser) -> None:
     add = parser.option
     said = "pocket, afriqa, belebele, ...; a BEIR folder; see --format"
     add("--collection", None, said, metavar="PATH")
-    add("--format", None, "of --collection: trec, msmarco, mmarco, wikiclir, clirmatrix, "
-        "ir_datasets, xor, wpr, qadsm, qam or beir", metavar="KIND")  # fmt: skip
+    add("--format", None, "of --collection: trec, msmarco, ir_datasets, xor, wpr, "
+        "qadsm, qam or beir", metavar="KIND")  # fmt: skip
     add("--lang", None, "question language (default: the run's, where there is one)")
     add("--split", None, "test, dev, ...: as the collection has them")
     parser.flag("--lenient", "leave out judgements of what is not there")
-    for name in ("documents", "topics", "qrels"):
+    said = "trec: if not in the folder; ir_datasets: of another data set"
+    add("--documents", None, said, metavar="PATH")
+    for name in ("topics", "qrels"):
         add(f"--{name}", None, "trec: if not in the folder", metavar="PATH")
     add("--fields", None, "trec: what of a topic is the question (title+desc)")
     add("--encoding", None, "trec: of documents and topics (utf-8)")

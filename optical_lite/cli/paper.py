@@ -18,7 +18,7 @@ def options(parser: Parser) -> None:
     add("--out", None, "a folder; an interrupted run is resumed", metavar="DIR")
     add("--model", None, "in place of the configuration's: a folder, or hub:OWNER/NAME")
     add("--triples", None, "lines query<TAB>relevant<TAB>other, as MS MARCO's", metavar="TSV")
-    add("--bitext", None, "a TSV, or the stem of OPUS's STEM.sw and STEM.en", metavar="PATH")
+    add("--bitext", None, "a TSV of sentence pairs", metavar="PATH")
     add("--first-stage", None, "re-rank this TREC run in place of retrieving", metavar="RUN")
     reading(parser)
     parser.flag("--quiet", "no progress bars")

@@ -22,9 +22,6 @@ READERS = {  # kind: module and function, imported when needed
     "beir": ("formats.own", "read_beir"),
     "trec": ("formats.trec", "read"),
     "msmarco": ("formats.msmarco", "read"),
-    "mmarco": ("formats.msmarco", "read_mmarco"),
-    "wikiclir": ("formats.from_ir_datasets", "read_wikiclir"),
-    "clirmatrix": ("formats.from_ir_datasets", "read_clirmatrix"),
     "ir_datasets": ("formats.from_ir_datasets", "read_ir_datasets"),
     "xor": ("formats.xor_tydi", "read"),
     **dict.fromkeys(("wpr", "qadsm", "qam"), ("formats.xglue", "read")),
@@ -64,7 +61,7 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
     kind : a key of :data:`READERS`, ``pocket`` or one of :data:`.testsets.NAMES`; None takes
         ``path`` for a BEIR folder, else for such a name
     path : folder or file; a name for ``ir_datasets``; not needed by pocket and named collections
-    lang : language of the questions (of the documents for ``wikiclir``)
+    lang : language of the questions
     options : of the format's reader, such as ``split``, ``lenient``, ``encoding``
 
     Returns

@@ -1,4 +1,4 @@
-"""Collect: what every reader of a collection needs: unique ids, judgements, the file of a folder."""
+"""Collect: what every reader of a collection needs: unique ids, grades, the file of a folder."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Qrels = dict[str, dict[str, int]]
 REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def identifier(where: str, name: str) -> str:
-    """A name of a passage or a question, in which nothing breaks a line or cannot be seen."""
+def identifier(where: str, name: str) -> None:
+    """Refuse the name of a passage or a question that breaks a line or cannot be seen."""
     odd = (c in "\ufeff\u2028\u2029" or unicodedata.category(c) in ("Cc", "Cs") for c in name)
     if not name or any(odd):
         said = f"id {name!r}" if name else "no id"
         raise InputError(
-            f"{where}: got {said}, expected one without tabs, line breaks and control characters; mend it"
+            f"{where}: got {said}, expected one without tabs, line breaks and control "
+            "characters; mend it"
         )
-    return name
 
 
 def unique(
@@ -46,10 +46,10 @@ def unique(
     for number, name, text in items:
         if name in found:
             raise InputError(
-                f"{path}, {unit} {number}: got id {name!r} twice, expected an id of its own for each; mend the file"
+                f"{path}, {unit} {number}: got id {name!r} twice, expected an id of its own for "
+                "each; mend the file"
             )
-        if not name.isprintable() or not name:  # the printable has nothing that it would refuse
-            identifier(f"{path}, {unit} {number}", name)
+        identifier(f"{path}, {unit} {number}", name)
         found[name] = text
     return found
 
@@ -59,15 +59,11 @@ def grade(where: str, value: object) -> int:
 
     >>> grade("toy", "-1")
     -1
-    >>> grade("toy, line 3", "²")
-    Traceback (most recent call last):
-    optical_lite.settings.InputError: toy, line 3: got grade '²', expected a whole number such as
-    0 or 1; mend the line
     """
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", str(value)):
-        expected = "a whole number such as 0 or 1"
         raise InputError(
-            f"{where}: got grade {str(value)[:40]!r}, expected {expected}; mend the line"
+            f"{where}: got grade {str(value)[:40]!r}, expected a whole number such as 0 or 1; "
+            "mend the line"
         )
     return int(value)
 
@@ -96,29 +92,29 @@ def real(place: str, text: str) -> float:
     """
     value = float(text) if REAL.fullmatch(text) else math.inf
     if not math.isfinite(value):
-        expected = "a finite number such as 0.5"
-        raise InputError(f"{place}: got score {text[:40]!r}, expected {expected}; mend the line")
+        raise InputError(
+            f"{place}: got score {text[:40]!r}, expected a finite number such as 0.5; mend the line"
+        )
     return value
 
 
 def find(folder: str | Path, *patterns: str) -> Path:
     """The one file of a folder that fits the first of some patterns that any file fits."""
-    folder = Path(folder)
     if not is_folder(folder):
-        shown = str(folder)[:200]
         raise InputError(
-            f"{shown}: got no such folder, expected one with {patterns[0]}; check the path"
+            f"{str(folder)[:200]}: got no such folder, expected one with {patterns[0]}; check the "
+            "path"
         )
-    for pattern in patterns:
-        found = sorted(folder.glob(pattern))
-        if len(found) > 1:
-            names = ", ".join(str(path.relative_to(folder)) for path in found[:3])
-            said = f"got {names} for {pattern}, expected one file"
-            raise InputError(f"{folder}: {said}; move the others away")
-        if found:
-            return found[0]
-    said = f"got no file {' or '.join(patterns)}, expected one"
-    raise InputError(f"{folder}: {said}; check the folder and the language")
+    folder = Path(folder)
+    found = next(filter(None, (sorted(folder.glob(pattern)) for pattern in patterns)), [])
+    if len(found) != 1:
+        many = ", ".join(str(path.relative_to(folder)) for path in found[:3])
+        got = f"{many} for" if found else "no file"
+        raise InputError(
+            f"{folder}: got {got} {' or '.join(patterns)}, expected one file; move the others "
+            "away, or check the folder and the language"
+        )
+    return found[0]
 
 
 def is_folder(path: str | Path) -> bool:
@@ -155,8 +151,10 @@ def collect(
         known = {q: {p: g for p, g in grades.items() if p in passages} for q, grades in asked}
         qrels = {q: grades for q, grades in known.items() if max(grades.values(), default=0) > 0}
     if not qrels:
-        expected = "at least one; check that the ids of the files agree"
-        raise InputError(f"{name}: got no judged question, expected {expected}")
+        raise InputError(
+            f"{name}: got no judged question, expected at least one; check that the ids of the "
+            "files agree"
+        )
     kept, *more = (
         {q: value for q, value in (values or {}).items() if q in qrels}
         for values in (queries, translations, flags)
@@ -174,11 +172,14 @@ def check_written(data: Collection) -> None:
         for name, text in texts.items():
             identifier(f"{data.name}, {what}", name)
             if (size := len(text)) > TEXT:
-                where = f"{data.name}, {what} {name!r}"
-                raise InputError(f"{where}: got {size:,} characters, expected {TEXT:,} at most")
+                raise InputError(
+                    f"{data.name}, {what} {name!r}: got {size:,} characters, expected {TEXT:,} at "
+                    "most"
+                )
     if unasked := sorted((data.translations.keys() | data.flags.keys()) - data.queries.keys()):
-        got = f"a translation or flag of {unasked[0]!r}"
-        raise InputError(f"{data.name}: got {got}, expected a question's id")
+        raise InputError(
+            f"{data.name}: got a translation or flag of {unasked[0]!r}, expected a question's id"
+        )
     if not data.qrels:
         raise InputError(f"{data.name}: got no judged question, expected at least one")
     for query, grades in data.qrels.items():

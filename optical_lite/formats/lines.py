@@ -1,4 +1,4 @@
-"""Lines: text files and JSON as every reader of the kit takes them in, bounded and with clear errors.
+"""Lines: text files and JSON as every reader of the kit takes them in, bounded.
 
 Files are read line by line, ``.gz`` is unpacked on the way, and whatever is wrong is named with its
 file and line. What is too long, unpacks to too much, is nested too deep or holds numbers that are
@@ -21,11 +21,9 @@ from .. import json_files
 from ..json_files import fits
 from ..settings import InputError
 
-LONGEST = (
-    2**25
-)  # characters of one line: a passage has thousands, an article at most a few millions
-TEXT = 2**22  # characters of a text that is written: escaped one by one they stay below LONGEST
-LARGEST = 2**28  # characters of a file that is read whole
+# characters of one line (a passage has thousands, an article at most a few millions), of a text
+# that is written (escaped one by one they stay below LONGEST), of a file that is read whole
+LONGEST, TEXT, LARGEST = 2**25, 2**22, 2**28
 PACKED, RATIO = 2**25, 50  # most unpacked bytes, and times the file: text packs 3 to 20 times
 NO_CHARACTER_SETS = {
     "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7",
@@ -64,14 +62,10 @@ def _failure(path: object, error: Exception, encoding: str, done: int) -> InputE
     """What a failed read says, in one line."""
     if isinstance(error, InputError):
         return error
-    if isinstance(error, FileNotFoundError):
-        said = "got no such file, expected a text file; check the path"
-    elif isinstance(error, IsADirectoryError):
-        said = "got a folder, expected a text file"
-    elif isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+    if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
         said = "got a file that gzip cannot unpack, expected a whole .gz file; copy it again"
     elif isinstance(error, OSError):
-        got = error.strerror or error
+        got = str(error.strerror or error).lower()
         said = f"got {got}, expected a text file that can be read; check the path"
     elif isinstance(error, LookupError):
         said = f"got encoding {encoding!r}, expected a name such as utf-8 or iso-8859-1"
@@ -125,7 +119,7 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
 
 
 def numbered(
-    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t", encoding: str = "utf-8"
+    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t"
 ) -> Iterator[tuple[int, list[str]]]:
     """Number and cells of each line that is not blank; quotation marks are text.
 
@@ -135,22 +129,22 @@ def numbered(
     shape : the columns in words, for the error message
     sep : what separates them, None for any run of blanks
     """
-    for number, line in enumerate(lines(path, encoding), 1):
+    for number, line in enumerate(lines(path), 1):
         if not line.strip(" "):
             continue
         cells = line.split(sep)
         if len(cells) != columns:
-            expected = f"{columns} ({shape})"
             raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, expected {expected}; mend the line"
+                f"{path}, line {number}: got {len(cells)} columns, expected {columns} ({shape}); "
+                "mend the line"
             )
         yield number, cells
 
 
-def filled(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+def filled(path: str | Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line where every line counts: blank ones stand at the end alone."""
     blank = 0
-    for number, line in enumerate(lines(path, encoding), 1):
+    for number, line in enumerate(lines(path), 1):
         if not line.strip():
             blank = blank or number
         elif blank:
@@ -199,11 +193,9 @@ def parse_json(text: str, where: str):
     return found
 
 
-def json_lines(
-    path: str | Path, shape: dict, encoding: str = "utf-8"
-) -> Iterator[tuple[int, dict]]:
+def json_lines(path: str | Path, shape: dict) -> Iterator[tuple[int, dict]]:
     """Number and object of each line of JSON that is not blank, of a shape as in :func:`fits`."""
-    for number, line in enumerate(lines(path, encoding), 1):
+    for number, line in enumerate(lines(path), 1):
         if line.strip():
             where = f"{path}, line {number}"
             found = parse_json(line, where)

@@ -1,4 +1,4 @@
-"""Your own data: sentence pairs as a TSV or as OPUS has them, BEIR folders, read and written."""
+"""Your own data: sentence pairs as a TSV, BEIR folders, read and written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..json_files import fits
 from ..safe_files import write_atomic
 from ..settings import InputError
 from .collect import check_written, collect, judgements, unique
-from .lines import file_part, filled, json_lines, lines, numbered
+from .lines import filled, json_lines, numbered
 
 WHOLE = 1 << 24  # bytes of a file of pairs that is kept in memory
 
@@ -29,19 +29,23 @@ def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
     for number, line in filled(path):
         cells = line.split("\t")
         if len(cells) != 2:
-            got = f"{path}, line {number}: got {len(cells)} columns"
-            raise InputError(f"{got}, expected 2 (source<TAB>English); mend the line")
-        if not all(cell.strip() for cell in cells):
-            side = "source" if not cells[0].strip() else "English"
-            got = f"{path}, line {number}: got an empty {side} side"
-            raise InputError(f"{got}, expected text; fill or delete the line")
+            raise InputError(
+                f"{path}, line {number}: got {len(cells)} columns, expected 2 "
+                "(source<TAB>English); mend the line"
+            )
+        for side, cell in zip(("source", "English"), cells, strict=True):
+            if not cell.strip():
+                raise InputError(
+                    f"{path}, line {number}: got an empty {side} side, expected text; fill or "
+                    "delete the line"
+                )
         yield cells[0], cells[1]
     if not number:
         raise InputError(f"{path}: got no sentence pair, expected lines source<TAB>English")
 
 
 class FilePairs(Sequence):
-    """The pairs of a large file, read from it whenever they are gone through; memory holds none of them."""
+    """The pairs of a large file, read from it whenever they are gone through."""
 
     def __init__(self, path: str | Path) -> None:
         self.path, self.state = path, self._now(path)
@@ -57,7 +61,8 @@ class FilePairs(Sequence):
     def __iter__(self) -> Iterator[tuple[str, str]]:
         if self._now(self.path) != self.state:
             raise InputError(
-                f"{self.path}: got a file that changed while it was read, expected the same; begin anew"
+                f"{self.path}: got a file that changed while it was read, expected the same; begin "
+                "anew"
             )
         return pairs(self.path)
 
@@ -70,41 +75,16 @@ class FilePairs(Sequence):
 def read_bitext(path: str | Path, lang: str) -> Bitext:
     """Read one's own bitext: a UTF-8 file with lines ``source<TAB>English``, without a header.
 
-    ``lang`` is any language code of two or three letters; a language in no list is welcome here. A file of more than
-    :data:`WHOLE` bytes stays where it is, see :class:`FilePairs`.
+    ``lang`` is any language code of two or three letters; a language in no list is welcome here. A
+    file of more than :data:`WHOLE` bytes stays where it is, see :class:`FilePairs`.
     """
     if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", lang):
         raise InputError(
-            f"language: got {lang!r}, expected a code of two or three small letters such as sw or luo"
+            f"language: got {lang!r}, expected a code of two or three small letters such as sw or "
+            "luo"
         )
     large = Path(path).is_file() and Path(path).stat().st_size > WHOLE
     return Bitext(Path(path).name, lang, "en", FilePairs(path) if large else tuple(pairs(path)))
-
-
-def read_opus(stem: str | Path, lang: str, target: str = "en") -> Bitext:
-    """Read two line-aligned files as OPUS distributes them: ``STEM.sw`` and ``STEM.en``.
-
-    Pairs with an empty side, which OPUS has many of, are dropped and counted in ``notes``.
-    """
-    sides = [lines(f"{stem}.{file_part('language', code)}") for code in (lang, target)]
-    kept, empty, uneven = [], 0, [0, 0]
-    for source, english in itertools.zip_longest(*sides):
-        if source is None or english is None:
-            uneven[source is None] += 1
-        elif source.strip() and english.strip():
-            kept.append((source, english))
-        else:
-            empty += 1
-    if any(uneven):
-        left, right = (len(kept) + empty + more for more in uneven)
-        raise InputError(
-            f"{stem}: got {left} lines in .{lang} and {right} in .{target}, expected equally many; "
-            "take both files from one download"
-        )
-    if not kept:
-        got = f"{stem}: got no pair with text on both sides"
-        raise InputError(f"{got}, expected at least one; check the two files")
-    return Bitext(Path(stem).name, lang, target, tuple(kept), {"empty": empty})
 
 
 def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) -> Collection:

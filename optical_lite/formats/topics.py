@@ -1,9 +1,8 @@
 """Topics: questions as TREC and CLEF write them, in three forms.
 
 Elements with closed tags (CLEF, ``<SW-title>...</SW-title>``), elements whose tags are never closed
-(TREC,
-``<desc> Description:``), and the plain text of the CIIR's Swahili and Somali translations of CLEF
-2000-2003 (``query_id:``, ``title:``, ``description:``, a blank line between topics).
+(TREC, ``<desc> Description:``), and the plain text of the CIIR's Swahili and Somali translations of
+CLEF 2000-2003 (``query_id:``, ``title:``, ``description:``, a blank line between topics).
 """
 
 from __future__ import annotations
@@ -22,34 +21,32 @@ FIELDS = {
     "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc",
     "narr": "narr", "narrative": "narr", "flags": "flags",
 }  # fmt: skip
-# Labels that begin a field, where its tag is not closed and where it is: a closed title stands as it is.
+# Labels that begin a field, where its tag is not closed and where it is: a closed title stands as
+# it is.
 LABELS = {
-    "id": (r"^\s*number\s*:", r"^\s*number\s*:\s"), "title": (r"^\s*topic\s*:", None),
-    "desc": (r"^\s*description\s*:",) * 2, "narr": (r"^\s*narrative\s*:",) * 2, "flags": (None, None),
-}  # fmt: skip
+    "id": (r"^\s*number\s*:", r"^\s*number\s*:\s"),
+    "title": (r"^\s*topic\s*:", None),
+    "desc": (r"^\s*description\s*:",) * 2,
+    "narr": (r"^\s*narrative\s*:",) * 2,
+    "flags": (None, None),
+}
 
 
 def read_topics(
     path: str | Path, fields: str = "title+desc", encoding: str = "utf-8"
-) -> dict[str, str]:
-    """Questions by topic id.
+) -> dict[str, tuple[str, list[str] | None]]:
+    """Question and flags, where there are any, by topic id.
 
     Parameters
     ----------
     fields : what makes a question, of title, desc and narr joined by +; a topic may lack one of
         them, not all
     """
-    return {name: text for name, (text, _) in read_flagged(path, fields, encoding).items()}
-
-
-def read_flagged(
-    path: str | Path, fields: str, encoding: str
-) -> dict[str, tuple[str, list[str] | None]]:
-    """Question and flags, where there are any, by topic id."""
     wanted = fields.split("+")
     if not set(wanted) <= {"title", "desc", "narr"}:
         raise InputError(
-            f"topics: got fields {fields!r}, expected title, desc, narr joined by +, such as title+desc"
+            f"topics: got fields {fields!r}, expected title, desc, narr joined by +, such as "
+            "title+desc"
         )
     text = read_text(path, encoding)
     tagged = [_tagged(path, inside) for _, _, inside, _ in spans(text, ("topic", "top"))]
@@ -64,8 +61,9 @@ def read_flagged(
         question = " ".join(topic[field] for field in wanted if topic.get(field))
         if not name or name in topics or not question.strip():
             said = f"topic {name!r} twice" if name in topics else "no text" if name else "no number"
-            where = f"{path}, topic {number}"
-            raise InputError(f"{where}: got {said}, expected a number of its own and {fields}")
+            raise InputError(
+                f"{path}, topic {number}: got {said}, expected a number of its own and {fields}"
+            )
         topics[name] = question, topic["flags"].split() if "flags" in topic else None
     return topics
 
@@ -80,8 +78,10 @@ def _tagged(path: str | Path, inside: str) -> dict[str, str]:
         if closing or not field:
             continue
         if field in topic:
-            got = f"two <{tag}> in topic {topic.get('id')!r}"
-            raise InputError(f"{path}: got {got}, expected one language a file")
+            raise InputError(
+                f"{path}: got two <{tag}> in topic {topic.get('id')!r}, expected one language a "
+                "file"
+            )
         label = LABELS[field][bool(closed and after == tag)]
         topic[field] = plain(re.sub(label, "", text, flags=re.IGNORECASE) if label else text)
     return topic
@@ -110,8 +110,9 @@ def renamed(topics: dict, judged: Qrels) -> dict:
         same = [other for other in names.get(_number(name), []) if other not in topics]
         found[same[0] if len(same) == 1 and name not in judged else name] = value
     if len(found) < len(topics):
-        got = ", ".join(topics)[:200]
-        raise InputError(f"topics: got {got}, expected numbers that judgements tell apart")
+        raise InputError(
+            f"topics: got {', '.join(topics)[:200]}, expected numbers that judgements tell apart"
+        )
     return found
 
 

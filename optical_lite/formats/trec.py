@@ -1,9 +1,8 @@
 """TREC: documents, topics, judgements and runs as TREC and CLEF write them.
 
 A folder in this form has ``documents/`` (files of ``<DOC>`` elements, in any sub-folders),
-``topics.LANG.txt`` or
-``topics.txt``, and ``qrels.txt``; each may also lie elsewhere. :func:`write` makes such a folder of
-any collection. Topics are read by :mod:`.topics`.
+``topics.LANG.txt`` or ``topics.txt``, and ``qrels.txt``; each may also lie elsewhere. :func:`write`
+makes such a folder of any collection.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ..settings import InputError
 from .collect import Qrels, check_written, collect, find, is_folder, judgements, real, unique
 from .lines import LONGEST, file_part, lines, numbered
 from .sgml import elements, marked_up, spans
-from .topics import read_flagged, read_topics, renamed, topic
+from .topics import read_topics, renamed, topic
 
 NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "TITLE", "TI")
 TEXT = ("LEAD", "LD", "LE", "TEXT", "TX", "TE")
@@ -35,7 +34,8 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
         size += len(line) + 1
         if size > LONGEST:
             raise InputError(
-                f"{file}, line {number}: got more than {LONGEST:,} characters without </DOC>, expected <DOC>...</DOC>"
+                f"{file}, line {number}: got more than {LONGEST:,} characters without </DOC>, "
+                "expected <DOC>...</DOC>"
             )
         if not re.search("</DOC>", line, re.IGNORECASE):
             continue
@@ -49,8 +49,8 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
     begun += len(re.findall(r"<DOC[\s>]", "\n".join(block), re.IGNORECASE))
     if not whole or begun != whole:
         raise InputError(
-            f"{file}: got {begun} <DOC> and {whole} whole <DOC>...</DOC>, expected equally many and "
-            "at least one; mend the file or move it away"
+            f"{file}: got {begun} <DOC> and {whole} whole <DOC>...</DOC>, expected equally many "
+            "and at least one; mend the file or move it away"
         )
 
 
@@ -68,8 +68,10 @@ def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
             continue
         more = unique(file, _named(file, encoding), "document")
         if same := found.keys() & more.keys():
-            got = f"{file}: got id {min(same)!r} twice"
-            raise InputError(f"{got}, expected an id of its own for each; another file has it")
+            raise InputError(
+                f"{file}: got id {min(same)!r} twice, expected an id of its own for each; another "
+                "file has it"
+            )
         found |= more
     if not found:
         raise InputError(
@@ -105,8 +107,10 @@ def read_run(path: str | Path) -> Run:
     for number, (query, _, passage, _, score, _) in cells:
         place = f"{path}, line {number}, topic {query!r}"
         if passage in found.setdefault(query, {}):
-            got = f"{place}: got document {passage!r} twice"
-            raise InputError(f"{got}, expected each document once; mend the line")
+            raise InputError(
+                f"{place}: got document {passage!r} twice, expected each document once; mend the "
+                "line"
+            )
         found[query][passage] = real(place, score)
     return {query: ranked(scores.items()) for query, scores in found.items()}
 
@@ -121,13 +125,7 @@ def ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
 
 
 def need_columns(*names: str, of: str | Path) -> None:
-    """Refuse names that a file with columns between blanks cannot hold.
-
-    >>> need_columns("water report 1", of="a.run")
-    Traceback (most recent call last):
-    optical_lite.settings.InputError: a.run: got name 'water report 1', expected one without
-    blanks; rename it
-    """
+    """Refuse names that a file with columns between blanks cannot hold."""
     for name in names:
         if name.split() != [name] or name.startswith("\ufeff") or SURROGATE.search(name):
             raise InputError(f"{of}: got name {name!r}, expected one without blanks; rename it")
@@ -136,22 +134,22 @@ def need_columns(*names: str, of: str | Path) -> None:
 def write_run(path: str | Path, run: Run, tag: str) -> Path:
     """Write a run, documents by score; :func:`read_run` gives back all but questions without any.
 
-    Raises
-    ------
-    InputError
-        what would not be read back: a name with blanks, a document twice, a score that is no finite
-        number
+    What would not be read back is refused: a name with blanks, a document twice, a score that is no
+    finite number.
     """
     text = []
     for query, ranking in run.items():
         need_columns(query, tag, *(document for document, _ in ranking), of=path)
         if len(dict(ranking)) < len(ranking):
-            got = f"{path}: got a document twice for topic {query!r}"
-            raise InputError(f"{got}, expected each once; not written")
+            raise InputError(
+                f"{path}: got a document twice for topic {query!r}, expected each once; not written"
+            )
         for rank, (document, score) in enumerate(ranked(ranking), 1):
             if not math.isfinite(score):
-                said = f"got score {score} of document {document!r} for topic {query!r}"
-                raise InputError(f"{path}: {said}, expected a finite number; not written")
+                raise InputError(
+                    f"{path}: got score {score} of document {document!r} for topic {query!r}, "
+                    "expected a finite number; not written"
+                )
             text.append(f"{query} Q0 {document} {rank} {float(score)!r} {tag}\n")
     return write_atomic(path, "".join(text))
 
@@ -176,11 +174,11 @@ def read(
     folder = Path(path)
     judged = read_qrels(qrels or find(folder, "qrels.txt*", "qrels*"))
     patterns = f"topics.{file_part('language', lang)}.txt*", "topics.txt*"
-    asked = renamed(read_flagged(topics or find(folder, *patterns), fields, encoding), judged)
+    asked = renamed(read_topics(topics or find(folder, *patterns), fields, encoding), judged)
     english = [] if topics or lang == "en" else sorted(folder.glob("topics.en.txt*"))
-    translations = renamed(read_topics(english[0], fields, encoding), judged) if english else {}
+    theirs = renamed(read_topics(english[0], fields, encoding), judged) if english else {}
     texts = read_documents(documents or folder / "documents", encoding)
-    queries = {name: text for name, (text, _) in asked.items()}
+    queries, translations = ({q: each[0] for q, each in some.items()} for some in (asked, theirs))
     flags = {name: marks for name, (_, marks) in asked.items() if marks is not None}
     more = {"translations": translations, "flags": flags, "lenient": lenient}
     return collect(folder.name, lang, texts, queries, judged, **more)
@@ -204,8 +202,8 @@ def write(collection: Collection, folder: str | Path) -> None:
     translations = collection.translations.items()
     if lang == "en" and any(collection.queries[name] != text for name, text in translations):
         raise InputError(
-            f"{collection.name}: got English questions and other translations of them, expected one "
-            "English text each; write it in BEIR's form"
+            f"{collection.name}: got English questions and other translations of them, expected "
+            "one English text each; write it in BEIR's form"
         )
     if translations and lang != "en":
         english = (topic("en", *each, {}) for each in translations)

@@ -106,7 +106,8 @@ def score(task: Task, predictions: Sequence[float]) -> float:
         values[str(lines_.start)] = value
     if not values:
         raise InputError(
-            "wpr: got no query with two pages, expected at least one; lines of a query stand together"
+            "wpr: got no query with two pages, expected at least one; lines of a query stand "
+            "together"
         )
     return metrics.mean(values)
 

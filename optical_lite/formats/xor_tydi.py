@@ -8,17 +8,17 @@ Source: Asai et al., NAACL 2021, and its evaluation script.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..json_files import fits
-from ..settings import InputError
+from ..settings import InputError, one_of
 from ..text import words
 from .collect import find, unique
 from .lines import json_lines, numbered, parse_json, read_text
 
-TOKENS = (2000, 5000)
+TOKENS = {"R@2kt": 2000, "R@5kt": 5000}
 HEADER = ["id", "text", "title"]
 
 
@@ -29,8 +29,7 @@ class Questions:
     Attributes
     ----------
     questions, langs, answers : text, language and English answers by question id
-    passages, titles : text and title by passage id; the title helps to find a passage, and does not
-        count as its text
+    passages, titles : by passage id; a title helps to find a passage, and is no part of its text
     """
 
     questions: dict[str, str]
@@ -70,8 +69,7 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
     questions, langs, answers = read_questions(find(path, "*.jsonl*"))
     kept = [name for name in questions if lang in ("xx", langs[name])]
     if not kept:
-        known = ", ".join(sorted(set(langs.values())))
-        raise InputError(f"{path}: got no question in {lang!r}, expected one of {known}")
+        one_of(f"{path}: got no question in", lang, sorted(set(langs.values())))
     place = find(path, "*.tsv*")
     cells = numbered(place, 3, "id, text, title")
     found = [(number, *map(_unquoted, row)) for number, row in cells if row != HEADER]
@@ -87,35 +85,33 @@ def read_predictions(path: str | Path) -> dict[str, list[str]]:
     for number, record in enumerate(records, 1):
         name = str(record["id"])
         if name in found:
-            got = f"{path}, object {number}: got question {name!r} twice"
-            raise InputError(f"{got}, expected once; delete one of the two")
+            raise InputError(
+                f"{path}, object {number}: got question {name!r} twice, expected once; delete one "
+                "of the two"
+            )
         found[name] = record["ctxs"]
     return found
 
 
 def recall(
     found: Mapping[str, Sequence[str]], langs: Mapping[str, str],
-    answers: Mapping[str, Sequence[str]], tokenize: Callable[[str], list[str]] = words,
-    tokens: Sequence[int] = TOKENS,
+    answers: Mapping[str, Sequence[str]],
 ) -> dict[str, dict[str, float]]:  # fmt: skip
     """R@2kt and R@5kt by language, and their mean over languages as ``mean``.
 
     As in the published script, tokens are joined by blanks before an answer is looked for, capitals
     count, answers yes and no do not, and a question counts if it is among the predictions and has
-    another answer than those two.
+    another answer than those two. The script cuts words by NLTK's ``word_tokenize``; ours splits at
+    punctuation in the same way, but for a few contractions and abbreviations.
 
     Parameters
     ----------
     found : passages of each question, best first; give enough to fill the tokens
-    tokenize : the published script uses NLTK's ``word_tokenize``. Ours splits at punctuation in the
-        same way, but for a few contractions and abbreviations: give NLTK's where the last decimal
-        matters
 
     Examples
     --------
-    >>> found = {"q": ["Nairobi is a city.", "It rains."]}
-    >>> recall(found, {"q": "te"}, {"q": ["rains"]}, tokens=(4, 8))
-    {'R@4t': {'te': 0.0, 'mean': 0.0}, 'R@8t': {'te': 1.0, 'mean': 1.0}}
+    >>> recall({"q": ["Nairobi is a city.", "It rains."]}, {"q": "te"}, {"q": ["rains"]})
+    {'R@2kt': {'te': 1.0, 'mean': 1.0}, 'R@5kt': {'te': 1.0, 'mean': 1.0}}
     """
     spans = {name: [a for a in answers.get(name, ()) if a not in ("yes", "no")] for name in found}
     spans = {name: wanted for name, wanted in spans.items() if wanted}
@@ -127,12 +123,11 @@ def recall(
     for name, wanted in spans.items():
         split: list[str] = []
         for passage in found[name]:
-            split += tokenize(passage)
-            if len(split) >= max(tokens):
+            split += words(passage)
+            if len(split) >= max(TOKENS.values()):
                 break
-        for count in tokens:
+        for key, count in TOKENS.items():
             text = " ".join(split[:count])
-            key = f"R@{count // 1000}kt" if count >= 1000 else f"R@{count}t"
             hit = any(answer in text for answer in wanted)
             hits.setdefault(key, {}).setdefault(langs[name], []).append(hit)
     shares = {key: {lang: sum(h) / len(h) for lang, h in by.items()} for key, by in hits.items()}

@@ -27,7 +27,7 @@ from ..corpora import Bitext, Collection
 from ..datasets import pocket
 from ..encoder import Encoder
 from ..formats import trec
-from ..formats.own import read_bitext, read_opus
+from ..formats.own import read_bitext
 from ..json_files import write_json
 from ..kernels import pieces
 from ..provenance import model_record
@@ -88,11 +88,8 @@ def passage_term(student: ColBERT, teacher: ColBERT, bitext: Bitext, weight: flo
 
 
 def read_pairs(name: str, lang: str) -> Bitext:
-    """Sentence pairs: ``pocket``, a TSV, or the stem of two files ``STEM.LANG`` and ``STEM.en``."""
-    if name == "pocket":
-        return pocket.bitext(lang)
-    opus = not Path(name).is_file() and Path(f"{name}.{lang}").exists()
-    return (read_opus(name, lang) if opus else read_bitext(name, lang)).clean()
+    """Sentence pairs: ``pocket``, or a TSV."""
+    return pocket.bitext(lang) if name == "pocket" else read_bitext(name, lang).clean()
 
 
 def search(

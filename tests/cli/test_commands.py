@@ -113,10 +113,7 @@ def test_evaluate_reads_every_format(place, teacher):
     student = f"--run {place}/runs/demo_pocket_sw --quiet"
     for line in (
         f"--format trec --collection {SAMPLES}/trec --encoding iso-8859-1",
-        f"--format mmarco --collection {SAMPLES}/mmarco --lang de",
         f"--format msmarco --collection {SAMPLES}/msmarco --lang en",
-        f"--format clirmatrix --collection {SAMPLES}/clirmatrix",
-        f"--format wikiclir --collection {SAMPLES}/wikiclir --both",
         f"--format beir --collection {SAMPLES}/beir",
     ):
         found = run(place, f"evaluate {student} {line}")

@@ -4,6 +4,7 @@ import gzip
 import shutil
 import sys
 from collections import namedtuple
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -24,9 +25,6 @@ LATIN = {"encoding": "iso-8859-1"}
         ("trec", "en", LATIN, "en", (8, 6, 12)),
         ("trec", "de", LATIN | {"fields": "desc"}, "de", (8, 6, 12)),
         ("msmarco", "en", {}, "en", (8, 6, 6)),
-        ("mmarco", "de", {}, "de", (8, 6, 6)),
-        ("clirmatrix", "sw", {}, "sw", (8, 6, 18)),
-        ("wikiclir", "sw", {}, "en", (6, 6, 12)),
         ("beir", "sw", {}, "sw", (8, 6, 6)),
     ],
 )
@@ -49,7 +47,7 @@ def test_trec_documents_and_topics():
     question = "Je, ninaweza kupata malaria kwa kuketi kando ya mtu mgonjwa?"
     assert data.queries["41"] == "Je, ninaweza kupata malaria " + question  # title and description; C041 is 41
     assert data.translations["41"] == "Can I get malaria Can I get malaria by sitting next to a sick person?"
-    german = trec.read_topics(SAMPLES / "trec" / "topics.de.txt", "title+desc+narr")["41"]
+    german, _ = trec.read_topics(SAMPLES / "trec" / "topics.de.txt", "title+desc+narr")["41"]
     assert german.startswith("Kann ich Malaria bekommen Kann ich Malaria bekommen, wenn")
     assert german.endswith("Ein Dokument ist relevant, wenn es die Frage beantwortet.")
 
@@ -58,21 +56,17 @@ def test_a_description_over_lines_and_gzip(tmp_path):
     text = "query_id: C007\ntitle: maji\ndescription: maji\ndescription: safi\n\n\nquery_id: C008\ntitle: moto\n"
     with gzip.open(tmp_path / "topics.txt.gz", "wt") as file:
         file.write(text)
-    assert trec.read_topics(tmp_path / "topics.txt.gz") == {"C007": "maji maji safi", "C008": "moto"}
+    found = trec.read_topics(tmp_path / "topics.txt.gz")
+    assert found == {"C007": ("maji maji safi", None), "C008": ("moto", None)}
 
 
-def test_the_two_msmarco_triples_agree():
-    folder = SAMPLES / "msmarco"
-    data = reading.read("msmarco", folder)
-    by_id = [*msmarco.triples(folder / "triples.train.ids.small.tsv", data.queries, data.passages)]
-    assert by_id == [*msmarco.triples(folder / "triples.train.small.tsv")]
-    assert len(by_id) == 3
-
-
-def test_mmarco_has_the_english_queries_as_translations():
-    data = reading.read("mmarco", SAMPLES / "mmarco", "deu")
-    assert data.queries["1000000"].startswith("Kann ich Malaria")
-    assert data.translations["1000000"].startswith("Can I get malaria")
+def test_msmarco_triples_are_texts_of_the_collection():
+    data = reading.read("msmarco", SAMPLES / "msmarco")
+    found = [*msmarco.triples(SAMPLES / "msmarco" / "triples.train.small.tsv")]
+    assert len(found) == 3
+    for query, *passages in found:
+        assert query in data.queries.values()
+        assert {*passages} <= {*data.passages.values()}
 
 
 @pytest.mark.parametrize("kind", ["trec", "beir"])
@@ -158,20 +152,15 @@ def copy(tmp_path):
         ("msmarco", "collection.tsv", lambda t: t + "\twater\n", "line 9: got no id"),
         ("msmarco", "qrels.dev.tsv", lambda t: t + "1000000\t0\t1\t1\n", "passage '1'"),
         ("msmarco", "qrels.dev.tsv", lambda t: t.replace("\t0\t", "\t"), "line 1: got 3 columns"),
-        ("mmarco", "queries/dev/german_queries.dev.tsv", lambda t: t.replace("\t", " "), "line 1: got 1 columns"),
-        ("clirmatrix", "sw.en.test1.jl", lambda t: t.replace("src_query", "query"), "line 1.*src_query"),
-        ("clirmatrix", "sw.en.test1.jl", lambda t: t.replace("20000", "1"), "passage '1'"),
-        ("clirmatrix", "en.tsv", lambda t: t.replace("\t", " "), "line 1: got 1 columns"),
-        ("wikiclir", "swahili/en2sw.rel", lambda t: t.replace("\t2\n", "\n"), "line 1: got 2 columns, expected 3"),
-        ("wikiclir", "swahili/wiki_sw.documents", lambda t: t + "50\ta\tb\n", "line 7: got id '50' twice"),
+        ("msmarco", "queries.dev.tsv", lambda t: t.replace("\t", " "), "line 1: got 1 columns"),
+        ("beir", "queries.jsonl", lambda t: t.replace('"text"', '"query"'), "line 1.*text"),
     ],
 )
 def test_a_wrong_file_is_named(copy, kind, file, change, text):
     path = copy / kind / file
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-    lang = "de" if kind == "mmarco" else "sw"
     with pytest.raises(InputError, match=text):
-        reading.read(kind, copy / kind, lang, **(LATIN if kind == "trec" else {}))
+        reading.read(kind, copy / kind, "sw", **(LATIN if kind == "trec" else {}))
 
 
 def test_lenient_leaves_out_what_is_not_there(copy):
@@ -191,9 +180,7 @@ def test_encodings_and_files_that_are_not_there(copy, tmp_path):
         (lambda: reading.read("trec", tmp_path / "none", "sw"), "got no such folder"),
         (lambda: reading.read("trec", copy / "trec", "sw", documents=tmp_path / "none"), "no such file"),
         (lambda: reading.read("trec", copy / "trec", "sw", fields="text", **LATIN), "got fields 'text'"),
-        (lambda: reading.read("mmarco", copy / "mmarco", "sw"), "got language 'sw'"),
         (lambda: reading.read("msmarco", copy / "msmarco", split="train"), "got no file queries.train.tsv"),
-        (lambda: reading.read("clirmatrix", copy / "clirmatrix", "tl"), "got no file"),
     ):
         with pytest.raises(InputError, match=text):
             call()
@@ -220,12 +207,6 @@ def test_a_wrong_run_is_named(tmp_path, content, text):
         trec.read_run(tmp_path / "x.run")
 
 
-def test_triples_of_unknown_ids(tmp_path):
-    (tmp_path / "ids.tsv").write_text("1\t2\t3\n")
-    with pytest.raises(InputError, match="line 1: got id '3'"):
-        list(msmarco.triples(tmp_path / "ids.tsv", {"1": "maji"}, {"2": "water"}))
-
-
 def test_ir_datasets(monkeypatch):
     monkeypatch.setitem(sys.modules, "ir_datasets", None)
     with pytest.raises(InputError, match="pip install ir_datasets"):
@@ -242,9 +223,13 @@ def test_ir_datasets(monkeypatch):
         queries_iter=lambda: [Query("q", "Water", "It is life.")], qrels_iter=lambda: [Judgement("q", "d", 2)],
     )  # fmt: skip
     bare = SimpleNamespace(has_docs=lambda: True, has_queries=lambda: False, has_qrels=lambda: False)
-    found = {"wikiclir/sw": whole, "bare": bare}
+    other = SimpleNamespace(has_docs=lambda: True, docs_iter=lambda: [Document("d", "Water", "is life.")])
+    found = {"wikiclir/sw": whole, "bare": bare, "other": other}
     monkeypatch.setitem(sys.modules, "ir_datasets", SimpleNamespace(load=found.__getitem__))
     data = reading.read("ir_datasets", "wikiclir/sw", "en")
+    assert reading.read("ir_datasets", "wikiclir/sw", "en", documents="other") == replace(
+        data, passages={"d": "Water is life."}
+    )
     assert data == Collection("wikiclir/sw", "en", {"d": "Maji ni uhai."}, {"q": "It is life."}, {"q": {"d": 2}})
     with pytest.raises(InputError, match="without queries and qrels"):
         reading.read("ir_datasets", "bare", "en")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from optical_lite.alignment import linking
 from optical_lite.corpora import Collection
 from optical_lite.datasets import pocket, reading
-from optical_lite.formats import from_ir_datasets, lines, msmarco, own, sgml, topics, trec, xglue, xor_tydi
+from optical_lite.formats import lines, msmarco, own, sgml, topics, trec, xglue, xor_tydi
 from optical_lite.formats.collect import check_written
 from optical_lite.settings import InputError
 
@@ -99,9 +99,6 @@ def test_pairs_and_texts_read_as_they_stand(rows, place):
     with gzip.open(place / "x.tsv.gz", "wb") as file:
         file.write(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert own.read_bitext(place / "x.tsv", "sw").pairs == tuple(rows) == tuple(own.pairs(place / "x.tsv.gz"))
-    for code, side in (("sw", 0), ("en", 1)):
-        (place / f"x.{code}").write_bytes("".join(row[side] + "\n" for row in rows).encode())
-    assert own.read_opus(place / "x", "sw").pairs == tuple(rows)
 
 
 @settings(max_examples=100)
@@ -273,11 +270,8 @@ def test_names_never_become_paths(name, tmp_path):
     data = Collection("toy", name, {"p": "water"}, {"q": "maji"}, {"q": {"p": 1}})
     for call in (
         lambda: reading.write("trec", data, tmp_path / "out" / "deep"),
-        lambda: from_ir_datasets.read_wikiclir(tmp_path, name),
-        lambda: from_ir_datasets.read_clirmatrix(tmp_path, "sw", name),
         lambda: reading.read("trec", tmp_path, name),
         lambda: msmarco.read(tmp_path, split=name),
-        lambda: own.read_opus(tmp_path / "x", name),
     ):
         with pytest.raises(InputError):
             call()

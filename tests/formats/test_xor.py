@@ -19,8 +19,8 @@ def test_the_sample():
     assert found["R@2kt"] == found["R@5kt"] == {"sw": 1.0, "de": 1.0, "mean": 1.0}
 
 
-def recall(passages, answers=("fire",), langs="te", tokens=(2000, 5000), **more):
-    return xor_tydi.recall({"q": passages}, {"q": langs, "r": "bn"}, {"q": list(answers)}, tokens=tokens, **more)
+def recall(passages, answers=("fire",), langs="te"):
+    return xor_tydi.recall({"q": passages}, {"q": langs, "r": "bn"}, {"q": list(answers)})
 
 
 def test_the_cut_is_at_the_token():
@@ -34,7 +34,6 @@ def test_rules_of_the_script():
     assert recall(["a fire."], ["Fire"])["R@2kt"]["te"] == 0  # capitals count
     assert recall(["a fireplace"])["R@2kt"]["te"] == 1  # part of a word will do
     assert recall(["the end", "of fire"], ["end of"])["R@2kt"]["te"] == 1  # over passages
-    assert recall(["it is 3,5"], tokenize=lambda text: list(text), answers=["3 , 5"])["R@2kt"]["te"] == 1
     both = xor_tydi.recall(
         {"a": ["fire"], "b": ["water"], "c": ["fire"], "yes": ["fire"], "unknown": ["fire"]},
         {"a": "te", "b": "te", "c": "bn", "yes": "bn"}, {"a": ["fire"], "b": ["fire"], "c": ["fire"], "yes": ["yes"]},

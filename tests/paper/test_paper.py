@@ -16,7 +16,6 @@ from optical_lite import __main__, losses
 from optical_lite.corpora import Bitext, Collection
 from optical_lite.datasets import pocket
 from optical_lite.formats import trec
-from optical_lite.formats.own import read_opus
 from optical_lite.paper import budget
 from optical_lite.paper import experiment as paper
 from optical_lite.paper.budget import SHAPES, Shape
@@ -185,28 +184,9 @@ def test_drdecr_runs_and_its_student_encodes_the_passages(number_type, tmp_path)
     assert scores[0] != scores[1]
 
 
-def test_opus_files(tmp_path):
-    stem = tmp_path / "OpenSubtitles.sw-en"
-
-    def write(sw, en):
-        stem.with_name(stem.name + ".sw").write_text(sw, encoding="utf-8")
-        stem.with_name(stem.name + ".en").write_text(en, encoding="utf-8")
-
-    write("maji safi\n\nshule\nmaji safi\n", "clean water\nnothing\nschool\nclean water\n")
-    found = read_opus(stem, "sw")
-    assert found.pairs == (("maji safi", "clean water"), ("shule", "school"), ("maji safi", "clean water"))
-    assert (found.name, found.notes) == (stem.name, {"empty": 1})
-    assert len(paper.read_pairs(str(stem), "sw")) == 2  # and each pair once
-    write("maji\nshule\n", "water\n")
-    with pytest.raises(InputError, match=r"2 lines in \.sw and 1 in \.en, expected equally many"):
-        read_opus(stem, "sw")
-    write("\n", "water\n")
-    with pytest.raises(InputError, match="no pair"):
-        read_opus(stem, "sw")
-    with pytest.raises(InputError, match=r"\.so: got no such file"):
-        read_opus(stem, "so")
+def test_pairs_are_read_once(tmp_path):
     tsv = tmp_path / "pairs.tsv"
-    tsv.write_text("maji\twater\n", encoding="utf-8")
+    tsv.write_text("maji\twater\nmaji\twater\n", encoding="utf-8")
     assert paper.read_pairs(str(tsv), "sw").pairs == (("maji", "water"),)
 
 

@@ -79,13 +79,6 @@ def pharaoh(path: Path) -> object:
     return found
 
 
-def opus() -> dict[str, bytes]:
-    found = pocket.bitext("sw").pairs[:20]
-    return {
-        f"x.{code}": "".join(pair[side] + "\n" for pair in found).encode() for side, code in enumerate(("sw", "en"))
-    }
-
-
 def triples(path: Path) -> object:
     from optical_lite.formats import msmarco
 
@@ -156,9 +149,6 @@ TARGETS: dict[str, Target] = {
     "trec": Target(lambda: tree(SAMPLES / "trec"), collection("trec", "sw", **LATIN), 2),
     "trec topics": Target(lambda: tree(SAMPLES / "trec"), collection("trec", "de", fields="title+desc+narr", **LATIN)),
     "msmarco": Target(lambda: tree(SAMPLES / "msmarco"), collection("msmarco", "en"), 2),
-    "mmarco": Target(lambda: tree(SAMPLES / "mmarco"), collection("mmarco", "de")),
-    "clirmatrix": Target(lambda: tree(SAMPLES / "clirmatrix"), collection("clirmatrix", "sw"), 2),
-    "wikiclir": Target(lambda: tree(SAMPLES / "wikiclir"), collection("wikiclir", "sw"), 2),
     "xor": Target(lambda: tree(SAMPLES / "xor"), lambda case: xor_tydi.read(case.folder / "in"), 2),
     "xor predictions": Target(
         lambda: tree(SAMPLES / "xor", "predictions.json"), reading("predictions.json", xor_tydi.read_predictions), 2
@@ -172,7 +162,6 @@ TARGETS: dict[str, Target] = {
     },
     "predictions": Target(lambda: {"wpr.txt": command_lines.workplace()["wpr.txt"]}, reading("wpr.txt", predictions)),
     "pairs": Target(lambda: pairs(20), reading("pairs.tsv", lambda path: own.read_bitext(path, "sw")), 2),
-    "opus": Target(opus, reading("x", lambda path: own.read_opus(path, "sw"))),
     "triples": Target(
         lambda: tree(SAMPLES / "msmarco", "triples.train.small.tsv"), reading("triples.train.small.tsv", triples)
     ),
