@@ -1,11 +1,14 @@
 """Alignment: from a transport plan over sub-words to links between words, gold sets, error rates.
 
-``ol.alignment.align`` and its like lie in :mod:`.plans`; statistical aligners and files of pairs
-stand beside them.
+``ol.alignment.align`` and its like lie in :mod:`.plans`, :mod:`.subwords` and :mod:`.linking`;
+statistical aligners and files of pairs stand beside them.
 """
 
 import importlib
 
 
 def __getattr__(name: str):
-    return getattr(importlib.import_module(".plans", __name__), name)
+    for module in ("plans", "linking"):
+        if hasattr(found := importlib.import_module(f".{module}", __name__), name):
+            return getattr(found, name)
+    raise AttributeError(f"optical_lite.alignment has no {name!r}")

@@ -14,7 +14,8 @@ from ..provenance import model_record, sha256
 from ..safe_files import hold, making
 from ..settings import get
 from ..training.runs import data_hash, load_student
-from .plans import align_pairs, to_pharaoh
+from .linking import to_pharaoh
+from .plans import align_pairs
 
 
 def student(lang: str, run: str | Path | None = None) -> Encoder:

@@ -163,7 +163,7 @@ def silver_align(lang: str = "tr") -> GoldSet:
 
 
 def bicici(lang: str = "de") -> GoldSet:
-    """Biçici's 100 German-English sentences (Europarl), in a zip; words from 0, one link too far."""
+    """Biçici's 100 German-English sentences (Europarl), in a zip, with one link too far."""
     folder, names = "German-English_WordAlignment", ("test.de", "test.en", "de-en.wa")
     with zipfile.ZipFile(io.BytesIO(read("bicici", f"{folder}.zip"))) as archive:
         files = [_lines(archive.read(f"{folder}/{name}").decode("utf-8")) for name in names]

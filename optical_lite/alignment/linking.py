@@ -10,11 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from ..formats.lines import lines
 from ..settings import InputError, one_of
 from ..significance import Comparison
 
@@ -269,18 +267,17 @@ def compare(
     return Comparison(gap, float(low), float(high), float(p), wins, losses)
 
 
-def to_pharaoh(found: Links, possible: Iterable[tuple[int, int]] = ()) -> str:
-    """One line of the Pharaoh format, 0-based; possible links are written with ``p``.
+def to_pharaoh(found: Links) -> str:
+    """One line of the Pharaoh format, words counted from 0.
 
-    >>> to_pharaoh({(1, 2), (0, 0)}, possible={(1, 1)})
-    '0-0 1p1 1-2'
+    >>> to_pharaoh({(1, 2), (0, 0)})
+    '0-0 1-2'
     """
-    marks = {**dict.fromkeys(possible, "p"), **dict.fromkeys(found, "-")}
-    return " ".join(f"{i}{marks[i, j]}{j}" for i, j in sorted(marks))
+    return " ".join(f"{i}-{j}" for i, j in sorted(found))
 
 
-def from_pharaoh(line: str, base: int = 0, where: str = "links") -> tuple[Links, Links]:
-    """Sure and possible links of a line; ``base`` is the number of the first word.
+def from_pharaoh(line: str, base: int = 0) -> tuple[Links, Links]:
+    """Sure and possible links (``ipj``) of a line; ``base`` is the number of the first word.
 
     >>> from_pharaoh("1-1 2p1", base=1)
     ({(0, 0)}, {(1, 0)})
@@ -290,13 +287,9 @@ def from_pharaoh(line: str, base: int = 0, where: str = "links") -> tuple[Links,
     for item in line.split():
         found = re.fullmatch("([0-9]{1,6})([-p])([0-9]{1,6})", item)
         if not found or min(int(found[1]), int(found[3])) < base:
-            expected = f"i-j or ipj with numbers from {base}"
-            raise InputError(f"{where}: got {item[:60]!r}, expected {expected}; mend the line")
+            raise InputError(
+                f"links: got {item[:60]!r}, expected i-j or ipj with numbers from {base}; mend the "
+                "line"
+            )
         (sure if found[2] == "-" else possible).add((int(found[1]) - base, int(found[3]) - base))
     return sure, possible
-
-
-def read_pharaoh(path: str | Path, base: int = 0) -> list[tuple[Links, Links]]:
-    """Read a file of links, one sentence pair a line; an empty line is a pair without links."""
-    found = enumerate(lines(path), 1)
-    return [from_pharaoh(line, base, f"{path}, line {number}") for number, line in found]

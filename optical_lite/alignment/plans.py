@@ -17,29 +17,12 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from .. import transport
+from ..config import SOLVERS
 from ..encoder import Encoder
 from ..settings import InputError, one_of
-from .linking import (
-    AlignmentScore,
-    Links,
-    compare,
-    from_pharaoh,
-    links,
-    read_pharaoh,
-    score,
-    symmetrize,
-    to_pharaoh,
-    total,
-)
-from .subwords import Pair, Text, encode_pairs, owners, word_plan, word_similarity
+from .linking import Links, links
+from .subwords import Pair, Text, encode_pairs, word_plan
 
-__all__ = [
-    "AlignConfig", "Alignment", "AlignmentScore", "Links", "Pair", "align", "align_pairs",
-    "compare", "encode_pairs", "from_pharaoh", "links", "masses", "owners", "read_pharaoh",
-    "realign", "score", "symmetrize", "to_pharaoh", "total", "word_plan", "word_similarity",
-]  # fmt: skip
-
-EXPONENT = 87  # exp(-87) is the last that float32 holds without loss
 LEVELS, MASSES, SIMILARITY = ("word", "token"), ("uniform", "words"), "similarity"
 
 
@@ -49,9 +32,8 @@ class AlignConfig:
 
     Attributes
     ----------
-    method : one of :data:`optical_lite.transport.METHODS`, or ``similarity``: no transport, the
-        rule reads
-        ``(1 + cosine) / 2``, as greedy argmax and SimAlign do
+    method : one of :data:`optical_lite.config.SOLVERS`, or ``similarity``: no transport, the rule
+        reads ``(1 + cosine) / 2``, as greedy argmax and SimAlign do
     epsilon : entropic regularisation
     marginals : ``uniform``: every token has the same mass; ``words``: every word has, shared by its
         tokens
@@ -77,7 +59,7 @@ class AlignConfig:
     position: float = 0.0
 
     def __post_init__(self) -> None:
-        one_of("align: got method", self.method, (*transport.METHODS, SIMILARITY))
+        one_of("align: got method", self.method, (*SOLVERS, SIMILARITY))
         one_of("align: got marginals", self.marginals, MASSES)
         one_of("align: got level", self.level, LEVELS)
         if not 0 <= self.position < math.inf:
@@ -144,11 +126,6 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
     ----------
     pairs : of :func:`encode_pairs`, or alignments, of which everything after the cost is found anew
     config : see :class:`AlignConfig`
-
-    Raises
-    ------
-    InputError
-        method ``scaling`` with an epsilon so small that its kernel underflows
     """
     found: list[Alignment | None] = [None] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda k: tuple(pairs[k].cost.shape))
@@ -171,8 +148,6 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
             a, b = a * alive[:, None], b * alive[:, None]
             solved = transport.solve(C, a, b, **config.solver())
             T = solved.plan
-            if config.method == "scaling":
-                _underflow(some, solved, config)
             facts = solved.cost, solved.converged, solved.iterations, solved.marginal_error
             facts = list(zip(*(x.tolist() for x in facts), strict=True))
         for k, p in enumerate(some):
@@ -181,31 +156,13 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
     return found
 
 
-def _underflow(pairs: Sequence[Pair], solved: transport.TransportPlan, config: AlignConfig) -> None:
-    """Raise where plain scaling lost its numbers: exp(-C / epsilon) became 0 in float32."""
-    lost = (~solved.marginal_error.isfinite()).tolist()
-    for pair, gone, well in zip(pairs, lost, solved.converged.tolist(), strict=True):
-        most = float(pair.cost.max()) + config.position if pair.cost.numel() else 0.0
-        if gone or (not well and most / config.epsilon > EXPONENT):
-            words = " ".join(pair.source_words)[:40]
-            raise InputError(
-                f"align: got epsilon {config.epsilon:.3g} for method scaling, whose kernel "
-                f"underflows in float32 on {words!r}, expected {most / EXPONENT:.2g} or more; raise "
-                "epsilon, or choose method log or stabilized, which never underflow"
-            )
-
-
 def _link(
     pair: Pair, plan: Tensor, a: Tensor, b: Tensor, facts: tuple, config: AlignConfig
 ) -> Alignment:
     owner = pair.source_owner, pair.target_owner
     shape = len(pair.source_words), len(pair.target_words)
-    matrix = plan.numpy()
-    W = (
-        word_similarity(matrix, *owner, *shape)
-        if config.method == SIMILARITY
-        else word_plan(matrix, *owner, *shape)
-    )
+    matrix, of_cells = plan.numpy(), np.maximum if config.method == SIMILARITY else np.add
+    W = word_plan(matrix, *owner, *shape, of_cells)
     rows, columns = np.zeros(shape[0], bool), np.zeros(shape[1], bool)
     if config.null > 0:  # the words that keep too little
         kept, given = (W.sum(1), W.sum(0)), zip(owner, (a, b), shape, strict=True)

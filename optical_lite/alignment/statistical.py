@@ -88,7 +88,7 @@ def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links
 
 
 def fast_align(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:
-    """fast_align's algorithm (a log-linear form of IBM Model 2) in systran-align, symmetrised there.
+    """fast_align's algorithm, a log-linear form of IBM Model 2, as systran-align has it.
 
     Source: Dyer, Chahuneau and Smith, NAACL 2013; options as its authors recommend (diagonal, tuned
     tension, Dirichlet prior). systran-align combines the directions by grow-diag-final-and.
@@ -109,7 +109,7 @@ def fast_align(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links
 
 
 def eflomal(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:
-    """eflomal: a Bayesian IBM model with word order and fertility, sampled both ways, combined by grow-diag-final.
+    """eflomal: a Bayesian IBM model with word order and fertility, combined by grow-diag-final.
 
     Source: Östling and Tiedemann, "Efficient Word Alignment with Markov Chain Monte Carlo", PBML
     2016.

@@ -77,7 +77,8 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
     for number, found in enumerate(words, first):
         if not found:
             raise InputError(
-                f"align: got an empty {name} side in pair {number}, expected text; fill or delete it"
+                f"align: got an empty {name} side in pair {number}, expected text; fill or delete "
+                "it"
             )
     sides = []
     codes = encoder.tokenizer.encode_batch(whole)
@@ -95,32 +96,10 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
     return sides
 
 
-def owners(encoder: Encoder, text: Text) -> tuple[list[str], list[int]]:
-    """Words of a text, and the word to which each of its tokens belongs.
-
-    Parameters
-    ----------
-    encoder : its tokenizer says where in the text each token comes from
-    text : a sentence, cut into words by :func:`optical_lite.text.words`; or a list of words
-
-    Returns
-    -------
-    words : list of N strings
-    owner : list of n numbers below N, for the tokens that are not special, in order
-
-    Examples
-    --------
-    >>> from optical_lite.encoder import teacher
-    >>> owners(teacher(), "Unaffordable water!")
-    (['Unaffordable', 'water', '!'], [0, 0, 0, 0, 1, 2])
-    """
-    side = _sides(encoder, [text], "source", 1)[0]
-    return side.words, side.owner
-
-
 def word_plan(
-    plan, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int
-) -> np.ndarray:
+    plan, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int,
+    of_cells: np.ufunc = np.add,
+) -> np.ndarray:  # fmt: skip
     """Sum a plan over the tokens of each word.
 
     Parameters
@@ -128,6 +107,7 @@ def word_plan(
     plan : Tensor or array, shape (n, m)
     source_owner, target_owner : n and m numbers, the words of the tokens
     N, M : numbers of words
+    of_cells : what is made of a word's cells; ``np.maximum`` for similarities
 
     Returns
     -------
@@ -138,25 +118,9 @@ def word_plan(
     >>> word_plan([[0.2, 0.1], [0.1, 0.2], [0.0, 0.4]], [0, 0, 1], [0, 1], 2, 2).round(2).tolist()
     [[0.3, 0.3], [0.0, 0.4]]
     """
-    found, cells = np.zeros((N, M)), np.ix_(*_numbers(source_owner, target_owner))
-    np.add.at(found, cells, np.asarray(plan))
-    return found
-
-
-def _numbers(*owners: Sequence[int]) -> list[np.ndarray]:
-    return [np.asarray(owner, int) for owner in owners]
-
-
-def word_similarity(
-    similarity, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int
-) -> np.ndarray:
-    """Largest similarity between the tokens of two words; shapes as in :func:`word_plan`.
-
-    >>> word_similarity([[0.2, 0.1], [0.6, 0.3]], [0, 0], [0, 1], 1, 2).tolist()
-    [[0.6, 0.3]]
-    """
-    found, cells = np.zeros((N, M)), np.ix_(*_numbers(source_owner, target_owner))
-    np.maximum.at(found, cells, np.asarray(similarity))
+    found = np.zeros((N, M))
+    sides = (np.asarray(owner, int) for owner in (source_owner, target_owner))
+    of_cells.at(found, np.ix_(*sides), np.asarray(plan))
     return found
 
 

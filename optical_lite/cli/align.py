@@ -104,7 +104,7 @@ def page(path: str, pair: tuple[str, str] | None, lang: str, layer: int | None, 
 
 def record(one: "Alignment") -> dict:
     """An alignment as plain values, for JSON."""
-    from ..alignment.plans import to_pharaoh
+    from ..alignment.linking import to_pharaoh
 
     sides = [f"{side}_{part}" for part in ("words", "tokens", "owner", "unknown")
              for side in ("source", "target")]  # fmt: skip

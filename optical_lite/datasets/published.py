@@ -68,7 +68,7 @@ def mafand(lang: str, split: str = "train") -> Bitext:
 
 
 def tico19(lang: str) -> Bitext:
-    """TICO-19 (CC0): one TMX in a zip. Twelve English segments are escaped twice: unescape again."""
+    """TICO-19 (CC0): a TMX in a zip. Twelve English segments are escaped twice: unescape again."""
     files = {code: code for code in ("sw", "so", "tl", "mr", "fr", "ha", "hi", "id", "zu")}
     files["es"], code = "es-LA", language(lang)
     one_of("tico19: got language", code, files, NoLanguage)
@@ -147,7 +147,7 @@ def tidy(value: object) -> str:
 
 
 def afriqa_questions(lang: str, split: str) -> Bitext:
-    """AfriQA's questions with their human translations, as bitext (CC BY 4.0), empty ones left out."""
+    """AfriQA's questions with their human translations (CC BY 4.0), empty ones left out."""
     code = find_code(lang, AFRIQA, "afriqa")
     path = f"data/queries/{code}/queries.afriqa.{code}.en.{split}.json"
     rows = read_json_lines("afriqa", path)
@@ -255,9 +255,9 @@ def training_bitext(
     collections = [hold_out] if isinstance(hold_out, Collection) else list(hold_out or ())
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:
-        some = ", ".join(PARTS)
         raise InputError(
-            f"recipe: got {unknown[0]!r}, expected {', '.join(RECIPES)}, or some of {some} joined by +"
+            f"recipe: got {unknown[0]!r}, expected {', '.join(RECIPES)}, or some of "
+            f"{', '.join(PARTS)} joined by +"
         )
     tested = {collection.name.split("-")[0] for collection in collections} - {"afriqa"}
     parts = []

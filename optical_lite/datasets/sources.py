@@ -64,7 +64,8 @@ def registry() -> dict[tuple[str, str], Source]:
 def _verify(content: bytes, source: Source, place: str) -> bytes:
     if len(content) < source.bytes:
         raise InputError(
-            f"{place}: got {len(content):,} bytes, expected {source.bytes:,} (cut short); delete it and fetch again"
+            f"{place}: got {len(content):,} bytes, expected {source.bytes:,} (cut short); delete "
+            "it and fetch again"
         )
     found = sha256(content)
     if found != source.sha256:
@@ -97,7 +98,8 @@ def _download(source: Source) -> bytes:
     except (urllib.error.URLError, OSError) as error:
         raise OutOfReach(
             f"{source.dataset}: got no answer from {source.address} ({error}), expected the file; "
-            f"connect to the network, or set OPTICAL_LITE_MIRROR to a folder that holds {source.local}"
+            "connect to the network, or set OPTICAL_LITE_MIRROR to a folder that holds "
+            f"{source.local}"
         ) from error
 
 

@@ -168,7 +168,7 @@ def _squad(dataset: str, lang: str) -> Iterable[tuple[str, dict, dict]]:
 
 
 def _xquad(dataset: str, lang: str, candidates: Callable) -> Collection:
-    """Questions of a language, and English candidates: name, text and whether it answers, of each."""
+    """Questions of a language; of each English candidate name, text and whether it answers."""
     passages, gold, translations = {}, {}, {}
     found = _squad(dataset, lang)
     asked = {question["id"]: tidy(question["question"]) for _, _, question in found}
@@ -187,7 +187,7 @@ def xquad(lang: str) -> Collection:
 
 
 def xquad_r(lang: str) -> Collection:
-    """XQuAD-R's 1,190 questions -> the one of 1,180 English sentences with the answer (CC BY-SA 4.0).
+    """XQuAD-R's 1,190 questions -> the English sentence of 1,180 that answers (CC BY-SA 4.0).
 
     LAReQA (Roy et al., 2020) ranks sentences of all languages at once; here the candidates are the
     English ones.

@@ -19,7 +19,7 @@ from . import choices, fonts
 from .material import Material
 
 HERE, LARGEST = Path(__file__).parent, 500_000  # bytes of a page
-METHODS = {"stabilized": "sinkhorn", "log": "sinkhorn", "scaling": "sinkhorn", "proximal": "exact"}  # the same plans
+METHODS = {"stabilized": "sinkhorn", "log": "sinkhorn", "proximal": "exact"}  # the same plans
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \

@@ -1,11 +1,13 @@
 import re
 import shutil
+import unicodedata
 
 import nbformat
 import pytest
 
 from optical_lite.datasets import pocket
 from optical_lite.settings import ROOT, InputError
+from optical_lite.text import bare, fold, words
 
 
 def test_the_bundled_collection_has_no_problem():
@@ -24,53 +26,60 @@ def test_counts():
 
 def test_gold_links_point_at_words():
     source, english, sure, _ = pocket.gold("sw")[0]
-    source_words, english_words = pocket.words(source), pocket.words(english)
+    source_words, english_words = words(source), words(english)
     assert ("Daktari", "doctor") in {(source_words[i], english_words[j]) for i, j in sure}
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new", "text"),
-    [
-        ("bitext.tsv", "health-s02\t", "health-s01\t", "'health-s01' occurs twice"),
-        ("bitext.tsv", "Daktari huweka", "\tDaktari huweka", "line 2: got 11 columns"),
-        ("bitext.tsv", "Daktari huweka vidonge katika chumba chenye giza.", "", "sw is empty"),
-        ("bitext.tsv", "Daktari huweka", "Dakt\ufffdri huweka", "replacement character"),
-        ("bitext.tsv", "डॉक्टर गोळ्या अंधाऱ्या खोलीत ठेवतात.", "daktar.", "not in Devanagari"),
-        (
-            "bitext.tsv",
-            "Daktari huweka vidonge katika chumba chenye giza.",
-            "The doctor keeps the pills in a dark room.",
-            "not translated",
-        ),
-        (
-            "bitext.tsv",
-            "The doctor keeps the pills in a dark room.",
-            "Can I get malaria by sitting next to a sick person",
-            "leakage en",
-        ),
-        ("questions.tsv", "health-q01\ttest", "health-q01\ttrain", "split 'train'"),
-        ("qrels.tsv", "health-q01\thealth-p01", "health-q01\thealth-p99", "unknown id"),
-        ("qrels.tsv", "health-q01\thealth-p01\t1\n", "", "no relevant passage"),
-        ("passages.jsonl", "Malaria is caused by a tiny parasite", "Malaria" + " is" * 60, "words, expected 30 to 80"),
-        ("passages.jsonl", '"id": "health-p02"', '"id": "health-p01"', "occurs twice"),
-        ("alignments/sw.tsv", "health-s01\t0-", "health-s01\t99-", "out of bounds"),
-        ("alignments/sw.tsv", "health-s01\t0-", "health-s01\tx-", "not pairs"),
-        ("alignments/sw.tsv", "health-s01\t", "nothing-s01\t", "no such sentence"),
-    ],
-)
-def test_the_validator_complains(tmp_path, name, old, new, text):
-    folder = shutil.copytree(pocket.FOLDER, tmp_path / "pocket")
-    content = (folder / name).read_text(encoding="utf-8")
-    assert old in content
-    (folder / name).write_text(content.replace(old, new, 1), encoding="utf-8")
-    assert any(text in problem for problem in pocket.validate(folder)), pocket.validate(folder)
+def rows(name):
+    header, *cells = (line.split("\t") for line in (pocket.FOLDER / name).read_text(encoding="utf-8").splitlines())
+    return [dict(zip(header, row, strict=True)) for row in cells]
 
 
-def test_wrong_encoding_and_missing_file_are_problems(tmp_path):
+def test_texts_are_clean_and_translated():
+    for table in (rows("bitext.tsv"), rows("questions.tsv")):
+        assert len({row["id"] for row in table}) == len(table)
+        for row in table:
+            for text in row.values():
+                assert text == text.strip() == unicodedata.normalize("NFC", text) != ""
+                assert not any(unicodedata.category(c) in ("Cc", "Co", "Cn", "Cs") or c == "\ufffd" for c in text)
+            assert any("\u0900" <= c <= "\u097f" for c in row["mr"])
+        for lang in pocket.LANGUAGES:
+            assert len({fold(row[lang]) for row in table}) == len(table)
+            assert all(row[lang] != row["en"] for row in table)
+
+
+def test_no_question_is_a_sentence_of_the_bitext():
+    for lang in ("en", *pocket.LANGUAGES):
+        assert not {bare(row[lang]) for row in rows("bitext.tsv")} & {bare(row[lang]) for row in rows("questions.tsv")}
+
+
+def test_passages_and_judgements():
+    assert all(30 <= len(text.partition(". ")[2].split()) <= 85 for text in pocket.passages().values())
+    assert {row["grade"] for row in rows("qrels.tsv")} == {"1"}
+    assert {row["query"] for row in rows("qrels.tsv")} == {row["id"] for row in rows("questions.tsv")}
+    assert {row["split"] for row in rows("questions.tsv")} == {"test", "dev"}
+
+
+@pytest.mark.parametrize("lang", pocket.LOW_RESOURCE)
+def test_links_are_of_words_that_are_there(lang):
+    for source, english, sure, possible in pocket.gold(lang):
+        inside = {(i, j) for i in range(len(words(source))) for j in range(len(words(english)))}
+        assert sure
+        assert not sure & possible
+        assert sure | possible <= inside
+
+
+@pytest.mark.parametrize("name", ["bitext.tsv", "questions.tsv", "qrels.tsv", "passages.jsonl", "alignments/sw.tsv"])
+def test_a_changed_file_is_seen_and_other_line_ends_are_not(tmp_path, name):
     folder = shutil.copytree(pocket.FOLDER, tmp_path / "pocket")
-    (folder / "bitext.tsv").write_bytes(b"\xff\xfe")
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content.replace(b"\n", b"\r\n"))
+    assert pocket.validate(folder) == []
+    (folder / name).write_bytes(content + b"\n")
+    assert [problem.startswith(f"{name}: got sha256") for problem in pocket.validate(folder)] == [True]
+    (folder / name).write_bytes(b"\xff\xfe")
     assert "expected utf-8" in pocket.validate(folder)[0]
-    (folder / "bitext.tsv").unlink()
+    (folder / name).unlink()
     assert "no such file" in pocket.validate(folder)[0]
 
 

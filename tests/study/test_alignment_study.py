@@ -2,7 +2,7 @@
 
 import pytest
 
-from optical_lite.alignment.plans import AlignmentScore
+from optical_lite.alignment.linking import AlignmentScore
 from optical_lite.json_files import read_json
 from optical_lite.study import alignment_grid, alignment_page
 
