@@ -72,7 +72,8 @@ def run_grid(
 
     folder = Path(out or record_files.LOOSE) / ("clir_dev" if dev else "clir")
     ran = grid.run(systems, langs, seeds, dev=dev, folder=folder)
-    found = {key: values["mrr@10"] for key, values in records.means(record_files.loose(folder)).items()} if dev else {}
+    sums = records.sums(record_files.loose(folder)) if dev else {}
+    found = {key: values["mrr@10"]["mean"] for key, values in sums.items()}
     print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
     print(f"{ran} cells run, records in {shown(str(folder))}; to take them in: tables --fold")
     return {"ran": ran, **({"mrr@10": found} if dev else {})}

@@ -1,9 +1,9 @@
-"""Reproduction: print the tables, write their pages, and check that a rerun still gives the expected numbers.
+"""Reproduction: write the tables' pages, and check that a rerun still gives the expected numbers.
 
-:func:`check` fails on six things, and prints each: a cheap row that comes out *below or above* its expected value by
-more than the tolerance, a mean that its records do not give, a run that is gone, a published number that we miss
-without a reason, a number between marks that the records do not give, and a page that differs from its
-YAML.
+:func:`check` fails on five things, and prints each: a cheap row that comes out *below or above* its
+expected value by more than the tolerance, a run that is gone, a published number that we miss
+without a reason, a number between marks that the records do not give, and a page that differs from
+them.
 """
 
 from __future__ import annotations
@@ -12,44 +12,29 @@ import contextlib
 import io
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..datasets.sources import OutOfReach
 from ..safe_files import write_atomic
 from ..settings import ROOT, InputError, get
-from . import evidence, findings, pages, published_numbers, records
-from . import summary as comparison
+from . import evidence, findings, pages, published_numbers, records, summary
 
-Rerun = Callable[..., dict[str, dict[str, float]]]  # -> metrics by cell
-CHEAP = ("zero_shot", "bm25", "lexicon", "extended")  # in Twi, which has one collection and 481 sentence pairs
-
-
-@dataclass(frozen=True)
-class Cheap:
-    """Rows of a table that can be run again on the spot.
-
-    Attributes
-    ----------
-    run : does it
-    rows : systems that are compared; what is trained is left out in profile smoke, where training is a few steps
-    seconds : about how long it takes on two cores
-    """
-
-    run: Rerun
-    rows: tuple[str, ...]
-    seconds: int
+# run again in Twi, which has one collection and 481 sentence pairs
+CHEAP = ("zero_shot", "bm25", "lexicon", "extended")
 
 
-def pocket_demo(lang: str = "sw") -> dict[str, dict[str, float]]:
+def pocket_demo() -> dict[str, dict[str, float]]:
     """The demo on the pocket collection: metrics of each system by cell."""
     from . import demo
 
-    config = demo.CONFIGS["smoke" if get().profile == "smoke" else "pocket"]
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        found = demo.run("pocket", lang, out=Path(folder) / "run", config=config, figures=False, progress=False)
-    return {f"pocket_{lang}/{system}": metrics for system, metrics in found.record()["systems"].items()}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        found = demo.run(out=Path(folder) / "run", figures=False, progress=False)
+    return {f"pocket_sw/{system}": metrics for system, metrics in found.record()["systems"].items()}
 
 
 def grid_cells(
@@ -59,111 +44,113 @@ def grid_cells(
     from . import grid, record_files
 
     with tempfile.TemporaryDirectory() as folder:
-        grid.run(list(systems), list(langs), list(seeds), folder=Path(folder), anew=True, progress=False)
-        return records.means(record_files.loose(Path(folder)))
+        grid.run([*systems], [*langs], [*seeds], folder=Path(folder), anew=True, progress=False)
+        found = records.sums(record_files.loose(Path(folder)))
+    return {
+        key: {metric: own["mean"] for metric, own in metrics.items()}
+        for key, metrics in found.items()
+    }
+
+
+class Rerun(NamedTuple):
+    """Rows of a table that can be run again on the spot.
+
+    Attributes
+    ----------
+    run : does it; metrics by cell
+    rows : systems that are compared
+    seconds : about how long it takes on two cores
+    """
+
+    run: Callable[..., dict[str, dict[str, float]]]
+    rows: tuple[str, ...]
+    seconds: int
 
 
 RERUNS = {
-    "pocket": Cheap(pocket_demo, ("lexicon", "extended", "student"), 90),
-    "grid": Cheap(grid_cells, CHEAP, 120),
+    "pocket": Rerun(pocket_demo, ("lexicon", "extended", "student"), 90),
+    "grid": Rerun(grid_cells, CHEAP, 120),
 }
-TRAINED = ("student",)
+TRAINED = ("student",)  # left out in profile smoke, where training is a few steps
 
 
-@dataclass(frozen=True)
-class Again:
-    """A number of a rerun: ``got`` is None where the run gave none, ``expected`` where nothing is recorded."""
-
-    key: str
-    metric: str
-    expected: float | None
-    tolerance: float
-    got: float | None
-
-
-def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> Iterator[Again]:
-    """Run rows of a table again.
+def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> list[str]:
+    """Run rows of a table again; print each number and return what is wrong.
 
     Parameters
     ----------
     name : of the table
-    chosen : ``systems``, ``langs`` and ``seeds`` of the comparison, whether the table shows them or not; by default
-        the table's cheap rows
+    chosen : ``systems``, ``langs`` and ``seeds`` of the comparison, whether the table shows them or
+        not; by default the table's cheap rows
     """
-    table = comparison.spec(name)
-    cheap, stated = RERUNS[table["rerun"]], comparison.expected(table["ours"])["cells"]
-    for key, values in cheap.run(**chosen or {}).items():
-        row, cell = key.partition("/")[2], stated.get(key, {})
-        if chosen or (cell and row in cheap.rows and not (get().profile == "smoke" and row in TRAINED)):
-            for metric in table["metrics"]:
-                mean = cell.get("metrics", {}).get(metric, {}).get("mean")
-                yield Again(key, metric, mean, cell.get("tolerance", table.get("tolerance", 0.0)), values.get(metric))
-
-
-def check(names: Sequence[str] | None = None, chosen: dict[str, Sequence] | None = None) -> list[str]:
-    """Print what is checked and return what is wrong; for ``chosen`` see :func:`rerun`."""
-    names, wrong = list(names or comparison.names()), []
-    kinds = {name: comparison.spec(name).get("rerun") for name in names}
-    if chosen and "grid" not in kinds.values():
-        raise InputError(f"check: got {' '.join(chosen)} for {', '.join(names)}, expected them with --table clir alone")
-    for name in names:
-        for cell in comparison.cells(name):
-            if cell.state == comparison.MISSING:
-                wrong.append(f"{name}: {cell.key} {cell.metric}: missing")
-            elif cell.reason.startswith("the records give"):
-                wrong.append(f"{name}: {cell.key} {cell.metric}: {cell.reason}")
-            elif cell.state == comparison.DIFFERS and not cell.reason:
-                wrong.append(
-                    f"{name}: {cell.key} {cell.metric}: differs from the published number, and no reason is given"
-                )
-    for name, kind in kinds.items():
-        if kind == "grid" or (kind and not chosen):
-            wrong += _check_rerun(name, chosen)
-    return wrong + findings.problems() + [f"{path} differs from its YAML; run: make tables" for path in pages.stale()]
-
-
-def _check_rerun(name: str, chosen: dict[str, Sequence] | None) -> list[str]:
-    start, wrong = time.perf_counter(), []
+    table, start, wrong = summary.spec(name), time.perf_counter(), []
+    again, stated = RERUNS[table["rerun"]], summary.expected(table["ours"])["cells"]
     try:
-        found = list(rerun(name, chosen))
+        found = again.run(**chosen or {})
     except OutOfReach as error:
         if chosen:
             raise
         print(f"{name}: nothing run again, its data are out of reach: {error}")
         return []
-    for cell in found:
-        if cell.expected is None:
-            wrong.append(f"{name}: {cell.key} {cell.metric}: no expected value")
+    skip = TRAINED if get().profile == "smoke" else ()
+    for key, values in found.items():
+        cell, row = stated.get(key, {}), key.partition("/")[2]
+        if not chosen and (not cell or row not in again.rows or row in skip):
             continue
-        good = comparison.close(cell.got, cell.expected, cell.tolerance)
-        said = "missing" if cell.got is None else f"{cell.got:.4f}"
-        line = f"{cell.key} {cell.metric}: got {said}, expected {cell.expected:.4f} ± {cell.tolerance:g}"
-        print(f"{'ok  ' if good else 'FAIL'} {line}")
-        if not good:
-            wrong.append(f"{name}: {line}")
+        tolerance = cell.get("tolerance", table.get("tolerance", 0.0))
+        for metric in table["metrics"]:
+            got, own = values.get(metric), cell.get("metrics", {}).get(metric)
+            if own is None:
+                wrong.append(f"{name}: {key} {metric}: no expected value")
+                continue
+            good = summary.close(got, own["mean"], tolerance)
+            said = "missing" if got is None else f"{got:.4f}"
+            line = f"{key} {metric}: got {said}, expected {own['mean']:.4f} ± {tolerance:g}"
+            print(f"{'ok  ' if good else 'FAIL'} {line}")
+            wrong += [] if good else [f"{name}: {line}"]
     print(f"{name}: run again in {time.perf_counter() - start:.0f} s")
     return wrong
+
+
+def check(names: Sequence[str], chosen: dict[str, Sequence] | None = None) -> list[str]:
+    """Print what is checked and return what is wrong; for ``chosen`` see :func:`rerun`."""
+    wrong, kinds = [], {name: summary.spec(name).get("rerun") for name in names}
+    if chosen and "grid" not in kinds.values():
+        raise InputError(
+            f"check: got {' '.join(chosen)} for {', '.join(names)}, expected them with --table clir "
+            "alone"
+        )
+    for name in names:
+        for cell in summary.cells(name):
+            where = f"{name}: {cell.key} {cell.metric}"
+            if cell.state == summary.MISSING:
+                wrong.append(f"{where}: missing")
+            elif cell.state == summary.DIFFERS and not cell.reason:
+                wrong.append(f"{where}: differs from the published number, and no reason is given")
+    for name, kind in kinds.items():
+        if kind == "grid" or (kind and not chosen):
+            wrong += rerun(name, chosen)
+    differ = [f"{path} differs from its records; run: make tables" for path in pages.stale()]
+    return wrong + findings.problems() + differ
 
 
 def plan(names: Sequence[str]) -> list[str]:
     """What :func:`check` would run, and how long that takes."""
     lines = []
     for name in names:
-        cheap = RERUNS.get(comparison.spec(name).get("rerun", ""))
-        recorded = sum(1 for _ in comparison.cells(name))
-        what = f"would run again {', '.join(cheap.rows)}, about {cheap.seconds} s" if cheap else "nothing to run again"
-        lines.append(f"{name}: would compare {recorded} cells with their records; {what}")
+        again, what = RERUNS.get(summary.spec(name).get("rerun", "")), "nothing to run again"
+        if again:
+            what = f"would run again {', '.join(again.rows)}, about {again.seconds} s"
+        count = sum(1 for _ in summary.cells(name))
+        lines.append(f"{name}: would compare {count} cells; {what}")
     return lines
 
 
 def write() -> list[str]:
-    """Write every generated file that differs, the summary first; the answer is drawn anew with its evidence."""
-    changed = []
-    for make in (lambda: {pages.SUMMARY: records.summarise()}, pages.generated):
-        files = make()
-        for path in (differ := pages.stale(files)):
-            write_atomic(ROOT / path, files[path])
-        changed += differ
+    """Write every generated file that differs; the answer is drawn anew with its evidence."""
+    files = pages.generated()
+    for path in (changed := pages.stale(files)):
+        write_atomic(ROOT / path, files[path])
     return [*changed, *(draw_answer() if pages.EVIDENCE in changed else ())]
 
 
@@ -173,14 +160,16 @@ def draw_answer(folder: Path | None = None) -> list[str]:
 
     if not (gains := evidence.answer()):
         return []
-    ax = figures_evidence.effects(gains, xlabel="change of MRR@10 from zero-shot, 95 % interval over questions")
+    said = "change of MRR@10 from zero-shot, 95 % interval over questions"
+    ax = figures_evidence.effects(gains, xlabel=said)
     return [str(path) for path in figures.save_figure(ax, "answer", folder)]
 
 
 def listing() -> list[str]:
     """One line for each table of ours, then the published ones."""
-    lines = [
-        f"{name}: {comparison.spec(name)['title']}; {pages.counts(pages.shown(name))}" for name in comparison.names()
+    works = published_numbers.works().items()
+    published = [f"{work}/{name}" for work, content in works for name in content["tables"]]
+    return [
+        *(f"{n}: {summary.spec(n)['title']}; {pages.counts(pages.shown(n))}" for n in summary.names()),
+        f"published: {' '.join(published)}",
     ]
-    published = [f"{work}/{name}" for work, content in published_numbers.works().items() for name in content["tables"]]
-    return [*lines, f"published: {' '.join(published)}"]

@@ -1,178 +1,195 @@
-"""The page of :mod:`.evidence`: opponents, the multilingual encoder, choices, leakage, devices."""
+"""The tables of ``data/expected/evidence.md``, whose words a person wrote."""
 
 from __future__ import annotations
 
-import functools
-import statistics
-from collections.abc import Iterable
+from statistics import fmean
 
 import pandas as pd
 
-from .. import significance
-from ..significance import Comparison
-from . import markup, records
-from .evidence import ANSWER, BITEXT, against_best, answer, choices, leakage
-from .record_files import states
-from .systems import OPPONENTS, SYSTEMS, UNSEEN
+from ..significance import Comparison, holm
+from . import records
+from .evidence import ANSWER, answer
+from .markup import markdown
+from .record_files import load
+from .systems import OPPONENTS, REFERENCE, SYSTEMS, UNSEEN, expand
 
-CHOICE = ("in use", "instead", "languages", "mean difference", "ahead", "behind")
-CHOSEN = (
-    "The systems in use beside what they were compared with, on development questions alone (AfriQA's where a language "
-    "has them, else half of Belebele): the mean difference in MRR@10 over languages, and those in which the system in "
-    "use is ahead or behind with p below 0.05, each of one test."
-)
-DUELS = {  # column: system, its opponents
+# column: a system, and the others of which the best is its opponent
+DUELS = {
     "the kit recipe above it": ("plus_sharp", OPPONENTS),
     "above two engines, fused": ("plus_sharp", ("lexicon_fused",)),
 }
-DUEL = (
-    "The kit recipe against what the same pairs give without a student. "
-    "The best single engine is chosen anew on every collection. Differences in MRR@10; p after Holm's correction over "
-    "the collections of a column, languages with more resources (Hindi, Spanish, German) apart."
-)
-INTRODUCTION = (
-    "Every system on every collection stands in [systems.csv](systems.csv): MRR@10 (mean over *n* seeds, *sd*), *low* "
-    "and *high*, the 95 % bootstrap interval over questions, those of one passage drawn together; *gap_closed*, "
-    "(system − raw question) / (reference English − raw question) with the English encoder; *vs_lexicon* and "
-    "*vs_optical*, differences to these two, with p of a paired permutation test over the same groups after Holm's "
-    "correction for all systems of that collection (from 10,000 draws, so with k systems none is below k / 10,001); "
-    "*seconds* of a processor to make the student, where that was measured; device, number type and budget. Systems "
-    "are defined in `optical_lite/study/systems.py`; `python -m optical_lite tables --run` adds what is missing."
-)
-GAINS = (
-    "Students of the multilingual encoder against the encoder as it is, by MaxSim: differences in MRR@10 with 95 % "
-    "intervals over questions, those of one passage drawn together; p after Holm's correction over the table."
-)
-GROUP = ("languages", "collections", "zero-shot", *ANSWER[1], "reference English", "gap before", "gap after both")
-GROUPED = (
-    "Means over the collections of the table above, by whether XLM-R, from which the encoder descends, was trained on "
-    "text in the language; what later training read is not known here. The gap is to the reference English, read by "
-    "the same encoder."
-)
-DEVICES = ("system", "cells", "mean difference", "largest", "questions with another rank")
-SAME = (
-    "Trained systems whose seed 0 was also run on a processor, in float32 like the others: MRR@10 on the accelerator "
-    "minus that on the processor, over collections, and the share of questions whose rank changed. The order of "
-    "additions differs, and the versions of torch and transformers. Of {all} systems {same} have the same MRR@10 to "
-    "the fourth decimal everywhere; the others:"
-)
-LEAKED = ("language", "bitext", "pairs", "questions", "their translations", "passages")
-LEAKAGE = (
-    "How many questions, reference English and passages of the collections stand in the whole bitext of a language; a "
-    "passage counts when it holds a training sentence of eight words or more. Pairs that would give away a question "
-    "or its translation were dropped before training."
-)
+CHOICES = {  # in use: what it was compared with
+    "optical": ["optical_late", "balance", "epsilon", "marginals"],
+    "plus_sharp": ["plus_symmetric"],
+}
 
 
-def _p(value: float | None) -> str:
-    return "" if value is None else "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _signed(value: float, digits: int = 3) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def _duels() -> list[tuple[str, ...]]:
-    """One row a collection: its best single engine, and the differences of :data:`DUELS`."""
-    found = {
-        head: pd.concat([against_best(name, among, reference=apart) for apart in (False, True)])
-        for head, (name, among) in DUELS.items()
-    }
-    first, *_ = found.values()
-    rows = []
-    for place in sorted({place for each in found.values() for place in each.index}):
-        own = (
-            (SYSTEMS[first["opponent"][place]].title, f"{first['theirs'][place]:.3f}")
-            if place in first.index
-            else ("", "")
-        )
-        rows.append((place, *own, *(_duel(each, place) for each in found.values())))
-    return rows
-
-
-def _duel(found: pd.DataFrame, place: str) -> str:
-    if place not in found.index:
-        return ""
-    return _said(found.loc[place], found.loc[place]["p"])
-
-
-def _gains(found: dict[str, dict[str, Comparison]]) -> list[tuple[str, ...]]:
-    """One row a collection: MRR@10 of zero-shot, then what each loss adds."""
-    p = significance.holm({(place, name): each.p for place, row in found.items() for name, each in row.items()})
-    return [
-        (place, f"{_mean(place, ANSWER[0]):.3f}", *(_said(each, p[place, name]) for name, each in row.items()))
-        for place, row in found.items()
-    ]
-
-
-def _said(found: Comparison | pd.Series, p: float) -> str:
-    return f"{_signed(found.difference)} ({_signed(found.low)} to {_signed(found.high)}), {_p(p)}"
+def _said(found: Comparison, p: float) -> str:
+    ends = f"({_signed(found.low)} to {_signed(found.high)})"
+    return f"{_signed(found.difference)} {ends}, {_p(p)}"
 
 
 def _mean(place: str, system: str) -> float:
     return float(records.by_question(place, system).mean())
 
 
-def _grouped(among: Iterable[str]) -> list[tuple[str, ...]]:
-    """Languages that XLM-R saw and others: zero-shot, each loss, reference English; the gap before and after."""
+def _lang(place: str) -> str:
+    return place.rpartition("_")[2]
+
+
+def against_best(name: str, among: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """A system against the best of some others, chosen anew on every collection.
+
+    Returns
+    -------
+    dict
+        by collection that has records of it and of one of the others: the best of them, and the
+        difference in words, with p after Holm's correction over the collections; languages with
+        more resources are a family of their own
+    """
+    found: dict[str, tuple[str, Comparison]] = {}
+    for place in records.places():
+        have = [each for each in among if records.read(place, each)]
+        if have and records.read(place, name):
+            best = max(have, key=lambda each: _mean(place, each))
+            found[place] = best, records.compare(name, best, place)
+    said = {}
+    for apart in (False, True):
+        family = [place for place in found if (_lang(place) in REFERENCE) is apart]
+        p = holm({place: found[place][1].p for place in family})
+        said |= {place: (found[place][0], _said(found[place][1], p[place])) for place in family}
+    return said
+
+
+def opponents() -> str:
+    """One row a collection: its best single engine, and the differences of :data:`DUELS`."""
+    found = [against_best(*duel) for duel in DUELS.values()]
+    rows = []
+    for place in sorted(set().union(*found)):
+        best, _ = found[0].get(place, ("", ""))
+        own = (SYSTEMS[best].title, f"{_mean(place, best):.3f}") if best else ("", "")
+        rows.append((place, *own, *(each.get(place, ("", ""))[1] for each in found)))
+    return markdown(("collection", "best single engine", "its MRR@10", *DUELS), rows)
+
+
+def gains() -> str:
+    """One row a collection: MRR@10 of zero-shot, then what each loss adds."""
+    found = answer()
+    p = holm({(place, name): e.p for place, row in found.items() for name, e in row.items()})
+    rows = [
+        (
+            place,
+            f"{_mean(place, ANSWER[0]):.3f}",
+            *(_said(each, p[place, name]) for name, each in row.items()),
+        )
+        for place, row in found.items()
+    ]
+    return markdown(("collection", "zero-shot", *ANSWER[1]), rows)
+
+
+def groups() -> str:
+    """Languages that XLM-R saw and others: means of each system, the gap before and after."""
     rows, names = [], [ANSWER[0], *ANSWER[1].values(), "m_ceiling"]
     for said, unseen in (("seen", False), ("unseen", True)):
-        places = [place for place in among if (place.rpartition("_")[2] in UNSEEN) is unseen]
-        if places:
-            means = [statistics.fmean(_mean(place, name) for place in places) for name in names]
-            gaps = (means[-1] - means[0], means[-1] - means[-2])
-            rows.append((said, str(len(places)), *(f"{value:.3f}" for value in (*means, *gaps))))
-    return rows
+        if places := [place for place in answer() if (_lang(place) in UNSEEN) is unseen]:
+            means = [fmean(_mean(place, name) for place in places) for name in names]
+            gaps = means[-1] - means[0], means[-1] - means[-2]
+            rows.append((said, len(places), *(f"{value:.3f}" for value in (*means, *gaps))))
+    ends = ("reference English", "gap before", "gap after both")
+    return markdown(("languages", "collections", "zero-shot", *ANSWER[1], *ends), rows)
 
 
-def _chosen() -> list[tuple[str, ...]]:
-    """One row a pair of :data:`CHOICES`."""
+def choices() -> str:
+    """One row a pair of :data:`CHOICES`, on development questions; p of one test each."""
     rows = []
-    for (used, instead), own in choices().groupby(["used", "instead"], sort=False):
-        sure = own[own["p"] < 0.05]
-        sides = (sure[sure["difference"] * sign > 0]["lang"] for sign in (1, -1))
-        said = (", ".join(side) or "none" for side in sides)
-        titles = (SYSTEMS[name].title for name in (used, instead))
-        rows.append((*titles, str(len(own)), _signed(own["difference"].mean()), *said))
-    return rows
+    for used, instead in ((used, x) for used, names in CHOICES.items() for x in expand(names)):
+        compared = {each: records.compare(used, instead, each) for each in records.places(dev=True)}
+        found = {_lang(place): each for place, each in compared.items() if each}
+        if found:
+            mean = _signed(fmean(each.difference for each in found.values()))
+            sure = {lang: each.difference for lang, each in found.items() if each.p < 0.05}
+            sides = (
+                ", ".join(lang for lang, value in sure.items() if value * sign > 0)
+                for sign in (1, -1)
+            )
+            titles = SYSTEMS[used].title, SYSTEMS[instead].title
+            rows.append((*titles, len(found), mean, *(side or "none" for side in sides)))
+    header = ("in use", "instead", "languages", "mean difference", "ahead", "behind")
+    return markdown(header, rows)
 
 
-def _leaked(rows: pd.DataFrame, what: str, of: str) -> str:
-    """How many of all; where there are any, in which collections."""
-    some = rows[rows[what] > 0]
-    if some.empty:
-        return f"0 of {rows[of].sum():,}"
-    return ", ".join(f"{line[what]} of {line[of]:,} ({line['collection']})" for _, line in some.iterrows())
-
-
-def page() -> str:
-    """``data/expected/evidence.md``: opponents, choices, leakage, devices; what each system has is in the table."""
-    return _page(*map(states, (records.RECORDS, records.DEV_RECORDS, records.CPU_RECORDS)))
-
-
-@functools.lru_cache(maxsize=4)
-def _page(*_: tuple) -> str:
-    parts, gone, gains = ["# The evidence", markup.MADE, INTRODUCTION], leakage(), answer()
+def leakage() -> str:
+    """What each whole bitext of the records already says of the collections it is tested on."""
+    found: dict[tuple, dict[str, dict]] = {}
+    for rows in load(records.RECORDS).values():
+        for record in (record for made in rows.values() for record in made):
+            # the oldest have no counts
+            if (counts := record.get("leakage")) and not SYSTEMS[record["system"]].pairs:
+                own = record["bitext"]
+                key = record["lang"], own["name"], own["pairs"]
+                found.setdefault(key, {})[record["collection"]] = counts
     rows = [
-        (lang, name, f"{pairs:,}", _leaked(own, "queries", "of queries"),
-         _leaked(own, "translations", "of queries"), _leaked(own, "passages", "of passages"))
-        for (lang, name, pairs), own in gone.groupby(list(BITEXT))
-    ]  # fmt: skip
-    found = records.devices()
-    differ = found[found["largest"] >= 0.00005]
-    twins = [
-        (SYSTEMS[name].title, str(int(line["cells"])), _signed(line["mean"], 4), f"{line['largest']:.4f}",
-         f"{line['changed']:.1%}")
-        for name, line in differ.iterrows()
-    ]  # fmt: skip
-    same = SAME.format(all=len(found), same=len(found) - len(differ))
-    for title, said, header, lines in (
-        ("Above whom", DUEL, ("collection", "best single engine", "its MRR@10", *DUELS), _duels()),
-        ("What training adds to a multilingual encoder", GAINS, ("collection", "zero-shot", *ANSWER[1]), _gains(gains)),
-        ("Languages that XLM-R saw, and others", GROUPED, GROUP, _grouped(gains)),
-        ("What was compared on development questions", CHOSEN, CHOICE, _chosen()),
-        ("What the sentence pairs give away", LEAKAGE, LEAKED, rows),
-        ("The same cells on a processor", same, DEVICES, twins),
-    ):
-        parts += [f"## {title}", said, markup.markdown(header, lines)] if lines else []
-    return "\n\n".join(parts) + "\n"
+        (
+            lang,
+            name,
+            f"{pairs:,}",
+            _leaked(own, "queries", "of queries"),
+            _leaked(own, "translations", "of queries"),
+            _leaked(own, "passages", "of passages"),
+        )
+        for (lang, name, pairs), own in sorted(found.items())
+    ]
+    header = ("language", "bitext", "pairs", "questions", "their translations", "passages")
+    return markdown(header, rows)
+
+
+def _leaked(counts: dict[str, dict], what: str, of: str) -> str:
+    """How many of all; where there are any, in which collections."""
+    some = [
+        f"{each[what]} of {each[of]:,} ({name})"
+        for name, each in sorted(counts.items())
+        if each[what]
+    ]
+    return ", ".join(some) or f"0 of {sum(each[of] for each in counts.values()):,}"
+
+
+def devices() -> str:
+    """Cells that were run on an accelerator and on a processor with the same seed, by system."""
+    rows = []
+    for place, found in load(records.CPU_RECORDS).items():
+        for name, made in found.items():
+            twins = {record["seed"]: record for record in records.read(place, name)}
+            for record in (record for record in made if record["seed"] in twins):
+                ours, theirs = records.ranks([record]), records.ranks([twins[record["seed"]]])
+                rows.append((name, theirs.mean() - ours.mean(), (ours != theirs).mean()))
+    found = pd.DataFrame(rows, columns=["system", "difference", "changed"])
+    lines, same = [], 0
+    for name in (name for name in SYSTEMS if name in set(found["system"])):
+        own = found[found["system"] == name]
+        largest, mean = own["difference"].abs().max(), own["difference"].mean()
+        if largest < 0.00005:
+            same += 1
+        else:
+            ends = f"{largest:.4f}", f"{own['changed'].mean():.1%}"
+            lines.append((SYSTEMS[name].title, len(own), _signed(mean, 4), *ends))
+    said = f"Of {same + len(lines)} systems {same} have the same MRR@10 to the fourth decimal"
+    header = ("system", "cells", "mean difference", "largest", "questions with another rank")
+    return f"{said} everywhere; the others:\n\n{markdown(header, lines)}"
+
+
+TABLES = {
+    "opponents": opponents,
+    "gains": gains,
+    "groups": groups,
+    "choices": choices,
+    "leakage": leakage,
+    "devices": devices,
+}

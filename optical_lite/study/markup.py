@@ -1,15 +1,12 @@
-"""Tables as text: Markdown, HTML or LaTeX from the same header and rows, and generated blocks inside a page."""
+"""Tables as text: Markdown, HTML or LaTeX, and generated blocks inside a page."""
 
 from __future__ import annotations
 
-import html as _html
 from collections.abc import Sequence
 
-from ..settings import InputError
+import pandas as pd
 
-LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
-         "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "±": r"$\pm$", "Δ": r"$\Delta$",
-         "−": "$-$"}  # fmt: skip
+from ..settings import InputError
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -22,51 +19,23 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     |---|---|
     | BM25 | 0.352 |
     """
-    lines = [header, *rows]
-    cells = ["| " + " | ".join(str(cell).replace("|", r"\|") for cell in line) + " |" for line in lines]
-    return "\n".join([cells[0], "|" + "---|" * len(header), *cells[1:]])
+    cells = [[str(cell).replace("|", r"\|") for cell in line] for line in (header, *rows)]
+    head, *body = ["| " + " | ".join(line) + " |" for line in cells]
+    return "\n".join([head, "|" + "---|" * len(header), *body])
 
 
 def html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """An HTML table without styles or scripts.
-
-    Examples
-    --------
-    >>> print(html(["a"], [["1 < 2"]]))
-    <table>
-    <thead><tr><th>a</th></tr></thead>
-    <tbody>
-    <tr><td>1 &lt; 2</td></tr>
-    </tbody>
-    </table>
-    """
-    line = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{_html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"  # noqa: E731
-    body = "\n".join(line(cells, "td") for cells in rows)
-    return f"<table>\n<thead>{line(header, 'th')}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    """An HTML table without styles or scripts."""
+    return pd.DataFrame(rows, columns=header).to_html(index=False, border=0)
 
 
 def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    r"""A LaTeX tabular for the booktabs package.
-
-    Examples
-    --------
-    >>> print(latex(["system", "R@100, %"], [["a_b", "95"]]))
-    \begin{tabular}{ll}
-    \toprule
-    system & R@100, \% \\
-    \midrule
-    a\_b & 95 \\
-    \bottomrule
-    \end{tabular}
-    """
-    line = lambda cells: " & ".join("".join(LATEX.get(x, x) for x in str(c)) for c in cells) + r" \\"  # noqa: E731
-    body = [line(header), r"\midrule", *map(line, rows)]
-    return "\n".join(
-        [rf"\begin{{tabular}}{{{'l' * len(header)}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
-    )
+    """A LaTeX tabular for the booktabs package."""
+    return pd.DataFrame(rows, columns=header).to_latex(index=False, escape=True)
 
 
 MADE = "<!-- made by `make tables`; do not edit -->"
+START = "<!-- table:"
 FORMATS = {"md": markdown, "html": html, "latex": latex}
 
 
@@ -88,11 +57,11 @@ def replace_block(page: str, name: str, content: str, where: str = "page") -> st
 
 
 def _split(page: str, name: str, where: str) -> tuple[str, str, str]:
-    start, end = f"<!-- table:{name} -->\n", f"<!-- /table:{name} -->"
+    start, end = f"{START}{name} -->\n", f"<!-- /table:{name} -->"
     if page.count(start) != 1 or page.count(end) != 1 or page.index(start) > page.index(end):
         raise InputError(
-            f"{where}: got a page without <!-- table:{name} --> ... <!-- /table:{name} -->, expected one pair; "
-            "add the marks where the table belongs"
+            f"{where}: got a page without {start.strip()} ... {end}, expected one pair; add the marks "
+            "where the table belongs"
         )
     head, rest = page.split(start)
     content, tail = rest.split(end)

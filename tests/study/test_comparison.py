@@ -1,26 +1,21 @@
 """Published beside ours: states, missing runs, edited means, small data."""
 
-import json
-
 import pytest
 import yaml
 
 from optical_lite.settings import InputError
-from optical_lite.study import pages, published_numbers, summary, systems
+from optical_lite.study import published_numbers, records, summary, systems
 from optical_lite.study.summary import verdict
 
 
 @pytest.fixture
 def kit(tmp_path, monkeypatch):
     """A small table of its own: two systems, a published table, three seeds of one run."""
-    for name in ("tables", "expected", "paper"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setattr(summary, "SPECS", tmp_path / "tables")
-    monkeypatch.setattr(summary, "EXPECTED", tmp_path / "expected")
+    monkeypatch.setattr(summary, "SPECS", tmp_path)
     works = {
         "w": {"tables": {"t": {
-            "unit": "percent", "metric": "MRR@10", "source": "arXiv:1234.56789", "read_in": "original", "doubts": [],
-            "columns": ["Swahili"], "rows": {"Base": [20.0], "Best": [50.0]}}}}
+            "title": "T", "unit": "percent", "metric": "MRR@10", "source": "arXiv:1234.56789", "read_in": "original",
+            "doubts": [], "columns": ["Swahili"], "rows": {"Base": [20.0], "Best": [50.0]}}}}
     }  # fmt: skip
     monkeypatch.setattr(published_numbers, "works", lambda folder=None: works)
     spec = {
@@ -30,33 +25,25 @@ def kit(tmp_path, monkeypatch):
         "paper": [{"table": "w/t", "metric": "mrr@10", "baseline": "base", "columns": {"sw": "Swahili"},
                    "rows": {"base": "Base", "best": "Best"}}],
     }  # fmt: skip
-    runs = {"base_0": 0.21, "best_0": 0.48, "best_1": 0.50, "best_2": 0.52}
-    for name, value in runs.items():
-        (tmp_path / "expected" / f"{name}.json").write_text(json.dumps({"metrics": {"mrr@10": value, "map": value}}))
+    runs = {"base": [0.21], "best": [0.48, 0.50, 0.52]}
+
+    def recorded():
+        made = {name: [{"metrics": {"mrr@10": x, "map": x}} for x in values] for name, values in runs.items()}
+        return {key: {"metrics": found} for key, found in records.sums({"sw": made}).items()}
+
+    monkeypatch.setitem(summary.RECORDED, "mine", recorded)
 
     class Kit:
-        folder, table, published = tmp_path, spec, works["w"]["tables"]["t"]
+        folder, table, published, records = tmp_path, spec, works["w"]["tables"]["t"], runs
 
         def save(self):
-            (tmp_path / "tables" / "t.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
-
-        def record(self, name, value):
-            path = tmp_path / "expected" / f"{name}.json"
-            path.write_text(json.dumps({"metrics": {"mrr@10": value, "map": value}}))
-
-        def expect(self):
-            cells = {
-                "sw/base": summary.summarise(["base_0.json"]),
-                "sw/best": summary.summarise([f"best_{seed}.json" for seed in range(3)]),
-            }
-            summary.write_expected("mine", cells, "run all")
+            (tmp_path / "t.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
 
         def cells(self, metric="mrr@10"):
             return {c.key.split("/")[1]: c for c in summary.cells("t") if c.metric == metric}
 
     kit = Kit()
     kit.save()
-    kit.expect()
     return kit
 
 
@@ -75,7 +62,7 @@ def test_mean_sd_and_count_come_from_the_records(kit):
     assert found.paper == 0.5
     assert found.delta == pytest.approx(0)
     assert found.state == "reproduced"
-    assert found.command == "run all"
+    assert found.command == "run"
     assert found.published.source == "arXiv:1234.56789"
     assert str(kit.cells()["base"].ours) == "0.210 (n = 1)"  # one run has no standard deviation
 
@@ -97,45 +84,15 @@ def test_states(kit):
 def test_too_low_and_too_high_both_differ(kit, value):
     kit.table["paper"][0].pop("baseline")
     kit.save()
-    for seed in range(3):
-        kit.record(f"best_{seed}", value)
-    kit.expect()
+    kit.records["best"] = [value]
     assert kit.cells()["best"].state == "differs"
 
 
 def test_a_deleted_run_is_missing_and_never_zero(kit):
-    (kit.folder / "expected" / "best_1.json").unlink()
+    del kit.records["best"]
     found = kit.cells()["best"]
     assert (found.state, found.ours, found.delta) == ("missing", None, None)
     assert found.record()["ours"] is None
-
-
-def test_a_page_names_the_rows_that_have_not_run(kit):
-    assert "Not attempted (needs a GPU): Not run." not in pages.page("t")  # the long table has a line for it
-    del kit.table["paper"]
-    kit.save()
-    assert "Not attempted (needs a GPU): Not run." in pages.page("t")
-
-
-def test_an_edited_mean_differs(kit):
-    path = kit.folder / "expected" / "mine.yaml"
-    path.write_text(path.read_text().replace("mean: 0.5,", "mean: 0.6,"))
-    found = kit.cells()["best"]
-    assert found.state == "differs"
-    assert found.reason == "the records give 0.50000, mine states 0.60000"
-
-
-def test_accept_takes_new_records_and_keeps_the_rest(kit):
-    path = kit.folder / "expected" / "mine.yaml"
-    content = yaml.safe_load(path.read_text())
-    content["cells"]["sw/best"] |= {"tolerance": 0.07, "reason": "because"}
-    path.write_text(yaml.safe_dump(content))
-    kit.record("best_2", 0.55)
-    assert kit.cells()["best"].state == "differs"
-    summary.accept("mine")
-    found = kit.cells()["best"]
-    assert (found.state, found.tolerance, found.reason) == ("reproduced", 0.07, "because")
-    assert found.expected == 0.51
 
 
 def test_small_data_is_never_reproduced(kit):
@@ -167,9 +124,7 @@ def test_verdict(paper, ours, options, state):
 def test_wrong_names_and_files(kit):
     with pytest.raises(InputError, match="got 'x', expected one of t"):
         summary.spec("x")
-    with pytest.raises(InputError, match="got no best_9"):
-        summary.summarise(["best_9.json"])
-    (kit.folder / "tables" / "t.yaml").write_text("title: x")
+    (kit.folder / "t.yaml").write_text("title: x")
     with pytest.raises(InputError, match="got no columns, command"):
         summary.spec("t")
 
@@ -182,7 +137,7 @@ def test_close_is_two_sided():
     assert not summary.close(float("nan"), 0.0, 1.0)
 
 
-@pytest.mark.parametrize("look", [summary.expected, summary.metrics_of])
-def test_a_name_that_no_disk_holds_is_one_line(look):
+def test_a_name_that_no_disk_holds_is_one_line():
     with pytest.raises(InputError, match="got no name of a file"):
-        look("a" * 300)
+        summary.metrics_of("a" * 300)
+    assert summary.metrics_of("none.json") == {}

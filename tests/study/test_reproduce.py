@@ -55,34 +55,22 @@ def test_check_runs_a_cheap_row_again_and_passes(copy, capsys):
     assert "pocket_sw/student" not in out  # profile smoke trains four steps only
 
 
-@pytest.mark.parametrize("wrong", ["0.31096", "0.51096"], ids=["too high now", "too low now"])
-def test_a_corrupted_expected_value_fails_the_check(copy, capsys, monkeypatch, wrong):
-    """The record agrees with the corrupted value, so that only the rerun can find it."""
-    monkeypatch.setitem(
-        reproduce.RERUNS,
-        "pocket",
-        reproduce.Cheap(fast, reproduce.RERUNS["pocket"].rows, reproduce.RERUNS["pocket"].seconds),
-    )
+@pytest.mark.parametrize("wrong", [0.31096, 0.51096], ids=["too high now", "too low now"])
+def test_a_corrupted_record_fails_the_check(copy, capsys, monkeypatch, wrong):
+    monkeypatch.setitem(reproduce.RERUNS, "pocket", reproduce.RERUNS["pocket"]._replace(run=fast))
     path = copy / "demo_pocket_sw" / "result.json"
     record = json.loads(path.read_text())
-    record["systems"]["extended"]["mrr@10"] = float(wrong)
+    record["systems"]["extended"]["mrr@10"] = wrong
     path.write_text(json.dumps(record))
-    replace(copy / "demo.yaml", "mrr@10: {mean: 0.41097", f"mrr@10: {{mean: {wrong}")
     assert __main__.main(["tables", "--table", "demo", "--check"]) == 1
     out = capsys.readouterr().out
-    assert f"FAIL pocket_sw/extended mrr@10: got 0.4110, expected {float(wrong):.4f} ± 0.01" in out
+    assert f"FAIL pocket_sw/extended mrr@10: got 0.4110, expected {wrong:.4f} ± 0.01" in out
     assert out.count("WRONG") == 1
 
 
 def fast():
     found = json.loads((ROOT / "data/expected/demo_pocket_sw/result.json").read_text())["systems"]
     return {f"pocket_sw/{system}": metrics for system, metrics in found.items()}
-
-
-def test_an_edited_mean_fails_the_check(copy, capsys):
-    replace(copy / "demo.yaml", "mrr@10: {mean: 0.26427", "mrr@10: {mean: 0.36427")  # Marathi: nothing is run again
-    assert __main__.main(["tables", "--table", "demo_languages", "--check"]) == 1
-    assert "the records give 0.26427, demo states 0.36427" in capsys.readouterr().out
 
 
 def test_a_deleted_run_is_missing(copy, capsys):
@@ -97,7 +85,7 @@ def test_a_deleted_run_is_missing(copy, capsys):
 
 
 def test_a_rerun_that_gives_nothing_is_missing(copy, capsys, monkeypatch):
-    cheap = reproduce.Cheap(lambda: {"pocket_sw/lexicon": {}}, ("lexicon",), 1)
+    cheap = reproduce.Rerun(lambda: {"pocket_sw/lexicon": {}}, ("lexicon",), 1)
     monkeypatch.setitem(reproduce.RERUNS, "pocket", cheap)
     assert __main__.main(["tables", "--table", "demo", "--check"]) == 1
     assert "got missing, expected 0.3426" in capsys.readouterr().out
@@ -111,10 +99,10 @@ def test_a_difference_needs_a_reason(copy, capsys, monkeypatch):
 
 
 def test_dry_run_list_formats_and_json(capsys, tmp_path, monkeypatch):
-    monkeypatch.setitem(reproduce.RERUNS, "pocket", reproduce.Cheap(None, ("lexicon",), 90))  # running it would fail
+    monkeypatch.setitem(reproduce.RERUNS, "pocket", reproduce.Rerun(None, ("lexicon",), 90))  # running it would fail
     assert __main__.main(["tables", "--check", "--dry-run"]) == 0
     assert (
-        "demo: would compare 48 cells with their records; would run again lexicon, about 90 s"
+        "demo: would compare 48 cells; would run again lexicon, about 90 s"
         in capsys.readouterr().out
     )
     assert __main__.main(["tables", "--list"]) == 0
