@@ -70,7 +70,6 @@ tables: .venv/installed  ## write the pages of data/expected, and tables and num
 	@touch $@
 
 bench: .venv/installed .venv-bench/installed  ## measure ours against its peers (three quarters of an hour); NAMES="transport encoding" for some
-# Not among them: NAMES=million, exact search of an index of a million passages, which needs 34 GB of disk while it runs.
 	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json $(if $(NAMES),,--page docs/performance.md)
 
 licences: .venv/installed  ## write docs/licences.md: packages, models and data with their licences

@@ -1,62 +1,45 @@
-"""Benchmarks of what a newcomer waits for: the demo from nothing, by stage, and every lesson."""
+"""Benchmarks of what a newcomer waits for: imports and --help, every lesson."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 from ..settings import ROOT
-from .registry import bench, row
-
-COLD = """
-import json, sys
-from pathlib import Path
-from optical_lite import demo, plots
-folder = Path(sys.argv[1])
-plots.FIGURES = folder
-result = demo.run(out=folder / "run", progress=False)
-(folder / "demo.json").write_text(json.dumps(result.record()))
-"""
+from .measuring import Peer, row, side_by_side
 
 
-@bench
-def demo(repetitions: int) -> list[dict]:
-    """The demo in a new process with empty folders, once: a row for each stage that it records, and the whole."""
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        environment = {**os.environ, "OPTICAL_LITE_CACHE": f"{folder}/cache", "OPTICAL_LITE_PROFILE": "pocket"}
-        subprocess.run([sys.executable, "-c", COLD, folder], check=True, capture_output=True, cwd=ROOT, env=environment)
-        whole = time.perf_counter() - start
-        stages = json.loads((Path(folder) / "demo.json").read_text(encoding="utf-8"))["seconds"]
-    stages["start, and printing"] = whole - sum(stages.values())
-    rows = [row(f"cold demo, {stage}", "ms", [seconds], [], "") for stage, seconds in stages.items()]
-    return [*rows, row("cold demo, all", "ms", [whole], [], "", note="once; empty cache and run folder")]
+def python(*arguments: str, **environment: str) -> None:
+    """Run a new process to its end."""
+    how = {"check": True, "capture_output": True, "cwd": ROOT}
+    subprocess.run([sys.executable, *arguments], env={**os.environ, **environment}, **how)
 
 
-@bench
-def notebooks(repetitions: int) -> list[dict]:
-    """Wall time of each lesson in the smoke and the pocket profile (once each: they take minutes)."""
-    from nbclient import NotebookClient
-    from nbformat import read
+def startup(repetitions: int) -> Iterator[dict]:
+    """Import and --help, against importing what they put off, and against Python itself."""
+    peers = {
+        "import torch, transformers": Peer(lambda: python("-c", "import torch, transformers")),
+        "Python alone": Peer(lambda: python("-c", "pass")),
+    }
+    for name, arguments in {
+        "import optical_lite": ("-c", "import optical_lite"),
+        "optical_lite align --help": ("-m", "optical_lite", "align", "--help"),
+        "optical_lite --help": ("-m", "optical_lite", "--help"),
+    }.items():
+        ours = lambda arguments=arguments: python(*arguments)  # noqa: E731
+        yield from side_by_side(name, "ms", ours, peers, repetitions)
 
-    rows = []
+
+def lessons(repetitions: int) -> Iterator[dict]:
+    """Wall time of each lesson in the smoke and the pocket profile, once: they take minutes."""
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
         for profile in ("smoke", "pocket"):
-            before = os.environ.get("OPTICAL_LITE_PROFILE")
-            os.environ["OPTICAL_LITE_PROFILE"] = profile
-            try:
-                start = time.perf_counter()
-                NotebookClient(read(path, 4), timeout=900, resources={"metadata": {"path": str(path.parent)}}).execute()
-                seconds = time.perf_counter() - start
-            finally:
-                os.environ.pop("OPTICAL_LITE_PROFILE")
-                if before:
-                    os.environ["OPTICAL_LITE_PROFILE"] = before
-            common = {"lesson": path.stem, "profile": profile}
-            rows.append(row(f"notebook {path.stem}, {profile}", "ms", [seconds], [], "", **common))
-    return rows
+            start = time.perf_counter()
+            line = ("-c", "from nbclient.cli import main; main()", "--timeout=900", str(path))
+            python(*line, OPTICAL_LITE_PROFILE=profile)
+            taken = 1000 * (time.perf_counter() - start)
+            name, lesson = f"lesson {path.stem}, {profile}", path.stem
+            yield row(name, "ms", taken, lesson=lesson, profile=profile)

@@ -1,4 +1,4 @@
-"""Benchmarks on a GPU, of at most ten minutes: training, encoding and search; without one, rows without a figure.
+"""Benchmarks on a GPU, of at most ten minutes; without one, rows without a figure.
 
 ``python -m optical_lite bench gpu --page docs/scaling.md`` writes them.
 """
@@ -6,67 +6,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .. import vocabulary
 from ..config import DistillConfig
 from ..encoder import teacher
-from ..retrieval import score
-from ..settings import computing_in, device, has_bf16
-from . import search, training
-from .registry import bench, limits, row
+from ..settings import computing_in, device
+from . import material, search, training
+from .measuring import row
 
 MINUTES = 10
 BATCH, STEPS = 512, 30
 
 
-def _distil() -> tuple[float, float, float]:
-    """Pairs, operations and seconds of a run of all weights whose teacher vectors are stored."""
-    bitext = training.swahili()
+def distil() -> Iterable[dict]:
+    """All weights, from stored vectors of the teacher."""
+    bitext = material.bitext()
     student = vocabulary.extend(teacher(), bitext)
     config = DistillConfig(steps=STEPS, batch=BATCH, trainable="all", rate=1e-4)
-    source, _ = training.used(student, bitext, config)
-    training.run_once(student, bitext, config)  # fills the store
-    return len(source), 3 * training.forward_flops(student, source), training.run_once(student, bitext, config)
+    case = f"all weights, {BATCH} pairs a step, teacher stored"
+    return training.distil(case, student, bitext, config, False, {}, 1)
 
 
-def _encode() -> tuple[float, float, float]:
-    passages = training.some_passages() * 20
-    lengths = [len(ids) for ids in teacher().tokenize(passages)]
-    training.encode_all(teacher(), passages[:300])
-    start = time.perf_counter()
-    training.encode_all(teacher(), passages)
-    return len(passages), training.forward_flops(teacher(), lengths), time.perf_counter() - start
-
-
-def _search() -> tuple[float, float, float]:
-    index, questions = search.synthetic()
-    some = search.part(questions, 100)
-    score(index, search.one(some, 0))
-    start = time.perf_counter()
-    score(index, some)
-    return 100, 2 * int(some.mask.sum()) * index.vectors.numel(), time.perf_counter() - start
+def encode() -> Iterable[dict]:
+    """Some thousand passages."""
+    return training.encode(list(material.collection().passages.values())[:300] * 20, {}, 1)
 
 
 CASES: dict[str, tuple[str, Callable]] = {
-    f"distil all weights, {BATCH} pairs a step, teacher stored": ("pairs/s", _distil),
-    "encode passages": ("passages/s", _encode),
-    f"MaxSim, {search.LARGE:,} passages, 100 questions at once": ("questions/s", _search),
+    f"distil all weights, {BATCH} pairs a step, teacher stored": ("pairs/s", distil),
+    "encode passages": ("passages/s", encode),
+    f"MaxSim, {material.LARGE:,} passages, d {material.WIDTH}": (
+        "questions/s",
+        lambda: search.large(1),
+    ),
 }
 
 
-@bench
 def gpu(repetitions: int) -> Iterator[dict]:
-    """One row a case, as it is measured; a case is left out once the time is up."""
+    """Each case once, after a turn that does not count, while there is time."""
     start = time.perf_counter()
     for name, (unit, measure) in CASES.items():
-        found = row(name, unit, [1.0], [], "") | {"gpu": True, "ours": None, "ours_spread": None}
         if device() != "cuda":
-            yield {**found, "note": "no GPU here"}
+            yield row(name, unit, None, note="no GPU here")
         elif time.perf_counter() - start > 60 * MINUTES:
-            yield {**found, "note": f"left out after {MINUTES} minutes"}
+            yield row(name, unit, None, note=f"left out after {MINUTES} minutes")
         else:
-            with computing_in("bf16" if has_bf16() else "float32"):
-                work, flops, seconds = measure()
-            share = flops / 1e9 / seconds / limits()["matrix"]
-            yield row(name, unit, [seconds], [], "", work=work, limit_share=share, gpu=True)
+            with computing_in("auto"):
+                yield from measure()

@@ -1,152 +1,166 @@
-"""Benchmarks of start-up and growth: how long until the first result, and what more data costs."""
+"""Benchmarks of what more data costs: several small sizes, and ten times as much as a large one.
+
+Passages of ``scale`` are those of :func:`.material.large`. Its sentence pairs are made up: a word
+is drawn the more often the lower its number, as in a text, and stands for the word of the same
+number on the other side.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
-import subprocess
-import sys
+import copy
+import os
+import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import torch
+from torch.nn.functional import normalize
 
 from .. import vocabulary
 from ..corpora import Bitext
 from ..cost import uniform_marginal
 from ..datasets import pocket
+from ..distillation import tokens
 from ..encoder import Encoder, teacher
+from ..formats.own import FilePairs
 from ..lexicon import ibm1
 from ..retrieval import PassageIndex, score
-from ..settings import ROOT
+from ..safe_files import write_atomic
 from ..transport import solve
-from .page import slope
-from .registry import Peak, bench, row, take_turns
+from . import material, search
+from .measuring import Peak, row, side_by_side
+
+SIZES = 10_000, 100_000
+# of the vocabulary of made-up text; of a sentence
+WORDS, LENGTH = 200_000, 14
 
 
-def _python(*arguments: str) -> None:
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True, cwd=ROOT)
+def lexicon(pairs: int) -> Callable:
+    """Learning a lexicon from made-up pairs."""
+    text = made_up(pairs)
+    return lambda: ibm1(text, 4)
 
 
-@bench
-def startup(repetitions: int) -> list[dict]:
-    """Import and --help, against importing what they put off."""
-    heavy = lambda: _python("-c", "import torch, transformers")  # noqa: E731
-    bare = lambda: _python("-c", "pass")  # noqa: E731
-    _, start = take_turns(bare, bare, repetitions)
-    rows = []
-    for name, work in (
-        ("import optical_lite", lambda: _python("-c", "import optical_lite")),
-        ("optical_lite align --help", lambda: _python("-m", "optical_lite", "align", "--help")),
-        ("optical_lite --help", lambda: _python("-m", "optical_lite", "--help")),
-    ):
-        ours, theirs = take_turns(work, heavy, repetitions)
-        note = f"Python alone {1000 * sorted(start)[len(start) // 2]:.0f} ms"
-        rows.append(row(name, "ms", ours, theirs, "import torch, transformers", note=note))
-    return rows
+def plans(pairs: int, n: int) -> Callable:
+    """Twenty iterations for so many pairs of n tokens a side."""
+    vectors = normalize(torch.randn(2, pairs, n, 384), dim=-1)
+    cost, mass = 1 - vectors[0] @ vectors[1].mT, uniform_marginal(torch.ones(pairs, n))
+    return lambda: solve(cost, mass, mass, max_iterations=20, tolerance=0.0)
 
 
-def give_back() -> None:
-    """Return freed memory to the system, where the C library can (glibc)."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+def step(n: int) -> Callable:
+    """Forward and backward pass of eight sentences of n tokens, whose embeddings train."""
+    english, ids = teacher(), torch.randint(1000, 20_000, (8, n))
+    encoder = Encoder(copy.deepcopy(english.model), english.tokenizer, english.name)
+    encoder.model.get_input_embeddings().requires_grad_(True)
+    return lambda: encoder(ids, torch.ones_like(ids, dtype=torch.bool)).sum().backward()
 
 
-def _cases() -> dict[str, tuple[list[int], object]]:
-    """What grows: sizes, and a function from a size to the work to be timed."""
-    english, width = teacher(), 384
-    draw = torch.Generator().manual_seed(0)
-
-    def vectors(*shape: int) -> torch.Tensor:
-        return torch.nn.functional.normalize(torch.randn(*shape, width, generator=draw), dim=-1)
-
-    def plans(pairs: int, n: int):
-        cost, mass = 1 - vectors(pairs, n) @ vectors(pairs, n).mT, uniform_marginal(torch.ones(pairs, n))
-        return lambda: solve(cost, mass, mass, max_iterations=20, tolerance=0.0)
-
-    def bitext(pairs: int, languages: tuple[str, ...] = ("sw",)) -> list[Bitext]:
-        return [Bitext(lang, lang, "en", (pocket.bitext(lang).pairs * 40)[:pairs]) for lang in languages]
-
-    def training(encoder: Encoder, n: int):
-        ids = torch.randint(1000, 20_000, (8, n), generator=draw)
-        table = encoder.embedding.detach().requires_grad_(True)
-
-        def step() -> None:
-            encoder.model.get_input_embeddings().weight = torch.nn.Parameter(table.detach(), requires_grad=True)
-            encoder(ids, torch.ones_like(ids, dtype=torch.bool)).sum().backward()
-
-        return step
-
-    def searching(passages: int):
-        lengths = torch.full((passages,), 128)
-        index = PassageIndex([str(i) for i in range(passages)], vectors(passages * 128).half(), lengths)
-        questions = english.encode(list(pocket.collection("sw").translations.values())[:50])
-        return lambda: score(index, questions)
-
-    def split(text: Bitext):
-        return [(source.split(), target.split()) for source, target in text.pairs]
-
-    def several(languages: int):
-        chosen = bitext(512, tuple(("sw", "so", "tl", "mr", "es", "fr", "de")[:languages]))
-        return lambda: [vocabulary.extend(english, text, size=2000) for text in chosen]
-
-    return {
-        "lexicon, pairs": ([1000, 2000, 4000, 8000], lambda n: lambda: list(ibm1(split(bitext(n)[0]), 4).source)),
-        "transport, pairs": ([64, 128, 256, 512], lambda n: plans(n, 32)),
-        "transport, tokens a sentence": ([16, 32, 64, 128], lambda n: plans(64, n)),
-        "encoder step, tokens a sentence": ([32, 64, 128, 256], lambda n: training(vocabulary_free(english), n)),
-        "exact search, passages": ([500, 1000, 2000, 4000], searching),
-        "students, languages": ([1, 2, 4, 7], several),
-    }
+def searching(passages: int) -> Callable:
+    """Fifty questions."""
+    index, questions = material.large(passages)
+    return lambda: score(index, material.some(questions, slice(50)))
 
 
-def vocabulary_free(english: Encoder) -> Encoder:
-    """A copy whose embedding table may train."""
-    import copy
+def students(languages: int) -> Callable:
+    """A student for each of so many languages, from 512 pairs each."""
+    codes = ("sw", "so", "tl", "mr", "es", "fr", "de")[:languages]
+    chosen = [pocket.bitext(lang) for lang in codes]
+    return lambda: [vocabulary.extend(teacher(), text, size=2000) for text in chosen]
 
-    return Encoder(copy.deepcopy(english.model), english.tokenizer, english.name).requires_grad_(False)
+
+# what grows: sizes, and a function from a size to the work to be timed
+CASES: dict[str, tuple[tuple[int, ...], Callable]] = {
+    "lexicon, pairs": ((1000, 2000, 4000, 8000), lexicon),
+    "transport, pairs": ((64, 128, 256, 512), lambda pairs: plans(pairs, 32)),
+    "transport, tokens a sentence": ((16, 32, 64, 128), lambda n: plans(64, n)),
+    "encoder step, tokens a sentence": ((32, 64, 128, 256), step),
+    "exact search, passages": ((500, 1000, 2000, 4000), searching),
+    "students, languages": ((1, 2, 4, 7), students),
+}
 
 
-@bench
-def growth(repetitions: int) -> list[dict]:
-    """Cost against size: one row a size; also a figure. The exponents are in the page's table."""
-    rows, series = [], {}
-    for name, (sizes, prepare) in _cases().items():
-        seconds, memory = [], []
+def growth(repetitions: int) -> Iterator[dict]:
+    """Cost against size, a row a size; the exponents are in the page's table."""
+    for name, (sizes, prepare) in CASES.items():
         for size in sizes:
-            work = prepare(size)
-            give_back()  # memory that an earlier size left behind would hide what this one needs
-            with Peak() as peak:
-                work()
-            times = []
-            for _ in range(repetitions):
-                start = time.perf_counter()
-                work()
-                times.append(time.perf_counter() - start)
-            seconds.append(sorted(times)[len(times) // 2])
-            memory.append(peak.mib)
-            common = {"memory_mib": peak.mib, "quantity": name, "size": size}
-            rows.append(row(f"growth {name} {size:,}", "ms", times, [], "", **common))
-        series[name] = sizes, seconds, memory
-    draw(series, ROOT / "figures" / "growth")
-    return rows
+            (found,) = side_by_side(f"growth {name} {size:,}", "ms", prepare(size), {}, repetitions)
+            yield {**found, "quantity": name, "size": size}
 
 
-def draw(series: dict, path: Path) -> None:
-    """Time and memory against size, both axes logarithmic; the slope in each title."""
-    import matplotlib.pyplot as plt
+def entry(
+    quantity: str, size: int, unit: str, value: float, expected: float | None = None, grows: int = 1
+) -> dict:
+    """A row; arithmetic says ``expected``, or that it grows with this power of the size."""
+    more = {"quantity": quantity, "size": size, "expected": expected, "grows": grows}
+    return row(f"{quantity}, {size:,}", unit, value, **more)
 
-    from ..views.figures import save_figure
 
-    figure, axes = plt.subplots(2, 3, figsize=(10, 5.5), layout="constrained")
-    for ax, (name, (sizes, seconds, memory)) in zip(axes.flat, series.items(), strict=True):
-        ax.loglog(sizes, [1000 * s for s in seconds], "o-", color="#0072B2", label="ms")
-        ax.loglog(sizes, [max(m, 0.1) for m in memory], "s--", color="#D55E00", label="MiB more")
-        ax.set_title(f"{name}: exponent {slope(sizes, seconds):.2f}", fontsize=9)
-        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        ax.minorticks_off()
-    axes.flat[0].legend(fontsize=8)
-    save_figure(figure, path.name, path.parent)
-    plt.close(figure)
+def seconds(work: Callable[[], object]) -> float:
+    """Processor time: other work on the machine adds little to it."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def passages(size: int, repetitions: int) -> Iterator[dict]:
+    """An index written to a file and searched from there."""
+    made, questions = material.large(size)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "index.safetensors"
+        yield entry("passages: index written", size, "s", seconds(lambda: made.save(path)))
+        # two bytes a dimension
+        expected = made.vectors.numel() * 2 / 1e6
+        yield entry("passages: index on disk", size, "MB", path.stat().st_size / 1e6, expected)
+        index = PassageIndex.load(path)
+        few, many = (material.some(questions, slice(count)) for count in (1, 100))
+        # the first does not count
+        times = [seconds(lambda: score(index, few)) for _ in range(1 + max(3, repetitions))]
+        yield entry("passages: one question", size, "ms", 1000 * median(times[1:]))
+        taken = seconds(lambda: score(index, many))
+        yield entry("passages: 100 questions at once", size, "s", taken)
+        rate = search.operations(index, many) / taken / 1e9
+        yield entry("passages: operations a second", size, "GFLOP/s", rate, grows=0)
+
+
+def made_up(size: int) -> list[tuple[list[str], list[str]]]:
+    """Sentence pairs, word for word, in an order of their own on either side."""
+    draw = torch.Generator().manual_seed(0)
+    drawn = torch.rand(size, LENGTH, generator=draw) * torch.log(torch.tensor(float(WORDS)))
+    numbers = drawn.exp().long()
+    other = torch.stack([row[torch.randperm(LENGTH, generator=draw)] for row in numbers])
+    both = zip(numbers.tolist(), other.tolist(), strict=True)
+    return [([f"s{k}" for k in a], [f"t{k}" for k in b]) for a, b in both]
+
+
+def pairs(size: int) -> Iterator[dict]:
+    """What training reads before its first step: words of a lexicon, token ids of a file."""
+    text = made_up(size)
+    with Peak() as peak:
+        taken = seconds(lambda: ibm1(text, 4))
+    yield entry("pairs: lexicon", size, "s", taken)
+    yield entry("pairs: memory of the lexicon", size, "MiB", peak.mib)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pairs.tsv"
+        write_atomic(path, "".join(f"{' '.join(a)}\t{' '.join(b)}\n" for a, b in text))
+        text.clear()
+        bitext, english, sides = Bitext("made up", "xx", "en", FilePairs(path)), teacher(), []
+        with Peak() as peak:
+            taken = seconds(lambda: sides.extend(tokens(english, english, bitext, 64)[:2]))
+        yield entry("pairs: token ids", size, "s", taken)
+        # four bytes each
+        expected = sum(int(side.lengths.sum()) for side in sides) * 4 / 1e6
+        disk = sum(os.fstat(side.file.fileno()).st_size for side in sides) / 1e6
+        yield entry("pairs: token ids on disk", size, "MB", disk, expected)
+        # 4,096 pairs in work, whatever the size; sixteen bytes a pair are little beside them
+        yield entry("pairs: memory of token ids", size, "MiB", peak.mib, grows=0)
+
+
+def scale(repetitions: int) -> Iterator[dict]:
+    """Passages and pairs, at each size."""
+    for size in SIZES:
+        yield from passages(size, repetitions)
+    for size in SIZES:
+        yield from pairs(size)

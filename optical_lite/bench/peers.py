@@ -1,7 +1,7 @@
 """Peers of the benchmarks, run by path in an environment of their own.
 
-``python peers.py NAME request.json answer.json``, from :func:`.registry.ask_peer`.
-Imports nothing of optical_lite. Each function takes the request and returns at least ``{"seconds": [...]}``.
+``python peers.py NAME request.json answer.json``, from :func:`.measuring.ask_peer`. It imports
+nothing of optical_lite. Each peer takes the request and returns at least ``{"seconds": [...]}``.
 """
 
 from __future__ import annotations
@@ -12,59 +12,71 @@ import tempfile
 import time
 
 
-def model(folder: str, length: int):
+def repeat(work, request: dict) -> list[float]:
+    """Seconds of a work, again and again, after one time that does not count."""
+    seconds = []
+    for _ in range(request["repetitions"] + 1):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds[1:]
+
+
+def model(folder: str, request: dict):
     """A sentence-transformers model with a mean vector, from a transformers folder."""
     from sentence_transformers import SentenceTransformer, models
 
-    transformer = models.Transformer(folder, max_seq_length=length)
-    return SentenceTransformer(modules=[transformer, models.Pooling(transformer.get_word_embedding_dimension())])
+    transformer = models.Transformer(folder, max_seq_length=request["length"])
+    pooling = models.Pooling(transformer.get_word_embedding_dimension())
+    return SentenceTransformer(modules=[transformer, pooling])
 
 
 def epochs(request: dict, student, columns: dict, loss, **more) -> dict:
-    """Seconds of one pass of sentence-transformers' trainer over the pairs, again and again, the first not counted."""
+    """Passes of sentence-transformers' trainer over the pairs."""
     from datasets import Dataset
-    from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+    from sentence_transformers import SentenceTransformerTrainer as Trainer
+    from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 
-    data, seconds = Dataset.from_dict(columns), []
-    for i in range(request["repetitions"] + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            options = SentenceTransformerTrainingArguments(
-                folder, per_device_train_batch_size=request["batch"], num_train_epochs=1, save_strategy="no",
-                report_to="none", disable_tqdm=True, learning_rate=2e-5, use_cpu=True, logging_strategy="no",
-            )  # fmt: skip
-            trainer = SentenceTransformerTrainer(student, options, train_dataset=data, loss=loss, **more)
-            start = time.perf_counter()
-            trainer.train()
-            if i:
-                seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "pairs": len(data)}
+    data = Dataset.from_dict(columns)
+    with tempfile.TemporaryDirectory() as folder:
+        options = Arguments(
+            folder, per_device_train_batch_size=request["batch"], num_train_epochs=1,
+            learning_rate=2e-5, use_cpu=True, save_strategy="no", logging_strategy="no",
+            report_to="none", disable_tqdm=True,
+        )  # fmt: skip
+
+        def once() -> None:
+            Trainer(student, options, train_dataset=data, loss=loss, **more).train()
+
+        return {"seconds": repeat(once, request), "pairs": len(data)}
 
 
 def train(request: dict) -> dict:
-    """sentence-transformers' trainer with MSELoss; the teacher's vectors are made beforehand and not counted."""
+    """sentence-transformers' MSELoss; the teacher's vectors are made before and not counted."""
     from sentence_transformers.losses import MSELoss
 
     source, target = (list(side) for side in zip(*request["pairs"], strict=True))
-    labels = model(request["teacher"], request["length"]).encode(target, batch_size=32)
-    student = model(request["student"], request["length"])
-    return epochs(request, student, {"sentence": source, "label": labels.tolist()}, MSELoss(student))
+    labels = model(request["teacher"], request).encode(target, batch_size=32)
+    student = model(request["student"], request)
+    columns = {"sentence": source, "label": labels.tolist()}
+    return epochs(request, student, columns, MSELoss(student))
 
 
 def distil(request: dict) -> dict:
-    """PyLate's distillation from scores: each source sentence with its translation and another, the scores given.
+    """PyLate's distillation of given scores: a source sentence, its translation and another.
 
     It trains every weight and a projection to 128, and reads three sentences a pair.
     """
     from pylate import losses, models, utils
 
-    length, pairs = request["length"], request["pairs"]
-    student = models.ColBERT(
-        request["student"], query_length=length, document_length=length, do_query_expansion=False, device="cpu"
-    )
-    others = pairs[1:] + pairs[:1]
+    pairs = request["pairs"]
+    length = {"query_length": request["length"], "document_length": request["length"]}
+    student = models.ColBERT(request["student"], do_query_expansion=False, device="cpu", **length)
+    source, target = (list(side) for side in zip(*pairs, strict=True))
+    others = target[1:] + target[:1]
     columns = {
-        "query": [source for source, _ in pairs],
-        "documents": [[target, other] for (_, target), (_, other) in zip(pairs, others, strict=True)],
+        "query": source,
+        "documents": [list(both) for both in zip(target, others, strict=True)],
         "scores": [[1.0, 0.0]] * len(pairs),
     }
     collator = utils.ColBERTCollator(student.tokenize)
@@ -73,124 +85,88 @@ def distil(request: dict) -> dict:
 
 def encode(request: dict) -> dict:
     """sentence-transformers' encode with one vector a token."""
-    encoder = model(request["model"], request["length"])
-    seconds = []
-    for i in range(request["repetitions"] + 1):
-        start = time.perf_counter()
-        encoder.encode(
-            request["texts"], batch_size=request["batch"], output_value="token_embeddings", show_progress_bar=False
-        )
-        if i:
-            seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds}
+    encoder = model(request["model"], request)
+    how = {"output_value": "token_embeddings", "show_progress_bar": False}
+    once = lambda: encoder.encode(request["texts"], batch_size=request["batch"], **how)  # noqa: E731
+    return {"seconds": repeat(once, request)}
 
 
-def passages(request: dict) -> tuple[list, list]:
-    """Token vectors of each passage and each query, float32 arrays."""
-    import numpy as np
+def passages(request: dict) -> list:
+    """Token vectors of each passage, float32 tensors."""
     import torch
 
     index = torch.load(request["index"], weights_only=True)
-    parts = [part.float().numpy() for part in index["vectors"].split(index["lengths"].tolist())]
-    return parts, [np.asarray(query, dtype=np.float32) for query in request["queries"]]
+    return list(index["vectors"].float().split(index["lengths"].tolist()))
 
 
-def repeat(search, queries: list, repetitions: int) -> dict:
-    """Time one query after the other; ``top`` holds the first 100 passages of each, best first."""
-    seconds = []
-    for i in range(repetitions + 1):
-        start = time.perf_counter()
-        top = [[int(passage) for passage in search(query)] for query in queries]
-        if i:
-            seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "top": top}
+def answers(name: str, search, request: dict) -> dict:
+    """One question after the other; ``top`` holds the first 100 passages of each, best first."""
+    import torch
+
+    queries = [torch.tensor(query) for query in request["queries"]]
+    top = [[int(passage) for passage in search(query)] for query in queries]
+    seconds = repeat(lambda: [search(query) for query in queries], request)
+    return {"peer_name": name, "seconds": seconds, "top": top}
 
 
 def qdrant(request: dict) -> dict:
-    """Qdrant Edge, every passage scored: multivectors in float16 with MaxSim, on as many threads as ours."""
+    """Qdrant Edge, every passage scored by MaxSim in float16, on as many threads as ours."""
     import qdrant_edge as api
 
-    parts, queries = passages(request)
+    parts = passages(request)
     vectors = api.EdgeVectorParams(
-        size=parts[0].shape[1], distance=api.Distance.Dot, datatype=api.VectorStorageDatatype.Float16,
+        size=parts[0].shape[1], distance=api.Distance.Dot,
+        datatype=api.VectorStorageDatatype.Float16,
         multivector_config=api.MultiVectorConfig(api.MultiVectorComparator.MaxSim),
         hnsw_config=api.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10),
     )  # fmt: skip
     config = api.EdgeConfig(vectors={"p": vectors}, max_search_threads=request["threads"])
     with tempfile.TemporaryDirectory() as folder:
         shard = api.EdgeShard.create(folder, config)
-        for start in range(0, len(parts), 200):
-            some = [api.Point(i, {"p": part.tolist()}, {}) for i, part in enumerate(parts[start : start + 200], start)]
-            shard.update(api.UpdateOperation.upsert_points(some))
+        for i, part in enumerate(parts):
+            point = api.Point(i, {"p": part.tolist()}, {})
+            shard.update(api.UpdateOperation.upsert_points([point]))
         shard.optimize()
 
-        def search(query):
-            near, exact = api.Query.Nearest(query.tolist(), using="p"), api.SearchParams(exact=True)
-            return [point.id for point in shard.query(api.QueryRequest(limit=100, query=near, params=exact))]
+        def search(query) -> list[int]:
+            near = api.Query.Nearest(query.tolist(), using="p")
+            exact = api.SearchParams(exact=True)
+            asked = api.QueryRequest(limit=100, query=near, params=exact)
+            return [point.id for point in shard.query(asked)]
 
-        return {"peer_name": "Qdrant Edge", **repeat(search, queries, request["repetitions"])}
-
-
-def lancedb(request: dict) -> dict:
-    """LanceDB's multivector search without an index, cosine (the vectors have unit length)."""
-    import lancedb
-    import pyarrow
-
-    parts, queries = passages(request)
-    kind = pyarrow.list_(pyarrow.list_(pyarrow.float32(), parts[0].shape[1]))
-    columns = {"id": pyarrow.array(range(len(parts))), "vector": pyarrow.array([p.tolist() for p in parts], kind)}
-    with tempfile.TemporaryDirectory() as folder:
-        table = lancedb.connect(folder).create_table("p", pyarrow.table(columns))
-
-        def search(query):
-            found = table.search(query, vector_column_name="vector").distance_type("cosine").limit(100)
-            return found.to_arrow()["id"].to_pylist()
-
-        return {"peer_name": "LanceDB, multivector", **repeat(search, queries, request["repetitions"])}
+        return answers("Qdrant Edge", search, request)
 
 
 def pylate(request: dict) -> dict:
     """PyLate's rank.rerank over the whole pool."""
-    import torch
     from pylate import rank
 
-    parts, queries = passages(request)
-    documents, ids = [torch.from_numpy(p) for p in parts], list(range(len(parts)))
+    parts = passages(request)
+    ids = list(range(len(parts)))
 
-    def search(query):
-        found = rank.rerank([ids], [torch.from_numpy(query)], [documents])
-        return [passage["id"] for passage in found[0][:100]]
+    def search(query) -> list[int]:
+        (found,) = rank.rerank([ids], [query], [parts])
+        return [passage["id"] for passage in found[:100]]
 
-    return {"peer_name": "PyLate rank.rerank", **repeat(search, queries, request["repetitions"])}
+    return answers("PyLate rank.rerank", search, request)
 
 
 def plaid(request: dict) -> dict:
-    """PLAID as fast-plaid, PyLate's index, has it: its own settings (4-bit residuals, 8 probes, 4,096 full scores)."""
-    import importlib.metadata
+    """PLAID as fast-plaid has it: 4-bit residuals, 8 probes, 4,096 full scores."""
+    from importlib.metadata import version
 
-    import torch
     from fast_plaid.search import FastPlaid
 
-    parts, queries = passages(request)
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
         engine = FastPlaid(folder, device="cpu")
-        engine.create([torch.from_numpy(p) for p in parts])
-        built = time.perf_counter() - start
+        engine.create(passages(request))
 
-        def search(query):
-            (found,) = engine.search(torch.from_numpy(query)[None], top_k=100, show_progress=False)
+        def search(query) -> list[int]:
+            (found,) = engine.search(query[None], top_k=100, show_progress=False)
             return [passage for passage, _ in found]
 
-        found = repeat(search, queries, request["repetitions"])
-    name = f"PLAID, fast-plaid {importlib.metadata.version('fast-plaid')}"
-    return {"peer_name": name, "built": built, **found}
+        return answers(f"PLAID, fast-plaid {version('fast-plaid')}", search, request)
 
-
-PEERS = {
-    "train": train, "distil": distil, "encode": encode, "qdrant": qdrant, "lancedb": lancedb, "pylate": pylate,
-    "plaid": plaid,
-}  # fmt: skip
 
 if __name__ == "__main__":
     import torch
@@ -199,6 +175,6 @@ if __name__ == "__main__":
     with open(asked, encoding="utf-8") as file:
         request = json.load(file)
     torch.set_num_threads(request["threads"])
-    answer = PEERS[name](request)
+    answer = globals()[name](request)
     with open(answered, "w", encoding="utf-8") as file:
         json.dump(answer, file)

@@ -1,4 +1,8 @@
-"""Runner: the command ``bench``: which benchmarks run, in which order, and where their rows go."""
+"""Runner: the command ``bench``: which benchmarks there are, and the tables that they fill.
+
+A machine with bfloat16 instructions and one without are told apart, each with a table of its own,
+so that a run replaces only that of its own kind. Some benchmarks have a table of their own.
+"""
 
 from __future__ import annotations
 
@@ -6,58 +10,159 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from ..json_files import write_json
 from ..provenance import environment
-from ..settings import InputError, device
+from ..safe_files import write_atomic
+from ..settings import device, has_bf16, one_of
+from ..study.markup import markdown, replace_block
+from . import first_use, gpu, growth, measuring, search, training, transport
 
-# isort: off
-# they register themselves, and run in this order
-from . import aligning, growth, search, training, transport  # noqa: F401
-from . import first_use, gpu, scale  # noqa: F401
-
-# isort: on
-from .page import number, write
-from .registry import TESTS
-
-ONLY_BY_NAME = ("million", "gpu", "scale")  # too long, too much disk, or another page, for a run of everything
+# what a run of everything does, in this order
+BENCHMARKS = {
+    "machine": measuring.machine,
+    "startup": first_use.startup,
+    "distillation": training.distillation,
+    "encoding": training.encoding,
+    "aligning": training.aligning,
+    "transport": transport.transport,
+    "maximum_similarity": search.maximum_similarity,
+    "plaid": search.plaid,
+    "growth": growth.growth,
+    "lessons": first_use.lessons,
+}
+# too long, or another page
+ONLY_BY_NAME = {"gpu": gpu.gpu, "scale": growth.scale}
+HEADER = ["what", "ours", "peer", "unit", "times faster", "share of the limit", "MiB more", "note"]
 
 
 def command(
-    names: list[str], repetitions: int = 5, out: str | Path | None = None, page: str | Path | None = None
-) -> list[dict]:
+    names: list[str], repetitions: int = 5, out: str | Path | None = None,
+    page: str | Path | None = None,
+) -> list[dict]:  # fmt: skip
     """Run benchmarks, print each row as it comes, write the list, and put the tables into a page.
 
-    With names and a page, the rows of the other benchmarks are those that ``out`` holds from an earlier run.
+    With names and a page, the rows of the other benchmarks are those that ``out`` holds from an
+    earlier run.
     """
-    unknown = sorted(set(names) - set(TESTS))
-    if unknown or repetitions < 1:
-        raise InputError(
-            f"bench: got {', '.join(unknown) or f'{repetitions} repetitions'}, "
-            f"expected names among {', '.join(TESTS)} and at least 1 repetition"
-        )
-    device()  # sets the threads
+    known = BENCHMARKS | ONLY_BY_NAME
+    for name in names:
+        one_of("bench: got", name, known)
+    # sets the threads
+    device()
     print(json.dumps(environment()))
     rows = []
     if names and page and out and Path(out).exists():
-        rows = [r for r in json.loads(Path(out).read_text(encoding="utf-8")) if r.get("bench") not in names]
-    for name in names or [name for name in TESTS if name not in ONLY_BY_NAME]:
+        earlier = json.loads(Path(out).read_text(encoding="utf-8"))
+        rows = [found for found in earlier if found["bench"] not in names]
+    for name in names or BENCHMARKS:
         start = time.perf_counter()
-        for found in TESTS[name](repetitions):
+        for found in known[name](repetitions):
             rows.append({**found, "bench": name})
-            print(line(found), flush=True)
+            pairs = zip(HEADER, cells(found), strict=True)
+            print(", ".join(f"{said} {cell}" for said, cell in pairs if cell), flush=True)
             if out:
-                write_json(out, rows)  # after every row: a long run that is stopped keeps what it measured
+                # after every row: a long run that is stopped keeps what it measured
+                write_json(out, rows)
         print(f"{name}: {time.perf_counter() - start:.0f} s in all", flush=True)
     if page:
-        write(sorted(rows, key=lambda r: list(TESTS).index(r["bench"])), Path(page))
+        order = list(known)
+        write(sorted(rows, key=lambda found: order.index(found["bench"])), Path(page))
     return rows
 
 
-def line(found: dict) -> str:
-    """A row for the reader."""
-    against = f" | {found['peer_name']} {number(found['peer'])}" if found["peer_name"] else ""
-    ratio = f" | {found['ratio']:.2f} times" if found["ratio"] else ""
-    share = f" | {found['limit_share']:.0%} of the limit" if found["limit_share"] else ""
-    memory = f" | +{found['memory_mib']} MiB" if found.get("memory_mib") is not None else ""
-    note = f" | {found['note']}" if found.get("note") else ""
-    return f"{found['name']}: {number(found['ours'])} {found['unit']}{against}{ratio}{share}{memory}{note}"
+def number(value: float | None) -> str:
+    """Four digits, or nothing.
+
+    Examples
+    --------
+    >>> number(1234.5), number(0.12345), number(None)
+    ('1,234', '0.1235', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def cells(found: dict) -> tuple[str, ...]:
+    """A row as text, see :data:`HEADER`."""
+    peer = f"{number(found['peer'])} ({found['peer_name']})" if found["peer_name"] else ""
+    ratio = f"{found['ratio']:.2f}" if found["ratio"] else ""
+    share = f"{found['limit_share']:.0%}" if found["limit_share"] else ""
+    memory, note = number(found["memory_mib"]), found["note"] or ""
+    return (found["name"], number(found["ours"]), peer, found["unit"], ratio, share, memory, note)
+
+
+def table(rows: list[dict]) -> str:
+    """Rows as a Markdown table."""
+    return markdown(HEADER, [cells(found) for found in rows])
+
+
+def slope(sizes: pd.Series, values: pd.Series) -> float:
+    """Exponent of growth: the least-squares slope of log value against log size."""
+    return np.polyfit(np.log(sizes), np.log(values), 1)[0]
+
+
+def growth_table(rows: list[dict]) -> str:
+    """How time and memory grow with each quantity: both ends, and the log-log slopes.
+
+    A size that asked the system for less than 1 MiB (it was given memory left over from before)
+    says nothing about growth: the slope of memory is over the others.
+    """
+    lines = []
+    for name, found in pd.DataFrame(rows).groupby("quantity", sort=False):
+        columns = [found[column] for column in ("size", "ours", "memory_mib")]
+        sizes, times, memory = (f"{number(x.iloc[0])} to {number(x.iloc[-1])}" for x in columns)
+        seen = found[found["memory_mib"] >= 1]
+        more = f"{slope(seen['size'], seen['memory_mib']):.2f}" if len(seen) > 1 else "below 1 MiB"
+        lines.append(
+            (name, sizes, times, f"{slope(found['size'], found['ours']):.2f}", memory, more)
+        )
+    header = ("what grows", "sizes", "ms", "exponent of time", "MiB more", "exponent of memory")
+    return markdown(header, lines)
+
+
+def lesson_table(rows: list[dict]) -> str:
+    """Wall time of each lesson, a column for each profile, and the sum."""
+    seconds = pd.DataFrame(rows).pivot(index="lesson", columns="profile", values="ours") / 1000
+    seconds.loc["all"] = seconds.sum()
+    lines = [(name, f"{x.smoke:.0f}", f"{x.pocket:.0f}") for name, x in seconds.iterrows()]
+    return markdown(("lesson", "smoke, s", "pocket, s"), lines)
+
+
+def scale_table(rows: list[dict]) -> str:
+    """What each quantity takes at both sizes, and what arithmetic says of the larger.
+
+    Arithmetic is a row's ``expected``, or else the smaller size's value times what it grew by.
+    """
+    lines = []
+    for name, found in pd.DataFrame(rows).groupby("quantity", sort=False):
+        small, large = found.to_dict("records")
+        said = large["expected"]
+        if pd.isna(said):
+            said = small["ours"] * (large["size"] / small["size"]) ** large["grows"]
+        shown = (f"{number(x)} {large['unit']}" for x in (small["ours"], large["ours"], said))
+        lines.append((name, *shown, f"{large['ours'] / said:.2f}"))
+    sizes = (f"{one['size']:,}" for one in (small, large))
+    return markdown(("what", *sizes, "arithmetic", "measured / arithmetic"), lines)
+
+
+OWN = {"growth": growth_table, "lessons": lesson_table, "gpu": table, "scale": scale_table}
+
+
+def kind() -> str:
+    """The block of this machine's table: ``bench-bf16`` or ``bench-float32``."""
+    return "bench-bf16" if has_bf16() else "bench-float32"
+
+
+def write(rows: list[dict], path: Path) -> None:
+    """Replace the tables of a page for which there are rows: this machine's, and :data:`OWN`."""
+    page, tables = path.read_text(encoding="utf-8"), {}
+    for found in rows:
+        name = found["bench"] if found["bench"] in OWN else kind()
+        tables.setdefault(name, []).append(found)
+    for name, some in tables.items():
+        page = replace_block(page, name, OWN.get(name, table)(some), str(path))
+    write_atomic(path, page)

@@ -1,229 +1,174 @@
-"""Benchmarks of training and encoding: distillation against plain loops and sentence-transformers."""
+"""Benchmarks of training, encoding and aligning: against plain loops and other libraries."""
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import itertools
 import shutil
-import statistics
 import tempfile
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from .. import distillation as method
-from .. import losses, model_files, vocabulary
+from .. import model_files, vocabulary
+from ..alignment.files import student as aligner
+from ..alignment.files import write_links
+from ..alignment.plans import align
 from ..config import DistillConfig
 from ..corpora import Bitext
-from ..datasets import pocket, published
 from ..encoder import DEFAULT, Encoder, teacher
-from ..settings import InputError, computing_in, has_bf16
 from ..training import distill, runs
 from ..training.vector_store import VectorStore
-from .registry import Peak, ask_peer, bench, limits, row, take_turns
+from . import material
+from .measuring import Peer, ask_peer, side_by_side
 
 STEPS = 24
 LENGTH = 64
-
-
-def swahili(pairs: int = 30_782) -> Bitext:
-    """MAFAND's Swahili training pairs where they can be had, else those of pocket."""
-    try:
-        found = published.mafand("swa", "train")
-    except InputError:
-        found = pocket.bitext("sw")
-    return Bitext(found.name, "sw", "en", found.pairs[:pairs])
-
-
-def forward_flops(encoder: Encoder, lengths: list[int]) -> float:
-    """Operations of one forward pass: two for each weight of the layers and token, and those of attention."""
-    weights = sum(p.numel() for p in encoder.model.encoder.parameters() if p.ndim == 2)
-    attention = 4 * encoder.dimension * encoder.model.config.num_hidden_layers * sum(n * n for n in lengths)
-    return 2.0 * weights * sum(lengths) + attention
+# pairs to align in a file, and one at a time; words a side, so that each fits the encoder
+PAIRS, FEW, LONGEST = 512, 32, 60
 
 
 def used(student: Encoder, bitext: Bitext, config: DistillConfig) -> tuple[list[int], list[int]]:
     """Lengths of both sides of all pairs that a run sees."""
     source, target, _ = method.tokens(student, teacher(), bitext, config.max_length)
     pairs = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
-    rows = itertools.chain.from_iterable(
-        itertools.islice(method.length_batches(pairs, config.batch, config.seed), config.steps)
-    )
+    batches = method.length_batches(pairs, config.batch, config.seed)
+    rows = itertools.chain.from_iterable(itertools.islice(batches, config.steps))
     return tuple(map(list, zip(*(pairs[i] for i in rows), strict=True)))
 
 
 def run_once(student: Encoder, bitext: Bitext, config: DistillConfig) -> float:
     """Seconds of a training run, its set-up (tokens, run folder) left out."""
-    folder = Path(tempfile.mkdtemp())
-    distill.distill(copy.deepcopy(student), teacher(), bitext, config, folder / "run", progress=False)
-    seconds = runs.read_metrics(folder / "run")["seconds"]
-    shutil.rmtree(folder)
-    return seconds
-
-
-@contextlib.contextmanager
-def timed(module, name: str) -> Iterator[list[float]]:
-    """Seconds of every call of a module's function, while this is open."""
-    seconds, function = [], getattr(module, name)
-
-    def watched(*args, **kwargs):
-        start = time.perf_counter()
-        found = function(*args, **kwargs)
-        seconds.append(time.perf_counter() - start)
-        return found
-
-    setattr(module, name, watched)
-    try:
-        yield seconds
-    finally:
-        setattr(module, name, function)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        english = teacher()
+        distill.distill(copy.deepcopy(student), english, bitext, config, run, progress=False)
+        return runs.read_metrics(run)["seconds"]
 
 
 def forget(bitext: Bitext, config: DistillConfig) -> None:
     """Empty the teacher's store, so that its work is part of the time."""
     target = method.tokens(teacher(), teacher(), bitext, config.max_length)[1]
-    folder = VectorStore(teacher(), target).folder
-    if folder.exists():  # not before the first run
-        shutil.rmtree(folder)
+    # it is not there before the first run
+    shutil.rmtree(VectorStore(teacher(), target).folder, ignore_errors=True)
 
 
-@bench
-def distillation(repetitions: int) -> list[dict]:
-    """Sentence pairs a second, teacher included, against the plain loop and the trainers of two libraries."""
-    bitext, english = swahili(), teacher()
-    student = vocabulary.extend(english, bitext)
-    found, times = [], {}
-    cases = {
-        "new rows, teacher encoded": ("new", True), "new rows, teacher stored": ("new", False),
-        "all weights, teacher encoded": ("all", True),
-    }  # fmt: skip
-    plain = {trainable: [] for trainable in ("new", "all")}
-    memory, transport = {}, {}
-    for i in range(repetitions + 1):
-        for case, (trainable, cold) in cases.items():
-            config = DistillConfig(steps=STEPS, trainable=trainable, rate=1e-4)
-            if cold:
-                forget(bitext, config)
-            with Peak() as peak, timed(losses, "solve") as solved:
-                seconds = run_once(student, bitext, config)
-            if i:
-                times.setdefault(case, []).append(seconds)
-                memory[case] = peak.mib
-                transport.setdefault(case, []).append(sum(solved))
-        for trainable, side in plain.items():
-            config = DistillConfig(steps=STEPS // 3, trainable=trainable, rate=1e-4)
-            start = time.perf_counter()
-            method.plain(copy.deepcopy(student), english, bitext, config)
-            if i:
-                side.append((time.perf_counter() - start) * STEPS / config.steps)
-    folder = Path(tempfile.mkdtemp())
-    student.save(folder / "student")
-    request = {
-        "pairs": bitext.pairs[: 32 * 12], "teacher": str(model_files.folder(DEFAULT)[0]), "batch": 32, "length": LENGTH,
-        "repetitions": repetitions,
-    }  # fmt: skip
-    own = {**request, "student": request["teacher"]}
-    few = {**own, "pairs": bitext.pairs[: 32 * 4], "repetitions": min(3, repetitions)}  # it is slow
-    peers = {
-        "sentence-transformers MSELoss, same student": ask_peer(
-            "train", {**request, "student": str(folder / "student")}
-        ),
-        "sentence-transformers MSELoss, its own vocabulary": ask_peer("train", own),
-        "PyLate distillation of scores, its own vocabulary": ask_peer("distil", few),
-    }
-    shutil.rmtree(folder)
-    for case, (trainable, cold) in cases.items():
-        config = DistillConfig(steps=STEPS, trainable=trainable)
-        source, target = used(student, bitext, config)
-        passes = 2 if trainable == "new" else 3  # backward: gradients of activations, and of weights where these train
-        flops = passes * forward_flops(student, source) + cold * forward_flops(english, target)
-        share = flops / 1e9 / sorted(times[case])[len(times[case]) // 2] / limits()["matrix"]
-        common = {"work": len(source), "limit_share": share, "memory_mib": memory[case]}
-        found.append(row(f"distil {case}", "pairs/s", times[case], plain[trainable], "plain loop", **common))
-        for name, answer in peers.items():
-            theirs = [s * len(source) / answer["pairs"] for s in answer["seconds"]] if answer else []
-            note = "" if answer else "peer not installed"
-            found.append(row(f"distil {case}", "pairs/s", times[case], theirs, name, note=note, **common))
-        share = statistics.median(a / b for a, b in zip(transport[case], times[case], strict=True))
-        steps = [seconds / STEPS for seconds in transport[case]]
-        note = f"{share:.1%} of the step"
-        found.append(row(f"transport in a step, {case}", "ms", steps, [], "", note=note))
-    return found
+def trainers(student: Encoder, bitext: Bitext, repetitions: int) -> dict[str, Peer]:
+    """What the trainers of other libraries take for some of the pairs."""
+    with tempfile.TemporaryDirectory() as folder:
+        same, english = str(student.save(folder)), str(model_files.folder(DEFAULT)[0])
+        common = {"teacher": english, "batch": 32, "length": LENGTH, "repetitions": repetitions}
+        found = {}
+        for name, peer, start, pairs in (
+            ("sentence-transformers MSELoss, same student", "train", same, 32 * 12),
+            ("sentence-transformers MSELoss, its own vocabulary", "train", english, 32 * 12),
+            # it is slow
+            ("PyLate distillation of scores, its own vocabulary", "distil", english, 32 * 4),
+        ):
+            some = bitext.pairs[:pairs]
+            answer = ask_peer(peer, {**common, "student": start, "pairs": some})
+            found[name] = Peer(answer["seconds"], work=len(some))
+        return found
 
 
-@bench
-def encoding(repetitions: int) -> list[dict]:
-    """Passages a second against sentence-transformers' encode and the plain forward pass, at equal length and batch."""
-    passages, english = some_passages(), teacher()
-    lengths = [len(ids) for ids in english.tokenize(passages)]
-    with Peak() as peak:
-        mine, theirs = take_turns(
-            lambda: encode_all(english, passages), lambda: plain_encode(english, passages), repetitions
-        )
-    share = forward_flops(english, lengths) / 1e9 / sorted(mine)[len(mine) // 2] / limits()["matrix"]
-    common = {"work": len(passages), "limit_share": share, "memory_mib": peak.mib}
-    request = {
-        "texts": passages,
-        "model": str(model_files.folder(DEFAULT)[0]),
-        "batch": 32,
-        "length": english.max_length,
-    }
-    answer = ask_peer("encode", {**request, "repetitions": repetitions})
-    note = "" if answer else "peer not installed"
-    return [
-        row("encode passages", "passages/s", mine, theirs, "plain forward pass, batches of 32", **common),
-        row("encode passages", "passages/s", mine, answer["seconds"] if answer else [], "sentence-transformers encode",
-            note=note, **common),
-    ]  # fmt: skip
-
-
-@bench
-def number_types(repetitions: int) -> list[dict]:
-    """Ours in bfloat16 beside ours in float32, where the device has instructions for both."""
-    if not has_bf16():
-        return []
-    bitext, passages = swahili(), some_passages()
+def distillation(repetitions: int) -> Iterator[dict]:
+    """Sentence pairs a second, teacher included, against the plain loop and two libraries."""
+    bitext = material.bitext()
     student = vocabulary.extend(teacher(), bitext)
-    config = DistillConfig(steps=STEPS, rate=1e-4)
-    pairs, seconds = len(used(student, bitext, config)[0]), {"bf16": [], "float32": []}
-    for i in range(repetitions + 1):  # the first fills the teacher's store and does not count
-        for kind, side in seconds.items():
-            with computing_in(kind):
-                taken = run_once(student, bitext, config)
-            side += [taken] if i else []
+    peers = trainers(student, bitext, repetitions)
+    for case, trainable, cold in (
+        ("new rows, teacher encoded", "new", True),
+        ("new rows, teacher stored", "new", False),
+        ("all weights, teacher encoded", "all", True),
+    ):
+        config = DistillConfig(steps=STEPS, trainable=trainable, rate=1e-4)
+        few = replace(config, steps=STEPS // 3)
 
-    def encode_in(kind: str) -> None:
-        with computing_in(kind):
-            encode_all(teacher(), passages)
+        def plain(few=few) -> None:
+            method.plain(copy.deepcopy(student), teacher(), bitext, few)
 
-    sides = take_turns(lambda: encode_in("bf16"), lambda: encode_in("float32"), repetitions)
-    peer = "ours in float32"
-    return [
-        row("distil new rows, teacher stored, in bf16", "pairs/s", *seconds.values(), peer, work=pairs),
-        row("encode passages in bf16", "passages/s", *sides, peer, work=len(passages)),
-    ]
+        loop = {"plain loop": Peer(plain, work=few.steps * few.batch)}
+        yield from distil(case, student, bitext, config, cold, loop | peers, repetitions)
 
 
-def some_passages() -> list[str]:
-    """300 passages of AfriQA's Swahili pool where they can be had, else those of pocket."""
-    try:
-        return list(published.afriqa("swa").passages.values())[:300]
-    except InputError:
-        return list(pocket.passages().values())
+def distil(
+    case: str, student: Encoder, bitext: Bitext, config: DistillConfig, cold: bool,
+    peers: dict[str, Peer], repetitions: int,
+) -> list[dict]:  # fmt: skip
+    """One case, whose teacher's vectors are made on the way (cold) or stored."""
+    source, target = used(student, bitext, config)
+
+    def ours() -> float:
+        if cold:
+            forget(bitext, config)
+        return run_once(student, bitext, config)
+
+    # backward: gradients of activations, and of weights where these train
+    passes = 2 if config.trainable == "new" else 3
+    operations = passes * material.forward(student, source)
+    operations += cold * material.forward(teacher(), target)
+    how = {"work": len(source), "operations": operations}
+    return side_by_side(f"distil {case}", "pairs/s", ours, peers, repetitions, **how)
 
 
-def encode_all(encoder: Encoder, passages: list[str]) -> None:
-    """Encode, and keep nothing."""
-    for _ in encoder.batches(passages):
-        pass
+def encoding(repetitions: int) -> list[dict]:
+    """Passages a second against sentence-transformers' encode and the plain forward pass."""
+    passages, english = list(material.collection().passages.values())[:300], teacher()
+    request = {
+        "texts": passages, "model": str(model_files.folder(DEFAULT)[0]), "batch": 32,
+        "length": english.max_length, "repetitions": repetitions,
+    }  # fmt: skip
+    peers = {
+        "plain forward pass, batches of 32": Peer(lambda: plain_encode(english, passages)),
+        "sentence-transformers encode": Peer(ask_peer("encode", request)["seconds"]),
+    }
+    return encode(passages, peers, repetitions)
+
+
+def encode(passages: list[str], peers: dict[str, Peer], repetitions: int) -> list[dict]:
+    """Encode passages, and keep nothing."""
+
+    def ours() -> None:
+        for _ in teacher().batches(passages):
+            pass
+
+    operations = material.forward(teacher(), map(len, teacher().tokenize(passages)))
+    how = {"work": len(passages), "operations": operations}
+    return side_by_side("encode passages", "passages/s", ours, peers, repetitions, **how)
 
 
 def plain_encode(encoder: Encoder, passages: list[str], batch: int = 32) -> None:
     """The forward pass of transformers, float32, batches in the order given."""
-    import torch
-
     with torch.inference_mode():
         for start in range(0, len(passages), batch):
             ids, mask = encoder.pad(encoder.tokenize(passages[start : start + batch]))
             encoder.model(input_ids=ids, attention_mask=mask.long())
+
+
+def aligning(repetitions: int) -> Iterator[dict]:
+    """A file of pairs into a file of links, against one pair at a time."""
+    every = material.bitext().pairs
+    fits = (pair for pair in every if all(len(side.split()) <= LONGEST for side in pair))
+    pairs = list(itertools.islice(fits, PAIRS))
+    with tempfile.TemporaryDirectory() as folder:
+        tsv, links = Path(folder) / "pairs.tsv", Path(folder) / "links.txt"
+        lines = "".join(f"{source}\t{target}\n" for source, target in pairs)
+        tsv.write_text(lines, encoding="utf-8")
+        for name, layers in {"align --tsv": 6, "align --tsv --layer 4": 4}.items():
+            both = aligner("sw").upto(layers), teacher().upto(layers)
+
+            def ours(both=both) -> None:
+                write_links(*both, tsv, links, progress=False)
+
+            def plain(both=both) -> None:
+                for pair in pairs[:FEW]:
+                    align(*both, *pair)
+
+            sides = zip(both, zip(*pairs, strict=True), strict=True)
+            counts = [material.forward(e, map(len, e.tokenize(texts))) for e, texts in sides]
+            peers = {"one pair at a time": Peer(plain, work=FEW)}
+            how = {"work": len(pairs), "operations": sum(counts)}
+            yield from side_by_side(name, "pairs/s", ours, peers, repetitions, **how)

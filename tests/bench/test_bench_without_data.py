@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from optical_lite import settings
-from optical_lite.bench import aligning, registry, scale, search, training
+from optical_lite.bench import growth, material, measuring, search, training
 from optical_lite.bench import transport as bench_transport
-from optical_lite.settings import InputError
 
 pytestmark = pytest.mark.float32  # the benchmarks measure the real encoder
-CACHED = bench_transport.problems, search.real, search.synthetic
+CACHED = bench_transport.problems, material.real
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def without(monkeypatch, tmp_path):
     monkeypatch.delenv("OPTICAL_LITE_MIRROR", raising=False)
     for name in ("PEERS", "PLAID"):
         monkeypatch.setenv(f"OPTICAL_LITE_{name}", str(tmp_path / "none"))
-    monkeypatch.setattr(registry, "_measure", lambda: {"float32": 100.0, "matrix": 100.0, "copy": 10.0})
+    monkeypatch.setattr(measuring, "limits", lambda: {"matrix": 100.0, "copy": 10.0})
     for cached in (settings.get, *CACHED):
         cached.cache_clear()
     yield monkeypatch
@@ -32,6 +31,7 @@ def without(monkeypatch, tmp_path):
 
 def whole(rows):
     """Rows that say how fast, and that no peer was there."""
+    rows = list(rows)
     assert rows
     assert all(row["ours"] > 0 and row["unit"] for row in rows)
     return {row["name"]: row for row in rows}
@@ -47,19 +47,19 @@ def test_problems_of_every_size_are_real_and_ragged(without, n):
     assert torch.isfinite(C[(a > 0)[:, :, None] & (b > 0)[:, None, :]]).all()
 
 
-def test_short_sentences_are_put_together_and_what_cannot_fit_is_said():
+def test_short_sentences_are_put_together_and_long_ones_left_out():
     count = lambda texts: [text.split() for text in texts]  # noqa: E731
     pairs = [(f"a{i} b{i}", f"c{i} d{i} e{i}") for i in range(9)]
-    assert bench_transport.fitting(pairs, count, 3) == pairs
-    assert bench_transport.fitting(pairs, count, 9)[0] == ("a0 b0 a1 b1", "c0 d0 e0 c1 d1 e1")
-    with pytest.raises(InputError, match="no sentence pair of 40 to 120 tokens"):
-        bench_transport.fitting(pairs, count, 120)
+    assert list(bench_transport.fitting(pairs, count, 3)) == pairs
+    joined = list(bench_transport.fitting(pairs, count, 9))
+    assert joined[:2] == [("a0 b0 a1 b1", "c0 d0 e0 c1 d1 e1"), ("a2 b2 a3 b3", "c2 d2 e2 c3 d3 e3")]
+    assert list(bench_transport.fitting([("a", "b " * 9), *pairs], count, 3)) == pairs
 
 
 def test_transport(without):
     without.setattr(bench_transport, "SIZES", ((4, 64),))
     without.setattr(bench_transport, "EPSILONS", (0.1,))
-    rows = bench_transport.transport(1)
+    rows = list(bench_transport.transport(1))
     assert {row["peer_name"] for row in rows} == {"POT sinkhorn batch", "POT log_sinkhorn batch", "our log"}
     assert all(row["ratio"] for row in whole(rows).values())
 
@@ -67,39 +67,42 @@ def test_transport(without):
 def test_training_and_encoding(without):
     without.setattr(training, "STEPS", 3)
     without.setattr(training, "DistillConfig", functools.partial(training.DistillConfig, batch=2))
-    without.setattr(training, "swahili", functools.partial(training.swahili, 48))
-    without.setattr(training, "some_passages", lambda found=training.some_passages: found()[:8])
+    without.setattr(material, "bitext", functools.partial(material.bitext, 48))
     names = whole(training.distillation(1))
-    assert names["distil new rows, teacher stored"]["note"] == "peer not installed"
-    assert "transport in a step, new rows, teacher stored" in names
-    assert whole(training.encoding(1))["encode passages"]["note"] == "peer not installed"
-    training.number_types(1)
+    assert names["distil new rows, teacher stored"]["note"] == measuring.MISSING
+    assert whole(training.encode(["Clean water.", "Rats"], {}, 1))["encode passages"]["note"] == ""
 
 
 def test_aligning(without):
-    without.setattr(aligning, "PAIRS", 4)
-    without.setattr(aligning, "FEW", 2)
-    assert {"align --tsv", "align --tsv --layer 4"} == set(whole(aligning.aligning(1)))
+    without.setattr(training, "PAIRS", 4)
+    without.setattr(training, "FEW", 2)
+    assert {"align --tsv", "align --tsv --layer 4"} == set(whole(training.aligning(1)))
 
 
 def test_search(without):
-    without.setattr(search, "synthetic", lambda passages=300: CACHED[2](passages))
+    without.setattr(material, "large", functools.partial(material.large, 300))
     rows = whole(search.maximum_similarity(1))
     assert any("160 passages" in name for name in rows)
+    assert any("300 passages" in name for name in rows)
     assert all(row["peer"] is None for name, row in rows.items() if "one question at a time" in name)
-    whole(search.plaid(1, passages=300))
+    assert whole(search.plaid(1)).popitem()[1]["note"] == measuring.MISSING
+
+
+def test_growth(without):
+    without.setattr(growth, "CASES", {name: ((2,), prepare) for name, (_, prepare) in growth.CASES.items()})
+    assert len(whole(growth.growth(1))) == 6
 
 
 def test_scale(without):
-    without.setattr(scale, "SIZES", (20, 40))
-    rows = list(scale.scale(1))
+    without.setattr(growth, "SIZES", (20, 40))
+    rows = list(growth.scale(1))
     found = whole([row for row in rows if "memory" not in row["name"]])
     for name, slack in (("passages: index on disk", 0.05), ("pairs: token ids on disk", 0.0)):
-        for size in scale.SIZES:
+        for size in growth.SIZES:
             one = found[f"{name}, {size}"]
             assert one["ours"] == pytest.approx(one["expected"], rel=slack)
     assert len(rows) == 2 * len({row["quantity"] for row in rows})
-    source, target = zip(*scale.made_up(200), strict=True)
+    source, target = zip(*growth.made_up(200), strict=True)
     assert all(sorted(w[1:] for w in a) == sorted(w[1:] for w in b) for a, b in zip(source, target, strict=True))
     counts = collections.Counter(word for words in source for word in words)
     assert counts["s1"] > 20 * counts["s1000"]

@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from optical_lite import retrieval, vocabulary
 from optical_lite.__main__ import main
-from optical_lite.bench import registry
+from optical_lite.bench import measuring
 from optical_lite.datasets import pocket
 from optical_lite.encoder import Encoder
 from optical_lite.training import runs
@@ -157,7 +157,7 @@ def students(student, multilingual, tmp_path_factory):
 @pytest.fixture(scope="session")
 def bench_python():
     """The interpreter of the peers' environment, before anything large is made."""
-    return registry.peers_python() or pytest.skip("PyLate: make .venv-bench/installed")
+    return measuring.peers_python() or pytest.skip("PyLate: make .venv-bench/installed")
 
 
 def test_pylate_scores_the_same(bench_python, short, students, tmp_path):
