@@ -26,9 +26,10 @@ import torch
 from torch import Tensor
 
 from .config import SOLVERS
-from .kernels import alternating, logdomain
+from .kernels import logdomain
 from .kernels.problems import check_options, checked
 from .kernels.stabilized import stabilized
+from .settings import one_of
 
 METHODS = (*SOLVERS, "scaling")  # the last, which can lose its numbers, is no option of training
 
@@ -145,7 +146,9 @@ def solve(
     tensor([[[0.3655, 0.1345],
              [0.1345, 0.3655]]])
     """
-    check_options(METHODS, method, epsilon, max_iterations, tolerance, check_every, reach, mass)
+    one_of("transport: got method", method, METHODS)
+    given = {"epsilon": epsilon, "reach": reach, "mass": mass, "tolerance": tolerance}
+    check_options(**given, max_iterations=max_iterations, check_every=check_every)
     cost, a, b, full, largest = checked(cost.detach(), a.detach(), b.detach())
     moving = full.sum().item()
     if not moving:  # nothing to move, or no problem at all
@@ -161,7 +164,7 @@ def solve(
         return replace(found, plan=plan, cost=price)
     problem, rest = (cost, a, b) if moving == len(full) else (cost[full], a[full], b[full]), None
     if method == "exact":
-        plan, iterations = alternating.exact(*problem)
+        plan, iterations = logdomain.exact(*problem)
     elif method == "stabilized":
         plan, iterations = stabilized(*problem, epsilon, *limits, largest)
     elif method == "proximal":
@@ -169,14 +172,14 @@ def solve(
     elif method == "unbalanced":
         plan, iterations, rest = logdomain.unbalanced(*problem, epsilon, *limits, reach)
     else:
-        plan, iterations = alternating.sinkhorn(method, *problem, epsilon, *limits)
+        plan, iterations = logdomain.sinkhorn(method, *problem, epsilon, *limits)
     if moving < len(full):  # problems without mass have the zero plan
         plan, iterations = _spread(plan, full), _spread(iterations, full)
         rest = None if rest is None else _spread(rest, full) | ~full
     found = _finish(plan, cost, a, b, iterations, tolerance)
     if method == "stabilized" and (lost := found.marginal_error == math.inf).any():
         again = (x[lost] for x in (cost, a, b))  # rare: those few are solved with logarithms
-        plan[lost], iterations[lost] = alternating.sinkhorn("log", *again, epsilon, *limits)
+        plan[lost], iterations[lost] = logdomain.sinkhorn("log", *again, epsilon, *limits)
         found = _finish(plan, cost, a, b, iterations, tolerance)
     if rest is None:
         return found

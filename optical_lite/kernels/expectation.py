@@ -40,7 +40,7 @@ def numbered(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> tuple[dict
 
 
 def _parts(begins: np.ndarray) -> Iterator[slice]:
-    """Cut rows into runs of at most CELLS cells, or of one row; each row's cells begin somewhere."""
+    """Runs of rows with at most CELLS cells, or of one row; ``begins`` says where a row's begin."""
     start = 0
     while start < len(begins) - 1:
         stop = max(start + 1, int(np.searchsorted(begins, begins[start] + CELLS, side="right")) - 1)

@@ -1,14 +1,14 @@
-r"""Log domain: the Sinkhorn updates on logarithms, and the solvers that relax the problem.
+r"""Log domain: Sinkhorn's updates on logarithms, the solvers that relax the problem, exact plans.
 
 Every function takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m),
 masses (B, n) and (B, m), zero mass on padding, none empty. Each returns the plan (B, n, m), the
-iterations made (B,), and, where "converged" cannot be read off the marginals, whether the iteration
-came to rest (B,).
+pairs of updates made (B,), and, where "converged" cannot be read off the marginals, whether the
+iteration came to rest (B,).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -22,10 +22,10 @@ def logarithm(mass: Tensor) -> Tensor:
 
 
 def step(k: Tensor, a: Tensor, b: Tensor, v: Tensor, damping: float = 1.0) -> tuple[Tensor, Tensor]:
-    """One pair of updates on logarithms: never overflows; ``damping`` below 1 relaxes the marginals.
+    """One pair of updates on logarithms, which never overflow; ``damping`` relaxes the marginals.
 
-    Shapes: log kernel ``k`` (B, n, m), log masses ``a`` (B, n), ``b`` (B, m), potential ``v`` (B,
-    m).
+    Shapes: log kernel ``k`` (B, n, m), log masses ``a`` (B, n), ``b`` (B, m), potential ``v``
+    (B, m).
     """
     u = damping * (a - torch.logsumexp(k + v[:, None, :], 2))  # (B, n)
     u = u.masked_fill(a == -torch.inf, -torch.inf)
@@ -36,6 +36,85 @@ def step(k: Tensor, a: Tensor, b: Tensor, v: Tensor, damping: float = 1.0) -> tu
 def assemble(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """The plan of a log kernel and two potentials, shape (B, n, m)."""
     return (k + u[:, :, None] + v[:, None, :]).exp()
+
+
+def _scale(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """One pair of updates on the scalings: two products, but exp(-C / epsilon) can underflow."""
+    u = torch.where(a > 0, a / torch.einsum("bnm,bm->bn", k, v), a)
+    v = torch.where(b > 0, b / torch.einsum("bnm,bn->bm", k, u), b)
+    return u, v
+
+
+def _until(
+    states: Iterator[tuple],
+    assemble: Callable,
+    cost: Tensor,
+    limit: int,
+    every: int,
+    done: Callable,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Take states until each problem is done: its plan, when that was, and whether it was.
+
+    Parameters
+    ----------
+    states : what ``assemble`` makes a plan of, one after each pair of updates
+    done : tells from the plan now and the one of the check before which problems are
+    """
+    plan, before = torch.zeros_like(cost), torch.zeros_like(cost)
+    iterations = torch.full((len(cost),), limit, device=cost.device)
+    going = torch.ones(len(cost), dtype=torch.bool, device=cost.device)
+    for i, state in zip(range(1, limit + 1), states, strict=False):
+        if i % every and i < limit:
+            continue
+        now = assemble(*state)
+        plan[going] = now[going]
+        ready = going & done(now, before)
+        iterations[ready] = i
+        going &= ~ready
+        before = now
+        if not going.any():
+            break
+    return plan, iterations, ~going
+
+
+def sinkhorn(
+    method: str, cost: Tensor, a: Tensor, b: Tensor, epsilon: float, limit: int, tolerance: float,
+    every: int,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Alternate the two updates, on logarithms (``log``) or on scalings (``scaling``)."""
+    log = method == "log"
+    k, v = (-cost / epsilon, logarithm(b)) if log else (torch.exp(-cost / epsilon), b.sign())
+    p, q, update = (logarithm(a), logarithm(b), step) if log else (a, b, _scale)
+
+    def states() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        ahead = v  # no mass on padding from the start
+        while True:
+            u, ahead = update(k, p, q, ahead)
+            yield k, u, ahead
+
+    def done(now: Tensor, _: Tensor) -> Tensor:
+        # the columns are exact after the second update, but for rounding, which needs room
+        return (now.sum(2) - a).abs().sum(1) <= tolerance * 0.5
+
+    def scaled(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        return u[:, :, None] * k * v[:, None, :]
+
+    return _until(states(), assemble if log else scaled, cost, limit, every, done)[:2]
+
+
+def exact(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Network simplex of POT, one problem after the other, real tokens only, in float64."""
+    import ot
+
+    plan = torch.zeros_like(cost)
+    for i in range(len(cost)):
+        rows, columns = a[i] > 0, b[i] > 0
+        p, q = a[i, rows].double(), b[i, columns].double()
+        block = cost[i][rows][:, columns].double()
+        best = ot.emd(*(x.cpu().numpy() for x in (p / p.sum(), q / q.sum(), block)))
+        scaled = torch.from_numpy(best).to(cost) * p.sum().to(cost)
+        plan[i, rows.nonzero(), columns.nonzero().T] = scaled
+    return plan, torch.zeros(len(cost), dtype=torch.long, device=cost.device)
 
 
 def proximal(
@@ -58,7 +137,11 @@ def proximal(
             plan = k + u[:, :, None] + v[:, None, :]
             yield k, u, v
 
-    return _until_rest(updates(), cost, limit, tolerance, every, a)
+    def rest(now: Tensor, before: Tensor) -> Tensor:
+        moved = (now - before).abs().sum((1, 2)) + (now.sum(2) - a).abs().sum(1)
+        return moved <= tolerance
+
+    return _until(updates(), assemble, cost, limit, every, rest)
 
 
 def unbalanced(
@@ -96,30 +179,10 @@ def unbalanced(
             u, v = step(k, la, lb, v, damping)
             yield k, u, v
 
-    return _until_rest(updates(), cost, limit, tolerance, every)
+    def rest(now: Tensor, before: Tensor) -> Tensor:
+        return (now - before).abs().sum((1, 2)) <= tolerance
 
-
-def _until_rest(
-    updates: Iterator[tuple[Tensor, Tensor, Tensor]], cost: Tensor, limit: int,
-    tolerance: float, every: int, mass: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Update until the plan moves little between two checks; its rows may have to hold a mass."""
-    iterations = torch.full((len(cost),), limit, device=cost.device)
-    rest = torch.zeros(len(cost), dtype=torch.bool, device=cost.device)
-    before = torch.zeros_like(cost)
-    for i, state in zip(range(1, limit + 1), updates, strict=False):
-        if i % every and i < limit:
-            continue
-        now = assemble(*state)
-        moved = (now - before).abs().sum((1, 2))
-        if mass is not None:
-            moved += (now.sum(2) - mass).abs().sum(1)
-        iterations[~rest & (moved <= tolerance)] = i
-        rest |= moved <= tolerance
-        before = now
-        if rest.all():
-            break
-    return before, iterations, rest
+    return _until(updates(), assemble, cost, limit, every, rest)
 
 
 def with_waste(

@@ -1,4 +1,4 @@
-"""MaxSim in blocks that stay in the processor's cache; :func:`.retrieval.maxsim` is its plain twin."""
+"""MaxSim in blocks that stay in the cache; :func:`.retrieval.maxsim` is its plain twin."""
 
 from __future__ import annotations
 

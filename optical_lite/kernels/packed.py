@@ -6,8 +6,8 @@ padding; query, key and value are one product; weights that do not train are cas
 attention is two plain batched products, because the fused kernel's backward pass is slow on a CPU
 (measurements in ``docs/performance.md``). The residual stream and the normalisations stay in
 float32. Where a backward pass would keep more than :data:`KEPT` bytes, or half of what a GPU has
-free, the first layers run twice instead: the same numbers for less memory. ``tests/kernels/test_packed.py``
-compares outputs and gradients with transformers' own.
+free, the first layers run twice instead: the same numbers for less memory.
+``tests/kernels/test_packed.py`` compares outputs and gradients with transformers' own.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _block(
     x: Tensor, weights: tuple, rows: Tensor | None, bias: Tensor | None, shape: tuple, step: int,
     eps: float,
 ) -> Tensor:  # fmt: skip
-    """One layer: (T, d) -> (T, d); ``rows`` are the tokens' places in the rectangle, None for all."""
+    """One layer: (T, d) -> (T, d); ``rows``: the tokens' places in the rectangle, None for all."""
     (B, n, heads), d = shape, x.shape[1]
     w_qkv, b_qkv, w_o, b_o, w_1, b_1, w_2, b_2, g_1, c_1, g_2, c_2 = weights
     qkv = linear(x.to(w_qkv.dtype), w_qkv, b_qkv)  # (T, 3 d)

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import math
-import operator
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from ..settings import InputError, one_of
+from ..settings import InputError
 
 
-def check_options(
-    known, method, epsilon, max_iterations, tolerance, check_every, reach, mass
-) -> None:
+def _whole(value: object) -> bool:
+    return isinstance(value, Integral) and value >= 1
+
+
+RANGES = {  # of each option of the solvers
+    "epsilon": (lambda x: 0 < x < math.inf, "a number above 0; use method='exact' for 0"),
+    "reach": (lambda x: 0 < x < math.inf, "a number above 0; a large one is balanced transport"),
+    "mass": (lambda x: 0 < x <= 1, "a share above 0 and at most 1"),
+    "tolerance": (lambda x: x >= 0, "a number of at least 0"),
+    "max_iterations": (_whole, "a whole number of at least 1"),
+    "check_every": (_whole, "a whole number of at least 1"),
+}
+
+
+def check_options(**given: float) -> None:
     """Raise unless every option of :func:`optical_lite.transport.solve` is in its range."""
-    one_of("transport: got method", method, known)
-    instead = "use method='exact' for 0", "a large one is balanced transport"
-    for name, value, hint in zip(("epsilon", "reach"), (epsilon, reach), instead, strict=True):
-        if not 0 < value < math.inf:
-            raise InputError(f"transport: got {name} {value}, expected a number above 0; {hint}")
-    if not 0 < mass <= 1:
-        raise InputError(f"transport: got mass {mass}, expected a share above 0 and at most 1")
-    if not tolerance >= 0:
-        raise InputError(f"transport: got tolerance {tolerance}, expected a number of at least 0")
-    for name, value in (("max_iterations", max_iterations), ("check_every", check_every)):
-        try:
-            fine = operator.index(value) >= 1
-        except TypeError:
-            fine = False
-        if not fine:
-            got = f"transport: got {name} {value!r}"
-            raise InputError(f"{got}, expected a whole number of at least 1")
+    for name, value in given.items():
+        fine, expected = RANGES[name]
+        if not fine(value):
+            raise InputError(f"transport: got {name} {value!r}, expected {expected}")
 
 
 def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
@@ -65,7 +64,8 @@ def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor,
     gap = share.max().item() if len(share) else 0.0
     if not gap <= 1e-3 + slack:
         raise InputError(
-            f"transport: got marginals whose sums differ by {gap:.2g} of the mass, expected equal sums; normalise both"
+            f"transport: got marginals whose sums differ by {gap:.2g} of the mass, expected equal "
+            "sums; normalise both"
         )
     # rounded elsewhere: meet in the middle, or no plan could have both marginals
     if gap > 1e-5:
@@ -77,6 +77,7 @@ def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor,
     low, high = (x.item() for x in cost.aminmax()) if cost.numel() else (0.0, 0.0)
     if not (low > -math.inf and high < math.inf):  # NaN where there is one
         raise InputError(
-            "transport: got NaN or infinite costs between real tokens, expected finite numbers; check the vectors"
+            "transport: got NaN or infinite costs between real tokens, expected finite numbers; "
+            "check the vectors"
         )
     return cost, a, b, torch.minimum(left, right) > 0, max(-low, high)

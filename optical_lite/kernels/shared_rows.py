@@ -10,8 +10,6 @@ import contextlib
 import copy
 import ctypes
 import itertools
-import json
-import math
 import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,33 +18,31 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from . import tensor_file
+
 CHUNK = 1 << 12  # rows written or hashed at a time
 LARGE = 100_000  # rows from which a student shares its teacher's table: 150 MB of float32
 
 
 class Mapped:
-    """A tensor of a safetensors file, read where it is touched; a write never changes the file.
+    """A tensor of a file, read where it is touched; a write never changes the file.
 
     Attributes
     ----------
     tensor : Tensor of float32
     """
 
-    def __init__(self, pages: mmap.mmap, tensor: Tensor) -> None:
-        self._pages, self.tensor, self._version = pages, tensor, tensor._version
+    def __init__(self, array: np.memmap) -> None:
+        self._pages, self.tensor = array._mmap, torch.from_numpy(array)
+        self._version = self.tensor._version
 
     @classmethod
     def open(cls, path: Path, name: str) -> Mapped | None:
         """The tensor of that name, None where the file has none in float32."""
-        with open(path, "rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            entry = json.loads(file.read(length)).get(name)
-            if entry is None or entry["dtype"] != "F32":
-                return None
-            pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        flat = np.frombuffer(pages, np.float32, (end - begin) // 4, begin)
-        return cls(pages, torch.from_numpy(flat).view(entry["shape"]))
+        header, start = tensor_file.header(path)
+        if header.get(name, {}).get("dtype") != "F32":
+            return None
+        return cls(tensor_file.mapped(path, header[name], start, "c"))
 
     def __deepcopy__(self, memo: dict) -> Mapped:
         return self  # a copy of the tensor is ordinary memory
@@ -129,7 +125,7 @@ def trim() -> None:
 
 
 def leave(model: nn.Module, path: Path) -> Mapped | None:
-    """Leave a model's large table in its file, where it is there as float32; the map of the file."""
+    """Leave a model's large table in its file, where it is there as float32; its map."""
     table, name = model.get_input_embeddings(), "embeddings.word_embeddings.weight"
     if table.num_embeddings < LARGE or not (mapped := Mapped.open(path, name)):
         return None
@@ -165,16 +161,9 @@ def save(model: nn.Module, folder: Path, release: Callable[[], None]) -> None:
     shapes = {f"{name}.weight": [table.num_embeddings, table.new.shape[1]]}
     state = {k: value for k, value in model.state_dict().items() if not k.startswith(f"{name}.")}
     shapes |= {key: list(value.shape) for key, value in state.items()}
-    header: dict = {"__metadata__": {"format": "pt"}}
-    size = 0
-    for key, shape in shapes.items():
-        end = size + 4 * math.prod(shape)
-        header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [size, end]}
-        size = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
+    tensors = {key: ("F32", shape) for key, shape in shapes.items()}
     with open(folder / "model.safetensors", "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
+        file.write(tensor_file.head(tensors, {"format": "pt"}))
         for part in itertools.chain(table.chunks(), state.values()):
             file.write(part.detach().float().cpu().contiguous().numpy().data)
             release()

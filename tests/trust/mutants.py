@@ -38,7 +38,6 @@ TESTS = {
     "transport": SOLVERS,
     "kernels.stabilized": SOLVERS,
     "kernels.logdomain": SOLVERS,
-    "kernels.alternating": SOLVERS,
     "kernels.problems": SOLVERS,
     "losses": ["test_losses"],
     "metrics": ["test_metrics"],
