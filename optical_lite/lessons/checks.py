@@ -1,7 +1,6 @@
 """Check: the exercises' checks under one name, ``ol.check.ex01_2`` for exercise 2 of notebook 01.
 
-Each takes a reader's answer, says what is wrong with it, and passes only right answers; every check is tested with a
-right and with wrong answers.
+Each takes a reader's answer, says what is wrong with it, and passes only right answers.
 """
 
 import re

@@ -1,13 +1,13 @@
 """Marking: what every exercise check is made of.
 
-A check never raises: an empty answer (``...`` or None) prints a reminder, a wrong one a hint with got and expected.
-The checks themselves are in the files beside it.
+A check never raises: an empty answer (``...`` or None) prints a reminder, a wrong one a hint with
+got and expected. The checks themselves are in the files beside it.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -17,7 +17,7 @@ class NotYet(Exception):
 
 
 def exercise(test: Callable) -> Callable[[object], None]:
-    """Turn a test that raises :class:`NotYet` into a check that prints what it thinks of an answer."""
+    """Turn a test that raises :class:`NotYet` into a check that prints what it thinks."""
 
     @functools.wraps(test)
     def run(answer: object = None) -> None:
@@ -36,19 +36,40 @@ def exercise(test: Callable) -> Callable[[object], None]:
     return run
 
 
-def same(got: object, expected: object, what: str, tolerance: float = 1e-4) -> None:
-    """Raise unless a number or tensor is close to the expected one."""
-    if got is None or got is ...:
-        raise NotYet(f"{what} is missing")
-    got, expected = torch.as_tensor(got, dtype=torch.float64), torch.as_tensor(expected, dtype=torch.float64)
-    if got.shape != expected.shape:
-        raise NotYet(f"{what} has shape {tuple(got.shape)}, expected {tuple(expected.shape)}")
-    if not torch.allclose(got, expected, atol=tolerance, rtol=tolerance):
-        gap = (got - expected).abs().max().item()
-        raise NotYet(f"{what} is off by {gap:.3g} where it is worst; expected agreement to {tolerance:g}")
+def need(right: object, hint: str) -> None:
+    """Raise the hint unless something is right."""
+    if not right:
+        raise NotYet(hint)
 
 
 def function(answer: object, name: str) -> None:
     """Raise unless the answer is a function."""
-    if not callable(answer):
-        raise NotYet(f"got {type(answer).__name__}, expected the function itself: answer = {name}")
+    got = type(answer).__name__
+    need(callable(answer), f"got {got}, expected the function itself: answer = {name}")
+
+
+def same(
+    got: object, expected: object, what: str, tolerance: float = 1e-4,
+    mistakes: Mapping[str, object] | None = None,
+) -> None:  # fmt: skip
+    """Raise unless a number or tensor is close to the expected one.
+
+    Parameters
+    ----------
+    mistakes : what comes of a mistake that is often made, by the hint to it
+    """
+    need(got is not None and got is not ..., f"{what} is missing")
+    near = {"atol": tolerance, "rtol": tolerance}
+    got, expected = (torch.as_tensor(x, dtype=torch.float64) for x in (got, expected))
+    for hint, wrong in (mistakes or {}).items():
+        wrong = torch.as_tensor(wrong, dtype=torch.float64)
+        alike = got.shape == wrong.shape and torch.allclose(got, wrong, **near)
+        # in a small problem, a mistake may make no odds
+        need(not alike or torch.allclose(wrong, expected, **near), hint)
+    shape = f"{what} has shape {tuple(got.shape)}, expected {tuple(expected.shape)}"
+    need(got.shape == expected.shape, shape)
+    if not torch.allclose(got, expected, **near):
+        gap = (got - expected).abs().max().item()
+        raise NotYet(
+            f"{what} is off by {gap:.3g} where it is worst; expected agreement to {tolerance:g}"
+        )

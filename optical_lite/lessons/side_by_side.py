@@ -1,7 +1,8 @@
-"""Errors: which questions one system answers better than another, and what is special about them.
+"""Side by side: which questions one system answers better, and what is special about them.
 
-:func:`browse` puts two runs side by side, a question a row; :func:`traits` measures what may explain the difference:
-how a tokenizer cuts the question, which of its words training has seen, which stand in the passage as they are.
+:func:`browse` puts two runs side by side, a question a row; :func:`traits` measures what may
+explain the difference: how a tokenizer cuts the question, which of its words training has seen,
+which stand in the passage as they are.
 """
 
 from __future__ import annotations
@@ -30,81 +31,74 @@ def first_rank(ranking: list[tuple[str, float]], grades: Mapping[str, int]) -> i
     >>> first_rank([("a", 2.0), ("b", 1.0), ("c", 1.0)], {"b": 1})
     3
     """
-    best = max((score for passage, score in ranking if grades.get(passage, 0) > 0), default=None)
-    return None if best is None else sum(score >= best for _, score in ranking)
+    relevant = [score for passage, score in ranking if grades.get(passage, 0) > 0]
+    return sum(score >= max(relevant) for _, score in ranking) if relevant else None
 
 
-def browse(
-    collection: Collection, before: Run, after: Run, *, encoders: tuple[Encoder, Encoder] | None = None,
-    metric: str = "mrr@10", width: int = WIDTH,
-) -> pandas.DataFrame:  # fmt: skip
-    """Two runs over the same questions as one table, the largest gain first and the largest loss last.
+def browse(collection: Collection, before: Run, after: Run) -> pandas.DataFrame:
+    """Two runs over the same questions as one table, the largest gain in MRR@10 first.
 
-    Parameters
-    ----------
-    collection : the questions, their translations and judgements
-    before, after : rankings by query id; a question that a run leaves out has no top passage
-    encoders : the encoders of both runs, to show how each cuts the question
-    metric : the gain is its difference
+    A question that a run leaves out has no top passage.
 
     Returns
     -------
-    DataFrame, a row a question (its id is the index): ``question``, ``translation``, ``tokens before``, ``tokens
-    after`` (with encoders), ``rank before``, ``rank after``, ``gain``, ``top before``, ``top after``, ``right``
+    DataFrame, a row a question (its id is the index): ``question``, ``translation``,
+    ``rank before``, ``rank after``, ``gain``, ``top before``, ``top after``, ``right``
 
     Examples
     --------
-    >>> data = Collection("toy", "sw", {"a": "Fire.", "b": "Water."}, {"q": "maji"}, {"q": {"b": 1}}, {"q": "water"})
-    >>> table = browse(data, {"q": [("a", 2.0), ("b", 1.0)]}, {"q": [("b", 2.0), ("a", 1.0)]})
-    >>> print(*table.loc["q", ["rank before", "rank after", "gain", "top before", "top after"]])
-    2 1 0.5 Fire. Water.
+    >>> texts, judged = {"a": "Fire.", "b": "Water."}, {"q": {"b": 1}}
+    >>> data = Collection("toy", "sw", texts, {"q": "maji"}, judged, {"q": "water"})
+    >>> runs = {"q": [("a", 2.0), ("b", 1.0)]}, {"q": [("b", 2.0), ("a", 1.0)]}
+    >>> browse(data, *runs).loc["q", ["rank before", "rank after", "gain", "top after"]].tolist()
+    [2, 1, 0.5, 'Water.']
     """
     from pandas import DataFrame
 
-    values = [per_query(run, collection.qrels, [metric])[metric] for run in (before, after)]
-
-    def shown(passage: str | None) -> str:
+    def shown(passage: str) -> str:
         text = collection.passages.get(passage, "")
-        return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+        return text if len(text) <= WIDTH else text[: WIDTH - 1].rstrip() + "…"
 
-    rows = {}
+    rows: dict[str, dict] = {}
     for query, question in collection.queries.items():
-        grades = collection.qrels[query]
-        row = {"question": question, "translation": collection.translations.get(query, "")}
-        if encoders:
-            cut = [" ".join(e.tokenizer.encode(question, add_special_tokens=False).tokens) for e in encoders]
-            row |= {"tokens before": cut[0], "tokens after": cut[1]}
-        rankings = [run.get(query, []) for run in (before, after)]
-        ranks = [first_rank(ranking, grades) for ranking in rankings]
-        row |= {"rank before": ranks[0], "rank after": ranks[1], "gain": values[1][query] - values[0][query]}
-        tops = [shown(ranking[0][0] if ranking else None) for ranking in rankings]
-        row |= {"top before": tops[0], "top after": tops[1], "right": shown(max(grades, key=grades.get))}
-        rows[query] = row
-    table = DataFrame.from_dict(rows, orient="index").astype({"rank before": "Int64", "rank after": "Int64"})
-    return table.sort_values("gain", ascending=False, kind="stable")
+        grades, english = collection.qrels[query], collection.translations.get(query, "")
+        rows[query] = {"question": question, "translation": english}
+        rows[query]["right"] = shown(max(grades, key=grades.get))
+        for when, run in (("before", before), ("after", after)):
+            ranking = run.get(query, [])
+            rows[query][f"rank {when}"] = first_rank(ranking, grades)
+            rows[query][f"top {when}"] = shown(ranking[0][0]) if ranking else ""
+    table = DataFrame.from_dict(rows, orient="index")
+    table = table.astype({"rank before": "Int64", "rank after": "Int64"})
+    values = [per_query(run, collection.qrels, ["mrr@10"])["mrr@10"] for run in (before, after)]
+    table["gain"] = [values[1][query] - values[0][query] for query in table.index]
+    shelf = ["question", "translation", "rank before", "rank after", "gain"]
+    shelf += ["top before", "top after", "right"]
+    return table[shelf].sort_values("gain", ascending=False, kind="stable")
 
 
 def traits(collection: Collection, encoder: Encoder, bitext: Bitext) -> pandas.DataFrame:
-    """What may make a question easy or hard, a row a question.
+    """What may make a question easy or hard, a row a question; a word is one of :mod:`.text`.
 
     Returns
     -------
-    DataFrame with ``words``; ``pieces``, tokens a word under ``encoder``; ``unseen``, the share of its words that the
-    bitext's source side never has; ``shared``, the share that its right passage has as they are, as names do
-
-    Notes
-    -----
-    Words are :func:`optical_lite.text.terms`. A question without words has 0 everywhere.
+    DataFrame with ``words``; ``pieces``, tokens a word under ``encoder``; ``unseen``, the share of
+    its words that the bitext's source side never has; ``shared``, the share that its right passage
+    has as they are, as names do. A question without words has 0 everywhere.
     """
     from pandas import DataFrame
 
     known = {word for source, _ in bitext.pairs for word in terms(source)}
     rows = {}
     for query, question in collection.queries.items():
-        mine = terms(question)
-        right = max(collection.qrels[query], key=collection.qrels[query].get)
-        there, size = set(terms(collection.passages[right])), max(1, len(mine))
-        pieces = sum(len(encoder.tokenizer.encode(word, add_special_tokens=False).tokens) for word in mine)
-        unseen, shared = (sum(test) / size for test in ([w not in known for w in mine], [w in there for w in mine]))
-        rows[query] = {"words": len(mine), "pieces": pieces / size, "unseen": unseen, "shared": shared}
+        mine, grades = terms(question), collection.qrels[query]
+        there = set(terms(collection.passages[max(grades, key=grades.get)]))
+        size = max(1, len(mine))
+        cut = [encoder.tokenizer.encode(word, add_special_tokens=False).ids for word in mine]
+        rows[query] = {
+            "words": len(mine),
+            "pieces": sum(map(len, cut)) / size,
+            "unseen": sum(word not in known for word in mine) / size,
+            "shared": sum(word in there for word in mine) / size,
+        }
     return DataFrame.from_dict(rows, orient="index")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,12 +24,11 @@ from torch.nn.functional import cross_entropy
 from .. import retrieval
 from ..encoder import Encoder
 from ..formats import msmarco
-from ..json_files import write_json
-from ..provenance import environment, model_record
+from ..provenance import model_record
 from ..retrieval import PassageIndex, Run
-from ..safe_files import hold
 from ..settings import InputError, seed_everything, uses_bf16
-from ..training import loop, runs
+from ..training import runs
+from ..training.loop import Session
 from ..training.teacher import TuneConfig
 
 LENGTHS = (32, 180)  # tokens of a question and of a passage
@@ -51,27 +50,26 @@ def markers(tokenizer: Tokenizer) -> tuple[int, int] | None:
 class ColBERT(Encoder):
     """An encoder in one of two roles, in which it reads texts differently with the same weights.
 
+    It begins as a reader of questions, see :meth:`reading`.
+
     Parameters
     ----------
     model, tokenizer, name, projection : as for :class:`optical_lite.encoder.Encoder`
-    role : ``question`` or ``passage``, see :meth:`reading`
     lengths : tokens of a question, always so many, and of a passage, at most so many
     """
 
     def __init__(
-        self, model: nn.Module, tokenizer: Tokenizer, name: str, max_length: int = 256,
-        projection: nn.Linear | None = None, role: str = "question",
-        lengths: tuple[int, int] = LENGTHS,
+        self, model: nn.Module, tokenizer: Tokenizer, name: str,
+        projection: nn.Linear | None = None, lengths: tuple[int, int] = LENGTHS,
     ) -> None:  # fmt: skip
-        super().__init__(model, tokenizer, name, lengths[role == "passage"], projection)
-        self.role, self.lengths = role, lengths
+        super().__init__(model, tokenizer, name, lengths[0], projection)
+        self.passages, self.lengths = False, lengths
         known = [tokenizer.token_to_id(token) for token in ("[MASK]", "<mask>")]
         self.fill_id = next((i for i in known if i is not None), None)
         if self.fill_id is None:
             got = f"{name}: got a tokenizer without [MASK] or <mask>"
             raise InputError(f"{got}, expected a BERT or XLM-R model")
-        pair = markers(tokenizer)
-        self.marker = [] if pair is None else [pair[role == "passage"]]
+        self.markers = markers(tokenizer)
         signs = (start + sign for sign in string.punctuation for start in ("", "▁"))
         self.punctuation = {i for i in map(tokenizer.token_to_id, signs) if i is not None}
 
@@ -87,13 +85,19 @@ class ColBERT(Encoder):
             projection = nn.Linear(encoder.dimension, dimension, bias=False)
             std = getattr(encoder.model.config, "initializer_range", 0.02)
             nn.init.normal_(projection.weight, std=std)
-        parts = encoder.model, encoder.tokenizer, encoder.name, 0, projection.to(encoder.device)
-        return cls(*parts, lengths=lengths)
+        projection = projection.to(encoder.device)
+        return cls(encoder.model, encoder.tokenizer, encoder.name, projection, lengths)
 
     def reading(self, role: str) -> ColBERT:
         """The same weights in the role of ``question`` or ``passage``; it takes no memory."""
-        parts = self.model, self.tokenizer, self.name, 0, self.projection
-        return ColBERT(*parts, role, self.lengths)
+        other = self.reading_to(min(self.lengths[role == "passage"], self.limit))
+        other.passages = role == "passage"
+        return other
+
+    @property
+    def marker(self) -> list[int]:
+        """What stands after the first token; nothing where the tokenizer has no token to spare."""
+        return [] if self.markers is None else [self.markers[self.passages]]
 
     @property
     def room(self) -> int:
@@ -104,7 +108,7 @@ class ColBERT(Encoder):
         """Token ids: first token, marker, text, last token, and [MASK] to a question's length."""
         ids = super().fit(ids)
         ids = [ids[0], *self.marker, *ids[1:]]
-        return ids + [self.fill_id] * (self.max_length - len(ids) if self.role == "question" else 0)
+        return ids if self.passages else ids + [self.fill_id] * (self.max_length - len(ids))
 
     def attended(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Tokens that others attend to, shape (B, n): all but [MASK]."""
@@ -112,7 +116,7 @@ class ColBERT(Encoder):
 
     def content(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Tokens of MaxSim, shape (B, n): all of a question, all but punctuation of a passage."""
-        if self.role == "question":
+        if not self.passages:
             return mask
         return mask & ~torch.isin(ids, torch.tensor(sorted(self.punctuation), device=ids.device))
 
@@ -142,19 +146,8 @@ def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[s
     return found
 
 
-def pair_scores(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
-    """MaxSim of question i with passage i: shapes (B, n, d), (B, n), (B, m, d), (B, m) -> (B,).
-
-    >>> Q, P = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), torch.tensor([[[1.0, 0.0], [0.6, 0.8]]])
-    >>> pair_scores(Q, torch.ones(1, 2, dtype=bool), P, torch.ones(1, 2, dtype=bool))
-    tensor([1.8000])
-    """
-    best = (Q @ P.transpose(1, 2)).masked_fill(~p_mask[:, None, :], -torch.inf).amax(2)  # (B, n)
-    return (best * q_mask).sum(1)
-
-
 def pair_loss(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
-    r"""Pairwise softmax cross entropy, as ColBERT's first version has it.
+    r"""Pairwise softmax cross entropy of MaxSim scores s, as ColBERT's first version has it.
 
     .. math:: L = -\frac{1}{B} \sum_i
               \log \frac{e^{s(q_i, p_i^+)}}{e^{s(q_i, p_i^+)} + e^{s(q_i, p_i^-)}}
@@ -164,8 +157,9 @@ def pair_loss(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
     Q, q_mask : questions, shapes (B, n, d) and (B, n)
     P, p_mask : the B right passages, then the B others, shapes (2 B, m, d) and (2 B, m)
     """
-    twice = torch.cat([Q, Q]), torch.cat([q_mask, q_mask])
-    scores = pair_scores(*twice, P, p_mask).view(2, -1).T  # (B, 2)
+    similarity = torch.cat([Q, Q]) @ P.transpose(1, 2)  # (2 B, n, m)
+    best = similarity.masked_fill(~p_mask[:, None, :], -torch.inf).amax(2)  # (2 B, n)
+    scores = (best * torch.cat([q_mask, q_mask])).sum(1).view(2, -1).T  # (B, 2)
     return cross_entropy(scores, torch.zeros(len(Q), dtype=torch.long, device=Q.device))
 
 
@@ -179,8 +173,8 @@ def stream(path: str | Path, skip: int = 0) -> Iterator[tuple[str, str, str]]:
 
 
 def fit(
-    start: ColBERT, triples: str | Path, config: TuneConfig, out: str | Path, *, accumulate: int = 1,
-    save_every: int = 1000, progress: bool = True, on_step: Callable[[dict], None] | None = None,
+    start: ColBERT, triples: str | Path, config: TuneConfig, out: str | Path, *,
+    accumulate: int = 1, save_every: int = 1000, progress: bool = True,
 ) -> ColBERT:  # fmt: skip
     """Train a teacher on triples; an interrupted run goes on, a finished one is loaded.
 
@@ -202,40 +196,36 @@ def fit(
         got = f"a batch of {config.batch} in {accumulate} parts"
         raise InputError(f"fit: got {got}, expected 1 to {config.batch}")
     stream(path)  # complains of a wrong file before anything is written
-    record = {"config": asdict(config), "accumulate": accumulate, "from": model_record(start),
-              "triples": f"{path.name}, {path.stat().st_size} bytes"}  # fmt: skip
-    with hold(out):
-        if runs.opened(out / "teacher.json", record, "a teacher trained"):
-            return ColBERT.of(Encoder.load(out), lengths=start.lengths).requires_grad_(False)
-        start.name = str(out)  # as it is called when it is loaded
-        _train(start, path, config, out, accumulate, save_every, progress, on_step)
-        start.requires_grad_(False).save(out)
-        result = {"result": model_record(start), "environment": environment()}
-        write_json(out / "teacher.json", record | result)
-        (out / "resume.pt").unlink(missing_ok=True)
-    return start
+    record = {
+        "config": asdict(config),
+        "accumulate": accumulate,
+        "from": model_record(start),
+        "triples": f"{path.name}, {path.stat().st_size} bytes",
+    }
 
-
-def _train(start, path, config, out, accumulate, save_every, progress, on_step) -> None:
-    """The loop of :func:`fit`, in a folder that no other process writes to."""
-    seed_everything(config.seed)
-    trained = dict(start.requires_grad_(True).named_parameters())
-    optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
-    session = loop.begin(out, trained, optimizer, config, save_every)
-    batches = stream(path, session.first * config.batch)
-    question, passage = start.reading("question"), start.reading("passage")
+    def train() -> tuple[Encoder, dict]:
+        seed_everything(config.seed)
+        trained = dict(start.requires_grad_(True).named_parameters())
+        optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
+        session = Session(out, trained, optimizer, config, save_every)
+        batches = stream(path, session.first * config.batch)
+        steps = range(session.first, config.steps)
+        lots = (list(itertools.islice(batches, config.batch)) for _ in steps)
+        session.descend(lots, gradient, name="teacher", progress=progress)
+        return start, {}
 
     def gradient(_: int, lot: list[tuple[str, str, str]]) -> dict:
         total = 0.0
         for part in (lot[i::accumulate] for i in range(accumulate)):
             asked, right, other = zip(*part, strict=True)
-            loss = pair_loss(*_vectors(question, asked), *_vectors(passage, right + other))
+            loss = pair_loss(*_vectors(start, asked), *_vectors(passage, right + other))
             (loss * len(part) / len(lot)).backward()
             total += loss.item() * len(part) / len(lot)
         return {"loss": total}
 
-    lots = (list(itertools.islice(batches, config.batch)) for _ in range(session.first, config.steps))
-    loop.descend(session, config, lots, gradient, name="teacher", progress=progress, on_step=on_step)
+    passage = start.reading("passage")
+    trained = runs.once(out / "teacher.json", record, "a teacher trained", train)
+    return ColBERT.of(trained, lengths=start.lengths).requires_grad_(False)
 
 
 def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -246,7 +236,9 @@ def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     return vectors.float(), encoder.content(ids, mask)
 
 
-def rerank(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], first: Run, k: int = 1000) -> Run:
+def rerank(
+    index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], first: Run, k: int = 1000
+) -> Run:
     """Order the candidates of a given first stage by exact MaxSim; nothing else enters the ranking.
 
     Parameters
@@ -254,21 +246,14 @@ def rerank(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], fi
     index : holds every candidate, and may hold more
     first : the first stage's run; a question it does not answer stays without an answer
     """
-    place, run = {name: i for i, name in enumerate(index.ids)}, {}
-    begins = [0, *index.lengths.cumsum(0).tolist()]
+    known, run = set(index.ids), {}
     for query, text in queries.items():
-        names = [passage for passage, _ in first.get(query, ())]
-        unknown = [name for name in names if name not in place]
-        if unknown:
+        wanted = {passage for passage, _ in first.get(query, ())}
+        if unknown := wanted - known:
             raise InputError(
-                f"rerank: got candidate {unknown[0]!r} for question {query!r}, which is no passage "
-                "of the collection; "
-                "give the first stage of this collection"
+                f"rerank: got candidate {min(unknown)!r} for question {query!r}, which is no "
+                "passage of the collection; give the first stage of this collection"
             )
-        # the index's order, shortest first, which scoring relies on
-        rows = sorted(place[name] for name in names)
-        parts = (index.vectors[begins[i] : begins[i + 1]] for i in rows)
-        vectors = torch.cat([index.vectors[:0], *parts])
-        part = PassageIndex([index.ids[i] for i in rows], vectors, index.lengths[rows])
-        run |= retrieval.top([query], part.ids, retrieval.score(part, encoder.encode([text])), k)
+        whole = retrieval.search(index, encoder, {query: text}, max(1, len(known)))[query]
+        run[query] = retrieval.cut([pair for pair in whole if pair[0] in wanted], k)
     return run

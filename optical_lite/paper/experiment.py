@@ -152,7 +152,7 @@ def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
 
 def run(
     config: PaperConfig, triples: str | Path, bitext: Bitext, data: Collection, out: str | Path, *,
-    first: Run | None = None, progress: bool = True, on_step: Callable[[dict], None] | None = None,
+    first: Run | None = None, progress: bool = True,
 ) -> dict:  # fmt: skip
     """Run an experiment; stop it when you like, the same call goes on where it was.
 
@@ -165,7 +165,6 @@ def run(
     out : folder for ``teacher/``, ``student/`` (a run), ``rankings/`` (TREC runs) and
         ``result.json``
     first : a first stage to re-rank; retrieval from the whole collection without one
-    on_step : called with each line of the two trainings' logs
     """
     out = Path(out)
     plain = json.loads(json.dumps(asdict(config)))
@@ -173,22 +172,21 @@ def run(
     with hold(out):
         runs.opened(out / "paper.json", record, "an experiment made")
         sweep(out / "rankings")
-        return _steps(config, triples, bitext, data, out, first, progress, on_step)
+        return _steps(config, triples, bitext, data, out, first, progress)
 
 
-def _steps(config, triples, bitext, data, out, first, progress, on_step) -> dict:
+def _steps(config, triples, bitext, data, out, first, progress) -> dict:
     """The steps of :func:`run`, in a folder that no other process writes to."""
     lengths = (config.teacher.question_length, config.teacher.passage_length)
     start = tiny(config.teacher.seed) if config.model == "tiny" else Encoder.load(config.model)
-    how = {"progress": progress, "on_step": on_step}
     begun = ColBERT.of(start, config.teacher.dimension, lengths, config.teacher.seed)
     teacher = fit(
         begun, triples, config.teacher, out / "teacher", accumulate=config.accumulate,
-        save_every=config.student.save_every, **how,
+        save_every=config.student.save_every, progress=progress,
     )  # fmt: skip
     student = ColBERT.of(copy.deepcopy(teacher), lengths=lengths).requires_grad_(True)
     beside = passage_term(student, teacher, bitext, config.passages) if config.passages else None
-    distill(student, teacher, bitext, config.student, out / "student", beside=beside, **how)
+    distill(student, teacher, bitext, config.student, out / "student", beside=beside, progress=progress)
     wanted = data.passages
     if first is not None:
         named = {passage for ranking in first.values() for passage, _ in ranking}

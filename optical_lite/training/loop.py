@@ -1,75 +1,167 @@
-"""Loop: what every training does with a gradient, whatever its loss: clip it, take a step, log and save.
+"""Loop: what every training does with a gradient: clip it, take a step, log it, save the state.
 
-:func:`optical_lite.distillation.plain` is the same loop to read.
+:func:`optical_lite.distillation.plain` is the same loop to read. What is saved is in the folder of
+:mod:`.runs`.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import time
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import torch
 from torch import nn
 
 from ..config import DistillConfig
 from ..distillation import slope
-from ..settings import InputError
-from .runs import Session
+from ..json_files import to_json
+from ..provenance import sha256
+from ..safe_files import making, one_line, write_atomic
+from ..settings import InputError, device
 
 
-def begin(
-    out: Path, trained: dict[str, nn.Parameter], optimizer, config: DistillConfig, save_every: int, writes: bool = True
-) -> Session:
-    """The session of a training whose rate rises and falls, where it was saved or at its first step.
+class Session:
+    """A training whose rate rises and falls; it begins where it was saved, or at its first step.
 
     Parameters
     ----------
+    out : folder of the run
+    trained, optimizer : what learns; changed to what was saved
     config : any with ``steps``, ``batch``, ``rate`` and ``warmup``
-    save_every, writes : as for :class:`.runs.Session`
-    """
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, config))
-    return Session(out, trained, optimizer, schedule, save_every=save_every, steps=config.steps, writes=writes)
+    save_every : steps between saved states; that of the last step is saved, too
+    writes : whether this is the process that writes; of several that train together, one does
 
-
-def descend(
-    session: Session, config: DistillConfig, items: Iterable[Sequence], gradient: Callable[[int, Sequence], dict], *,
-    name: str, progress: bool = True, on_step: Callable[[dict], None] | None = None,
-    keep: Callable[[int], None] | None = None,
-) -> None:  # fmt: skip
-    """Take the steps that a session still has to take.
-
-    Parameters
+    Attributes
     ----------
-    items : what each of these steps learns from
-    gradient : called with a step and its item: adds the gradient of the step's loss to what the weights have, and
-        returns what the log says of it, its ``loss`` among that
-    name : of the training, for the bar and for an error
-    on_step, keep : called after a step, with the line of the log and with how many steps are done, in the process that
-        writes
+    first : steps that are done
     """
-    from tqdm import tqdm
 
-    total, done = config.steps * config.batch, session.first * config.batch
-    bar = tqdm(total=total, initial=done, unit="pair", desc=name, disable=not progress, mininterval=1.0)
-    with bar, session:
-        for step, item in enumerate(items, session.first):
-            said = gradient(step, item)
-            norm = float(nn.utils.clip_grad_norm_(session.trained.values(), 1.0))
-            rates = session.schedule.get_last_lr()  # of this step: one, or the encoder's and the rows'
-            session.optimizer.step()
-            session.schedule.step()
-            session.optimizer.zero_grad(set_to_none=True)
-            if not math.isfinite(said["loss"]):
-                raise InputError(
-                    f"{name}: got loss {said['loss']} at step {step + 1}, expected a finite number; lower the rate"
-                )
-            line = {"step": step + 1, "loss": said["loss"], **dict(zip(("rate", "row_rate"), rates, strict=False))}
-            line |= {"norm": norm, **said, "pairs": len(item), "seconds": session.seconds}
-            if session.writes and keep:
-                keep(step + 1)
-            session.add(line)
-            bar.set_postfix(loss=f"{line['loss']:.4f}", refresh=False)
-            bar.update(len(item))
-            if session.writes and on_step:
-                on_step(line)
+    def __init__(
+        self, out: Path, trained: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer,
+        config: DistillConfig, save_every: int, writes: bool = True,
+    ) -> None:  # fmt: skip
+        self.trained, self.optimizer, self.config = trained, optimizer, config
+        self.save_every, self.writes = save_every, writes
+        self.log, self.state = out / "log.jsonl", out / "resume.pt"
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: slope(k, config))
+        lines = self._resume() if self.state.exists() else []
+        self.first = len(lines)
+        before = json.loads(lines[-1])["seconds"] if lines else 0  # earlier sessions count
+        self.began = time.perf_counter() - before
+        if writes:
+            if not lines:  # a finished run that begins anew is not finished
+                (out / "metrics.json").unlink(missing_ok=True)
+            write_atomic(self.log, b"".join(lines))
+
+    def _resume(self) -> list[bytes]:
+        """Load the last saved state; the lines of the log up to it."""
+        state = _read(self.state)
+        lines = self.log.read_bytes().splitlines(keepends=True) if self.log.exists() else []
+        lines = lines[: state["step"]]
+        if sha256(b"".join(lines)) != state["log"]:
+            raise InputError(
+                f"{self.log}: got a log that lacks some of the {state['step']} steps that are "
+                "saved, or says other things of them, expected it whole; put it back from a copy, "
+                f"or delete {self.log.parent} to train anew"
+            )
+        try:
+            with torch.no_grad():
+                for name, parameter in self.trained.items():
+                    parameter.copy_(state["weights"][name])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{self.state}: got the state of another training ({type(error).__name__}), "
+                "expected this one's; delete it to train from the first step"
+            ) from None
+        return lines
+
+    def descend(
+        self, items: Iterable[Sequence], gradient: Callable[[int, Sequence], dict], *, name: str,
+        progress: bool = True, keep: Callable[[int], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Take the steps that are still to take.
+
+        Parameters
+        ----------
+        items : what each of these steps learns from
+        gradient : called with a step and its item: adds the gradient of the step's loss to what the
+            weights have, and returns what the log says of it, its ``loss`` among that
+        name : of the training, for the bar and for an error
+        keep : called after a step with how many are done, in the process that writes
+        """
+        from tqdm import tqdm
+
+        batch, config = self.config.batch, self.config
+        how = {"total": config.steps * batch, "initial": self.first * batch, "desc": name}
+        how |= {"unit": "pair", "disable": not progress, "mininterval": 1.0}
+        place = self.log if self.writes else os.devnull
+        with one_line(self.log), open(place, "a", encoding="utf-8") as file, tqdm(**how) as bar:
+            for step, item in enumerate(items, self.first):
+                line = self._step(step + 1, gradient(step, item), name)
+                seconds = round(time.perf_counter() - self.began, 3)
+                if self.writes and keep:
+                    keep(step + 1)
+                self.add({**line, "pairs": len(item), "seconds": seconds}, file)
+                bar.set_postfix(loss=f"{line['loss']:.4f}", refresh=False)
+                bar.update(len(item))
+
+    def _step(self, number: int, said: dict, name: str) -> dict:
+        """Go down the gradient that the weights have; the line of the log."""
+        norm = float(nn.utils.clip_grad_norm_(self.trained.values(), 1.0))
+        # of this step: one, or the encoder's and the rows'
+        rates = dict(zip(("rate", "row_rate"), self.schedule.get_last_lr(), strict=False))
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if not math.isfinite(said["loss"]):
+            raise InputError(
+                f"{name}: got loss {said['loss']} at step {number}, expected a finite number; "
+                "lower the rate"
+            )
+        return {"step": number, "loss": said["loss"], **rates, "norm": norm, **said}
+
+    def add(self, line: dict, file: TextIO) -> None:
+        """Write the line of a step, and where it is time all that is needed to go on from it."""
+        file.write(to_json(line) + "\n")
+        file.flush()
+        step = line["step"]
+        if not self.writes or (step % self.save_every and step != self.config.steps):
+            return
+        os.fsync(file.fileno())
+        state = {
+            "step": step,
+            "weights": {name: p.detach() for name, p in self.trained.items()},
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "log": sha256(self.log.read_bytes()),
+        }
+        with making(self.state) as part, open(part, "wb") as saved:
+            torch.save(state, saved)
+
+
+def _read(place: Path) -> dict:
+    """A saved state; whatever is wrong with the file is one line."""
+    try:
+        with zipfile.ZipFile(place) as archive:
+            # torch stores tensors as they are; what unpacks to more is no state
+            if sum(entry.file_size for entry in archive.infolist()) > place.stat().st_size:
+                raise ValueError("packed")
+            if archive.testzip():  # checksums, at which torch.load does not look
+                raise ValueError("changed")
+        state = torch.load(place, map_location=device(), weights_only=True)
+        if state["step"] < 0 or not {"weights", "optimizer", "schedule", "log"} <= set(state):
+            raise ValueError("other values")
+    except Exception as error:  # of zip, of pickle, of torch: any bytes may stand there
+        raise InputError(
+            f"{place}: got a file that cannot be read ({type(error).__name__}), expected a saved "
+            "state; delete it to train from the first step, or put it back from a copy"
+        ) from None
+    return state

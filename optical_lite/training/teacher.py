@@ -1,36 +1,38 @@
-r"""Tuning: teach an English encoder late interaction, so that it is the kind of teacher that OPTICAL assumes.
+r"""Tuning: teach an English encoder late interaction, as the teacher that OPTICAL assumes knows it.
 
-MiniLM was trained through its mean vector; nobody ever asked its token vectors to match one by one. Here questions find
-their passages by MaxSim among the passages of the batch and one BM25 neighbour each:
+MiniLM was trained through its mean vector; nobody ever asked its token vectors to match one by one.
+Here questions find their passages by MaxSim among the passages of the batch and one BM25 neighbour
+each:
 
 .. math:: L = -\log \frac{\exp(s(q, p^+) / \tau)}{\sum_p \exp(s(q, p) / \tau)}, \qquad
           s(q, p) = \frac{1}{n} \sum_i \max_j \langle q_i, p_j \rangle
 
-Passages that equal the right one are no negatives. Source: Khattab and Zaharia, "ColBERT", SIGIR 2020; in-batch
-negatives as in ColBERTv2 (Santhanam et al., NAACL 2022). Notebook 04.
+Passages that equal the right one are no negatives. Source: Khattab and Zaharia, "ColBERT", SIGIR
+2020; in-batch negatives as in ColBERTv2 (Santhanam et al., NAACL 2022). Notebook 04.
 """
 
 from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
-from .. import model_files
+from .. import lexical, metrics, model_files, retrieval, significance
 from ..corpora import Bitext, Collection
+from ..distillation import length_batches
 from ..encoder import Encoder, teacher
-from ..json_files import read_json, write_json
+from ..json_files import read_json
 from ..losses import find_own, mean_maxsim
-from ..provenance import environment, model_record
-from ..safe_files import hold
+from ..provenance import model_record
 from ..settings import InputError, seed_everything, shown, uses_bf16
-from . import loop, runs
+from . import runs
+from .loop import Session
 
 CUT = ("questions_cut", "passages_cut")
+SAVE_EVERY = 50  # steps between states to go on from
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class TuneConfig:
 
     Attributes
     ----------
-    dimension : length of the token vectors, by a projection; 0 for no projection, as :func:`tune` has none
+    dimension : length of the token vectors, by a projection; 0 for no projection, as :func:`tune`
+        has none
     steps, batch, rate, warmup : as in :class:`optical_lite.config.DistillConfig`
     question_length, passage_length : tokens that are read
     """
@@ -57,53 +60,48 @@ class TuneConfig:
 TEACHER = TuneConfig(rate=1e-4)  # chosen on CLAP NQ's dev questions
 
 
-def neighbours(pairs: list[tuple[str, str]], k: int = 4) -> list[list[int]]:
-    """For each question, pairs whose passage BM25 finds for it though it is another passage."""
-    from ..lexical import bm25
-
-    texts = {passage: str(i) for i, (_, passage) in reversed(list(enumerate(pairs)))}  # each passage once
-    run = bm25({number: text for text, number in texts.items()}, {str(i): q for i, (q, _) in enumerate(pairs)}, k + 1)
-    return [
-        [int(p) for p, _ in run[str(i)] if p != texts[passage]][:k] or [(i + 1) % len(pairs)]
-        for i, (_, passage) in enumerate(pairs)
-    ]
+def neighbours(pairs: list[tuple[str, str]]) -> list[list[int]]:
+    """For each question four pairs whose passage BM25 finds for it though it is another passage."""
+    first: dict[str, str] = {}
+    for i, (_, passage) in enumerate(pairs):
+        first.setdefault(passage, str(i))  # each passage once
+    texts = {number: passage for passage, number in first.items()}
+    run = lexical.bm25(texts, {str(i): question for i, (question, _) in enumerate(pairs)}, 5)
+    found = []
+    for i, (_, passage) in enumerate(pairs):
+        others = [int(number) for number, _ in run[str(i)] if number != first[passage]]
+        found.append(others[:4] or [(i + 1) % len(pairs)])
+    return found
 
 
 def tune(
-    encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *, save_every: int = 50, wait: bool = False,
-    progress: bool = True, on_step: Callable[[dict], None] | None = None,
-) -> Encoder:  # fmt: skip
-    """Tune a copy of an encoder on (question, passage) pairs; write it, its record and its log to a folder.
+    encoder: Encoder, pairs: Bitext, config: TuneConfig, out: str | Path, *, progress: bool = True
+) -> Encoder:
+    """Tune a copy of an encoder on (question, passage) pairs; write it and its record to a folder.
 
-    Returns the tuned encoder, frozen. An interrupted training goes on where it was saved; a folder that is already
-    finished with the same record is loaded instead.
-
-    Parameters
-    ----------
-    save_every : steps between states to go on from
-    wait : for another process that writes to the folder; without it, that is an error
-    on_step : called with each line of the log
+    Returns the tuned encoder, frozen. An interrupted training goes on where it was saved; a folder
+    that is already finished with the same record is loaded instead.
     """
-    out = Path(out)
-    record = {"config": asdict(config), "from": model_record(encoder), "pairs": len(pairs), "data": pairs.name}
-    with hold(out, wait):
-        if runs.opened(out / "tune.json", record, "a teacher tuned"):
-            return Encoder.load(out).requires_grad_(False)
-        tuned, long = _train(encoder, list(pairs.pairs), config, out, save_every, progress, on_step)
-        tuned.requires_grad_(False).save(out)
-        made = {"result": model_record(tuned), "environment": environment(), "log": runs.read_log(out)}
-        write_json(out / "tune.json", {**record, **long, **made})
-        (out / "resume.pt").unlink(missing_ok=True)
-    return tuned
+    record = {
+        "config": asdict(config),
+        "from": model_record(encoder),
+        "pairs": len(pairs),
+        "data": pairs.name,
+    }
+    out, texts = Path(out), list(pairs.pairs)
+
+    def train() -> tuple[Encoder, dict]:
+        return _train(encoder, texts, config, out, progress)
+
+    return runs.once(out / "tune.json", record, "a teacher tuned", train)
 
 
-def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[Encoder, dict]:
-    """The loop of :func:`tune`, in a folder that no other process writes to; and how many texts were cut."""
-    from ..distillation import length_batches
-
+def _train(encoder, texts, config, out, progress) -> tuple[Encoder, dict]:
+    """A tuned copy, and how many texts were cut."""
     seed_everything(config.seed)
     model = copy.deepcopy(encoder.model)
-    tuned = Encoder(model, encoder.tokenizer, f"{encoder.name}, tuned for MaxSim", encoder.max_length)
+    name = f"{encoder.name}, tuned for MaxSim"
+    tuned = Encoder(model, encoder.tokenizer, name, encoder.max_length)
     trained = dict(tuned.requires_grad_(True).named_parameters())
     optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
     hard, ids, long = neighbours(texts), {}, {}
@@ -113,24 +111,28 @@ def _train(encoder, texts, config, out, save_every, progress, on_step) -> tuple[
         long[CUT[side]] = sum(len(row) > reader.room for row in whole)
         ids[side] = [reader.fit(row) for row in whole]
     batches = length_batches([len(row) for row in ids[1]], config.batch, config.seed)
-    session = loop.begin(out, trained, optimizer, config, save_every)
+    session = Session(out, trained, optimizer, config, SAVE_EVERY)
 
     def gradient(step: int, rows: list[int]) -> dict:
         columns = [*rows, *(hard[i][step % len(hard[i])] for i in rows)]
-        same = torch.tensor([[i != k and texts[rows[i]][1] == texts[c][1] for k, c in enumerate(columns)]
-                             for i in range(len(rows))], device=tuned.device)  # fmt: skip
+        passages = [texts[c][1] for c in columns]
+        # a passage that equals the right one is no negative
+        same = [
+            [i != k and passages[i] == passage for k, passage in enumerate(passages)]
+            for i in range(len(rows))
+        ]
         sides = []
         for side, chosen in ((0, rows), (1, columns)):
             padded, mask = tuned.pad([ids[side][i] for i in chosen])
             with torch.autocast(tuned.device.type, torch.bfloat16, enabled=uses_bf16()):
                 vectors = tuned(padded, mask)
             sides += [vectors.float(), tuned.content(padded, mask)]
-        loss = find_own(mean_maxsim(*sides), same)
+        loss = find_own(mean_maxsim(*sides), torch.tensor(same, device=tuned.device))
         loss.backward()
         return {"loss": loss.item()}
 
     work = itertools.islice(batches, session.first, config.steps)
-    loop.descend(session, config, work, gradient, name="tune", progress=progress, on_step=on_step)
+    session.descend(work, gradient, name="tune", progress=progress)
     return tuned, long
 
 
@@ -147,32 +149,37 @@ def report(before: Encoder, after: Encoder, data: Collection) -> dict:
     ----------
     data : questions in English, such as :func:`optical_lite.datasets.english_questions.teacher_dev`
     """
-    from .. import metrics, retrieval, significance
-
-    found, ranks = {"collection": data.name, "queries": len(data.queries), "passages": len(data.passages)}, []
+    sizes = {"queries": len(data.queries), "passages": len(data.passages)}
+    found, ranks = {"collection": data.name, **sizes}, []
     for name, encoder in (("before", before), ("after", after)):
-        run = retrieval.search(retrieval.PassageIndex.cached(encoder, data.passages), encoder, data.queries)
-        found[name] = {"model": model_record(encoder)["sha256"], "metrics": metrics.summary(run, data.qrels)}
+        index = retrieval.PassageIndex.cached(encoder, data.passages)
+        run = retrieval.search(index, encoder, data.queries)
+        made = model_record(encoder)["sha256"]
+        found[name] = {"model": made, "metrics": metrics.summary(run, data.qrels)}
         ranks.append(metrics.per_query(run, data.qrels)["mrr@10"])
-    return {**found, "test": asdict(significance.compare(ranks[1], ranks[0], significance.same_passages(data.qrels)))}
+    same = significance.same_passages(data.qrels)
+    return {**found, "test": asdict(significance.compare(ranks[1], ranks[0], same))}
 
 
 def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
-    """The teacher of a run, frozen: an encoder that the kit knows and has, or the model that the caller names.
+    """The teacher of a run, frozen: an encoder that the kit has, or a model that the caller names.
 
-    A name in the run's files is never fetched and never a path; the hash of the weights that stands there is compared.
+    A name in the run's files is never fetched and never a path; the hash of the weights that stands
+    there is compared.
     """
     wanted = runs.read_config(run)["teacher"]
     name, weighs = shown(wanted["name"]), shown(wanted["sha256"])[:12]
-    if given is None and not (model_files.find(wanted["name"]) and model_files.here(wanted["name"])):
+    here = model_files.find(wanted["name"]) and model_files.here(wanted["name"])
+    if given is None and not here:
         raise InputError(
-            f"{run}: got a run with the teacher {name!r}, which the kit does not know or has not fetched, expected "
-            f"--teacher with that model (weights {weighs}...); a name in a file is not followed"
+            f"{run}: got a run with the teacher {name!r}, which the kit does not know or has not "
+            f"fetched, expected --teacher with that model (weights {weighs}...); a name in a file "
+            "is not followed"
         )
-    found = teacher(wanted["name"]) if given is None else Encoder.load(given).requires_grad_(False)
+    found = teacher(wanted["name"]) if given is None else Encoder.load(given)
     if (have := model_record(found)["sha256"]) != wanted["sha256"]:
         raise InputError(
-            f"{run}: got the teacher {found.name} with weights {have[:12]}..., expected {weighs}..., those of "
-            f"{name!r}; give --teacher with the model that trained the run"
+            f"{run}: got the teacher {found.name} with weights {have[:12]}..., expected "
+            f"{weighs}..., those of {name!r}; give --teacher with the model that trained the run"
         )
-    return found
+    return found.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Trainable: which weights of a student train, and how the others are kept out of the optimiser's way."""
+"""Trainable: which weights of a student train; the others are kept out of the optimiser's way."""
 
 from __future__ import annotations
 
@@ -14,25 +14,29 @@ from ..vocabulary import base_rows
 
 
 def choose(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str, nn.Parameter]:
-    """The weights that train, by name; for the length of the run the embedding table is split by rows seen."""
+    """The weights that train, by name; until :func:`merge` the embeddings are split by rows seen."""
     base = base_rows(student)
     student.requires_grad_(config.trainable == "all")
     if config.trainable != "all":
         seen = {row for row in seen if row >= base}
     if not seen:
-        raise InputError("distill: got a student without new rows, expected an extended one; use --trainable all")
+        raise InputError(
+            "distill: got a student without new rows, expected an extended one; use --trainable all"
+        )
     rows = torch.tensor(sorted(seen), device=student.device)
     table = student.model.get_input_embeddings()
-    table = table.split(rows) if isinstance(table, SplitEmbedding) else SplitEmbedding(table.weight, rows)
+    split = isinstance(table, SplitEmbedding)
+    table = table.split(rows) if split else SplitEmbedding(table.weight, rows)
     student.model.set_input_embeddings(table)
     return {name: p for name, p in student.named_parameters() if p.requires_grad}
 
 
 def groups(trained: dict[str, nn.Parameter], config: DistillConfig) -> list[dict]:
-    """The weights as an optimiser takes them: the encoder's at ``rate``, embedding rows at their own where it is set.
+    """The weights as an optimiser takes them, embedding rows at their own rate where it is set.
 
-    A row is touched by few sentences of a run, a matrix by all of them: the rate that moves rows far enough ruins the
-    matrices. One rate for both compares how far the rows got, not what the freedom is worth.
+    A row is touched by few sentences of a run, a matrix by all of them: the rate that moves rows
+    far enough ruins the matrices. One rate for both compares how far the rows got, not what the
+    freedom is worth.
     """
     rows = {name for name in trained if name.endswith("word_embeddings.new")}
     made = [
@@ -43,7 +47,7 @@ def groups(trained: dict[str, nn.Parameter], config: DistillConfig) -> list[dict
 
 
 def merge(student: Encoder) -> None:
-    """Make the student an ordinary model again; one with a large vocabulary goes on sharing its teacher's table."""
+    """An ordinary model again; one of a large vocabulary goes on sharing its teacher's table."""
     table = student.model.get_input_embeddings()
     if isinstance(table, SplitEmbedding) and table.num_embeddings < shared_rows.LARGE:
         student.model.set_input_embeddings(table.join(student.pad_id))

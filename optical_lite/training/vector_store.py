@@ -1,15 +1,15 @@
 """Store: the teacher's token vectors of a bitext on disk, so that no sentence is encoded twice.
 
-A teacher does not change, so its vectors of a sentence are the same in every epoch, for every seed and every loss.
-They lie in one file of half-precision numbers, at places known from the sentence lengths; the file is sparse, so only
-sentences that were used take room. Beside it stands a checksum of each sentence's vectors, written after them: a
-sentence counts as present when its vectors have that sum. What is lost, cut, changed or half-written is encoded again.
+A teacher does not change, so its vectors of a sentence are the same in every epoch, for every seed
+and every loss. They lie in one file of half-precision numbers, at places known from the sentence
+lengths; the file is sparse, so only sentences that were used take room. Beside it stands a checksum
+of each sentence's vectors, written after them: a sentence counts as present when its vectors have
+that sum. What is lost, cut, changed or half-written is encoded again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import zlib
 from array import array
@@ -36,12 +36,11 @@ class VectorStore:
 
     def __init__(self, teacher: Encoder, sentences: Sequence[Sequence[int]]) -> None:
         self.teacher, self.sentences = teacher, sentences
-        key, self.begins = hashlib.sha256(), array("q", [0])  # where each sentence's vectors begin, and their end
-        key.update(json.dumps([model_record(teacher)["sha256"], uses_bf16()]).encode()[:-1])
+        self.begins = array("q", [0])  # where each sentence's vectors begin, and their end
+        key = hashlib.sha256(f"{model_record(teacher)['sha256']} {uses_bf16()}".encode())
         for ids in sentences:
-            key.update(b", " + json.dumps(list(ids)).encode())
+            key.update(array("q", [len(ids), *ids]).tobytes())
             self.begins.append(self.begins[-1] + len(ids))
-        key.update(b"]")
         self.folder = get().cache / "teacher" / key.hexdigest()[:32]
         self.vectors, self.checks = self.folder / "vectors.f16", self.folder / "checks.u4"
         self.known = self._checks()
@@ -54,36 +53,33 @@ class VectorStore:
         return np.frombuffer(content, np.uint32).copy()
 
     def _read(self, rows: Iterable[int]) -> Iterator[np.ndarray | None]:
-        """Vectors of sentences, shape (length, d), or None where they are not there as they were written."""
-        width = 2 * self.teacher.dimension
+        """Vectors of sentences, shape (length, d); None where they are not as they were written."""
+        width = self.teacher.dimension
         with open(self.vectors if self.vectors.exists() else os.devnull, "rb") as file:
             for row in rows:
                 begin, end = self.begins[row : row + 2]
-                file.seek(begin * width)
-                found = file.read((end - begin) * width)
-                whole = self.known[row] and len(found) == (end - begin) * width and _sum(found) == self.known[row]
-                yield np.frombuffer(found, np.float16).reshape(end - begin, -1) if whole else None
-
-    def _missing(self, rows: Iterable[int]) -> list[int]:
-        rows = sorted(set(rows))
-        return [row for row, found in zip(rows, self._read(rows), strict=True) if found is None]
+                file.seek(2 * begin * width)
+                found = file.read(2 * (end - begin) * width)
+                whole = self.known[row] and self.known[row] == _sum(found)
+                yield np.frombuffer(found, np.float16).reshape(-1, width) if whole else None
 
     def fill(self, rows: Iterable[int]) -> int:
         """Encode those of some sentences that are not there yet; how many these were."""
-        missing = self._missing(rows)
-        if missing:
-            self.known = self._checks()  # another process may have been at it
-            missing = self._missing(missing)
+        self.known = self._checks()  # another process may have been at it
+        rows = sorted(set(rows))
+        missing = [row for row, one in zip(rows, self._read(rows), strict=True) if one is None]
         if not missing:
             return 0
         with hold(self.folder, wait=True):  # makes it
-            file = os.open(self.vectors, os.O_RDWR | os.O_CREAT, 0o666)
-        sums = {}
-        with one_line(self.vectors), open(file, "r+b") as file:  # written, not mapped: a full disk is an error
-            for positions, vectors, lengths in self.teacher.batches_of_ids([self.sentences[row] for row in missing]):
-                for position, found, length in zip(positions, vectors.half().cpu().numpy(), lengths, strict=True):
-                    row, content = missing[position], found[:length].tobytes()
-                    file.seek(self.begins[row] * 2 * self.teacher.dimension)
+            file, sums = os.open(self.vectors, os.O_RDWR | os.O_CREAT, 0o666), {}
+        texts = [self.sentences[row] for row in missing]
+        # written, not mapped: a full disk is an error
+        with one_line(self.vectors), open(file, "r+b") as file:
+            for places, vectors, lengths in self.teacher.batches_of_ids(texts):
+                found = vectors.half().cpu().numpy()  # (b, n, d)
+                for place, one, length in zip(places, found, lengths, strict=True):
+                    row, content = missing[place], one[:length].tobytes()
+                    file.seek(2 * self.begins[row] * self.teacher.dimension)
                     file.write(content)
                     sums[row] = _sum(content)
         self.teacher.release()
@@ -107,7 +103,8 @@ class VectorStore:
                 break
             self.fill(rows)
         else:
-            raise InputError(f"{self.vectors}: got other vectors than were written, expected the same; check the disk")
+            got = f"{self.vectors}: got other vectors than were written"
+            raise InputError(f"{got}, expected the same; check the disk")
         ids, mask = self.teacher.pad([self.sentences[row] for row in rows])
         flat = np.concatenate(found)
         vectors = torch.zeros(*mask.shape, flat.shape[1], device=mask.device)

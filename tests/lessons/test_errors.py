@@ -27,16 +27,6 @@ def test_browse_orders_questions_by_gain_and_shows_both_answers():
     assert table.loc["q2", "translation"] == ""
 
 
-def test_browse_shows_how_each_encoder_cuts_the_question(teacher, student):
-    from optical_lite.datasets import pocket
-
-    data = pocket.collection("sw")
-    run = {query: [(next(iter(grades)), 1.0)] for query, grades in data.qrels.items()}
-    table = side_by_side.browse(data, {}, run, encoders=(teacher, student))
-    assert (table["gain"] == 1).all()
-    assert table["tokens before"].str.split().str.len().sum() > 1.4 * table["tokens after"].str.split().str.len().sum()
-
-
 def test_traits_count_words(teacher):
     found = side_by_side.traits(DATA, teacher, Bitext("toy", "sw", "en", (("Maji ya moto.", "Hot water."),)))
     assert found["words"].tolist() == [2, 2, 1]

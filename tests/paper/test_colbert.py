@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from steps import each_step
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from optical_lite import retrieval
@@ -142,9 +143,9 @@ def test_pair_loss_equals_a_plain_loop():
 
 def test_a_teacher_learns_and_an_interrupted_one_ends_alike(number_type, tmp_path):
     lines = []
-    whole = fit(
-        fresh(), experiment.TRIPLES, replace(SMALL, steps=16), tmp_path / "a", progress=False, on_step=lines.append
-    )
+    config = replace(SMALL, steps=16)
+    with each_step(lines.append):
+        whole = fit(fresh(), experiment.TRIPLES, config, tmp_path / "a", progress=False)
     assert sum(line["loss"] for line in lines[-4:]) < 0.9 * sum(line["loss"] for line in lines[:4])
 
     def stop(line):
@@ -152,16 +153,18 @@ def test_a_teacher_learns_and_an_interrupted_one_ends_alike(number_type, tmp_pat
             raise KeyboardInterrupt
 
     options = {"save_every": 5, "progress": False}
-    with pytest.raises(KeyboardInterrupt):
-        fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=stop, **options)
+    with pytest.raises(KeyboardInterrupt), each_step(stop):
+        fit(fresh(), experiment.TRIPLES, config, tmp_path / "b", **options)
     steps = []
-    again = fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=steps.append, **options)
+    with each_step(steps.append):
+        again = fit(fresh(), experiment.TRIPLES, config, tmp_path / "b", **options)
     assert [line["step"] for line in steps] == [11, 12, 13, 14, 15, 16]
     torch.testing.assert_close(again.projection.weight, whole.projection.weight, atol=1e-5, rtol=0)
     assert not any(p.requires_grad for p in again.parameters())
-    loaded = fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=16), tmp_path / "b", on_step=pytest.fail, **options)
+    with each_step(pytest.fail):
+        loaded = fit(fresh(), experiment.TRIPLES, config, tmp_path / "b", **options)
     assert model_record(loaded) == model_record(again)
-    with pytest.raises(InputError, match="another way"):
+    with pytest.raises(InputError, match="a teacher trained with another config"):
         fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=17), tmp_path / "b", **options)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import ttest_rel
+from steps import each_step
 from torch.utils.flop_counter import FlopCounterMode
 
 from optical_lite import __main__, losses
@@ -80,15 +81,16 @@ def test_an_interrupted_run_ends_alike(whole, tmp_path):
             if line["step"] == 3 and ("converged" in line) == (part == "student"):
                 raise KeyboardInterrupt
 
-        with pytest.raises(KeyboardInterrupt):
-            go(tmp_path / "cut", on_step=stop)
+        with pytest.raises(KeyboardInterrupt), each_step(stop):
+            go(tmp_path / "cut")
         assert (tmp_path / "cut" / "teacher" / "model.safetensors").exists() == (log == "student")
     steps = []
-    again = go(tmp_path / "cut", on_step=lambda line: steps.append(line["step"]))
+    with each_step(lambda line: steps.append(line["step"])):
+        again = go(tmp_path / "cut")
     assert steps == [3, 4, 5]  # the student's, from where it was saved
     for name, values in whole[1]["systems"].items():
         assert again["systems"][name] == pytest.approx(values, abs=0.02), name
-    with pytest.raises(InputError, match="an experiment made in another way"):
+    with pytest.raises(InputError, match="an experiment made with another config"):
         go(tmp_path / "cut", replace(CONFIG, depth=7))
 
 

@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 import torch
+from steps import each_step
 
 from optical_lite import distillation, vocabulary
 from optical_lite.config import DistillConfig
@@ -25,7 +26,8 @@ def run(teacher, out, *, bitext=None, on_step=None, **change):
     bitext = bitext or pocket.bitext("sw")
     student = vocabulary.extend(teacher, bitext)
     config = DistillConfig(**{**CONFIG, **change})
-    return distill.distill(student, teacher, bitext, config, out, progress=False, on_step=on_step), student
+    with each_step(on_step):
+        return distill.distill(student, teacher, bitext, config, out, progress=False), student
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,6 @@ def test_a_run_folder_holds_what_is_promised(finished):
     out, _ = finished
     for name in (
         "config.json",
-        "environment.json",
         "log.jsonl",
         "metrics.json",
         "student/model.safetensors",
@@ -50,7 +51,7 @@ def test_a_run_folder_holds_what_is_promised(finished):
     config = json.loads((out / "config.json").read_text())
     assert config["config"]["steps"] == 6
     assert len(config["bitext"]["sha256"]) == len(config["teacher"]["sha256"]) == 64
-    assert {"versions", "device", "threads", "commit"} <= json.loads((out / "environment.json").read_text()).keys()
+    assert {"versions", "device", "threads", "commit"} <= config["environment"].keys()
     log = runs.read_log(out)
     assert [line["step"] for line in log] == [1, 2, 3, 4, 5, 6]
     assert all(0 < line["loss"] < 2 and line["converged"] >= 0 for line in log)

@@ -1,6 +1,5 @@
 """Tuning a teacher for MaxSim: the loss by hand, what trains, and a folder that is loaded and not made twice."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -15,6 +14,7 @@ from optical_lite.losses import TEMPERATURE, find_own, mean_maxsim
 from optical_lite.paper import experiment
 from optical_lite.settings import InputError
 from optical_lite.training import teacher as tuning
+from optical_lite.training.runs import read_log
 from optical_lite.training.teacher import TuneConfig, neighbours, report, tune
 
 
@@ -62,7 +62,7 @@ def test_tuning_lowers_the_loss_and_is_not_repeated(teacher, pairs, tmp_path):
     before = teacher.embedding.clone()
     config = TuneConfig(steps=8, batch=8, rate=1e-4)
     tuned = tune(teacher, pairs, config, tmp_path / "tuned", progress=False)
-    log = json.loads((tmp_path / "tuned" / "tune.json").read_text(encoding="utf-8"))["log"]
+    log = read_log(tmp_path / "tuned")
     assert sum(line["loss"] for line in log[-3:]) < sum(line["loss"] for line in log[:3])
     assert torch.equal(teacher.embedding, before)  # a copy was tuned
     assert not any(p.requires_grad for p in tuned.parameters())
@@ -70,7 +70,7 @@ def test_tuning_lowers_the_loss_and_is_not_repeated(teacher, pairs, tmp_path):
     again = tune(teacher, pairs, config, tmp_path / "tuned", progress=False)
     assert (tmp_path / "tuned" / "tune.json").read_bytes() == written
     assert torch.equal(again.encode(["a lake"]).vectors, tuned.encode(["a lake"]).vectors)
-    with pytest.raises(InputError, match="tuned in another way"):
+    with pytest.raises(InputError, match="a teacher tuned with another config"):
         tune(teacher, pairs, TuneConfig(steps=9, batch=8), tmp_path / "tuned", progress=False)
 
 

@@ -86,6 +86,7 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
     sources.registry = lambda: {("toy", "x.tsv"): source}
     sources.ADDRESS = folder.as_uri() + "/{path}"
     grid.TRAINING = folder / "case" / "training"
+    tuning.SAVE_EVERY = 1
     reading = ["--collection", str(folder / "collection"), "--lang", LANG]
 
     def command(*line) -> None:
@@ -106,7 +107,7 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
     return {
         "train": (run, 90),
         "tune": (lambda root: tuning.tune(tiny, questions, TuneConfig(steps=3, batch=3, rate=1e-4), root / "tuned",
-                                          save_every=1, progress=False), 40),
+                                          progress=False), 40),
         "teacher": (lambda root: colbert.fit(colbert.ColBERT.of(copy.deepcopy(tiny), 16), experiment.TRIPLES,
                                              one.teacher, root / "teacher", save_every=1, progress=False), 25),
         "paper": (lambda root: experiment.run(one, experiment.TRIPLES, bitext, small, root / "paper",

@@ -172,8 +172,6 @@ def _plain(value):
 
 def _content(path: Path):
     """What a file says, whatever its kind; raises where it is not whole."""
-    if path.name == "environment.json":
-        return bool(json.loads(path.read_text(encoding="utf-8"))["versions"])
     if path.suffix == ".json":
         return _lasting(json.loads(path.read_text(encoding="utf-8")))
     if path.name == "log.jsonl":
@@ -182,7 +180,7 @@ def _content(path: Path):
         import torch
 
         state = torch.load(path, weights_only=True)
-        state.pop("log", None), state.pop("records", None)  # they hold times
+        state.pop("log")  # it holds times
         return _plain(state)
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file

@@ -113,7 +113,7 @@ def run_files(*parts: str) -> dict[str, bytes]:
     return {name: content for name, content in tree(made() / "run").items() if not parts or name.startswith(parts)}
 
 
-SMALL = ("config.json", "environment.json", "metrics.json", "log.jsonl")
+SMALL = ("config.json", "metrics.json", "log.jsonl")
 TARGETS = {
     "run folder": Target(lambda: run_files(*SMALL, "student"), student, 0.5),
     "run config": Target(lambda: {n: c for n, c in run_files(*SMALL, "student").items()}, known, 0.7),
