@@ -57,10 +57,7 @@ def command(
     first = trec.read_run(first_stage) if first_stage else None
     if first is not None:
         run_files.meet({first_stage: first}, data.queries, data.name)
-        named = {name for query in data.queries for name, _ in first.get(query, ())}
-        if odd := named - data.passages.keys():
-            raise InputError(f"{first_stage}: got {min(odd)!r}, expected documents of {data.name}")
-    pairs = experiment.read_pairs(given["bitext"], lang)
+    pairs = inputs.read_pairs(given["bitext"], lang).clean()
     how = {"first": first, "progress": not quiet}
     found = experiment.run(asked, given["triples"], pairs, data, out, **how)
     say(out, found, data.lang)

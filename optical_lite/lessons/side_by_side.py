@@ -50,8 +50,8 @@ def browse(collection: Collection, before: Run, after: Run) -> pandas.DataFrame:
     >>> texts, judged = {"a": "Fire.", "b": "Water."}, {"q": {"b": 1}}
     >>> data = Collection("toy", "sw", texts, {"q": "maji"}, judged, {"q": "water"})
     >>> runs = {"q": [("a", 2.0), ("b", 1.0)]}, {"q": [("b", 2.0), ("a", 1.0)]}
-    >>> browse(data, *runs).loc["q", ["rank before", "rank after", "gain", "top after"]].tolist()
-    [2, 1, 0.5, 'Water.']
+    >>> print(*browse(data, *runs).loc["q", ["rank before", "rank after", "gain", "top after"]])
+    2 1 0.5 Water.
     """
     from pandas import DataFrame
 

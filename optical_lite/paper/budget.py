@@ -14,8 +14,8 @@ measure yours and give it as ``--share``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..json_files import read_json
 from ..settings import InputError, one_of
@@ -23,12 +23,11 @@ from .configs import MBERT, TINY, XLMR, PaperConfig
 
 # dense bfloat16 TFLOP/s and GB of memory, from NVIDIA's data sheets; the H100 is the SXM module
 GPUS = {"A100": (312, 80), "H100": (989, 80)}
-# of the peak; BERT layers alone reach 0.44 on an A100 (github.com/fanghostt/transformers-benchmarks)
+# of the peak; BERT layers reach 0.44 on an A100 (github.com/fanghostt/transformers-benchmarks)
 SHARE = 0.3
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """The sizes that decide what a BERT-like encoder costs, named as in its ``config.json``."""
 
     vocab_size: int
@@ -39,18 +38,6 @@ class Shape:
     max_position_embeddings: int
     type_vocab_size: int
 
-    @classmethod
-    def of(cls, model: str) -> Shape:
-        """The shape of a model of this profile, or of a local folder's ``config.json``."""
-        if model in SHAPES:
-            return SHAPES[model]
-        place, names = Path(model) / "config.json", tuple(cls.__dataclass_fields__)
-        if not place.exists():
-            expected = f"a folder with config.json or {', '.join(SHAPES)}"
-            raise InputError(f"dry run: got model {model!r}, expected {expected}")
-        found = read_json(place, dict.fromkeys(names, int))
-        return cls(**{name: found[name] for name in names})
-
 
 SHAPES = {  # as in the models' own config.json
     MBERT: Shape(119_547, 768, 12, 12, 3072, 512, 2),
@@ -58,6 +45,18 @@ SHAPES = {  # as in the models' own config.json
     "FacebookAI/xlm-roberta-large": Shape(250_002, 1024, 24, 16, 4096, 514, 1),
     "tiny": Shape(*TINY.values()),
 }
+
+
+def shape_of(model: str) -> Shape:
+    """The shape of a model of this profile, or of a local folder's ``config.json``."""
+    if model in SHAPES:
+        return SHAPES[model]
+    place = Path(model) / "config.json"
+    if not place.exists():
+        expected = f"a folder with config.json or {', '.join(SHAPES)}"
+        raise InputError(f"dry run: got model {model!r}, expected {expected}")
+    found = read_json(place, dict.fromkeys(Shape._fields, int))
+    return Shape(*(found[name] for name in Shape._fields))
 
 
 def parameters(shape: Shape, dimension: int) -> dict[str, int]:
@@ -95,28 +94,34 @@ def estimate(config: PaperConfig) -> dict:
     Returns
     -------
     dict with ``parameters``; bytes ``weights``, ``optimizer`` (gradients and Adam's two moments);
-    and for each of
-    ``teacher`` and ``student``: ``step`` and ``total`` operations, ``activations`` and ``memory``
-    in bytes. Texts count with their full length, so operations and activations are upper bounds.
-    ``passages`` is for a million of them: operations, and bytes of the index.
+    and for each of ``teacher`` and ``student``: ``step`` and ``total`` operations, ``activations``
+    and ``memory`` in bytes. Texts count with their full length, so operations and activations are
+    upper bounds. ``passages`` is for a million of them: operations, and bytes of the index.
     """
-    shape, t, s = Shape.of(config.model), config.teacher, config.student
+    shape, t, s = shape_of(config.model), config.teacher, config.student
     q, p, d = t.question_length, t.passage_length, t.dimension
     count = parameters(shape, d)
     question, passage = forward(shape, q, d), forward(shape, p, d)
-    fixed = {"weights": 4 * count["total"], "optimizer": 12 * count["total"]}
+    weights, optimizer = 4 * count["total"], 12 * count["total"]
     part = -(-t.batch // config.accumulate)  # texts in memory at a time
     more = 2 if config.passages else 1  # each English sentence is read again, as a passage
-    memory = sum(fixed.values())
-    found = {"shape": shape.__dict__, "parameters": count, **fixed}
-    for name, step, number, activations, beside in (
-        ("teacher", 3 * t.batch * (question + 2 * passage), t.steps,
-         kept(shape, part, q) + kept(shape, 2 * part, p), 0),
-        ("student", more * s.batch * (3 * question + question), s.steps,
-         more * kept(shape, s.batch, q), fixed["weights"]),  # the teacher's
-    ):  # fmt: skip
-        found[name] = {"step": step, "total": step * number, "activations": activations}
-        found[name]["memory"] = memory + activations + beside
+    found = {"shape": shape._asdict(), "parameters": count}
+    found |= {"weights": weights, "optimizer": optimizer}
+    read = kept(shape, part, q) + kept(shape, 2 * part, p)
+    sides = (
+        ("teacher", t.steps, 3 * t.batch * (question + 2 * passage), read, 0),
+        (
+            "student",
+            s.steps,
+            more * s.batch * 4 * question,
+            more * kept(shape, s.batch, q),
+            weights,
+        ),
+    )
+    for name, steps, step, activations, frozen in sides:
+        memory = weights + optimizer + activations + frozen
+        cell = {"step": step, "total": step * steps, "activations": activations, "memory": memory}
+        found[name] = cell
     found["passages"] = {"total": 10**6 * passage, "index": 10**6 * p * d * 2}
     return found
 
@@ -124,50 +129,50 @@ def estimate(config: PaperConfig) -> dict:
 def report(config: PaperConfig, gpu: str = "A100", share: float | None = None) -> dict:
     """Print what a configuration asks for and costs; :func:`estimate`, and ``hours`` beside."""
     one_of("dry run: got --gpu", gpu, GPUS)
-    share = SHARE if share is None else share
-    if not 0 < share <= 1:
-        raise InputError(f"dry run: got --share {share}, expected one above 0 and at most 1")
-    found, (peak, room) = estimate(config), GPUS[gpu]
-    shape, count, t, s = Shape.of(config.model), found["parameters"], config.teacher, config.student
-    v, d, n, _, f, *_ = vars(shape).values()
-    rows = shape.max_position_embeddings + shape.type_vocab_size
+    share, found, (peak, room) = share or SHARE, estimate(config), GPUS[gpu]
+    shape, count, t, s = shape_of(config.model), found["parameters"], config.teacher, config.student
+    v, d, n, _, f, *positions = shape
     print(f"{config.name}: {config.model}, nothing is trained\n{config.note}\nsettings")
     for name, value, source in config.settings():
         print(f"  {name:<24}{value!s:<12}  {source}")
+    layer = f"4 x ({d}² + {d}) + 2 x {d} x {f} + {f} + {d} + 4 x {d}"
+    training = found["weights"] + found["optimizer"]
     print(
         f"\nparameters: {count['total']:,}\n"
-        f"  embeddings  ({v:,} + {rows}) x {d} + 2 x {d} = {count['embeddings']:,}\n"
-        f"  layers      {n} x (4 x ({d}² + {d}) + 2 x {d} x {f} + {f} + {d} + 4 x {d}) = "
-        f"{count['layers']:,}\n"
+        f"  embeddings  ({v:,} + {sum(positions)}) x {d} + 2 x {d} = {count['embeddings']:,}\n"
+        f"  layers      {n} x ({layer}) = {count['layers']:,}\n"
         f"  projection  {d} x {t.dimension} = {count['projection']:,}\n\n"
         f"memory of training, GB (the {gpu} has {room})\n"
         f"  weights 4 B, gradients 4 B, Adam 8 B a parameter: 16 x {count['total']:,} = "
-        f"{_gb(found['weights'] + found['optimizer'])}"
+        f"{_gb(training)}"
     )
-    for name in ("teacher", "student"):
-        cell = found[name]
-        beside = f" + the frozen teacher {_gb(found['weights'])}" if name == "student" else ""
-        much = "  too much: more parts (accumulate) or a smaller batch"
-        note = much if cell["memory"] > room * 1e9 else ""
-        memory, activations = _gb(cell["memory"]), _gb(cell["activations"])
-        print(f"  {name}: that + activations {activations}{beside} = {memory}{note}")
+    for name, beside in (
+        ("teacher", ""),
+        ("student", f" + the frozen teacher {_gb(found['weights'])}"),
+    ):
+        memory, activations = found[name]["memory"], _gb(found[name]["activations"])
+        full = memory > room * 1e9
+        note = "  too much: more parts (accumulate) or a smaller batch" if full else ""
+        print(f"  {name}: that + activations {activations}{beside} = {_gb(memory)}{note}")
     q, p = t.question_length, t.passage_length
-    question, passage = forward(shape, q, t.dimension), forward(shape, p, t.dimension)
-    speed, again = peak * 1e12 * share, " x 2 (passage term)" if config.passages else ""
+    question, passage = (f"{forward(shape, k, t.dimension):.3g}" for k in (q, p))
+    again = " x 2 (passage term)" if config.passages else ""
     print(
         f"\noperations; hours on one {gpu} at {share:.0%} of {peak} TFLOP/s\n"
-        f"  a question of {q} tokens, forward: {question:.3g}; a passage of {p}: {passage:.3g}\n"
-        f"  teacher step: 3 x {t.batch} x ({question:.3g} + 2 x {passage:.3g}) = "
+        f"  a question of {q} tokens, forward: {question}; a passage of {p}: {passage}\n"
+        f"  teacher step: 3 x {t.batch} x ({question} + 2 x {passage}) = "
         f"{found['teacher']['step']:.3g}\n"
-        f"  student step: {s.batch} x (3 x {question:.3g} + the teacher's {question:.3g}){again} = "
+        f"  student step: {s.batch} x (3 x {question} + the teacher's {question}){again} = "
         f"{found['student']['step']:.3g}"
     )
     for name, label in (
-        ("teacher", f"teacher, {t.steps:,} steps"), ("student", f"student, {s.steps:,} steps"),
+        ("teacher", f"teacher, {t.steps:,} steps"),
+        ("student", f"student, {s.steps:,} steps"),
         ("passages", "a million passages, encoded once"),
-    ):  # fmt: skip
-        found[name]["hours"] = found[name]["total"] / speed / 3600
-        print(f"  {label}: {found[name]['total']:.3g} = {found[name]['hours']:,.3g} h")
+    ):
+        cell = found[name]
+        cell["hours"] = cell["total"] / (peak * 1e12 * share) / 3600
+        print(f"  {label}: {cell['total']:.3g} = {cell['hours']:,.3g} h")
     size = f"10⁶ x {p} x {t.dimension} x 2 B = {_gb(found['passages']['index'])}"
     print(f"  index of a million passages: {size} GB at most, disk and memory")
     return found

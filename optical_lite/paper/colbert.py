@@ -21,11 +21,9 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from .. import retrieval
 from ..encoder import Encoder
 from ..formats import msmarco
 from ..provenance import model_record
-from ..retrieval import PassageIndex, Run
 from ..settings import InputError, seed_everything, uses_bf16
 from ..training import runs
 from ..training.loop import Session
@@ -234,26 +232,3 @@ def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     with torch.autocast(encoder.device.type, torch.bfloat16, enabled=uses_bf16()):
         vectors = encoder(ids, mask)
     return vectors.float(), encoder.content(ids, mask)
-
-
-def rerank(
-    index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], first: Run, k: int = 1000
-) -> Run:
-    """Order the candidates of a given first stage by exact MaxSim; nothing else enters the ranking.
-
-    Parameters
-    ----------
-    index : holds every candidate, and may hold more
-    first : the first stage's run; a question it does not answer stays without an answer
-    """
-    known, run = set(index.ids), {}
-    for query, text in queries.items():
-        wanted = {passage for passage, _ in first.get(query, ())}
-        if unknown := wanted - known:
-            raise InputError(
-                f"rerank: got candidate {min(unknown)!r} for question {query!r}, which is no "
-                "passage of the collection; give the first stage of this collection"
-            )
-        whole = retrieval.search(index, encoder, {query: text}, max(1, len(known)))[query]
-        run[query] = retrieval.cut([pair for pair in whole if pair[0] in wanted], k)
-    return run

@@ -74,12 +74,16 @@ class PaperConfig:
 
 COLBERT = "ColBERT's default, stanford-futuredata/ColBERT@501c29d colbert/infra/config/settings.py"
 DRDECR = "DR.DECR as released, primeqa/primeqa@4ae1b45 extensions/drdecr/README.md"
-MILQ = "MiLQ's 180-token passages of CLEF overlap by 90, jonghwi-kim/milq@12e7384 src/preprocessing/preprocess_clef.py"
+MILQ = (
+    "MiLQ's 180-token passages of CLEF overlap by 90, jonghwi-kim/milq@12e7384 "
+    "src/preprocessing/preprocess_clef.py"
+)
 OPTICAL_SOURCES = {
     **dict.fromkeys(("teacher.dimension", "teacher.steps", "teacher.batch"), COLBERT),
     **dict.fromkeys(("teacher.rate", "teacher.question_length"), COLBERT),
     "teacher.passage_length": "DR.DECR's doc_maxlen; ColBERT's own default is 220",
-    "student.loss": "the abstract of arXiv 2301.12566: optimal transport over tokens of sentence pairs",
+    "student.loss": "the abstract of arXiv 2301.12566: optimal transport over tokens of sentence "
+    "pairs",
     **dict.fromkeys(
         ("student.rate", "student.steps"),
         "ours; DR.DECR's, so that the configurations differ in the loss",
@@ -89,10 +93,13 @@ OPTICAL_SOURCES = {
 }
 OPTICAL = {
     "sources": OPTICAL_SOURCES,
-    "note": "The paper's body could not be read: its encoder, rates, lengths, bitext and languages are not verified.",
+    "note": "The paper's body could not be read: its encoder, rates, lengths, bitext and languages "
+    "are not verified.",
 }
 TEACHER = TuneConfig(dimension=128, steps=500_000, batch=32, rate=3e-6, warmup=0.0)
-STUDENT = DistillConfig(trainable="all", steps=84_897, batch=32, rate=4.8e-5, max_length=32, save_every=1000)
+STUDENT = DistillConfig(
+    trainable="all", steps=84_897, batch=32, rate=4.8e-5, max_length=32, save_every=1000
+)
 CONFIGS = {
     config.name: config
     for config in (
@@ -103,11 +110,12 @@ CONFIGS = {
             replace(STUDENT, loss="0.5 match"), accumulate=6, passages=0.5, own=True,
             sources={
                 "model": "DR.DECR's family; base or large is not said there, base is ours",
-                **{f"teacher.{name}": DRDECR for name in ("steps", "batch", "rate", "passage_length")},
-                **{f"teacher.{name}": COLBERT for name in ("dimension", "question_length")},
-                **dict.fromkeys(("accumulate", "passages", "student.steps", "student.rate"), DRDECR),
-                "student.loss": f"{DRDECR}: greedy one-to-one alignment, weight 0.5; d / 2 times its "
-                "squared error",
+                **dict.fromkeys(("teacher.steps", "teacher.batch", "teacher.rate"), DRDECR),
+                **dict.fromkeys(("teacher.passage_length", "accumulate", "passages"), DRDECR),
+                **dict.fromkeys(("student.steps", "student.rate"), DRDECR),
+                **dict.fromkeys(("teacher.dimension", "teacher.question_length"), COLBERT),
+                "student.loss": f"{DRDECR}: greedy one-to-one alignment, weight 0.5; d / 2 times "
+                "its squared error",
                 "stride": MILQ,
                 "own": "DR.DECR's student is one model for questions and passages",
             },

@@ -27,7 +27,6 @@ from ..corpora import Bitext, Collection
 from ..datasets import pocket
 from ..encoder import Encoder
 from ..formats import trec
-from ..formats.own import read_bitext
 from ..json_files import write_json
 from ..kernels import pieces
 from ..provenance import model_record
@@ -36,9 +35,8 @@ from ..safe_files import hold, sweep
 from ..settings import DATA, InputError, device, seed_everything
 from ..training import runs
 from ..training.distill import distill
-from ..training.runs import data_hash
 from ..training.vector_store import VectorStore
-from .colbert import ColBERT, fit, rerank, split
+from .colbert import ColBERT, fit, split
 from .configs import TINY, PaperConfig
 
 METRICS = ("map", "p@10", "ndcg@10", "r@100")
@@ -56,7 +54,8 @@ def tiny(seed: int = 0) -> Encoder:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = ["[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     fixed = special + pieces.letters(tokenizer, texts)
-    trainer = WordPieceTrainer(vocab_size=TINY["vocab_size"], show_progress=False, special_tokens=fixed)
+    how = {"vocab_size": TINY["vocab_size"], "show_progress": False, "special_tokens": fixed}
+    trainer = WordPieceTrainer(**how)
     tokenizer.train_from_iterator(texts, trainer)
     ends = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
     tokenizer.post_processor = processors.BertProcessing(*ends)
@@ -66,7 +65,9 @@ def tiny(seed: int = 0) -> Encoder:
     return Encoder(model, tokenizer, "tiny").to(device())
 
 
-def passage_term(student: ColBERT, teacher: ColBERT, bitext: Bitext, weight: float) -> Callable[[list[int]], Tensor]:
+def passage_term(
+    student: ColBERT, teacher: ColBERT, bitext: Bitext, weight: float
+) -> Callable[[list[int]], Tensor]:
     """DR.DECR's second term: English sentences, read as passages, keep the teacher's vectors.
 
     DR.DECR takes the mean squared error of unit vectors over a batch's rectangle; with d dimensions
@@ -87,41 +88,37 @@ def passage_term(student: ColBERT, teacher: ColBERT, bitext: Bitext, weight: flo
     return term
 
 
-def read_pairs(name: str, lang: str) -> Bitext:
-    """Sentence pairs: ``pocket``, or a TSV."""
-    return pocket.bitext(lang) if name == "pocket" else read_bitext(name, lang).clean()
-
-
 def search(
     index: PassageIndex, encoder: Encoder, queries: dict[str, str], first: Run | None, depth: int,
     parts: dict[str, dict[str, str]],
 ) -> Run:  # fmt: skip
     """Retrieve from the whole index, or re-rank a first stage; a document is its best passage.
 
+    Re-ranking orders the documents that a question has there by exact MaxSim; nothing else enters
+    the ranking, and a question without documents stays without an answer.
+
     Parameters
     ----------
     parts : passages of each document, see :func:`.colbert.split`
     """
-    k = depth * max(map(len, parts.values()))  # they belong to at least ``depth`` documents
-    if first is None:
-        run = retrieval.search(index, encoder, queries, k)
-    else:
-        candidates = {
-            query: [(passage, score) for name, score in ranking for passage in parts.get(name, [name])]
-            for query, ranking in first.items()
-        }
-        run = rerank(index, encoder, queries, candidates, k)
-    owner, found = {passage: document for document, own in parts.items() for passage in own}, {}
-    for query, ranking in run.items():
-        best: dict[str, float] = {}
-        for passage, score in ranking:
-            best.setdefault(owner[passage], score)  # the best passage comes first
-        found[query] = list(best.items())
+    owner = {passage: document for document, own in parts.items() for passage in own}
+    k, lots = depth * max(map(len, parts.values()), default=1), [queries]
+    if first is not None:  # all passages of a question, one after the other, for less memory
+        k, lots = len(owner) or 1, [{query: text} for query, text in queries.items()]
+    found: Run = {}
+    for some in lots:
+        for query, ranking in retrieval.search(index, encoder, some, k).items():
+            known = parts if first is None else {name for name, _ in first.get(query, ())}
+            best: dict[str, float] = {}
+            for passage, score in ranking:
+                if owner[passage] in known:
+                    best.setdefault(owner[passage], score)  # the best passage comes first
+            found[query] = list(best.items())
     return retrieval.at_most(found, depth)
 
 
-def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
-    """Means of every run, and paired t-tests of ours against the others, Bonferroni-corrected.
+def compare(runs: dict[str, Run], qrels: dict) -> dict:
+    """Means of every run, and paired t-tests of the student's against the others' (Bonferroni).
 
     Returns
     -------
@@ -131,22 +128,19 @@ def compare(runs: dict[str, Run], qrels: dict, ours: str = "student") -> dict:
     """
     values = {name: metrics.per_query(run, qrels, METRICS) for name, run in runs.items()}
     means = {name: {m: metrics.mean(v[m]) for m in METRICS} for name, v in values.items()}
-    others, tests = [name for name in values if name != ours], {}
+    ours, tests = values["student"], {}
     for metric in METRICS:
-        p = {}
-        for name in others:
+        p, tests[metric] = {}, {}
+        for name in values.keys() - {"student"}:
             # one question, or the same difference on all: no reason to lose the experiment
             with suppress(InputError):
-                p[name] = significance.t_test(values[ours][metric], values[name][metric])
+                p[name] = significance.t_test(ours[metric], values[name][metric])
         corrected = significance.bonferroni(p)
-        tests[metric] = {
-            name: {
-                "difference": means[ours][metric] - means[name][metric],
-                "p": p.get(name),
-                "p_bonferroni": corrected.get(name),
-            }
-            for name in others
-        }
+        for name in values:
+            if name != "student":
+                difference = means["student"][metric] - means[name][metric]
+                test = {"p": p.get(name), "p_bonferroni": corrected.get(name)}
+                tests[metric][name] = {"difference": difference, **test}
     return {"systems": means, "tests": tests}
 
 
@@ -166,17 +160,26 @@ def run(
         ``result.json``
     first : a first stage to re-rank; retrieval from the whole collection without one
     """
-    out = Path(out)
-    plain = json.loads(json.dumps(asdict(config)))
-    record = {"config": plain, "bitext": data_hash(bitext), "lang": data.lang}
+    out, plain = Path(out), json.loads(json.dumps(asdict(config)))
+    if first is not None:
+        first = {query: first[query] for query in data.queries if query in first}
+        named = {name for ranking in first.values() for name, _ in ranking}
+        if odd := named - data.passages.keys():
+            raise InputError(f"first stage: got {min(odd)!r}, expected documents of {data.name}")
+    record = {"config": plain, "bitext": runs.data_hash(bitext), "lang": data.lang}
     with hold(out):
         runs.opened(out / "paper.json", record, "an experiment made")
         sweep(out / "rankings")
-        return _steps(config, triples, bitext, data, out, first, progress)
+        encoders = _train(config, triples, bitext, out, progress)
+        result = _rank(config, *encoders, data, out, first, progress)
+        settings = {name: [value, source] for name, value, source in config.settings()}
+        result |= {"config": config.name, "pairs": len(bitext), "settings": settings}
+        write_json(out / "result.json", result)
+    return result
 
 
-def _steps(config, triples, bitext, data, out, first, progress) -> dict:
-    """The steps of :func:`run`, in a folder that no other process writes to."""
+def _train(config, triples, bitext, out, progress) -> tuple[ColBERT, ColBERT]:
+    """Teacher and student."""
     lengths = (config.teacher.question_length, config.teacher.passage_length)
     start = tiny(config.teacher.seed) if config.model == "tiny" else Encoder.load(config.model)
     begun = ColBERT.of(start, config.teacher.dimension, lengths, config.teacher.seed)
@@ -186,11 +189,21 @@ def _steps(config, triples, bitext, data, out, first, progress) -> dict:
     )  # fmt: skip
     student = ColBERT.of(copy.deepcopy(teacher), lengths=lengths).requires_grad_(True)
     beside = passage_term(student, teacher, bitext, config.passages) if config.passages else None
-    distill(student, teacher, bitext, config.student, out / "student", beside=beside, progress=progress)
+    how = {"beside": beside, "progress": progress}
+    distill(student, teacher, bitext, config.student, out / "student", **how)
+    return teacher, student
+
+
+def _rank(config, teacher, student, data, out, first, progress) -> dict:
+    """Rankings, written, and what they say."""
     wanted = data.passages
     if first is not None:
         named = {passage for ranking in first.values() for passage, _ in ranking}
         wanted = {name: text for name, text in wanted.items() if name in named}
+        found = {"first stage": first}
+    else:
+        ranked = lexical.bm25(wanted, data.queries, config.depth)
+        found = {"bm25": retrieval.at_most(ranked, config.depth)}
     parts = split(wanted, teacher, config.stride)
     passages = {name: text for own in parts.values() for name, text in own.items()}
     index = PassageIndex.cached(teacher.reading("passage"), passages, progress)
@@ -198,11 +211,6 @@ def _steps(config, triples, bitext, data, out, first, progress) -> dict:
     if config.own:
         theirs = PassageIndex.cached(student.reading("passage"), passages, progress)
     how = (first, config.depth, parts)
-    if first is not None:
-        found = {"first stage": first}
-    else:
-        ranked = lexical.bm25(wanted, data.queries, config.depth)
-        found = {"bm25": retrieval.at_most(ranked, config.depth)}
     found["teacher"] = search(index, teacher, data.queries, *how)
     found["student"] = search(theirs, student, data.queries, *how)
     if data.translations:
@@ -210,15 +218,16 @@ def _steps(config, triples, bitext, data, out, first, progress) -> dict:
     for name, ranking in found.items():
         tag = name.replace(" ", "_")
         trec.write_run(out / "rankings" / f"{tag}.run", ranking, tag)
-    result = {
-        "config": config.name, "collection": data.name, "lang": data.lang,
-        "questions": len(data.queries), "documents": len(wanted), "passages": len(passages),
-        "pairs": len(bitext), "passages_cut": index.cut,
+    return {
+        "collection": data.name,
+        "lang": data.lang,
+        "questions": len(data.queries),
+        "documents": len(wanted),
+        "passages": len(passages),
+        "passages_cut": index.cut,
         "questions_cut": teacher.count_cut([*data.queries.values()]),
         "step": "retrieve" if first is None else "re-rank",
         **compare(found, data.qrels),
-        "teacher": model_record(teacher), "student": model_record(student),
-        "settings": {name: [value, source] for name, value, source in config.settings()},
-    }  # fmt: skip
-    write_json(out / "result.json", result)
-    return result
+        "teacher": model_record(teacher),
+        "student": model_record(student),
+    }

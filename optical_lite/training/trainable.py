@@ -14,7 +14,7 @@ from ..vocabulary import base_rows
 
 
 def choose(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str, nn.Parameter]:
-    """The weights that train, by name; until :func:`merge` the embeddings are split by rows seen."""
+    """The weights that train, by name; until :func:`merge` embeddings are split by rows seen."""
     base = base_rows(student)
     student.requires_grad_(config.trainable == "all")
     if config.trainable != "all":

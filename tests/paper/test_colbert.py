@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from optical_lite import retrieval
 from optical_lite.datasets import pocket
 from optical_lite.paper import colbert, experiment
-from optical_lite.paper.colbert import ColBERT, fit, pair_loss, rerank
+from optical_lite.paper.colbert import ColBERT, fit, pair_loss
 from optical_lite.paper.configs import CONFIGS
 from optical_lite.provenance import model_record
 from optical_lite.retrieval import PassageIndex
@@ -198,19 +198,3 @@ def test_the_samples_have_no_shortcut():
     assert sorted(row[1] for row in rows) == sorted(row[2] for row in rows)
     test = set(pocket.collection("en").queries.values())
     assert not test & {row[0] for row in rows}
-
-
-def test_reranking_keeps_the_candidates_alone(model, passages):
-    index = PassageIndex.build(model.reading("passage"), passages)
-    whole = {query: dict(ranking) for query, ranking in retrieval.search(index, model, ASKED).items()}
-    names = list(passages)
-    first = {"q1": [(name, float(-i)) for i, name in enumerate(names[3:8])]}
-    found = rerank(index, model, ASKED, first)
-    assert found["q2"] == []
-    assert {passage for passage, _ in found["q1"]} == set(names[3:8])
-    assert [score for _, score in found["q1"]] == sorted((score for _, score in found["q1"]), reverse=True)
-    for passage, score in found["q1"]:
-        assert score == pytest.approx(whole["q1"][passage], abs=0.1 if uses_bf16() else 1e-4)
-    assert len(rerank(index, model, ASKED, first, k=2)["q1"]) == 2
-    with pytest.raises(InputError, match="'elsewhere'"):
-        rerank(index, model, ASKED, {"q1": [("elsewhere", 1.0)]})
