@@ -1,10 +1,11 @@
-"""optical_lite: learn, see and reproduce optimal-transport distillation for cross-lingual retrieval.
+"""Learn, see and reproduce optimal-transport distillation for cross-lingual retrieval.
 
-``import optical_lite as ol`` loads nothing heavy: each name of the shelf below is imported when it is first used.
-The method lies flat in this folder, in reading order: text, corpora, cost, transport, losses, encoder, lexicon,
-vocabulary, config, distillation, index, retrieval, lexical, metrics, significance. Everything else is a room, and a
-room imports only from rooms below it: kernels, (the method), formats, datasets, alignment, training, paper, views,
-study, lessons, bench, cli.
+``import optical_lite as ol`` loads nothing heavy: each name of the shelf below is imported when it
+is first used. The method lies flat in this folder, in reading order: text, corpora, cost,
+transport, losses, encoder, lexicon, vocabulary, config, distillation, index, retrieval, lexical,
+metrics, significance. Everything else is a room, and a room imports only from rooms below it:
+kernels, (the method), formats, datasets, alignment, training, paper, views, study, lessons, bench,
+cli.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ SHELF = {  # public name: its module, and after a colon what of it
     "tuning": "training.teacher", "plots": "views.figures",
     "plots_alignment": "views.figures_alignment", "plots_evidence": "views.figures_evidence",
     "widgets": "views.explorer",
-    "evidence": "study.evidence", "literature": "study.published_numbers", "comparison": "study.summary",
-    "pages": "study.pages",
-    "alignment_study": "study.alignment_grid", "demo": "study.demo", "errors": "lessons.side_by_side",
-    "check": "lessons.checks",
+    "evidence": "study.evidence", "literature": "study.published_numbers",
+    "comparison": "study.summary", "pages": "study.pages",
+    "alignment_study": "study.alignment_grid", "demo": "study.demo",
+    "errors": "lessons.side_by_side", "check": "lessons.checks",
 }  # fmt: skip
 __all__ = list(SHELF)
 

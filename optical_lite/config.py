@@ -33,7 +33,7 @@ class DistillConfig:
     trainable : the rows the vocabulary gained (``new``), or every weight (``all``)
     solver : see :func:`optical_lite.transport.solve`
     marginals : ``uniform`` or ``idf`` (rare tokens weigh more)
-    epsilon, epsilon_start : in units of cosine cost; it falls geometrically
+    epsilon : in units of cosine cost
     warmup : the learning rate then falls linearly to 0
     row_rate : of the embedding rows where other weights train beside them
     max_length : longer sentences are cut, and counted in ``metrics.json``
@@ -45,7 +45,6 @@ class DistillConfig:
     marginals: str = _option("uniform", "uniform or idf")
     special: bool = _option(False, "special tokens such as [CLS] take part in the plan")
     epsilon: float = _option(0.05, "entropic regularisation")
-    epsilon_start: float = _option(0.0, "where epsilon starts to fall from, 0 for a constant one")
     reach: float = _option(0.5, "of the solver unbalanced")
     mass: float = _option(0.8, "of the solver partial")
     steps: int = _option(300, "optimiser steps")
@@ -72,12 +71,8 @@ class DistillConfig:
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
             if not (value := getattr(self, name)) > 0:
                 raise InputError(f"{name}: got {value}, expected a number above 0")
-        zero = {"row_rate": "the same as rate", "epsilon_start": "a constant epsilon"}
-        for name, instead in zero.items():
-            if (value := getattr(self, name)) < 0:
-                raise InputError(
-                    f"{name}: got {value}, expected a number above 0, or 0 for {instead}"
-                )
+        if (value := self.row_rate) < 0:
+            raise InputError(f"row_rate: got {value}, expected a number above 0, or 0 for rate's")
 
     def terms(self) -> list[tuple[float, str]]:
         """The parts of the loss with their weights.

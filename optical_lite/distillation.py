@@ -71,14 +71,14 @@ def idf_weights(
 
 def loss(
     S: Tensor, H: Tensor, S_ids: Tensor, H_ids: Tensor, masks: tuple[Tensor, Tensor],
-    weights: tuple[Tensor, Tensor] | None, config: DistillConfig, step: int,
+    weights: tuple[Tensor, Tensor] | None, config: DistillConfig,
 ) -> tuple[Tensor, TransportPlan | None]:  # fmt: skip
     """The loss of a step, a weighted sum of terms, and the plan where there is one.
 
     Parameters
     ----------
-    S, H : Tensor, shapes (B, n, d) and (K, m, d), token vectors of student and teacher; of the K English sentences the
-        first B are the pairs' own, the others are there to be told apart from them
+    S, H : Tensor, shapes (B, n, d) and (K, m, d), token vectors of student and teacher; of the K
+        English sentences the first B are the pairs' own, the others are there to be told apart
     S_ids, H_ids : Tensor of int, shapes (B, n) and (K, m)
     masks : Tensor of bool of the same shapes, the tokens that are compared
     weights : of :func:`idf_weights`, where the marginals follow them
@@ -87,7 +87,7 @@ def loss(
     own = H[:B], masks[0], masks[1][:B]
     for weight, name in config.terms():
         if name == "transport":
-            value, plan = _transport(S, own[0], S_ids, H_ids[:B], own[1:], weights, config, step)
+            value, plan = _transport(S, own[0], S_ids, H_ids[:B], own[1:], weights, config)
         elif name in losses.AMONG:
             value = losses.AMONG[name](S, H, *masks, losses.repeated(H_ids)[:B])
         else:
@@ -96,27 +96,14 @@ def loss(
     return total, plan
 
 
-def _transport(S, H, S_ids, H_ids, masks, weights, config, step):
-    how = {"epsilon": width(step, config), "method": config.solver}
+def _transport(S, H, S_ids, H_ids, masks, weights, config):
+    how = {"epsilon": config.epsilon, "method": config.solver}
     if config.solver in ("unbalanced", "partial"):
         how |= {"reach": config.reach, "mass": config.mass}
     if config.marginals == "idf":
         how["a"] = weighted_marginal(weights[0][S_ids], masks[0])
         how["b"] = weighted_marginal(weights[1][H_ids], masks[1])
     return losses.transport_loss(S, H, *masks, **how)
-
-
-def width(step: int, config: DistillConfig) -> float:
-    """Epsilon at a step: constant, or a geometric fall from ``epsilon_start`` to ``epsilon``.
-
-    >>> config = DistillConfig(epsilon_start=0.16, epsilon=0.01, steps=5)
-    >>> [round(width(step, config), 3) for step in range(5)]
-    [0.16, 0.08, 0.04, 0.02, 0.01]
-    """
-    if not config.epsilon_start:
-        return config.epsilon
-    done = step / max(1, config.steps - 1)
-    return config.epsilon_start ** (1 - done) * config.epsilon**done
 
 
 def slope(step: int, config: DistillConfig) -> float:

@@ -109,7 +109,7 @@ class Encoder(nn.Module):
         return found.reading_to(max_length).to(device())
 
     def reading_to(self, max_length: int | None) -> Encoder:
-        """The same encoder, reading so many tokens of a text (None: as many); it takes no memory."""
+        """The same encoder, sharing its weights, reading so many tokens of a text (None: as many)."""
         if max_length is None:
             return self
         if not 3 <= max_length <= self.limit:
@@ -117,7 +117,7 @@ class Encoder(nn.Module):
                 f"max_length: got {max_length} tokens, expected 3 to {self.limit:,}, the most that "
                 f"{self.name} has positions for"
             )
-        other = copy.copy(self)  # the weights are shared
+        other = copy.copy(self)
         other.max_length = max_length
         return other
 
@@ -176,7 +176,7 @@ class Encoder(nn.Module):
         return tuple(getattr(self.model.config, "prefixes", ("", "")))
 
     def means(self, texts: Sequence[str], prefix: str = "") -> Tensor:
-        """Unit vectors of texts, shape (N, d): means over content tokens, the prefix's among them."""
+        """Unit vectors of texts, shape (N, d): means over tokens, the prefix's among them."""
         found = torch.zeros(len(texts), self.dimension, device=self.device)
         for rows, vectors, *_ in self.batches([prefix + text for text in texts]):
             found[rows] = nn.functional.normalize(vectors.sum(1), dim=-1)
@@ -291,13 +291,11 @@ class Encoder(nn.Module):
             raise InputError(
                 "encode: got one string, expected a list of texts; write encode([text])"
             )
-        width = max((len(ids) for ids in self.tokenize(texts)), default=1)
-        vectors = torch.zeros(len(texts), width, self.dimension, device=self.device)
-        ids = torch.full((len(texts), width), self.pad_id, device=self.device)
-        mask = torch.zeros(len(texts), width, dtype=torch.bool, device=self.device)
-        for rows, found, found_ids, keep in self.batches(texts):
-            n = found.shape[1]
-            vectors[rows, :n], ids[rows, :n], mask[rows, :n] = found, found_ids, keep
+        ids, mask = self.pad(self.tokenize(texts))
+        mask = self.content(ids, mask)
+        vectors = torch.zeros(*ids.shape, self.dimension, device=self.device)
+        for rows, found, *_ in self.batches(texts):
+            vectors[rows, : found.shape[1]] = found
         tokens = [[self.tokenizer.id_to_token(i) or "" for i in row] for row in ids.tolist()]
         return TokenBatch(vectors, mask, ids, tokens)
 

@@ -42,7 +42,7 @@ class PassageIndex:
 
     @classmethod
     def of_means(cls, encoder: Encoder, passages: Mapping[str, str]) -> PassageIndex:
-        """One vector a passage, read with the encoder's prefix; MaxSim of two such is their cosine."""
+        """One vector a passage, read with the encoder's prefix; their MaxSim is a cosine."""
         ids = sorted(passages)
         texts = [encoder.prefixes[1] + passages[name] for name in ids]
         vectors = encoder.means(texts).half().cpu()
@@ -54,7 +54,7 @@ class PassageIndex:
         cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False,
         path: str | Path | None = None,
     ) -> PassageIndex:  # fmt: skip
-        """Encode passages with the teacher, into memory or, where a path is given, into a file.
+        """Encode passages, into memory or, where a path is given, into a file.
 
         Memory then holds the texts and one chunk of token ids; a number takes two bytes of the file.
         """
@@ -80,7 +80,7 @@ class PassageIndex:
         cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False,
         scorer: str = "maxsim",
     ) -> PassageIndex:  # fmt: skip
-        """:meth:`build`, or :meth:`of_means` where the scorer is ``mean``; from the cache if there."""
+        """:meth:`build`, or :meth:`of_means` for the scorer ``mean``; from the cache if there."""
         one_of("scorer: got", scorer, SCORERS)
         kind = ["bf16"] if uses_bf16() else []  # vectors differ between number types
         kind += ["mean", *encoder.prefixes] if scorer == "mean" else []

@@ -76,7 +76,7 @@ def structured(
 
 
 def _ranked(passages: Mapping[str, str], queries: Mapping[str, str], k: int, scorer) -> Run:
-    """Passages with a score above 0, best first; ``scorer`` makes a scoring function of a corpus."""
+    """Passages with a score above 0, best first; ``scorer`` makes a function of a corpus."""
     check_depth(k)
     names = sorted(passages)
     corpus = [terms(passages[name]) for name in names]
@@ -138,7 +138,8 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
             if twice or not all(map(isfinite, (width, *values))):
                 said = "a passage twice" if twice else f"scores from {low} to {high}"
                 raise InputError(
-                    f"fuse: got {said} for question {query!r}, expected finite scores, a passage once"
+                    f"fuse: got {said} for question {query!r}, expected finite scores, a passage "
+                    "once"
                 )
             for passage, value in ranking:
                 share_of_it = weight * (value - low) / width if width else 0.0

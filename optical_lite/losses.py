@@ -25,7 +25,7 @@ def transport_loss(
     a: Tensor | None = None, b: Tensor | None = None, epsilon: float = 0.05,
     method: str = "stabilized", max_iterations: int = 100, **relaxation: float,
 ) -> tuple[Tensor, TransportPlan]:  # fmt: skip
-    r"""Transport distillation: the Frobenius inner product of plan and cost, our reading of OPTICAL's abstract.
+    r"""Transport distillation: the Frobenius inner product of plan and cost.
 
     .. math:: L = \frac{1}{B} \sum_k \langle T^{(k)}, C^{(k)} \rangle, \qquad
               \partial L / \partial C = T / B
@@ -53,7 +53,8 @@ def transport_loss(
     >>> loss.item(), plan.plan.tolist()
     (0.0, [[[0.0, 0.5], [0.5, 0.0]]])
 
-    Source: Huang, Yu and Allan, WSDM 2023 (arXiv 2301.12566), abstract; notebook 03.
+    Source: our reading of the abstract of Huang, Yu and Allan, WSDM 2023 (arXiv 2301.12566);
+    notebook 03.
     """
     S, H = _real(S, source_mask, H, target_mask)
     a = uniform_marginal(source_mask) if a is None else a
@@ -118,7 +119,7 @@ def match_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -
 def sentence_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
     """Sentence-level distillation: one minus the cosine of the two mean vectors.
 
-    After Reimers and Gurevych, EMNLP 2020 (arXiv 2004.09813), with cosine in place of squared error.
+    After Reimers and Gurevych, EMNLP 2020 (arXiv 2004.09813), with cosine for squared error.
     """
     S, H = _real(S, source_mask, H, target_mask)
     return (1 - F.cosine_similarity(S.sum(1), H.sum(1), dim=-1)).mean()  # sums point as means do

@@ -1,4 +1,4 @@
-"""Provenance: where a number was made, as records keep it: versions, device, number type, commit."""
+"""Provenance: where a number was made: versions, device, number type, commit."""
 
 from __future__ import annotations
 

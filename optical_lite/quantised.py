@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import torch
 
 from .settings import InputError
 
@@ -54,26 +55,21 @@ def _name(short: str) -> str:
 
 def _shapes(config: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor, by its name in transformers."""
-    d, inner = config["hidden_size"], config["intermediate_size"]
-    rows = zip(TABLES, ("vocab_size", "max_position_embeddings", "type_vocab_size"), strict=True)
-    found: dict[str, tuple[int, ...]]
-    found = {_name(f"emb.{name}"): (config[size], d) for name, size in rows}
-    found |= {_name(f"emb.ln.{kind}"): (d,) for kind in KINDS}
-    for number in range(config["num_hidden_layers"]):
-        for part in LAYER:
-            rows, columns = (inner if part == "fi" else d), (inner if part == "fo" else d)
-            norm = part in ("aln", "oln")
-            found[_name(f"l{number}.{part}.w")] = (d,) if norm else (rows, columns)
-            found[_name(f"l{number}.{part}.b")] = (rows,)
-    return found
+    from transformers import BertConfig, BertModel
+
+    with torch.device("meta"):  # sizes alone, no memory
+        model = BertModel(BertConfig(**config), add_pooling_layer=False)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 def _header(content: bytes) -> tuple[dict, int]:
     """Sizes of the encoder as transformers names them, and where the directory begins."""
     magic, version, *sizes, eps, block = struct.unpack_from("<4sI7ifi", content)
     if (magic, version, block) != (MAGIC, VERSION, BLOCK):
-        got = f"got {magic!r}, version {version}, blocks of {block}"
-        raise InputError(f"{got}; expected {MAGIC!r}, {VERSION}, {BLOCK}")
+        raise InputError(
+            f"got {magic!r}, version {version}, blocks of {block}; expected {MAGIC!r}, {VERSION}, "
+            f"{BLOCK}"
+        )
     place = struct.calcsize("<4sI7ifi")
     pieces, _bos, _eos, pad, _unk, blob = struct.unpack_from("<5iQ", content, place)
     place += struct.calcsize("<5iQ") + 4 * (pieces + 1) + 4 * pieces + blob
@@ -93,8 +89,10 @@ def _directory(content: bytes, place: int) -> Iterator[tuple[str, int, bytes]]:
         _, elements, offset, size = ENTRY.unpack_from(content, place + 2 + length)
         place += 2 + length + ENTRY.size
         if offset + size > len(content):
-            expected = f"{offset + size:,} or more for {name} (cut short)"
-            raise InputError(f"got {len(content):,} bytes, expected {expected}")
+            raise InputError(
+                f"got {len(content):,} bytes, expected {offset + size:,} or more for {name} (cut "
+                "short)"
+            )
         yield name, elements, content[offset : offset + size]
 
 
@@ -133,6 +131,7 @@ def read(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
             f"expected {MAGIC.decode()} version {VERSION}; fetch it again"
         ) from None
     if missing := shapes.keys() - weights.keys():
-        expected = f"{len(shapes)} tensors; fetch it again"
-        raise InputError(f"4-bit file: got no {min(missing)}, expected {expected}")
+        raise InputError(
+            f"4-bit file: got no {min(missing)}, expected {len(shapes)} tensors; fetch it again"
+        )
     return config, weights

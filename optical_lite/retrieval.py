@@ -71,8 +71,8 @@ def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
     """
     if question.ndim != 2 or passage.ndim != 2 or question.shape[1] != passage.shape[1]:
         raise InputError(
-            f"explain: got shapes {tuple(question.shape)} and {tuple(passage.shape)}, expected (n, d) "
-            "and (m, d); leave out padding and use one question and one passage"
+            f"explain: got shapes {tuple(question.shape)} and {tuple(passage.shape)}, expected "
+            "(n, d) and (m, d); leave out padding and use one question and one passage"
         )
     if not len(passage):
         zeros = question.new_zeros(len(question))

@@ -44,7 +44,7 @@ def visible(text: str) -> str:
 
 @functools.cache
 def _hidden() -> dict[int, str | None]:
-    """What to put in the place of each invisible sign: nothing, or a blank for a zero-width space."""
+    """What to put in the place of each invisible sign: nothing, or a blank."""
     signs = (code for code in range(sys.maxunicode + 1) if category(chr(code)) == "Cf")
     return {code: " " if chr(code) == BLANK else None for code in signs}
 

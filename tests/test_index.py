@@ -114,7 +114,7 @@ def test_a_broken_file_says_what_is_wrong(built, path, tmp_path, monkeypatch):
         ("half a header", whole[: header // 2], "no whole index"),
         ("empty", b"", "got 0 bytes that are no whole index"),
         ("text", b"not an index at all, but text of some length", "no whole index"),
-        ("other sum", whole[: 8 + header] + b"\x01" + whole[9 + header :], "no whole index .*lengths that do not ascend"),
+        ("other sum", whole[: 8 + header] + b"\x01" + whole[9 + header :], "lengths that do not ascend"),
     ):
         bad = tmp_path / name
         bad.write_bytes(content)

@@ -127,7 +127,7 @@ def _train(student, teacher, bitext, config, out, part, progress) -> None:
             soon = sorted(set(itertools.chain(*work[begin : begin + AHEAD])))
             known.fill(own.share(soon))
             accelerator.wait_for_everyone()
-        return own.gradient(step, pairs, list(trained.values()))
+        return own.gradient(pairs, list(trained.values()))
 
     def keep(step: int) -> None:
         if step in config.keep or step == config.steps:
@@ -158,14 +158,14 @@ class _Part:
         """The rows of this process."""
         return rows[self.accelerator.process_index :: self.accelerator.num_processes]
 
-    def gradient(self, step: int, pairs: list[int], trained: list[nn.Parameter]) -> dict:
+    def gradient(self, pairs: list[int], trained: list[nn.Parameter]) -> dict:
         """Add the gradient of a step's loss, all processes' parts; what the log says of it."""
         own, plan = self.share(pairs), None
         # sums of loss, converged, iterations; largest marginal error
         found = torch.zeros(1, 4, device=self.accelerator.device)
         for piece in filter(None, (own[k :: self.accumulate] for k in range(self.accumulate))):
             inside, share = set(piece), len(piece) / len(pairs)
-            loss, plan = self.loss(piece, [i for i in pairs if i not in inside], step)
+            loss, plan = self.loss(piece, [i for i in pairs if i not in inside])
             (loss * share).backward()
             means = [loss.detach()]
             if plan is not None:
@@ -184,9 +184,7 @@ class _Part:
         said["marginal_error"] = found[:, 3].max().item()
         return said if plan is not None else {"loss": said["loss"]}
 
-    def loss(
-        self, pairs: list[int], others: list[int], step: int
-    ) -> tuple[Tensor, TransportPlan | None]:
+    def loss(self, pairs: list[int], others: list[int]) -> tuple[Tensor, TransportPlan | None]:
         """The loss of some pairs, told apart from the others where a term asks; and the plan."""
         student, config = self.student, self.config
         S_ids, S_mask = student.pad([self.source[i] for i in pairs])
@@ -200,7 +198,7 @@ class _Part:
         if not config.special:
             masks = student.content(S_ids, S_mask), self.teacher.content(H_ids, H_mask)
         ids = S_ids, H_ids
-        loss, plan = distillation.loss(S.float(), H, *ids, masks, self.weights, config, step)
+        loss, plan = distillation.loss(S.float(), H, *ids, masks, self.weights, config)
         return loss + more, plan
 
 
