@@ -109,7 +109,7 @@ class Encoder(nn.Module):
         return found.reading_to(max_length).to(device())
 
     def reading_to(self, max_length: int | None) -> Encoder:
-        """The same encoder, sharing its weights, reading so many tokens of a text (None: as many)."""
+        """The same encoder, weights shared, reading so many tokens of a text (None: as many)."""
         if max_length is None:
             return self
         if not 3 <= max_length <= self.limit:

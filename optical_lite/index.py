@@ -56,7 +56,7 @@ class PassageIndex:
     ) -> PassageIndex:  # fmt: skip
         """Encode passages, into memory or, where a path is given, into a file.
 
-        Memory then holds the texts and one chunk of token ids; a number takes two bytes of the file.
+        Memory then holds the texts and one chunk of token ids.
         """
         names, texts = list(passages), list(passages.values())
         count, cut = content_lengths(encoder, texts)

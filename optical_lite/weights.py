@@ -37,7 +37,7 @@ AGAIN = "copy it again, or save it anew with save_pretrained"
 
 
 def found(name: str | Path) -> tuple[Path, str, list[str] | None]:
-    """Folder and full name of what a name means; the prefixes of its texts where the kit knows it."""
+    """Folder and full name of what a name means; the prefixes of its texts, if they are known."""
     if isinstance(name, str) and (known := model_files.find(name)):
         return *model_files.folder(name), list(model_files.KNOWN[known].prefixes)
     return place(name), str(name), None
@@ -64,7 +64,7 @@ def place(name: str | Path) -> Path:
 
 
 def from_hub(name: str) -> Path:
-    """Fetch a model of the hub, say so, and compare its files with the hashes that the hub states."""
+    """Fetch a model of the hub, say so, and compare its files with the hub's hashes."""
     from huggingface_hub import snapshot_download
 
     repo, _, revision = name.partition("@")
@@ -120,8 +120,8 @@ def load_model(folder: Path) -> nn.Module:
     except Exception as error:  # a configuration can be wrong in many ways
         said = " ".join(str(error).split())[:120]
         raise InputError(
-            f"{folder}/config.json: got {type(error).__name__} ({said}), expected the settings of a "
-            f"BERT-like model of transformers that fit {path.name}; {AGAIN}"
+            f"{folder}/config.json: got {type(error).__name__} ({said}), expected the settings of "
+            f"a BERT-like model of transformers that fit {path.name}; {AGAIN}"
         ) from None
     prefix = f"{model.base_model_prefix}."
     _complete(path, found, prefix if any(key.startswith(prefix) for key in state) else "")
@@ -162,8 +162,8 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
         other += sorted(p.name for p in folder.glob("model.safetensors.index.json"))
         raise InputError(
             f"{folder}: got {other[0] if other else 'no weights'}, expected one file "
-            "model.safetensors (a pickle can run code); save it anew with save_pretrained, or check "
-            "the path"
+            "model.safetensors (a pickle can run code); save it anew with save_pretrained, or "
+            "check the path"
         )
     return read_tensors(path)
 
@@ -203,7 +203,7 @@ def _complete(path: Path, found: dict, prefix: str) -> None:
 
 
 def positions(model: nn.Module) -> int:
-    """The longest text that a model can read, in tokens; RoBERTa's first positions are padding's."""
+    """The most tokens that a model can read; RoBERTa's first positions are padding's."""
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
     padding = getattr(table, "padding_idx", None)
     whole = getattr(model.config, "max_position_embeddings", 1 << 30)

@@ -1,9 +1,10 @@
 """Qdrant: an index in an engine that is kept by others, in a folder (Qdrant Edge) or on a server.
 
-Each passage is a point with all its token vectors, which the engine compares by MaxSim, and their mean, for which it
-keeps a graph. With ``candidates`` the engine looks up so many passages by the mean and scores these alone by MaxSim;
-without, it scores every passage: the ranking of :class:`optical_lite.index.PassageIndex`. What the choice rests on
-stands in ``docs/scaling.md``. ``pip install 'optical_lite[engine]'`` brings both clients.
+Each passage is a point with all its token vectors, which the engine compares by MaxSim, and their
+mean, for which it keeps a graph. With ``candidates`` the engine looks up so many passages by the
+mean and scores these alone by MaxSim; without, it scores every passage: the ranking of
+:class:`optical_lite.index.PassageIndex`. What the choice rests on stands in ``docs/scaling.md``.
+``pip install 'optical_lite[engine]'`` brings both clients.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError:
         raise InputError(
-            f"engine: got no {name}, expected it to be installed; pip install 'optical_lite[engine]'"
+            f"engine: got no {name}, expected it to be installed; pip install "
+            "'optical_lite[engine]'"
         ) from None
 
 
@@ -89,14 +91,15 @@ class Folder:
             limit=candidates, query=api.Query.Nearest(mean, using="mean"), filter=where
         )
         asked = api.QueryRequest(
-            limit=k, query=api.Query.Nearest(tokens, using="tokens"), prefetches=[first] if candidates else None,
-            filter=where, with_payload=["id"], params=api.SearchParams(exact=not candidates),
+            limit=k, query=api.Query.Nearest(tokens, using="tokens"),
+            prefetches=[first] if candidates else None, filter=where, with_payload=["id"],
+            params=api.SearchParams(exact=not candidates),
         )  # fmt: skip
         return [(point.payload["id"], point.score) for point in self.shard.query(asked)]
 
 
 class Server:
-    """A collection of a Qdrant server or cluster, by its URL; ``:memory:`` is one in this process, for tests."""
+    """A collection of a Qdrant server, by its URL; ``:memory:`` is one in this process."""
 
     def __init__(
         self, place: str, name: str, width: int | None = None, client: object = None
@@ -121,7 +124,7 @@ class Server:
             self.client.create_collection(name, {"tokens": tokens, "mean": mean})
 
     def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
-        """Write points: number, vectors, payload. A number is written once however often it is sent again."""
+        """Write points: number, vectors, payload; a number is there once, however often sent."""
         made = (
             self.api.PointStruct(id=number, vector=vector, payload=more)
             for number, vector, more in points
@@ -148,8 +151,9 @@ class Server:
         where = api.Filter(must=must) if must else None
         first = api.Prefetch(query=mean, using="mean", limit=candidates, filter=where)
         found = self.client.query_points(
-            self.name, query=tokens, using="tokens", limit=k, prefetch=first if candidates else None,
-            query_filter=where, with_payload=["id"], search_params=api.SearchParams(exact=not candidates),
+            self.name, query=tokens, using="tokens", limit=k,
+            prefetch=first if candidates else None, query_filter=where, with_payload=["id"],
+            search_params=api.SearchParams(exact=not candidates),
         )  # fmt: skip
         return [(point.payload["id"], point.score) for point in found.points]
 
@@ -161,7 +165,7 @@ class Engine:
     ----------
     store : a :class:`Folder` or a :class:`Server`
     passages, max_length, cut : of the index that was loaded
-    candidates : passages that are looked up by the mean of their vectors and then scored; 0 scores all of them
+    candidates : passages looked up by the mean of their vectors and then scored; 0 scores all
     only : what the passages' payload must say, such as ``{"lang": "sw"}``
 
     Attributes
@@ -172,14 +176,14 @@ class Engine:
     scorer = "maxsim"
 
     def __init__(
-        self, store: Folder | Server, passages: int, max_length: int = 0, cut: int = 0, candidates: int = 0,
-        only: Mapping | None = None,
+        self, store: Folder | Server, passages: int, max_length: int = 0, cut: int = 0,
+        candidates: int = 0, only: Mapping | None = None,
     ) -> None:  # fmt: skip
         self.store, self.candidates, self.only = store, candidates, dict(only or {})
         self.ids, self.max_length, self.cut = range(passages), max_length, cut
 
     def rank(self, batch: TokenBatch, k: int) -> list[list[tuple[str, float]]]:
-        """The k best passages of each question; passages without tokens are not there, and a tie is cut at k."""
+        """The k best passages of each question; a tie is cut at k."""
         found = []
         for vectors, mask in zip(batch.vectors, batch.mask, strict=True):
             tokens = vectors[mask].float().cpu()  # (n, d)
@@ -218,7 +222,7 @@ def load(
     store: Folder | Server,
     payloads: Mapping[str, Mapping] | None = None,
 ) -> int:
-    """Write an index into an engine; how many passages it holds. ``payloads`` are by passage id, for filters."""
+    """Write an index into an engine; how many passages it holds. ``payloads`` are by passage id."""
     payloads = payloads or {}
 
     def points() -> Iterator[tuple[int, dict, dict]]:

@@ -1,4 +1,4 @@
-"""Shards: an index in several files, each a :class:`optical_lite.index.PassageIndex`, searched as one."""
+"""Shards: an index in several files, searched as one."""
 
 from __future__ import annotations
 
