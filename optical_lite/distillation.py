@@ -37,9 +37,9 @@ def tokens(
         for name, reader, side, texts in zip(
             cut, readers, sides, zip(*some, strict=True), strict=True
         ):
-            whole = reader.whole(texts)
-            cut[name] += sum(len(row) > reader.room for row in whole)
-            side.extend(map(reader.fit, whole))
+            ids, here = reader.read(texts)
+            side.extend(ids)
+            cut[name] += here
     return *sides, cut
 
 

@@ -193,10 +193,6 @@ class Encoder(nn.Module):
         table = self.model.get_input_embeddings()
         return (table.join(self.pad_id) if isinstance(table, SplitEmbedding) else table).weight
 
-    def whole(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text with special tokens, however many they are."""
-        return [code.ids for code in self.tokenizer.encode_batch(list(texts))]
-
     @property
     def room(self) -> int:
         """How many ids of a whole text are read."""
@@ -206,13 +202,18 @@ class Encoder(nn.Module):
         """The ids that are read of a whole text: the first ones, and its end mark."""
         return ids if len(ids) <= self.room else [*ids[: self.room - 1], ids[-1]]
 
+    def read(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+        """What is read of each text, token ids with special tokens, and how many texts are cut."""
+        whole = [code.ids for code in self.tokenizer.encode_batch(list(texts))]
+        return [self.fit(ids) for ids in whole], sum(len(ids) > self.room for ids in whole)
+
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text with special tokens, at most ``max_length`` of them."""
-        return [self.fit(ids) for ids in self.whole(texts)]
+        return self.read(texts)[0]
 
     def count_cut(self, texts: Sequence[str]) -> int:
         """How many texts are longer than what is read of them."""
-        return sum(len(ids) > self.room for ids in self.whole(texts))
+        return self.read(texts)[1]
 
     def pad(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Pad token ids to a rectangle.

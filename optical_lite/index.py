@@ -126,10 +126,9 @@ def content_lengths(encoder: Encoder, texts: Sequence[str]) -> tuple[list[int], 
     """How many token vectors each passage will have, and how many passages are cut."""
     found, cut = [], 0
     for start in range(0, len(texts), 1024):
-        whole = encoder.whole(texts[start : start + 1024])
-        cut += sum(len(ids) > encoder.room for ids in whole)
-        ids, mask = encoder.pad([encoder.fit(ids) for ids in whole])
-        found += encoder.content(ids, mask).sum(1).tolist()
+        ids, here = encoder.read(texts[start : start + 1024])
+        found += encoder.content(*encoder.pad(ids)).sum(1).tolist()
+        cut += here
     return found, cut
 
 

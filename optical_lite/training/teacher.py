@@ -107,9 +107,7 @@ def _train(encoder, texts, config, out, progress) -> tuple[Encoder, dict]:
     hard, ids, long = neighbours(texts), {}, {}
     for side, limit in ((0, config.question_length), (1, config.passage_length)):
         reader = tuned.reading_to(limit)
-        whole = reader.whole([pair[side] for pair in texts])
-        long[CUT[side]] = sum(len(row) > reader.room for row in whole)
-        ids[side] = [reader.fit(row) for row in whole]
+        ids[side], long[CUT[side]] = reader.read([pair[side] for pair in texts])
     batches = length_batches([len(row) for row in ids[1]], config.batch, config.seed)
     session = Session(out, trained, optimizer, config, SAVE_EVERY)
 
