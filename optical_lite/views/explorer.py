@@ -1,4 +1,4 @@
-"""Explorer: plans that move under the hand, in JupyterLab, VS Code and Colab, with a kernel that encodes.
+"""Explorer: plans that move under the hand, in JupyterLab, VS Code and Colab, with a kernel.
 
 The same without a kernel is :mod:`.page`.
 """
@@ -21,11 +21,12 @@ from .material import Material, Row
 
 
 class Explorer(anywidget.AnyWidget):
-    """The view of ``explorer.js``; a viewer without a kernel shows a picture of its first pair instead.
+    """The view of ``explorer.js``; a viewer without a kernel shows a picture of its first pair.
 
     Attributes
     ----------
-    state : what is shown, where it differs from how the view begins; give it back as ``explorer(state=...)``
+    state : what is shown, where it differs from how the view begins; give it back as
+        ``explorer(state=...)``
     """
 
     _esm, _css = page.module(), page.css()
@@ -34,13 +35,13 @@ class Explorer(anywidget.AnyWidget):
 
     def __init__(self, material: Material, state: dict) -> None:
         self.material = material
-        rows = choices.opening_pairs(material)
-        compared = list(dict.fromkeys(material.compared))
-        data = material.data(rows, choices.opening_questions(material), compared)
+        rows, texts = choices.opening_pairs(material), choices.opening_questions(material)
+        data = material.data(rows, texts, list(dict.fromkeys(material.compared)))
         for item, (k, _) in zip(data["pairs"], rows, strict=True):
             item["row"] = k
         others = sorted(set(range(len(material.rows))) - {k for k, _ in rows})
-        data["pairs"] += [{"row": k, "source": " ".join(material.rows[k][0].split())} for k in others]
+        sources = {k: " ".join(material.rows[k][0].split()) for k in others}
+        data["pairs"] += [{"row": k, "source": source} for k, source in sources.items()]
         self.first = rows[0][0]
         data["face"] = fonts.face(fonts.LETTERS) if fonts.face(str(data["pairs"])) else ""
         super().__init__(data=data, state=state)
@@ -54,12 +55,13 @@ class Explorer(anywidget.AnyWidget):
         self.send({"id": asked["id"], **found})
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        data, metadata = super()._repr_mimebundle_(**kwargs)
         data["image/png"] = base64.b64encode(self.picture()).decode()
         data["text/plain"] = "The explorer needs a running kernel; pictured is what it shows first."
-        (source, target, *_), (first, last) = self.material.rows[self.first], self.material.compared
-        alt = f"Links between the words of {source!r} and {target!r}: by {first} above, by {last} below."
+        source, target = self.material.rows[self.first][:2]
+        first, last = self.material.compared
+        alt = f"Links between the words of {source!r} and {target!r}"
+        alt += f": by {first} above, by {last} below."
         return data, {**metadata, "image/png": {"alt": alt}}
 
     def picture(self) -> bytes:
@@ -68,26 +70,28 @@ class Explorer(anywidget.AnyWidget):
 
         row, out = self.material.rows[self.first], io.BytesIO()
         figure, axes = plt.subplots(2, figsize=(9, 4.2), layout="constrained")
+        gold = {"sure": row[2], "possible": row[3]} if len(row) > 3 else {}
         for ax, name in zip(axes, self.material.compared, strict=True):
             (one,) = realign(self.material.encoded([row], name))
-            gold = {"sure": row[2], "possible": row[3]} if len(row) > 3 else {}
-            figures_alignment.links(one.source_words, one.target_words, one.links, title=name, ax=ax, **gold)
+            words = one.source_words, one.target_words
+            figures_alignment.links(*words, one.links, title=name, ax=ax, **gold)
         figure.savefig(out, dpi=90)
         plt.close(figure)
         return out.getvalue()
 
 
 def explorer(
-    lang: str = "sw", students: Mapping[str, Encoder | str | Path] | None = None, *, pairs: Sequence[Row] | None = None,
-    run: str | Path | None = None, layers: Sequence[int] = (0,), state: Mapping | None = None,
+    lang: str = "sw", students: Mapping[str, Encoder | str | Path] | None = None, *,
+    pairs: Sequence[Row] | None = None, run: str | Path | None = None, layers: Sequence[int] = (0,),
+    state: Mapping | None = None,
 ) -> Explorer:  # fmt: skip
-    """The explorer as a widget: alignments and a search that move as settings do; Python only encodes.
+    """The explorer as a widget: alignments and a search that move; Python only encodes.
 
     Parameters
     ----------
-    lang : code of the source language; search is over the pocket collection, where it has the language
-    students : encoders or run folders by name; default: the English encoder, the untrained extension of its vocabulary
-        and every checkpoint below ``runs/``
+    lang : code of the source language; search is over the pocket collection, where it has it
+    students : encoders or run folders by name; default: the English encoder, the untrained
+        extension of its vocabulary and every checkpoint below ``runs/``
     pairs : (source, target), or with sure and possible gold links; default: pocket's gold
     run : run folder whose checkpoints can be scrubbed; default: those below ``runs/``
     layers : where encoders may stop, 0 for the last layer

@@ -14,20 +14,24 @@ from ..corpora import LANGUAGES
 from ..significance import Comparison
 from .figures import COLOUR, MARKER
 
-DASHES = {"o": "-", "s": "--", "^": ":", "D": "-.", "v": "-."}  # by shape; both tell what colour does
+# by shape; both tell what colour does
+DASHES = {"o": "-", "s": "--", "^": ":", "D": "-.", "v": "-."}
 GREYS = ("0.15", "0.45", "0.6", "0.75")  # of what has no colour of its own: a collection, say
 COLLECTIONS = {"afriqa": "AfriQA", "belebele": "Belebele", "belebele-hard": "Belebele, hard"}
 
 
 def _look(names: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Colour, shape and dashes of each system, by its name or by what it is called."""
-    own = {name: next((key for key in (name, title) if key in MARKER), None) for name, title in names.items()}
-    taken = {MARKER[key] for key in own.values() if key}
-    shades, shapes = cycle(GREYS), cycle([shape for shape in DASHES if shape not in taken] or list(DASHES))
+    own = {name: title if title in MARKER else name for name, title in names.items()}
+    own |= {name: name for name in names if name in MARKER}
+    taken = {MARKER.get(key) for key in own.values()}
+    shades = cycle(GREYS)
+    shapes = cycle([shape for shape in DASHES if shape not in taken] or list(DASHES))
     found = {}
     for name, key in own.items():
-        marker = MARKER[key] if key else next(shapes)
-        colour = COLOUR[key] if key else next(shades)
+        known = key in MARKER
+        marker = MARKER[key] if known else next(shapes)
+        colour = COLOUR[key] if known else next(shades)
         found[name] = {"color": colour, "marker": marker, "ls": DASHES.get(marker, "-")}
     return found
 
@@ -42,8 +46,10 @@ def label(place: str) -> str:
     return f"{COLLECTIONS.get(collection, collection)}, {LANGUAGES.get(lang, lang)}"
 
 
-def effects(found: Mapping[str, Mapping[str, Comparison]], *, ax: Axes | None = None,
-            xlabel: str = "change of MRR@10, 95 % interval over questions") -> Axes:  # fmt: skip
+def effects(
+    found: Mapping[str, Mapping[str, Comparison]], *,
+    xlabel: str = "change of MRR@10, 95 % interval over questions",
+) -> Axes:  # fmt: skip
     """Differences with their intervals, one group of marks a collection.
 
     Parameters
@@ -51,39 +57,45 @@ def effects(found: Mapping[str, Mapping[str, Comparison]], *, ax: Axes | None = 
     found : {place: {name: difference}}, as :func:`optical_lite.study.evidence.over` returns
     """
     names = dict.fromkeys(name for each in found.values() for name in each)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, (0.1 + 0.1 * len(names)) * len(found) + 1), layout="constrained")
+    size = 7.2, (0.1 + 0.1 * len(names)) * len(found) + 1
+    _, ax = plt.subplots(figsize=size, layout="constrained")
     for k, (name, look) in enumerate(_look({name: name for name in names}).items()):
         place = np.arange(len(found)) + (k - (len(names) - 1) / 2) * 0.2
         each = [effect[name] for effect in found.values()]
-        ax.hlines(place, [e.low for e in each], [e.high for e in each], color=look["color"], lw=1.5)
+        low, high = [e.low for e in each], [e.high for e in each]
+        ax.hlines(place, low, high, color=look["color"], lw=1.5)
         ax.plot([e.difference for e in each], place, label=name, **{**look, "ls": ""})
     ax.axvline(0, color="0.3", lw=0.8)
     ax.set_yticks(range(len(found)), [label(place) for place in found])
     ax.set(ylim=(len(found) - 0.5, -0.5), xlabel=xlabel)
     ax.grid(axis="y", color="0.92")
     ax.set_axisbelow(True)
-    ax.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4)
+    how = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 4}
+    ax.legend(frameon=False, fontsize="small", **how)
     return ax
 
 
-def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, x: str = "pairs", xlabel: str = "sentence pairs",
-           ylabel: str = "MRR@10", ax: Axes | None = None) -> Axes:  # fmt: skip
-    """MRR@10 of several systems against a quantity on a logarithmic axis; bars are standard deviations over seeds.
+def curves(
+    frame: pd.DataFrame, titles: Mapping[str, str], *, x: str = "pairs",
+    xlabel: str = "sentence pairs", ylabel: str = "MRR@10", ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """MRR@10 of several systems against a quantity on a logarithmic axis; bars are deviations.
 
-    Systems stand beside each other by a few per cent of that quantity, so that equal ones hide no other.
+    Systems stand beside each other by a few per cent of that quantity, so that equal ones hide no
+    other.
 
     Parameters
     ----------
-    frame : columns ``system``, ``x``, ``mean``, ``sd``, as :func:`optical_lite.study.evidence.curve` returns
+    frame : columns ``system``, ``x``, ``mean``, ``sd`` (over seeds), as
+        :func:`optical_lite.study.evidence.curve` returns
     titles : of the systems, in the order to draw them
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
+    ax = ax or plt.subplots(figsize=(5.6, 3.2), layout="constrained")[1]
     for k, (name, look) in enumerate(_look(titles).items()):
         own = frame[frame["system"] == name]
         beside = own[x] * 1.03 ** (k - (len(titles) - 1) / 2)
-        ax.errorbar(beside, own["mean"], yerr=own["sd"].fillna(0), label=titles[name], capsize=2, **look)
+        bars = own["sd"].fillna(0)
+        ax.errorbar(beside, own["mean"], yerr=bars, label=titles[name], capsize=2, **look)
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
     ticks = sorted(frame[x].unique())
     ax.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])

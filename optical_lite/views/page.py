@@ -1,11 +1,10 @@
-"""Page: the explorer as one HTML file for slides and books, which loads nothing and needs no kernel.
+"""Page: the explorer as one HTML file for slides and books: it loads nothing, needs no kernel.
 
 It shows ``explorer.js`` with data of :mod:`.material`, as the widget of :mod:`.explorer` does.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,32 +18,35 @@ from . import choices, fonts
 from .material import Material
 
 HERE, LARGEST = Path(__file__).parent, 500_000  # bytes of a page
-METHODS = {"stabilized": "sinkhorn", "log": "sinkhorn", "proximal": "exact"}  # the same plans
+FILES = ("solver", "drawing", "reading", "search", "explorer")
+# of these the plans are the same
+METHODS = {"stabilized": "sinkhorn", "log": "sinkhorn", "proximal": "exact"}
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; \
-style-src 'unsafe-inline'; img-src data:; font-src data:">
-<title>{title}</title>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
+script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:">
+<title>What a transport plan aligns</title>
 <style>{css}
-body {{ margin: 0; background: #fff; color: #1b1b1b; font-family: "Noto Sans", "DejaVu Sans", system-ui, sans-serif }}
-main {{ max-width: 1400px; margin: 0 auto; padding: 0 12px 24px }} h1 {{ font-size: 1.3rem; margin: 14px 12px 6px }}
+body {{ margin: 0; background: #fff; color: #1b1b1b;
+  font-family: "Noto Sans", "DejaVu Sans", system-ui, sans-serif }}
+main {{ max-width: 1400px; margin: 0 auto; padding: 0 12px 24px }}
+h1 {{ font-size: 1.3rem; margin: 14px 12px 6px }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #16181d; color: #e8eaed }} }}
 </style></head>
-<body><main><h1>{title}</h1><div id="explorer"><noscript>This page solves its plans itself, so it needs JavaScript.
-</noscript></div></main>
+<body><main><h1>What a transport plan aligns</h1><div id="explorer"><noscript>This page solves its
+plans itself, so it needs JavaScript.</noscript></div></main>
 <script type="application/json" id="data">{data}</script>
 <script type="module">{module}
-window.explorer = mount(document.getElementById("explorer"), JSON.parse(document.getElementById("data").textContent));
+const [place, data] = ["explorer", "data"].map((id) => document.getElementById(id));
+window.explorer = mount(place, JSON.parse(data.textContent));
 </script></body></html>
 """
 
 
 def module() -> str:
     """The files of the explorer as one ES module."""
-    parts = [
-        (HERE / f"{name}.js").read_text(encoding="utf-8")
-        for name in ("solver", "drawing", "reading", "search", "explorer")
-    ]
+    parts = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in FILES]
     return re.sub(r"^import .*?;\n", "", "".join(parts), flags=re.MULTILINE | re.DOTALL)
 
 
@@ -54,39 +56,35 @@ def css() -> str:
 
 
 def start(options: Mapping) -> dict:
-    """The state of the view that options of :class:`optical_lite.alignment.plans.AlignConfig` ask for."""
+    """The state of the view that options of :class:`.alignment.plans.AlignConfig` ask for."""
     config = AlignConfig(**options)
     links([[1.0]], config.rule, config.threshold)  # raises where there is no such rule
-    state = dict(options)
-    if "method" in state:
-        state["method"] = METHODS.get(state["method"], state["method"])
-    return state
+    method = options.get("method")
+    return {**options, "method": METHODS.get(method, method)} if method else dict(options)
 
 
-def write(out: str | Path, material: Material, *, title: str = "What a transport plan aligns", **options) -> Path:
-    """Write the explorer as one HTML file that loads nothing: its opening pairs and questions, by all its students.
+def write(out: str | Path, material: Material, **options) -> Path:
+    """Write the explorer as one HTML file: its opening pairs and questions, by all its students.
 
     Parameters
     ----------
     out : file to write
     material : with at most four students, or the page becomes large
-    **options : fields of :class:`optical_lite.alignment.plans.AlignConfig`, the state it opens in
+    **options : fields of :class:`.alignment.plans.AlignConfig`, the state it opens in
 
     Raises
     ------
     InputError
         more than a page of 500 KB can hold
     """
-    state = start(options)
     questions = choices.opening_questions(material) if len(material.rows) > 1 else []
     data = material.data(choices.opening_pairs(material), questions, list(material.students))
-    inside = to_json({**data, "state": state}, separators=(",", ":"))
-    data["face"] = fonts.face(inside + title)
-    inside = to_json({**data, "state": state}, separators=(",", ":")).replace("<", "\\u003c")
-    text = PAGE.format(title=html.escape(title), css=css(), data=inside, module=module())
+    data |= {"state": start(options), "face": fonts.face(to_json(data))}
+    inside = to_json(data, separators=(",", ":")).replace("<", "\\u003c")
+    text = PAGE.format(css=css(), data=inside, module=module())
     if (size := len(text.encode())) > LARGEST:
         raise InputError(
-            f"page: got {len(data['pairs'])} pairs and {len(data['names'])} students, {size:,} bytes, expected at most "
-            f"{LARGEST:,}; give fewer students or layers, or shorter pairs"
+            f"page: got {len(data['pairs'])} pairs and {len(data['names'])} students, {size:,} "
+            f"bytes, expected at most {LARGEST:,}; give fewer students or layers, or shorter pairs"
         )
     return write_atomic(out, text)

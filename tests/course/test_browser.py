@@ -93,7 +93,7 @@ def written(teacher, student, tmp_path_factory):
         ("<img src=x onerror=alert(1)> maji", "<script>alert(1)</script> water"), ("ⵣⵣⵣ", "water"),
         ("الماء النظيف", "clean water"), ("maji", "water"), (" ".join(known[:64]), " ".join(known[95:31:-1])),
     ]  # fmt: skip
-    page.write(folder / "hard.html", Material("sw", both, hard), title="<b>hard</b> & more")
+    page.write(folder / "hard.html", Material("sw", both, hard))
     return page.write(folder / "sw.html", Material("sw", both)).parent
 
 
@@ -247,7 +247,6 @@ def test_a_link_opens_the_same_and_a_broken_one_the_beginning(tab, written):
 
 def test_texts_of_users_stay_texts_and_hard_ones_are_shown(tab, written):
     open_page(tab, written / "hard.html")
-    assert tab.locator("h1").inner_text() == "<b>hard</b> & more"
     assert tab.locator("main img, main b:not(.facts b)").count() == 0
     assert "onerror" in "".join(words(tab))
     for place, told in (("1", "unknown to the tokenizer, so never linked: ⵣⵣⵣ"), ("3", "1 link"), ("4", "links")):
