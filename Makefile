@@ -10,7 +10,7 @@ CPU_WHEELS := https://download.pytorch.org/whl/cpu
 TORCH_PIN := $(shell sed -n 's/^torch==//p' requirements-lock.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab notebooks book launch slides tables bench trust versions licences audit clean
+.PHONY: help demo test lab notebooks book launch slides tables bench trust versions audit clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -71,9 +71,6 @@ tables: .venv/installed  ## write the pages of data/expected, and tables and num
 
 bench: .venv/installed .venv-bench/installed  ## measure ours against its peers (three quarters of an hour); NAMES="transport encoding" for some
 	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json $(if $(NAMES),,--page docs/performance.md)
-
-licences: .venv/installed  ## write docs/licences.md: packages, models and data with their licences
-	$(BIN)/python -m optical_lite.study.licences
 
 audit:  ## look for known vulnerabilities of the locked packages (needs a network)
 	$(PYTHON) -m venv .venv-audit

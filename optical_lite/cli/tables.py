@@ -12,7 +12,6 @@ def options(parser: Parser) -> None:
     add("--table", None, "one table (default all); WORK/TABLE, a published one", metavar="NAME")
     flag("--list", "name the tables and stop")
     flag("--check", "compare with records, run cheap rows again; exit 1 if wrong")
-    flag("--dry-run", "say what --check would run, and run nothing")
     flag("--write", "write the generated pages, and tables and numbers of others (make tables)")
     flag("--run", "run what is missing of the comparison")
     flag("--fold", "take records of --run into data/expected")
@@ -25,7 +24,7 @@ def options(parser: Parser) -> None:
 
 
 def command(
-    *, table: str | None, list: bool, check: bool, dry_run: bool, write: bool, run: bool,
+    *, table: str | None, list: bool, check: bool, write: bool, run: bool,
     fold: bool, records: str | None, systems: list[str] | None, langs: list[str] | None,
     seeds: list[int] | None, dev: bool, format: str,
 ) -> dict | tuple[dict, int]:  # fmt: skip
@@ -48,8 +47,6 @@ def command(
         summary.spec(name)  # an unknown name is said before anything runs
     if list:
         print("\n".join(study.listing()))
-    elif dry_run:
-        print("\n".join(study.plan(names)))
     elif write:
         print("\n".join(f"wrote {path}" for path in study.write()) or "every page is up to date")
     elif check:
@@ -72,7 +69,7 @@ def run_grid(
 
     folder = Path(out or record_files.LOOSE) / ("clir_dev" if dev else "clir")
     ran = grid.run(systems, langs, seeds, dev=dev, folder=folder)
-    sums = records.sums(record_files.loose(folder)) if dev else {}
+    sums = records.cells(record_files.loose(folder)) if dev else {}
     found = {key: values["mrr@10"]["mean"] for key, values in sums.items()}
     print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
     print(f"{ran} cells run, records in {shown(str(folder))}; to take them in: tables --fold")

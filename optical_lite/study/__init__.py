@@ -1,4 +1,4 @@
-"""Study: the systems that are compared, the queue that runs them, their records, and the pages made of them.
+"""Study: the systems that are compared, the queue that runs them, their records, and their pages.
 
-Published numbers, the ledger of claims, the numbers of the prose, and the checks that keep text and records equal.
+Published numbers, the numbers of the prose, and the checks that keep text and records equal.
 """

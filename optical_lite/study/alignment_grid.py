@@ -1,12 +1,14 @@
-"""Alignment study: transport beside similarity and statistical aligners on 23 gold sets, one record a set.
+"""Alignment study: transport beside similarity and statistical aligners, one record a gold set.
 
-``python -m optical_lite.study.alignment_grid pocket-sw xlmalign-de`` trains what is not trained, writes
-``runs/records/alignment/SET.json`` and takes it into ``data/expected/alignment.jsonl``; ``tables --write`` makes the
-page. A record that is there is kept. ``--choose`` first searches the settings of all methods on development sets
-alone, the same grid for each, and writes ``data/expected/alignment_settings.json``.
+``python -m optical_lite.study.alignment_grid pocket-sw xlmalign-de`` trains what is not trained,
+writes ``runs/records/alignment/SET.json`` and takes it into ``data/expected/alignment.jsonl``;
+``tables --write`` makes the page. A record that is there is kept. ``--choose`` first searches the
+settings of all methods on development sets alone, the same grid for each, and writes
+``data/expected/alignment_settings.json``.
 
-A system is ``ENCODER_METHOD``, and with ``_order`` behind it has the word-order prior: ``distilled_transport_order``.
-Statistical aligners, which read no encoder and know word order themselves, go by their own names.
+A system is ``ENCODER_METHOD``, and with ``_order`` behind it has the word-order prior:
+``distilled_transport_order``. Statistical aligners, which read no encoder and know word order
+themselves, go by their own names.
 """
 
 from __future__ import annotations
@@ -37,37 +39,48 @@ from . import record_files, systems
 
 RECORDS = record_files.SETS["alignment"]
 SETTINGS = DATA / "expected" / "alignment_settings.json"
-EXTRA = {
-    "fr": ("tico19", "ntrex", "flores"), "es": ("tico19", "ntrex", "flores"), "hi": ("tico19", "ntrex", "flores"),
-    "de": ("ntrex", "flores"), "it": ("ntrex", "flores"),
-}  # fmt: skip
-# The multilingual student learns at the layer that is read: the encoder as it is errs least there on development sets.
-# It keeps its vocabulary and trains every weight: on the same sets new rows err more, with the rest trained or not.
+PUBLISHED = ("tico19", "ntrex", "flores")
+EXTRA = {lang: PUBLISHED for lang in ("fr", "es", "hi")} | {
+    "de": PUBLISHED[1:],
+    "it": PUBLISHED[1:],
+}
+# The multilingual student learns at the layer that is read: the encoder as it is errs least there
+# on development sets. It keeps its vocabulary and trains every weight: on the same sets new rows
+# err more, with the rest trained or not.
 LAYER = 7
 ENCODERS = {  # teacher, layers to choose from, training
     "english": (DEFAULT, (4, 5, 6), DistillConfig(steps=160)),
     "multilingual": ("multilingual", (6, 7, 8), None),
     "distilled": ("multilingual", (LAYER,), replace(systems.SHARP, loss="transport", steps=160)),
 }
-# Every method chooses from the same layers, priors and thresholds; SimAlign's methods are a rule each.
+# Every method chooses from the same layers, priors and thresholds; SimAlign's are a rule each.
 FREE = ("intersection", "grow-diag", "itermax")
-METHODS = {
-    "transport": FREE, "exact": FREE, "similarity": FREE,
-    "greedy": ("forward",), "argmax": ("intersection",), "itermax": ("itermax",), "match": ("match",),
-}  # fmt: skip
+METHODS = dict.fromkeys(("transport", "exact", "similarity"), FREE) | {
+    "greedy": ("forward",),
+    "argmax": ("intersection",),
+    "itermax": ("itermax",),
+    "match": ("match",),
+}
 PRIORS = {"": (0.0,), "_order": (0.05, 0.1, 0.2)}
 THRESHOLDS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
-SPREADS = [
-    {"method": "stabilized", "epsilon": epsilon, "marginals": marginals}
-    for epsilon, marginals in itertools.product((0.05, 0.1, 0.2), ("uniform", "words"))
-]
-SOLVERS = {"transport": SPREADS, "exact": [{"method": "exact"}]}  # of the others: similarity, without a plan
+SOLVERS = {  # of the others: similarity, without a plan
+    "transport": [
+        {"method": "stabilized", "epsilon": epsilon, "marginals": marginals}
+        for epsilon, marginals in itertools.product((0.05, 0.1, 0.2), ("uniform", "words"))
+    ],
+    "exact": [{"method": "exact"}],
+}
 CHOSEN_ON = {"pocket": ("pocket-dev-sw",), "published": ("bicici-de", "xlwa-dev-pt")}
-SYSTEMS = [f"{encoder}_{method}{prior}" for prior in PRIORS for encoder in ENCODERS for method in METHODS]
+SYSTEMS = [
+    f"{encoder}_{method}{prior}" for prior in PRIORS for encoder in ENCODERS for method in METHODS
+]
 
 
 def bitext(lang: str) -> Bitext:
-    """What students and statistical aligners train on: pocket, or published pairs and the gold sets' raw sentences."""
+    """What students and statistical aligners train on.
+
+    Pocket, or published pairs and the raw sentences of gold sets.
+    """
     if lang in pocket.LOW_RESOURCE:
         return pocket.bitext(lang)
     parts = [getattr(published, name)(lang) for name in EXTRA.get(lang, ())]
@@ -75,7 +88,7 @@ def bitext(lang: str) -> Bitext:
 
 
 def encoders(kind: str, lang: str) -> tuple[Encoder, Encoder]:
-    """Who reads a language, and who reads English; a student is distilled by transport unless its run is there."""
+    """Who reads a language, and who reads English; a student is distilled if need be."""
     name, layers, config = ENCODERS[kind]
     of = teacher(name)
     of = (of if len(layers) > 1 else of.upto(*layers)).reading_to(of.limit)
@@ -89,39 +102,49 @@ def encoders(kind: str, lang: str) -> tuple[Encoder, Encoder]:
     return load_student(run).reading_to(of.limit), of
 
 
+def _encoded(read: tuple[Encoder, Encoder], data: gold.GoldSet, layer: int) -> list[Pair]:
+    return encode_pairs(*(one.upto(layer) for one in read), data.pairs)
+
+
 def options(method: str, prior: str) -> Iterator[AlignConfig]:
     """The settings that a method is solved with, before a rule makes links."""
-    for position, solver in itertools.product(PRIORS[prior], SOLVERS.get(method, [{"method": SIMILARITY}])):
+    solvers = SOLVERS.get(method, [{"method": SIMILARITY}])
+    for position, solver in itertools.product(PRIORS[prior], solvers):
         yield AlignConfig(position=position, **solver)
 
 
 def search(kind: str, sets: tuple[str, ...]) -> dict[str, dict]:
-    """For each method, with and without prior, what errs least on development sets: ``layer``, ``config``, ``aer``."""
+    """What errs least on development sets, for each method: ``layer``, ``config``, ``aer``."""
     found: dict[str, dict] = {}
     read = {name: encoders(kind, gold.load(name).lang) for name in sets}
+    solved_alike = ("transport",), ("exact",), tuple(METHODS)[2:]
     for layer in ENCODERS[kind][1]:
-        encoded = {name: encode_pairs(*(one.upto(layer) for one in read[name]), gold.load(name).pairs) for name in sets}
-        for prior, solved in itertools.product(PRIORS, (("transport",), ("exact",), tuple(METHODS)[2:])):
-            for config in options(solved[0], prior):
-                plans = {name: [one.word_plan for one in realign(each, config)] for name, each in encoded.items()}
-                for method in solved:
-                    for rule, threshold in itertools.product(METHODS[method], THRESHOLDS):
-                        rates = [_rate(each, name, rule, threshold) for name, each in plans.items()]
-                        value = {"aer": round(statistics.fmean(rates), 4), "layer": layer,
-                                 "config": asdict(replace(config, rule=rule, threshold=threshold))}  # fmt: skip
-                        best = found.setdefault(f"{kind}_{method}{prior}", value)
-                        if value["aer"] < best["aer"]:
-                            found[f"{kind}_{method}{prior}"] = value
+        encoded = {name: _encoded(read[name], gold.load(name), layer) for name in sets}
+        for prior, methods in itertools.product(PRIORS, solved_alike):
+            for config in options(methods[0], prior):
+                plans = {
+                    name: [one.word_plan for one in realign(each, config)]
+                    for name, each in encoded.items()
+                }
+                rules = ((method, rule) for method in methods for rule in METHODS[method])
+                for (method, rule), threshold in itertools.product(rules, THRESHOLDS):
+                    rates = [_rate(each, name, rule, threshold) for name, each in plans.items()]
+                    aer = round(statistics.fmean(rates), 4)
+                    system = f"{kind}_{method}{prior}"
+                    if system not in found or aer < found[system]["aer"]:
+                        chosen = asdict(replace(config, rule=rule, threshold=threshold))
+                        found[system] = {"aer": aer, "layer": layer, "config": chosen}
     return found
 
 
 def _rate(plans: list, name: str, rule: str, threshold: float) -> float:
     rows = zip(plans, gold.load(name).rows, strict=True)
-    return total([score(links(W, rule, threshold), sure, possible) for W, (_, _, sure, possible) in rows]).aer
+    scores = [score(links(W, rule, threshold), *marked) for W, (_, _, *marked) in rows]
+    return total(scores).aer
 
 
 def choose() -> dict[str, dict[str, dict]]:
-    """Settings of every system, for pocket and for published sets, chosen on development sets alone."""
+    """Settings of every system, for pocket and for published sets."""
     found = {
         place: {name: value for kind in ENCODERS for name, value in search(kind, sets).items()}
         for place, sets in CHOSEN_ON.items()
@@ -132,8 +155,8 @@ def choose() -> dict[str, dict[str, dict]]:
 def study(name: str) -> dict:
     """Measure every system on one set; a record for ``data/expected/alignment.jsonl``."""
     began, data, chosen = time.perf_counter(), gold.load(name), read_json(SETTINGS)
-    settings, pairs = chosen["pocket" if name.startswith("pocket") else "published"], bitext(data.lang)
-    found, late = {}, {}
+    settings = chosen["pocket" if name.startswith("pocket") else "published"]
+    pairs, found, late = bitext(data.lang), {}, {}
     for kind in ENCODERS:
         read = functools.cache(functools.partial(_encoded, encoders(kind, data.lang), data))
         for system in (system for system in SYSTEMS if system.startswith(f"{kind}_")):
@@ -141,53 +164,64 @@ def study(name: str) -> dict:
             alignments = realign(read(settings[system]["layer"]), config)
             found[system] = [one.links for one in alignments]
             late[system] = sum(not one.converged for one in alignments)
-    missing = [system for system in statistical.ALIGNERS if not statistical.available(system)]
-    for system in (system for system in statistical.ALIGNERS if system not in missing):
-        found[system] = statistical.ALIGNERS[system](data.pairs, _more(data, pairs))
+    missing = [name for name in statistical.ALIGNERS if not statistical.available(name)]
+    for system, align in statistical.ALIGNERS.items():
+        if system not in missing:
+            found[system] = align(data.pairs, _more(data, pairs))
     scores: dict[str, list[AlignmentScore]] = {
-        system: [score(x, sure, possible) for x, (_, _, sure, possible) in zip(each, data.rows, strict=True)]
+        system: [score(x, *marked) for x, (_, _, *marked) in zip(each, data.rows, strict=True)]
         for system, each in found.items()
     }
-    totals = {system: total(each) for system, each in scores.items()}
+    against = {
+        ours: {
+            system: asdict(compare(scores[ours], scores[system]))
+            for system in rivals(ours)
+            if system in found
+        }
+        for ours in SYSTEMS
+        if "_transport" in ours
+    }
     return {
-        "set": name, "lang": data.lang, "sentences": len(data), "notes": data.notes,
-        "bitext": {"name": pairs.name, "pairs": len(pairs), "sha256": data_hash(pairs)}, "not installed": missing,
-        "training": {kind: config and asdict(config) for kind, (_, _, config) in ENCODERS.items()},
+        **{"set": name, "lang": data.lang, "sentences": len(data), "notes": data.notes},
+        "bitext": {"name": pairs.name, "pairs": len(pairs), "sha256": data_hash(pairs)},
+        "not installed": missing,
+        "training": {kind: config and asdict(config) for kind, (*_, config) in ENCODERS.items()},
         "systems": {
-            system: {
-                "aer": round(t.aer, 4), "precision": round(t.precision, 4), "recall": round(t.recall, 4),
-                "counts": t.counts, "not_converged": late.get(system, 0),
-                **{key: settings[system][key] for key in ("layer", "config") if system in settings},
-            } for system, t in totals.items()
+            system: _record(total(each), late.get(system, 0), settings.get(system, {}))
+            for system, each in scores.items()
         },
-        "transport against": {
-            ours: {system: asdict(compare(scores[ours], scores[system])) for system in rivals(ours) if system in found}
-            for ours in SYSTEMS if "_transport" in ours
-        },
-        "seconds": round(time.perf_counter() - began, 1), "environment": environment(),
-    }  # fmt: skip
+        "transport against": against,
+        "seconds": round(time.perf_counter() - began, 1),
+        "environment": environment(),
+    }
 
 
-def _encoded(read: tuple[Encoder, Encoder], data: gold.GoldSet, layer: int) -> list[Pair]:
-    return encode_pairs(*(one.upto(layer) for one in read), data.pairs)
+def _record(found: AlignmentScore, late: int, settings: dict) -> dict:
+    rates = {name: round(getattr(found, name), 4) for name in ("aer", "precision", "recall")}
+    own = {key: settings[key] for key in ("layer", "config") if settings}
+    return {**rates, "counts": found.counts, "not_converged": late, **own}
 
 
 def _more(data: gold.GoldSet, pairs: Bitext) -> list[tuple[list[str], list[str]]]:
     """Further word pairs for the statistical aligners, without those of the set itself."""
     mine = {(tuple(source), tuple(target)) for source, target in data.pairs}
     cut = words if data.lang in pocket.LOW_RESOURCE else str.split
-    return [pair for pair in ((cut(s), cut(t)) for s, t in pairs.pairs) if tuple(map(tuple, pair)) not in mine]
+    every = ((cut(source), cut(target)) for source, target in pairs.pairs)
+    return [pair for pair in every if tuple(map(tuple, pair)) not in mine]
 
 
 def rivals(ours: str) -> list[str]:
-    """What a transport system is compared with: other methods on its vectors, and with a prior statistical aligners.
+    """What a transport system is compared with.
+
+    Other encoders as they are, other methods on its vectors, with a prior statistical aligners.
 
     >>> rivals("distilled_transport_order")[-4:]
     ['distilled_match_order', 'ibm1', 'fast_align', 'eflomal']
     """
     kind, _, prior = ours.partition("_transport")
     mine = [f"{kind}_{method}{prior}" for method in METHODS if method != "transport"]
-    before = {"distilled": [f"{each}_transport{prior}" for each in ("english", "multilingual")]}.get(kind, [])
+    others = ("english", "multilingual") if kind == "distilled" else ()
+    before = [f"{each}_transport{prior}" for each in others]
     return [*before, *mine, *(statistical.ALIGNERS if prior else ())]
 
 
@@ -198,11 +232,11 @@ def known() -> dict[str, dict]:
 
 
 def verdicts(records: list[dict], ours: str) -> dict[str, dict[str, int]]:
-    """On how many sets a transport system has fewer errors than each rival, more, or no clear difference.
+    """On how many sets a transport system errs less than each rival, more, or not clearly.
 
     >>> ends = [(-0.1, -0.05), (-0.1, 0.02), (0.01, 0.04), (-0.2, -0.1)]
-    >>> tests = [{"transport against": {"x": {"greedy": {"low": low, "high": high}}}} for low, high in ends]
-    >>> verdicts(tests, "x")
+    >>> greedy = [{"greedy": {"low": low, "high": high}} for low, high in ends]
+    >>> verdicts([{"transport against": {"x": each}} for each in greedy], "x")
     {'greedy': {'fewer': 2, 'unclear': 1, 'more': 1}}
     """
     found: dict[str, dict[str, int]] = {}

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from ..datasets.sources import OutOfReach
 from ..safe_files import write_atomic
@@ -44,32 +43,19 @@ def grid_cells(
     from . import grid, record_files
 
     with tempfile.TemporaryDirectory() as folder:
-        grid.run([*systems], [*langs], [*seeds], folder=Path(folder), anew=True, progress=False)
-        found = records.sums(record_files.loose(Path(folder)))
+        grid.run([*systems], [*langs], [*seeds], folder=Path(folder), anew=True)
+        found = records.cells(record_files.loose(Path(folder)))
     return {
         key: {metric: own["mean"] for metric, own in metrics.items()}
         for key, metrics in found.items()
     }
 
 
-class Rerun(NamedTuple):
-    """Rows of a table that can be run again on the spot.
-
-    Attributes
-    ----------
-    run : does it; metrics by cell
-    rows : systems that are compared
-    seconds : about how long it takes on two cores
-    """
-
-    run: Callable[..., dict[str, dict[str, float]]]
-    rows: tuple[str, ...]
-    seconds: int
-
-
-RERUNS = {
-    "pocket": Rerun(pocket_demo, ("lexicon", "extended", "student"), 90),
-    "grid": Rerun(grid_cells, CHEAP, 120),
+# rows of tables that can be run again on the spot, a minute or two on two cores: what does it and
+# gives metrics by cell, and the systems that are compared
+RERUNS: dict[str, tuple[Callable[..., dict[str, dict[str, float]]], tuple[str, ...]]] = {
+    "pocket": (pocket_demo, ("lexicon", "extended", "student")),
+    "grid": (grid_cells, CHEAP),
 }
 TRAINED = ("student",)  # left out in profile smoke, where training is a few steps
 
@@ -84,9 +70,9 @@ def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> list[str]:
         not; by default the table's cheap rows
     """
     table, start, wrong = summary.spec(name), time.perf_counter(), []
-    again, stated = RERUNS[table["rerun"]], summary.expected(table["ours"])["cells"]
+    (run, rows), stated = RERUNS[table["rerun"]], summary.expected(table["ours"])["cells"]
     try:
-        found = again.run(**chosen or {})
+        found = run(**chosen or {})
     except OutOfReach as error:
         if chosen:
             raise
@@ -95,7 +81,7 @@ def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> list[str]:
     skip = TRAINED if get().profile == "smoke" else ()
     for key, values in found.items():
         cell, row = stated.get(key, {}), key.partition("/")[2]
-        if not chosen and (not cell or row not in again.rows or row in skip):
+        if not chosen and (not cell or row not in rows or row in skip):
             continue
         tolerance = cell.get("tolerance", table.get("tolerance", 0.0))
         for metric in table["metrics"]:
@@ -116,10 +102,8 @@ def check(names: Sequence[str], chosen: dict[str, Sequence] | None = None) -> li
     """Print what is checked and return what is wrong; for ``chosen`` see :func:`rerun`."""
     wrong, kinds = [], {name: summary.spec(name).get("rerun") for name in names}
     if chosen and "grid" not in kinds.values():
-        raise InputError(
-            f"check: got {' '.join(chosen)} for {', '.join(names)}, expected them with --table clir "
-            "alone"
-        )
+        said = f"got {' '.join(chosen)} for {', '.join(names)}"
+        raise InputError(f"check: {said}, expected them with --table clir alone")
     for name in names:
         for cell in summary.cells(name):
             where = f"{name}: {cell.key} {cell.metric}"
@@ -132,18 +116,6 @@ def check(names: Sequence[str], chosen: dict[str, Sequence] | None = None) -> li
             wrong += rerun(name, chosen)
     differ = [f"{path} differs from its records; run: make tables" for path in pages.stale()]
     return wrong + findings.problems() + differ
-
-
-def plan(names: Sequence[str]) -> list[str]:
-    """What :func:`check` would run, and how long that takes."""
-    lines = []
-    for name in names:
-        again, what = RERUNS.get(summary.spec(name).get("rerun", "")), "nothing to run again"
-        if again:
-            what = f"would run again {', '.join(again.rows)}, about {again.seconds} s"
-        count = sum(1 for _ in summary.cells(name))
-        lines.append(f"{name}: would compare {count} cells; {what}")
-    return lines
 
 
 def write() -> list[str]:
@@ -170,6 +142,9 @@ def listing() -> list[str]:
     works = published_numbers.works().items()
     published = [f"{work}/{name}" for work, content in works for name in content["tables"]]
     return [
-        *(f"{n}: {summary.spec(n)['title']}; {pages.counts(pages.shown(n))}" for n in summary.names()),
+        *(
+            f"{n}: {summary.spec(n)['title']}; {pages.counts(pages.shown(n))}"
+            for n in summary.names()
+        ),
         f"published: {' '.join(published)}",
     ]

@@ -1,7 +1,6 @@
 """Evidence: the grid's records read as answers. What closes the gap, by how much, how sure are we?
 
-Everything here reads records and ``data/expected/systems.csv``; :mod:`.grid` makes them.
-Notebook 07.
+Everything here reads records; :mod:`.grid` makes them. Notebook 07.
 """
 
 from __future__ import annotations
@@ -28,22 +27,20 @@ ANSWER = (  # what all are compared with, and what is
 
 
 def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
-    """One row a system, with the columns of :data:`.records.COLUMNS`; ``mrr@10`` is ``mean``.
+    """One row a system: ``mean`` of MRR@10, ``sd`` over its seeds and their number ``n``.
 
     Parameters
     ----------
     place : ``COLLECTION_LANG``, such as ``afriqa_sw``
     names : systems or groups of :mod:`.systems`; all that have records by default
     """
-    rows = records.table()
-    if place not in (known := list(rows["place"].unique())):
+    if place not in (known := records.places()):
         raise InputError(
             f"evidence: got {place!r}, expected one of {', '.join(known)}; to add it: tables --run"
         )
-    rows = rows[rows["place"] == place].drop(columns="place").set_index("system")
-    rows = rows.rename(columns={"mrr@10": "mean"})
-    wanted = expand(list(names)) if names else SYSTEMS
-    return rows.reindex([name for name in wanted if name in rows.index])
+    made = {name: records.read(place, name) for name in expand(names)}
+    sums = {name: records.sums(found)["mrr@10"] for name, found in made.items() if found}
+    return pd.DataFrame.from_dict(sums, orient="index")
 
 
 def over(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from statistics import fmean
 
-import pandas as pd
-
 from ..significance import Comparison, holm
 from . import records
 from .evidence import ANSWER, answer
-from .markup import markdown
-from .record_files import load
+from .markup import markdown, number
 from .systems import OPPONENTS, REFERENCE, SYSTEMS, UNSEEN, expand
 
 # column: a system, and the others of which the best is its opponent
@@ -28,13 +25,9 @@ def _p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def _signed(value: float, digits: int = 3) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
-
-
 def _said(found: Comparison, p: float) -> str:
-    ends = f"({_signed(found.low)} to {_signed(found.high)})"
-    return f"{_signed(found.difference)} {ends}, {_p(p)}"
+    value, low, high = (number(each, "+") for each in (found.difference, found.low, found.high))
+    return f"{value} ({low} to {high}), {_p(p)}"
 
 
 def _mean(place: str, system: str) -> float:
@@ -114,7 +107,7 @@ def choices() -> str:
         compared = {each: records.compare(used, instead, each) for each in records.places(dev=True)}
         found = {_lang(place): each for place, each in compared.items() if each}
         if found:
-            mean = _signed(fmean(each.difference for each in found.values()))
+            mean = number(fmean(each.difference for each in found.values()), "+")
             sure = {lang: each.difference for lang, each in found.items() if each.p < 0.05}
             sides = (
                 ", ".join(lang for lang, value in sure.items() if value * sign > 0)
@@ -126,70 +119,9 @@ def choices() -> str:
     return markdown(header, rows)
 
 
-def leakage() -> str:
-    """What each whole bitext of the records already says of the collections it is tested on."""
-    found: dict[tuple, dict[str, dict]] = {}
-    for rows in load(records.RECORDS).values():
-        for record in (record for made in rows.values() for record in made):
-            # the oldest have no counts
-            if (counts := record.get("leakage")) and not SYSTEMS[record["system"]].pairs:
-                own = record["bitext"]
-                key = record["lang"], own["name"], own["pairs"]
-                found.setdefault(key, {})[record["collection"]] = counts
-    rows = [
-        (
-            lang,
-            name,
-            f"{pairs:,}",
-            _leaked(own, "queries", "of queries"),
-            _leaked(own, "translations", "of queries"),
-            _leaked(own, "passages", "of passages"),
-        )
-        for (lang, name, pairs), own in sorted(found.items())
-    ]
-    header = ("language", "bitext", "pairs", "questions", "their translations", "passages")
-    return markdown(header, rows)
-
-
-def _leaked(counts: dict[str, dict], what: str, of: str) -> str:
-    """How many of all; where there are any, in which collections."""
-    some = [
-        f"{each[what]} of {each[of]:,} ({name})"
-        for name, each in sorted(counts.items())
-        if each[what]
-    ]
-    return ", ".join(some) or f"0 of {sum(each[of] for each in counts.values()):,}"
-
-
-def devices() -> str:
-    """Cells that were run on an accelerator and on a processor with the same seed, by system."""
-    rows = []
-    for place, found in load(records.CPU_RECORDS).items():
-        for name, made in found.items():
-            twins = {record["seed"]: record for record in records.read(place, name)}
-            for record in (record for record in made if record["seed"] in twins):
-                ours, theirs = records.ranks([record]), records.ranks([twins[record["seed"]]])
-                rows.append((name, theirs.mean() - ours.mean(), (ours != theirs).mean()))
-    found = pd.DataFrame(rows, columns=["system", "difference", "changed"])
-    lines, same = [], 0
-    for name in (name for name in SYSTEMS if name in set(found["system"])):
-        own = found[found["system"] == name]
-        largest, mean = own["difference"].abs().max(), own["difference"].mean()
-        if largest < 0.00005:
-            same += 1
-        else:
-            ends = f"{largest:.4f}", f"{own['changed'].mean():.1%}"
-            lines.append((SYSTEMS[name].title, len(own), _signed(mean, 4), *ends))
-    said = f"Of {same + len(lines)} systems {same} have the same MRR@10 to the fourth decimal"
-    header = ("system", "cells", "mean difference", "largest", "questions with another rank")
-    return f"{said} everywhere; the others:\n\n{markdown(header, lines)}"
-
-
 TABLES = {
     "opponents": opponents,
     "gains": gains,
     "groups": groups,
     "choices": choices,
-    "leakage": leakage,
-    "devices": devices,
 }

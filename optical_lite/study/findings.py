@@ -53,7 +53,7 @@ def _gain(system: str, base: str, place: str) -> float:
 
 
 def _count(limit: float | None, system: str, base: str, *among: str) -> int:
-    """On how many collections a system is above another with p below a limit, or, without, at all."""
+    """Collections on which a system is above another with p below a limit; all, without a limit."""
     found = evidence.over(base, {"": systems.find(system) and system}, among)
     if not found:
         raise Missing(
@@ -118,7 +118,9 @@ def measure(text: str) -> float:
     places = [*records.places(), *records.places(dev=True)]
     have = [place for place in places if any(fnmatch(place, word) for word in words[width:])]
     if not have or (len(have) > 1 and not extreme):
-        expected = "COLLECTION_LANG" if not have else f"one; or {', '.join(OVER)} before the measure"
+        expected = (
+            "COLLECTION_LANG" if not have else f"one; or {', '.join(OVER)} before the measure"
+        )
         raise InputError(
             f"findings: got {len(have)} places like {' '.join(words[width:])}, expected {expected}"
         )
@@ -151,10 +153,8 @@ def fill(page: str, where: str) -> str:
         a mark without its end in the same line, or a measure that is none; it names the page
     """
     if page.count(OPEN) != len(MARK.findall(page)):
-        raise InputError(
-            f"{where}: got {OPEN}without its end, expected {OPEN}MEASURE -->0.000<!-- /n --> in one "
-            "line"
-        )
+        right = f"{OPEN}MEASURE -->0.000<!-- /n --> in one line"
+        raise InputError(f"{where}: got {OPEN}without its end, expected {right}")
 
     def written(found: re.Match) -> str:
         try:

@@ -1,9 +1,9 @@
 """Grid: systems x languages x seeds as a queue that can be stopped and taken up again.
 
-One record a cell: ``runs/records/clir/COLLECTION_LANG/SYSTEM_SEED.json`` with metrics, the reciprocal rank of every
-question, configuration, data and model hashes, time and place, until :func:`.record_files.fold` takes it into
-``data/expected/clir``. What is in either is not run again. A cell is one training at most: its student is tested on
-every collection of its language.
+One record a cell: ``runs/records/clir/COLLECTION_LANG/SYSTEM_SEED.json`` with metrics, the
+reciprocal rank of every question, configuration, data and model hashes, time and place, until
+:func:`.record_files.fold` takes it into ``data/expected/clir``. What is in either is not run again.
+A cell is one training at most: its student is tested on every collection of its language.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ def _timed(make: Callable) -> tuple[object, np.ndarray]:
     return make(), np.subtract((time.perf_counter(), time.process_time()), began)
 
 
+def _digest(value: object) -> str:
+    return sha256(repr(value).encode())
+
+
 def _hash(data: Collection) -> str:
     """sha256 of all that decides a value: passages, questions, translations, judgements."""
     parts = data.passages, data.queries, data.translations, data.qrels
@@ -65,54 +69,55 @@ def _student(system: System) -> System:
 
 def training(lang: str, system: System, seed: int) -> Path:
     """The run folder of a student, while its cell is not finished."""
-    return TRAINING / f"{lang}_{sha256(repr((_student(system), seed)).encode())[:12]}"
+    return TRAINING / f"{lang}_{_digest((_student(system), seed))[:12]}"
 
 
 def _clear(folder: Path, done: set[Path]) -> None:
-    """Remove what a killed queue left: hidden parts, and finished trainings of cells that have their records."""
+    """Remove what a killed queue left: hidden parts, and trainings of cells with records."""
     for place in [TRAINING, *folder.glob("*")]:
         sweep(place)
     for place in filter(is_finished, done):
-        with contextlib.suppress(InputError), hold(place):  # refused where another process trains there
+        # refused where another process trains there
+        with contextlib.suppress(InputError), hold(place):
             discard(place)
 
 
 class Workplace:
     """What the cells of one language share: collections, bitexts, indexes, untrained students.
 
-    Parameters
-    ----------
-    lang : a language of :data:`.systems.LANGUAGES`
-    dev : work on the language's development questions in place of its tests
+    With ``dev`` they are about the language's development questions, in place of its tests.
     """
 
     def __init__(self, lang: str, dev: bool = False) -> None:
         self.lang, self.dev = language(lang), dev
         self.place = systems.place(self.lang)
-        tests = [testsets.load(name, self.lang) for name in self.place.collections]
+        names = self.place.collections
+        tests = {name: testsets.load(name, self.lang) for name in names}
         held = testsets.dev_collection(self.lang)
-        asked = [test for test, name in zip(tests, self.place.collections, strict=True) if name in systems.ASKED]
-        self.held_out = {"dev": [*tests, held], "tests": asked, "twins": asked}
-        names = ["dev"] if dev else self.place.collections
+        asked = [test for name, test in tests.items() if name in systems.ASKED]
+        self.held_out = {"dev": [*tests.values(), held], "twins": asked}
         self.trained: list[Path] = []  # folders of runs whose cell has no record yet
-        self.collections: dict[str, Collection] = dict(zip(names, [held] if dev else tests, strict=True))
+        self.collections: dict[str, Collection] = {"dev": held} if dev else tests
 
     @functools.cache  # noqa: B019 (a workplace lives as long as its queue)
-    def bitext(self, recipe: str = "", pairs: int = 0, draw: int = 0, without: str = "dev") -> Bitext:
-        """The pairs of a recipe without anything that is asked; where a number is given, a draw of so many."""
-        found = published.training_bitext(self.lang, self.held_out[without], recipe or self.place.recipe)
+    def bitext(
+        self, recipe: str = "", pairs: int = 0, draw: int = 0, without: str = "dev"
+    ) -> Bitext:
+        """The pairs of a recipe without what is asked; with a number, a draw of so many."""
+        asked = self.held_out[without]
+        found = published.training_bitext(self.lang, asked, recipe or self.place.recipe)
         if without == "twins":
-            twins = leaks.near_twins(self.held_out[without], found)
-            found = replace(
-                found, pairs=tuple(pair for i, pair in enumerate(found.pairs) if i not in twins),
-                notes={**found.notes, "near twins": len(twins)},
-            )  # fmt: skip
+            twins = leaks.near_twins(asked, found)
+            kept = tuple(pair for i, pair in enumerate(found.pairs) if i not in twins)
+            found = replace(found, pairs=kept, notes={**found.notes, "near twins": len(twins)})
         if not pairs:
             return found
         if pairs > len(found):
-            raise InputError(f"bitext: got {pairs} pairs wanted of {len(found)} in {self.lang}, expected at most all")
+            said = f"got {pairs} pairs wanted of {len(found)} in {self.lang}"
+            raise InputError(f"bitext: {said}, expected at most all")
+        # a prefix of one order: what 500 pairs hold, 1,000 hold too
         order = list(range(len(found)))
-        random.Random(draw).shuffle(order)  # a prefix of one order: what 500 pairs hold, 1,000 hold too
+        random.Random(draw).shuffle(order)
         return replace(found, pairs=tuple(found.pairs[i] for i in sorted(order[:pairs])))
 
     @functools.cache  # noqa: B019
@@ -120,21 +125,16 @@ class Workplace:
         """What a bitext already says of a collection."""
         return leaks.leakage(self.collections[collection], self.bitext(*source))
 
-    def check(self, system: System) -> None:
-        """Raise where the language lacks what a system, or a part of it, needs."""
-        for each in (system, *map(systems.find, system.parts)):
-            self.bitext(*each.source)
-
     def lexicon(self, system: System) -> tuple[lexicon.Lexicon | None, np.ndarray]:
-        """Word translation probabilities of a system's bitext, None where it translates none; seconds to make them."""
+        """Word translations, None where a system has none, and the seconds to make them."""
         if system.reads != "lexicon" and system.engine != "structured":
             return None, np.zeros(2)
         return self._lexicon(system.lexicon, system.marks, *system.source)
 
     @functools.cache  # noqa: B019
     def _lexicon(self, kind: str, marks: bool, *source) -> tuple[lexicon.Lexicon, np.ndarray]:
-        bitext = self.bitext(*source)
-        return _timed(lambda: lexicon.word_lexicon(bitext, marks=marks, **vocabulary.LEXICONS[kind]))
+        bitext, options = self.bitext(*source), vocabulary.LEXICONS[kind]
+        return _timed(lambda: lexicon.word_lexicon(bitext, marks=marks, **options))
 
     @functools.cache  # noqa: B019
     def untrained(self, of: Encoder, fill: str, kind: str, seed: int, *source):
@@ -143,10 +143,11 @@ class Workplace:
         return _timed(lambda: vocabulary.extend(of, bitext, fill=fill, lexicon=kind, seed=seed))
 
     def encoder(self, system: System, seed: int) -> tuple[Encoder, dict]:
-        """The encoder that reads a system's queries, trained where the system says so, and the record of that."""
+        """The encoder that reads a system's queries, trained if need be, and a record of that."""
         return self._made(_student(system), seed)
 
-    @functools.lru_cache(maxsize=3)  # noqa: B019 (systems that differ in how they search share their students)
+    # systems that differ in how they search share their students
+    @functools.lru_cache(maxsize=3)  # noqa: B019
     def _made(self, system: System, seed: int) -> tuple[Encoder, dict]:
         of = made = teacher_of(system)
         spent, record = np.zeros(2), {}
@@ -155,22 +156,30 @@ class Workplace:
             made, spent = self.untrained(of, system.fill, system.lexicon, drawn, *system.source)
         if system.train:
             made, config = copy.deepcopy(made), replace(system.train, seed=seed)
+            bitext = self.bitext(*system.source)
             folder = training(self.lang, system, seed)  # an interrupted one is resumed
-            _, took = _timed(lambda: distill(made, of, self.bitext(*system.source), config, folder, progress=False))
-            summary = read_metrics(folder)
-            spent, record = spent + took, {"config": asdict(config), "training": summary}
+            _, took = _timed(lambda: distill(made, of, bitext, config, folder, progress=False))
+            spent = spent + took
+            record = {"config": asdict(config), "training": read_metrics(folder)}
             self.trained.append(folder)
         return made, {"seconds": float(spent[0]), "cpu_seconds": float(spent[1])} | record
 
     def queries(self, system: System, data: Collection) -> dict[str, str]:
         """What a system is asked, before any translation of its own."""
         asked = data.translations if system.reads == "reference" else data.queries
-        return dict(asked) if system.marks else {query: unmarked(text) for query, text in asked.items()}
+        return (
+            dict(asked)
+            if system.marks
+            else {query: unmarked(text) for query, text in asked.items()}
+        )
 
-    def search(self, system: System, encoder: Encoder, data: Collection, seed: int = 0) -> retrieval.Run:
-        """Rank a collection's passages by a system."""
+    def search(
+        self, system: System, encoder: Encoder, data: Collection, seed: int = 0
+    ) -> retrieval.Run:
+        """Rank a collection's passages by a system; of fused parts the last has its share."""
         if system.parts:
-            return self.fused(system, data, seed)
+            *runs, last = (self.ranking(name, seed, data) for name in system.parts)
+            return lexical.fuse(functools.reduce(lexical.fuse, runs), last, system.share)
         queries, (table, _) = self.queries(system, data), self.lexicon(system)
         if system.reads == "lexicon":
             queries = {query: table.translate(text) for query, text in queries.items()}
@@ -178,73 +187,73 @@ class Workplace:
             return lexical.bm25(data.passages, queries)
         if system.engine == "structured":
             return lexical.structured(data.passages, queries, table)
-        return retrieval.search(self.index(teacher_of(system), data.name, system.scorer), encoder, queries)
+        index = self.index(teacher_of(system), data.name, system.scorer)
+        return retrieval.search(index, encoder, queries)
 
-    def fused(self, system: System, data: Collection, seed: int) -> retrieval.Run:
-        """The rankings of a system's parts, of one seed: all but the last with the same weight."""
-        *runs, last = (self.ranking(name, seed, data) for name in system.parts)
-        return lexical.fuse(functools.reduce(lexical.fuse, runs), last, system.share)
+    def ranking(
+        self, name: str, seed: int, data: Collection, *, anew: bool = False
+    ) -> retrieval.Run:
+        """What a part of a system ranks, kept in a file, for its student takes minutes.
 
-    def ranking(self, name: str, seed: int, data: Collection) -> retrieval.Run:
-        """What a part of a system ranks, from its file where there is one, for its student takes minutes."""
+        Another system, seed, collection or number type has another file.
+        """
         system = systems.find(name)
         seed = seed if seed in system.seeds else 0
-        place = self._kept(name, seed, data)
-        if not place.exists():
+        what = replace(system, title=""), seed, _hash(data), settings.precision()
+        place = RANKINGS / f"{data.name}_{self.lang}" / f"{name}_{_digest(what)[:16]}.json"
+        if anew or not place.exists():
             write_json(place, self.search(system, self.encoder(system, seed)[0], data, seed))
-        return {query: [(passage, score) for passage, score in found] for query, found in read_json(place).items()}
-
-    def _kept(self, name: str, seed: int, data: Collection) -> Path:
-        """The file of a ranking; another system, seed, collection or number type has another."""
-        what = replace(systems.find(name), title=""), seed, _hash(data), settings.precision()
-        kind = sha256(repr(what).encode())[:16]
-        return RANKINGS / f"{data.name}_{self.lang}" / f"{name}_{kind}.json"
+        kept = read_json(place).items()
+        return {query: [(passage, score) for passage, score in found] for query, found in kept}
 
     @functools.cache  # noqa: B019
     def index(self, of: Encoder, name: str, scorer: str = "maxsim") -> PassageIndex:
         """Passages as a teacher sees them."""
-        return PassageIndex.cached(of, self._named(name).passages, scorer=scorer)
+        data = next(data for data in self.collections.values() if data.name == name)
+        return PassageIndex.cached(of, data.passages, scorer=scorer)
 
-    def _named(self, name: str) -> Collection:
-        return next(data for data in self.collections.values() if data.name == name)
-
-    def run(self, name: str, seed: int, folder: Path, asked: Sequence[str] = ()) -> dict[str, dict]:
-        """One cell: a record for each collection, or for those that are asked for."""
+    def run(self, name: str, seed: int, folder: Path, asked: Sequence[str]) -> None:
+        """One cell: write a record for each collection that is asked for."""
         system = systems.find(name)
         (encoder, record), (table, extra) = self.encoder(system, seed), self.lexicon(system)
         spent = zip(("seconds", "cpu_seconds"), extra.tolist(), strict=True)
         record = record | {key: round(record[key] + more, 1) for key, more in spent}
         bitext = self.bitext(*system.source) if system.fill or table else None
-        found = {}
-        for collection in asked or (["dev"] if self.dev else systems.tested(self.lang, name)):
+        source = bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)}
+        for collection in asked:
             data = self.collections[collection]
-            ranked = self.search(system, encoder, data, seed)
             if name in PARTS:
-                write_json(self._kept(name, seed, data), ranked)
+                ranked = self.ranking(name, seed, data, anew=True)
+            else:
+                ranked = self.search(system, encoder, data, seed)
             values = metrics.per_query(ranked, data.qrels)
-            found[collection] = {
-                "system": name, "collection": collection, "lang": self.lang, "seed": seed,
+            ranks = (f"{value:.4g}" for _, value in sorted(values["mrr@10"].items()))
+            found = {
+                **{"system": name, "collection": collection, "lang": self.lang, "seed": seed},
                 "metrics": {metric: metrics.mean(each) for metric, each in values.items()},
-                "mrr@10 by question": " ".join(f"{values['mrr@10'][query]:.4g}" for query in sorted(values["mrr@10"])),
+                "mrr@10 by question": " ".join(ranks),
                 "data": _hash(data),
-                "bitext": bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)},
+                "bitext": source,
                 "leakage": bitext and self.leakage(collection, *system.source),
                 "teacher": model_record(teacher_of(system))["sha256"],
-                **({"known_words": round(table.coverage(self.queries(system, data).values()), 4)} if table else {}),
-                **({"fused": list(system.parts), "share": system.share} if system.parts else {}),
-                **record, "environment": environment(),
-            }  # fmt: skip
-        for collection, value in found.items():
+            }
+            if table:
+                known = table.coverage(self.queries(system, data).values())
+                found["known_words"] = round(known, 4)
+            if system.parts:
+                found |= {"fused": list(system.parts), "share": system.share}
+            found |= {**record, "environment": environment()}
             place = folder / f"{collection}_{self.lang}"
-            record_files.write_groups(place, self.collections[collection].qrels)
-            write_json(place / f"{name}_{seed}.json", value)
+            record_files.write_groups(place, data.qrels)
+            write_json(place / f"{name}_{seed}.json", found)
         while self.trained:
-            discard(self.trained.pop())  # the record stays, the weights (110 MB) can be made again
-        return found
+            discard(self.trained.pop())  # the records stay, the weights can be made again
 
 
-def cells(names: list[str] | None, langs: list[str] | None, seeds: list[int] | None) -> Iterator[tuple[str, str, int]]:
-    """(language, system, seed) of a queue; all seeds of a system follow each other, so that its row is soon whole."""
+def cells(
+    names: list[str] | None, langs: list[str] | None, seeds: list[int] | None
+) -> Iterator[tuple[str, str, int]]:
+    """(language, system, seed) of a queue; the seeds of a system follow each other."""
     for lang in map(language, langs or LANGUAGES):
         for name in systems.expand(names):
             for seed in SYSTEMS[name].seeds if seeds is None else seeds:
@@ -253,13 +262,19 @@ def cells(names: list[str] | None, langs: list[str] | None, seeds: list[int] | N
 
 
 def run(
-    names: list[str] | None = None, langs: list[str] | None = None, seeds: list[int] | None = None, *,
-    dev: bool = False, folder: Path | None = None, anew: bool = False, progress: bool = True,
-) -> int:  # fmt: skip
-    """Run what is missing of a queue; stop it when you like, the same call goes on.
+    names: list[str] | None = None,
+    langs: list[str] | None = None,
+    seeds: list[int] | None = None,
+    *,
+    dev: bool = False,
+    folder: Path | None = None,
+    anew: bool = False,
+) -> int:
+    """Run what is missing of a queue, and return how many cells that were.
 
-    A language that lacks what a system needs, such as 10,000 pairs, goes without it, and the queue says so; where the
-    system was asked for by its own name it is an error.
+    Stop it when you like, the same call goes on. A language that lacks what a system needs, such as
+    10,000 pairs, goes without it, and the queue says so; where the system was asked for by its own
+    name it is an error.
 
     Parameters
     ----------
@@ -267,38 +282,39 @@ def run(
     langs : two-letter codes, all by default
     seeds : in place of each system's own
     dev : on development questions, for choosing settings
-    folder : where records are written, one a cell, ``runs/records/clir`` or ``runs/records/clir_dev`` by default
+    folder : where records are written, a folder of ``runs/records`` by default
     anew : run what ``data/expected`` has, too
-
-    Returns
-    -------
-    int, how many cells were run
     """
     kind = "clir_dev" if dev else "clir"
-    folder, have = folder or record_files.LOOSE / kind, {} if anew else record_files.load(record_files.SETS[kind])
-    todo: dict[str, list[tuple[str, int, list[str]]]] = {}
-    trained: dict[bool, set[Path]] = {True: set(), False: set()}  # of cells that have their records, and of others
+    folder = folder or record_files.LOOSE / kind
+    have = {} if anew else record_files.load(record_files.SETS[kind])
+    todo: list[tuple[str, str, int, list[str]]] = []
+    # trainings of cells that have their records, and of others
+    trained: dict[bool, set[Path]] = {True: set(), False: set()}
     for lang, name, seed in cells(names, langs, seeds):
-        wanted = ["dev"] if dev else systems.tested(lang, name)
-        missing = [c for c in wanted if not record_files.has(f"{c}_{lang}", name, seed, have, folder)]
+        missing = [
+            each
+            for each in (["dev"] if dev else systems.tested(lang, name))
+            if not (folder / f"{each}_{lang}" / f"{name}_{seed}.json").exists()
+            and not record_files.find(have, f"{each}_{lang}", name, seed)
+        ]
         trained[not missing].add(training(lang, SYSTEMS[name], seed))
         if missing:
-            todo.setdefault(lang, []).append((name, seed, missing))
+            todo.append((lang, name, seed, missing))
     _clear(folder, trained[True] - trained[False])
-    bar, ran = tqdm(total=sum(map(len, todo.values())), desc="grid", unit="cell", disable=not progress), 0
-    for lang, work in todo.items():
-        place = Workplace(lang, dev)
-        for name, seed, missing in work:
-            bar.set_postfix_str(f"{lang} {name} {seed}")
-            try:
-                place.check(SYSTEMS[name])
-            except InputError as error:
-                if name in (names or ()):
-                    raise
-                bar.write(f"left out: {lang} {name}; {error}")
-            else:
-                place.run(name, seed, folder, missing)
-                ran += 1
-            bar.update()
-    bar.close()
+    place, ran = None, 0
+    for lang, name, seed, missing in tqdm(todo, desc="grid", unit="cell", disable=None):
+        if place is None or place.lang != lang:
+            place = Workplace(lang, dev)
+        system = SYSTEMS[name]
+        try:
+            for each in (system, *map(systems.find, system.parts)):
+                place.bitext(*each.source)
+        except InputError as error:
+            if name in (names or ()):
+                raise
+            tqdm.write(f"left out: {lang} {name}; {error}")
+        else:
+            place.run(name, seed, folder, missing)
+            ran += 1
     return ran

@@ -34,6 +34,17 @@ def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return pd.DataFrame(rows, columns=header).to_latex(index=False, escape=True)
 
 
+def number(value: float | None, sign: str = "", digits: int = 3) -> str:
+    """A number of a table, nothing for None.
+
+    Examples
+    --------
+    >>> number(-0.0214), number(0.5, "+"), number(None)
+    ('−0.021', '+0.500', '')
+    """
+    return "" if value is None else f"{value:{sign}.{digits}f}".replace("-", "−")
+
+
 MADE = "<!-- made by `make tables`; do not edit -->"
 START = "<!-- table:"
 FORMATS = {"md": markdown, "html": html, "latex": latex}
@@ -60,8 +71,8 @@ def _split(page: str, name: str, where: str) -> tuple[str, str, str]:
     start, end = f"{START}{name} -->\n", f"<!-- /table:{name} -->"
     if page.count(start) != 1 or page.count(end) != 1 or page.index(start) > page.index(end):
         raise InputError(
-            f"{where}: got a page without {start.strip()} ... {end}, expected one pair; add the marks "
-            "where the table belongs"
+            f"{where}: got a page without {start.strip()} ... {end}, expected one pair; add the "
+            "marks where the table belongs"
         )
     head, rest = page.split(start)
     content, tail = rest.split(end)

@@ -42,10 +42,6 @@ def title(metric: str) -> str:
     return TITLES.get(metric, upper)
 
 
-def _number(value: float | None, sign: str = "") -> str:
-    return "" if value is None else f"{value:{sign}.3f}".replace("-", "−")
-
-
 def _notes(texts: Iterable[str], marks: str) -> dict[str, str]:
     """A short mark for each different text, in order of appearance."""
     different = dict.fromkeys(filter(None, texts))
@@ -64,9 +60,9 @@ def long(name: str, kind: str = "md") -> str:
     why, how = _notes((c.reason for c in cells), "r"), _notes((c.command for c in cells), "c")
     rows = []
     for cell in cells:
-        paper = _number(cell.paper) or ("empty" if cell.published else "none")
+        paper = markup.number(cell.paper) or ("empty" if cell.published else "none")
         ours = str(cell.ours) if cell.ours else _gone(cell)
-        delta, marks = _number(cell.delta, "+"), (why.get(cell.reason, ""), how[cell.command])
+        delta, marks = markup.number(cell.delta, "+"), (why.get(cell.reason, ""), how[cell.command])
         where = cell.row, cell.column, title(cell.metric)
         rows.append((*where, paper, ours, delta, cell.state, *marks))
     marks = [(mark, text) for notes in (why, how) for text, mark in notes.items()]
@@ -83,7 +79,9 @@ def wide(name: str, kind: str = "md") -> str:
     table = summary.spec(name)
     found = {(cell.key, cell.metric): _short(cell) for cell in summary.cells(name)}
     run = {key.partition("/")[0] for (key, _), said in found.items() if said}
-    columns = [(key, metric) for key in table["columns"] if key in run for metric in table["metrics"]]
+    columns = [
+        (key, metric) for key in table["columns"] if key in run for metric in table["metrics"]
+    ]
     labels = [f"{table['columns'][key]['label']} {title(metric)}" for key, metric in columns]
     rows = []
     for row, own in table["rows"].items():
@@ -116,7 +114,9 @@ def page(name: str) -> str:
         parts += ["## Beside the published ones", said, long(name), "Published numbers from:"]
         found = [cell.published for cell in cells if cell.published]
         sources = dict.fromkeys((each.source, *each.doubts) for each in found)
-        parts.append("\n".join(f"- {' '.join([s, *(f'*{d}*' for d in doubts)])}" for s, *doubts in sources))
+        parts.append(
+            "\n".join(f"- {' '.join([s, *(f'*{d}*' for d in doubts)])}" for s, *doubts in sources)
+        )
     else:
         made = f"Made by `{table['command']}`."
         parts.append(f"Nothing is published to compare with: {said} {made}")
@@ -127,7 +127,9 @@ def published(name: str, kind: str = "md") -> str:
     """A published table, ``work/table``, as printed, with its source and doubts."""
     own = published_numbers.table(name)
     found = {row: published_numbers.row(own, row) for row in own["rows"]}
-    rows = [(row, *(_printed(value, own) for value in line["values"])) for row, line in found.items()]
+    rows = [
+        (row, *(_printed(value, own) for value in line["values"])) for row, line in found.items()
+    ]
     header = (f"{own['title']}: {own['metric']}", *map(str, own["columns"]))
     parts = [markup.FORMATS[kind](header, rows)]
     sources: dict[tuple[str, str], list[str]] = {}

@@ -18,7 +18,6 @@ row is a list of values, or a map with ``values`` and its own ``source``, ``read
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..json_files import fits
 from ..settings import DATA, InputError
@@ -46,7 +45,7 @@ class Number:
     doubts: tuple[str, ...]
 
 
-def works(folder: Path = FOLDER) -> dict[str, dict]:
+def works() -> dict[str, dict]:
     """Every work by the name of its file.
 
     Examples
@@ -54,18 +53,15 @@ def works(folder: Path = FOLDER) -> dict[str, dict]:
     >>> works()["simalign"]["tables"]["aer"]["columns"][4]
     'hin'
     """
-    return {path.stem: read_yaml(path, "work") for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: read_yaml(path, "work") for path in sorted(FOLDER.glob("*.yaml"))}
 
 
-def table(name: str, folder: Path = FOLDER) -> dict:
+def table(name: str) -> dict:
     """A published table by ``work/table``."""
     work, _, own = name.partition("/")
-    found = works(folder).get(work, {}).get("tables", {}).get(own)
+    found = works().get(work, {}).get("tables", {}).get(own)
     if found is None:
-        raise InputError(
-            f"published number: got table {name!r}, expected WORK/TABLE of {folder.name}/; check the "
-            "name"
-        )
+        raise InputError(f"published number: got table {name!r}, expected WORK/TABLE of data/paper")
     return found
 
 
@@ -88,7 +84,7 @@ def row(table: dict, name: str) -> dict:
     return {"values": values, "doubts": doubts, **source}
 
 
-def number(name: str, row_name: str, column: str, folder: Path = FOLDER) -> Number:
+def number(name: str, row_name: str, column: str) -> Number:
     """A published number by ``work/table``, row and column.
 
     Examples
@@ -98,7 +94,7 @@ def number(name: str, row_name: str, column: str, folder: Path = FOLDER) -> Numb
     >>> number("afriqa/averages", "mDPR, no translation", "mean over languages").read_in
     'restatement'
     """
-    found = table(name, folder)
+    found = table(name)
     columns = [str(each) for each in found["columns"]]
     if row_name not in found["rows"] or column not in columns:
         raise InputError(

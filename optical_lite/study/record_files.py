@@ -1,9 +1,9 @@
-"""Record files: the cells of the study as few files, a JSON line each, what many of them share written once.
+"""Record files: the cells of the study as few files, a JSON line each, what many share once.
 
-A set of records is a folder with a file a place (``data/expected/clir/afriqa_sw.jsonl``) or one file
-(``clir_dev.jsonl``). ``shared.json`` beside it has environments, configurations and bitexts by hash, and for each place
-which questions share their passages. A queue writes loose files, one a cell, under ``runs/records``; :func:`fold`
-takes them in.
+A set of records is a folder with a file a place (``data/expected/clir/afriqa_sw.jsonl``) or one
+file (``clir_dev.jsonl``). ``shared.json`` beside it has environments, configurations and bitexts by
+hash, and for each place which questions share their passages. A queue writes loose files, one a
+cell, under ``runs/records``; :func:`fold` takes them in.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..json_files import parse_json, read_json, to_json, write_json
@@ -26,16 +26,22 @@ SETS = {  # one file a place, or one for all
     for name in ("clir", "clir_dev.jsonl", "clir_cpu.jsonl", "alignment.jsonl")
 }
 SHARED = {"environment": "environments", "config": "configurations", "bitext": "bitexts"}
-GROUPS = "questions_by_passage.txt"  # beside loose records: a number a question, the same where the right passage is
+# beside loose records: a number a question, the same where the right passage is
+GROUPS = "questions_by_passage.txt"
 RESTORE = "restore data/ with: git checkout data"
 Records = dict[str, dict[str, list[dict]]]  # by place and system, one a seed
 
 
 def key(record: dict) -> tuple[str, str, int]:
-    """Where a record belongs: place, system and seed; of alignments ``alignment``, the gold set and 0."""
+    """Where a record belongs: place, system, seed; of alignments ``alignment``, the set and 0."""
     if "set" in record:
         return "alignment", record["set"], 0
     return f"{record['collection']}_{record['lang']}", record["system"], record["seed"]
+
+
+def every(found: Records) -> Iterator[dict]:
+    """All records, one after the other."""
+    return (record for rows in found.values() for made in rows.values() for record in made)
 
 
 def _digest(value: object) -> str:
@@ -43,16 +49,13 @@ def _digest(value: object) -> str:
 
 
 def compact(record: dict, parts: dict[str, dict]) -> dict:
-    """A record with hashes in place of its shared parts, which are added to ``parts``; a seed is no part of them."""
+    """A record with hashes for its shared parts, which are added to ``parts``, without a seed."""
     line = dict(record)
     for part, kind in SHARED.items():
         if value := record.get(part):
-            value = {name: each for name, each in value.items() if (part, name) != ("config", "seed")}
+            value = {name: each for name, each in value.items() if name != "seed"}
             line[part] = _digest(value)
             parts.setdefault(kind, {})[line[part]] = value
-    if expand(line, parts) != record:
-        raise InputError(f"record {' '.join(map(str, key(record)))}: got another seed in its configuration, expected "
-                         "its own; run that cell again")  # fmt: skip
     return line
 
 
@@ -63,7 +66,8 @@ def expand(line: dict, parts: dict[str, dict]) -> dict:
         if name := line.get(part):
             if name not in parts.get(kind, {}):
                 raise InputError(f"{SHARED_FILE}: got no {part} {name}, expected it; {RESTORE}")
-            record[part] = parts[kind][name] | ({"seed": line["seed"]} if part == "config" else {})
+            seed = {"seed": line["seed"]} if part == "config" else {}
+            record[part] = parts[kind][name] | seed
     return record
 
 
@@ -82,33 +86,20 @@ def load(base: Path) -> Records:
 
 def find(found: Records, place: str, system: str, seed: int) -> dict | None:
     """The record of a cell, None where there is none."""
-    return next((record for record in found.get(place, {}).get(system, ()) if key(record)[2] == seed), None)
-
-
-def cited(path: Path, inside: str) -> tuple[dict, str]:
-    """What ``clir/PLACE.jsonl#SYSTEM_SEED`` or ``alignment.jsonl#SET.SYSTEM`` cites: a record, and the part meant."""
-    if path.stem == "alignment":
-        name, _, system = inside.partition(".")
-        return find(load(path), "alignment", name, 0) or {}, f"systems.{system}"
-    system, _, seed = inside.rpartition("_")
-    return find(load(path.parent), path.stem, system, int(seed) if seed.isdecimal() else -1) or {}, ""
-
-
-def has(place: str, system: str, seed: int, found: Records, folder: Path) -> bool:
-    """Whether a cell has its record, in a set or loose in a folder."""
-    return (folder / place / f"{system}_{seed}.json").exists() or find(found, place, system, seed) is not None
+    made = found.get(place, {}).get(system, ())
+    return next((record for record in made if key(record)[2] == seed), None)
 
 
 def shared(base: Path) -> dict[str, dict]:
-    """What stands beside a set: shared parts by hash; ``groups``, for each place a number a question."""
+    """What stands beside a set: shared parts by hash; ``groups``, a number a question by place."""
     return _shared(base, states(base))
 
 
 def states(base: Path) -> tuple:
     """The files of a set, with what changes when their content does."""
     paths = sorted(base.glob("*.jsonl")) if base.is_dir() else [base]
-    every = ((path, path.stat()) for path in [*paths, base.parent / SHARED_FILE] if path.exists())
-    return tuple((path, state.st_mtime_ns, state.st_size) for path, state in every)
+    found = ((path, path.stat()) for path in [*paths, base.parent / SHARED_FILE] if path.exists())
+    return tuple((path, state.st_mtime_ns, state.st_size) for path, state in found)
 
 
 @functools.lru_cache(maxsize=16)
@@ -118,43 +109,42 @@ def _shared(base: Path, _: tuple) -> dict[str, dict]:
     for kind in SHARED.values():
         for name, value in found.get(kind, {}).items():
             if _digest(value) != name:
-                raise InputError(f"{path.name}: got {kind} {name} with another content, expected the one that it is "
-                                 f"named after; {RESTORE}")  # fmt: skip
+                said = f"{path.name}: got {kind} {name} with another content"
+                raise InputError(f"{said}, expected the one that it is named after; {RESTORE}")
     return found
 
 
 @functools.lru_cache(maxsize=16)
 def _load(base: Path, files: tuple) -> Records:
     found, parts = [], _shared(base, files)
-    for path, *_ in files:
-        if path.suffix == ".jsonl":
-            lines = path.read_text(encoding="utf-8").splitlines()
-            found += [expand(parse_json(text, f"{path.name}, line {n}"), parts) for n, text in enumerate(lines, 1)]
+    for path in (path for path, *_ in files if path.suffix == ".jsonl"):
+        for n, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            found.append(expand(parse_json(text, f"{path.name}, line {n}"), parts))
     return _nested(found)
 
 
 def loose(folder: Path) -> Records:
-    """Records of a queue that are not folded yet; older ones have a title, which is the system's to say."""
-    found = map(read_json, sorted(folder.rglob("*.json")))
-    return _nested({part: value for part, value in record.items() if part != "title"} for record in found)
+    """Records of a queue that are not folded yet."""
+    return _nested(map(read_json, sorted(folder.rglob("*.json"))))
 
 
 def write_groups(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
-    """Write beside loose records which questions of their collection share passages, in the records' order."""
+    """Write beside loose records which questions share passages, in the records' order."""
     found = same_passages(qrels)
     write_atomic(folder / GROUPS, " ".join(str(found[query]) for query in sorted(found)) + "\n")
 
 
 def fold_all(source: Path = LOOSE) -> dict[str, tuple[int, int]]:
-    """:func:`fold` of every set that has a folder of its name in ``source``, or is ``source`` itself."""
+    """:func:`fold` of every set with a folder of its name in ``source``, or that is ``source``."""
     folders = {name: source if source.name == name else source / name for name in SETS}
     if not any(folder.is_dir() for folder in folders.values()):
-        raise InputError(f"fold: got no {', '.join(SETS)} in {shown(str(source))}, expected one; run: tables --run")
-    return {name: fold(folder, SETS[name]) for name, folder in folders.items() if folder.is_dir()}
+        said = f"fold: got no {', '.join(SETS)} in {shown(str(source))}"
+        raise InputError(f"{said}, expected one; run: tables --run")
+    return {name: fold(each, SETS[name]) for name, each in folders.items() if each.is_dir()}
 
 
 def fold(source: Path, base: Path) -> tuple[int, int]:
-    """Take loose records into a set; what is there already stays, and one that differs from it is an error.
+    """Take loose records into a set; one that differs from what is there already is an error.
 
     Parameters
     ----------
@@ -165,35 +155,38 @@ def fold(source: Path, base: Path) -> tuple[int, int]:
     -------
     new, all : records that were taken in, records in ``source``
     """
-    with hold(base.parent, wait=True):  # one writer; another waits, and then finds what this one has written
+    # one writer; another waits, and then finds what this one has written
+    with hold(base.parent, wait=True):
         have, parts = load(base), copy.deepcopy(shared(base))
-        new, count = [], 0
-        for record in (record for place in loose(source).values() for seeds in place.values() for record in seeds):
-            count += 1
-            if not _same(record, have):
-                new.append(record)
+        found = list(every(loose(source)))
+        new = [record for record in found if not _same(record, have)]
         for path in sorted(source.rglob(GROUPS)):
             text = path.read_text(encoding="ascii").strip()
             if parts.setdefault("groups", {}).setdefault(path.parent.name, text) != text:
-                raise InputError(f"{path}: got other groups of questions than {SHARED_FILE} has, expected the same "
-                                 "collection; run the cells of that folder again")  # fmt: skip
+                raise InputError(
+                    f"{path}: got other groups of questions than {SHARED_FILE} has, expected the "
+                    "same collection; run the cells of that folder again"
+                )
         if new or parts != shared(base):
-            write(base, [*(r for place in have.values() for seeds in place.values() for r in seeds), *new], parts)
-    return len(new), count
+            write(base, [*every(have), *new], parts)
+    return len(new), len(found)
 
 
 def _same(record: dict, have: Records) -> bool:
     """Whether a set has a record already; raise where it has another of that cell."""
     old = find(have, *key(record))
     if old and old != record:
-        parts = ", ".join(sorted(name for name in old.keys() | record.keys() if old.get(name) != record.get(name)))
-        raise InputError(f"fold: got {' '.join(map(str, key(record)))} a second time with another {parts}, expected "
-                         "one record a cell; delete one of the two")  # fmt: skip
+        names = sorted(old.keys() | record.keys())
+        parts = ", ".join(name for name in names if old.get(name) != record.get(name))
+        raise InputError(
+            f"fold: got {' '.join(map(str, key(record)))} a second time with another {parts}, "
+            "expected one record a cell; delete one of the two"
+        )
     return old is not None
 
 
 def write(base: Path, found: Iterable[dict], parts: dict[str, dict]) -> None:
-    """Write a set of records, each file sorted; the shared parts first, so that no line lacks one."""
+    """Write a set of records, sorted; the shared parts first, so that no line lacks one."""
     files: dict[Path, list[str]] = {}
     for record in sorted(found, key=key):
         path = base if base.suffix else base / f"{key(record)[0]}.jsonl"

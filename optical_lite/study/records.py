@@ -98,21 +98,23 @@ def _compare(ours: str, baseline: str, place: str, _: tuple) -> significance.Com
     return significance.compare(*map(_as_map, rows), _groups(place))
 
 
-def sums(found: Records) -> dict[str, dict[str, dict]]:
-    """``mean``, ``sd`` (None for one seed) and ``n`` of each metric, by ``PLACE/SYSTEM``."""
+def sums(made: list[dict]) -> dict[str, dict]:
+    """``mean``, ``sd`` (None for one seed) and ``n`` of each metric over a system's records."""
+    found = {}
+    for metric in made[0]["metrics"]:
+        values = [record["metrics"][metric] for record in made]
+        sd = statistics.stdev(values) if len(values) > 1 else None
+        found[metric] = {"mean": statistics.fmean(values), "sd": sd, "n": len(values)}
+    return found
+
+
+def cells(found: Records) -> dict[str, dict[str, dict]]:
+    """:func:`sums` of every system, by ``PLACE/SYSTEM``."""
     return {
-        f"{place}/{name}": {
-            metric: _sum([record["metrics"][metric] for record in made])
-            for metric in made[0]["metrics"]
-        }
+        f"{place}/{name}": sums(made)
         for place, rows in found.items()
         for name, made in rows.items()
     }
-
-
-def _sum(values: list[float]) -> dict:
-    sd = statistics.stdev(values) if len(values) > 1 else None
-    return {"mean": statistics.fmean(values), "sd": sd, "n": len(values)}
 
 
 def summarise() -> str:
@@ -135,9 +137,9 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
     intervals = significance.bootstrap(np.stack([*values.values()]), [*groups.values()]).T
     tests = [_tests(values, name, groups) for name in BASELINES]
     zero, ceiling = (values[name].mean() if name in values else None for name in ENDS)
-    cheap, metrics = load(CPU_RECORDS).get(place, {}), sums({place: runs})
+    cheap = load(CPU_RECORDS).get(place, {})
     for (name, made), (low, high) in zip(runs.items(), intervals.tolist(), strict=True):
-        own = metrics[f"{place}/{name}"]
+        own = sums(made)
         line = {metric: own[metric]["mean"] for metric in METRICS}
         line |= {"place": place, "system": name, "title": SYSTEMS[name].title, "n": len(made)}
         line |= {"sd": own["mrr@10"]["sd"], "low": low, "high": high}
@@ -186,11 +188,3 @@ def _made(record: dict) -> str:
     kind = "bfloat16" if recorded_precision(where) == "bf16" else "float32"
     budget = f", {config['steps']} x {config['batch']} pairs" if config else ""
     return f"{where.get('accelerator', where['device'])} {kind}{budget}"
-
-
-def table() -> pd.DataFrame:
-    """``data/expected/systems.csv``: one row a place and system, :data:`COLUMNS`."""
-    path = RECORDS.parent / "systems.csv"
-    if not path.exists():
-        raise InputError(f"records: got no {path.name}, expected it; run: make tables")
-    return pd.read_csv(path)

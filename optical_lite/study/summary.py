@@ -93,12 +93,9 @@ def spec(name: str) -> dict:
         known = ", ".join(names())
         raise InputError(f"table: got {name!r}, expected one of {known}; see tables --list")
     found = dict(read_yaml(SPECS / f"{name}.yaml", "table"))
-    if "systems" in found:
-        chosen = systems.expand(found.pop("systems"))
+    if "rows" not in found:
+        chosen = systems.expand(found.get("systems"))
         found["rows"] = {system: systems.find(system).title for system in chosen}
-    needed = {"title", "question", "ours", "metrics", "rows", "columns", "command"}
-    if missing := ", ".join(sorted(needed - found.keys())):
-        raise InputError(f"{name}.yaml: got no {missing}, expected it; see data/tables/demo.yaml")
     for part in ("rows", "columns"):
         labelled = {k: v if isinstance(v, dict) else {"label": v} for k, v in found[part].items()}
         shape = {object: {"label": str, "columns?": list, "small?": bool, **OWN}}
@@ -119,9 +116,8 @@ def metrics_of(reference: str) -> dict[str, float]:
     try:
         found = read_json(path) if path.exists() else {}
     except OSError as error:
-        raise InputError(
-            f"{shown(name)}: got no name of a file ({error}), expected a shorter one"
-        ) from None
+        said = f"{shown(name)}: got no name of a file ({error})"
+        raise InputError(f"{said}, expected a shorter one") from None
     for key in filter(None, inside.split(".")):
         found = found.get(key, {})
     found = found.get("metrics", found)
@@ -142,15 +138,13 @@ def _demo() -> dict[str, dict]:
 
 
 def _systems() -> dict[str, dict]:
-    return {key: {"metrics": found} for key, found in records.sums(load(records.RECORDS)).items()}
+    return {key: {"metrics": found} for key, found in records.cells(load(records.RECORDS)).items()}
 
 
 def _alignment() -> dict[str, dict]:
     sets = load(record_files.SETS["alignment"]).get("alignment", {})
     return {
-        f"{name}/{system}": {
-            "metrics": {metric: {"mean": found[metric]} for metric in ("aer", "precision", "recall")}
-        }
+        f"{name}/{system}": {"metrics": {"aer": {"mean": found["aer"]}}}
         for name, (record,) in sets.items()
         for system, found in record["systems"].items()
     }
@@ -253,7 +247,9 @@ def _cell(name: str, table: dict, recorded: dict, row: str, column: str, metric:
     )
     reason = group.get("reason", "")
     if number is not None and number.value is None:
-        reason = reason or "the published cell is empty; see where data/paper says how to fill it in"
+        reason = (
+            reason or "the published cell is empty; see where data/paper says how to fill it in"
+        )
     command = column_spec.get("command", table["command"])
     return Cell(
         table=name,

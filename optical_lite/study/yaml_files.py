@@ -35,9 +35,9 @@ SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends
         },
     },
     "table": {
-        **dict.fromkeys(("title?", "question?", "note?", "ours?", "rerun?"), str),
-        "metrics?": [str],
-        "columns?": {object: (str, dict)},
+        **dict.fromkeys(("title", "question", "ours", "command", "note?", "rerun?"), str),
+        "metrics": [str],
+        "columns": {object: (str, dict)},
         "rows?": {object: (str, dict)},
         "systems?": [str],
         "tolerance?": (int, float),
@@ -49,7 +49,7 @@ SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends
                 "values?": bool,
             }
         ],
-        **OWN,
+        "needs?": str,
     },
 }
 
@@ -98,9 +98,9 @@ def _read(path: Path, kind: str, changed: int, size: int) -> dict:
         found = yaml.load(text, _Loader)  # noqa: S506
     except Exception as error:  # a day that no month has is a ValueError, other values other errors
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        most = f"{LONG:,} bytes, {DEEP} levels and {LARGE:,} values"
         raise InputError(
-            f"{path.name}: got {said}, expected YAML in UTF-8 of at most {LONG:,} bytes, {DEEP} levels "
-            f"and {LARGE:,} values; mend the file"
+            f"{path.name}: got {said}, expected YAML in UTF-8 of at most {most}; mend the file"
         ) from error
     fits(found, SHAPES[kind], path.name, "the file", "mend the file")
     return found

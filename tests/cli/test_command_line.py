@@ -74,7 +74,7 @@ def test_demo_writes_the_promised_json(tmp_path, capsys, monkeypatch):
     assert value["zero_shot"] < value["extended"] < value["ceiling"]
     out = capsys.readouterr().out
     assert "three questions that improved most" in out
-    names = {f"demo_so_{name}.{kind}" for name in ("cost", "plan", "learning_curve") for kind in ("png", "svg")}
+    names = {f"demo_so_plan.{kind}" for kind in ("png", "svg")}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == names
     assert all(name in out for name in names)
 

@@ -29,7 +29,7 @@ def kit(tmp_path, monkeypatch):
 
     def recorded():
         made = {name: [{"metrics": {"mrr@10": x, "map": x}} for x in values] for name, values in runs.items()}
-        return {key: {"metrics": found} for key, found in records.sums({"sw": made}).items()}
+        return {key: {"metrics": found} for key, found in records.cells({"sw": made}).items()}
 
     monkeypatch.setitem(summary.RECORDED, "mine", recorded)
 
@@ -125,7 +125,7 @@ def test_wrong_names_and_files(kit):
     with pytest.raises(InputError, match="got 'x', expected one of t"):
         summary.spec("x")
     (kit.folder / "t.yaml").write_text("title: x")
-    with pytest.raises(InputError, match="got no columns, command"):
+    with pytest.raises(InputError, match="got no question"):
         summary.spec("t")
 
 

@@ -12,6 +12,7 @@ from optical_lite.study import findings, published_numbers, summary, yaml_files
 from optical_lite.study.yaml_files import read_yaml
 
 TABLE = "title: t, metric: m, unit: count, source: s, read_in: copy, doubts: []"
+SPEC = "title: t\nquestion: q\nours: o\ncommand: c\nmetrics: [m]\ncolumns: {}\n"
 WORK = "{{work: w, venue: v, url: u, tables: {{t: {{{}}}}}}}"
 
 
@@ -72,11 +73,11 @@ def test_a_file_of_another_kind(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "content", "text"),
     [
-        ("table", "paper: [{table: t, metric: m, columns: {}}]", "got no rows in 1 of paper"),
-        ("table", "paper: [{table: t, metric: m, columns: {}, rows: {}, baseline: [r]}]", "['r']\" as baseline"),
-        ("table", "metrics: map", "got 'map' as metrics, expected a list"),
-        ("table", "rows: {r: 1}", "as 'r' of rows, expected str or a record"),
-        ("table", "tolerance: .inf", "got 'inf' as tolerance, expected int or float"),
+        ("table", SPEC + "paper: [{table: t, metric: m, columns: {}}]", "got no rows in 1 of paper"),
+        ("table", SPEC + "paper: [{table: t, metric: m, columns: {}, rows: {}, baseline: [r]}]", "['r']\" as baseline"),
+        ("table", SPEC.replace("[m]", "map"), "got 'map' as metrics, expected a list"),
+        ("table", SPEC + "rows: {r: 1}", "as 'r' of rows, expected str or a record"),
+        ("table", SPEC + "tolerance: .inf", "got 'inf' as tolerance, expected int or float"),
         ("work", "work: w, venue: v, url: u".replace(", ", "\n"), "got no tables in the file"),
         ("work", "work: w\nvenue: v\ntables: {}", "got no url in the file"),
         ("work", "{work: w, venue: v, url: u, tables: [1]}", "as tables, expected a record"),
@@ -91,9 +92,10 @@ def test_another_shape_is_named_down_to_its_part(tmp_path, kind, content, text):
 
 def test_readers_name_what_is_missing_inside(tmp_path, monkeypatch):
     whole = WORK.format(f"{TABLE}, columns: [c], rows: {{r: {{doubts: []}}}}")
+    monkeypatch.setattr(published_numbers, "FOLDER", tmp_path)
     (tmp_path / "v.yaml").write_text(whole)
     with pytest.raises(InputError, match="got no values in row 'r'"):
-        published_numbers.number("v/t", "r", "c", tmp_path)
+        published_numbers.number("v/t", "r", "c")
     monkeypatch.setattr(summary, "SPECS", tmp_path)
     (tmp_path / "t.yaml").write_text(
         "{title: t, question: q, ours: o, metrics: [], command: c, columns: {c: {small: yes}}, rows: {r: label}}"

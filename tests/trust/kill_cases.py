@@ -120,10 +120,8 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
         "convert": (lambda root: (root / "trec").exists() or command(
             "convert", *reading, "--to", "trec", "--out", root / "trec"), 25),
         "align": (align, 25),
-        "grid": (lambda root: grid.run(["lexicon", "optical"], [LANG], [0], folder=root / "records",
-                                       progress=False), 30),
-        "demo": (lambda root: demonstration.run("pocket", LANG, out=root / "demo", figures=False, progress=False,
-                                                config=DistillConfig(steps=2, batch=8)), 20),
+        "grid": (lambda root: grid.run(["lexicon", "optical"], [LANG], [0], folder=root / "records"), 30),
+        "demo": (lambda root: demonstration.run("pocket", LANG, out=root / "demo", figures=False, progress=False), 20),
     }  # fmt: skip
 
 
