@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import quantised
-from .json_files import write_json
+from .json_files import read_json, write_json
 from .provenance import sha256
 from .safe_files import hold, making, room
 from .settings import InputError, get, one_of
@@ -134,7 +133,7 @@ class FourBit:
         place = self.folder / "source.json"
         if not place.exists():
             return None
-        for name, expected in json.loads(place.read_text(encoding="utf-8"))["sha256"].items():
+        for name, expected in read_json(place, {"sha256": {str: str}})["sha256"].items():
             verify(self.folder / name, expected, f"delete {self.folder} and fetch it again")
         return self.folder
 
