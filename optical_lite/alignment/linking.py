@@ -142,18 +142,14 @@ def _grow(chosen: np.ndarray, union: np.ndarray, rule: str) -> np.ndarray:
     return chosen
 
 
-def _itermax(W: np.ndarray, rounds: int = 2, alpha: float = 0.9) -> np.ndarray:
-    """Mutual best cells, then again with alpha for words where one is taken, 0 where both are."""
-    forward, backward = _both(W)
-    chosen = forward & backward
-    for _ in range(rounds - 1):
-        rows, columns = chosen.any(1), chosen.any(0)
-        if min(W.shape) <= 2 or rows.all() or columns.all():
-            break
-        free = np.where(rows[:, None] | columns, alpha, 1.0) * ~(rows[:, None] & columns)
-        forward, backward = _both(W * free)
-        chosen = chosen | (forward & backward)
-    return chosen
+def _itermax(W: np.ndarray) -> np.ndarray:
+    """Mutual best cells, then again at 0.9 for words where one is taken, 0 where both are."""
+    chosen = np.logical_and(*_both(W))
+    rows, columns = chosen.any(1), chosen.any(0)
+    if min(W.shape) <= 2 or rows.all() or columns.all():
+        return chosen
+    free = np.where(rows[:, None] | columns, 0.9, 1.0) * ~(rows[:, None] & columns)
+    return chosen | np.logical_and(*_both(W * free))
 
 
 @dataclass(frozen=True)

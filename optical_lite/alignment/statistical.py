@@ -31,8 +31,10 @@ def available(name: str) -> bool:
 
 def _need(name: str) -> None:
     if not available(name):
-        got = f"{name}: got no package {PACKAGES[name]}"
-        raise InputError(f"{got}, expected it; pip install 'optical-lite[align]'")
+        raise InputError(
+            f"{name}: got no package {PACKAGES[name]}, expected it; pip install "
+            "'optical-lite[align]'"
+        )
 
 
 def _lower(pairs: Sequence[Words]) -> list[Words]:
@@ -44,21 +46,15 @@ def _lower(pairs: Sequence[Words]) -> list[Words]:
     return [tuple([form(word) for word in side] for side in pair) for pair in pairs]
 
 
-def _best(lexicon: Lexicon, source: Sequence[str], target: Sequence[str]) -> set[tuple[int, int]]:
+def _best(lexicon: Lexicon, source: Sequence[str], target: Sequence[str]) -> Links:
     """For each target word the source word that most probably made it, if not the null word."""
+    if not source or not target:
+        return set()
     number = {word: k for k, word in enumerate(lexicon.target)}
-    rows = [0, *(lexicon.position(word) for word in source)]
-    found = set()
-    for j, word in enumerate(target):
-        column = number.get(word)
-        known = [row is not None and column is not None for row in rows]
-        chances = [
-            lexicon.table[row, column] if k else 0.0 for row, k in zip(rows, known, strict=True)
-        ]
-        best = max(range(len(rows)), key=lambda k: (chances[k], -k))
-        if best and chances[best] > 0:
-            found.add((best - 1, j))
-    return found
+    rows, columns = [0, *map(lexicon.position, source)], [number[word] for word in target]
+    chances = lexicon.table[rows][:, columns].toarray()  # (N + 1, M), null first
+    best = enumerate(chances.argmax(0))
+    return {(int(i) - 1, j) for j, i in best if i and chances[i, j] > 0}
 
 
 def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,31 +25,6 @@ READERS = {  # kind: module and function, imported when needed
     "xor": ("formats.xor_tydi", "read"),
     **dict.fromkeys(("wpr", "qadsm", "qam"), ("formats.xglue", "read")),
 }
-
-
-def reader(kind: str) -> Callable:
-    """The function that reads a format, ``(path, lang, ...)``; what has a name needs no path."""
-    from . import pocket, testsets
-
-    def named(path, lang: str, split: str = "test"):
-        if path not in (None, kind):
-            raise InputError(
-                f"{kind}: got {path} to read from, expected none: it is known by name; leave it out"
-            )
-        if kind == "pocket":
-            return pocket.collection(lang, split)
-        return testsets.load(kind, lang, split)
-
-    if kind in READERS:
-        module, name = READERS[kind]
-        found = getattr(importlib.import_module(f"optical_lite.{module}"), name)
-        return partial(found, task=kind) if module.endswith("xglue") else found
-    if kind != "pocket" and kind not in testsets.NAMES:
-        raise InputError(
-            f"collection: got {kind[:200]!r}, expected {', '.join(testsets.NAMES)}, pocket, a BEIR "
-            f"folder, or a folder and its --format ({', '.join(READERS)}); check the path"
-        )
-    return named
 
 
 def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **options):
@@ -73,17 +47,35 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
     >>> len(read("pocket", lang="sw").passages)
     160
     """
+    from . import pocket, testsets
+
     if kind is None:
         kind = "beir" if path != "pocket" and is_folder(str(path)) else str(path)
-    function = reader(kind)
-    if kind in READERS and path is None:
-        expected = "the folder or file to read; give --collection"
-        raise InputError(f"{kind}: got no path, expected {expected}")
-    unknown = sorted(set(options) - set(inspect.signature(function).parameters))
-    if unknown:
-        got = ", --".join(unknown)
-        raise InputError(f"{kind}: got --{got}, which this format does not have; leave it out")
-    return function(path, file_part("language", lang), **options)
+    where = ()
+    if kind in READERS:
+        if path is None:
+            raise InputError(
+                f"{kind}: got no path, expected the folder or file to read; give --collection"
+            )
+        (module, name), where = READERS[kind], (path,)
+        function = getattr(importlib.import_module(f"optical_lite.{module}"), name)
+        function = partial(function, task=kind) if module.endswith("xglue") else function
+    elif kind == "pocket" or kind in testsets.NAMES:
+        if path not in (None, kind):
+            raise InputError(
+                f"{kind}: got {path} to read from, expected none: it is known by name; leave it out"
+            )
+        function = pocket.collection if kind == "pocket" else partial(testsets.load, kind)
+    else:
+        raise InputError(
+            f"collection: got {kind[:200]!r}, expected {', '.join(testsets.NAMES)}, pocket, a BEIR "
+            f"folder, or a folder and its --format ({', '.join(READERS)}); check the path"
+        )
+    if unknown := sorted(set(options) - set(inspect.signature(function).parameters)):
+        raise InputError(
+            f"{kind}: got --{', --'.join(unknown)}, which this format does not have; leave it out"
+        )
+    return function(*where, file_part("language", lang), **options)
 
 
 def write(kind: str, data: Collection, folder: str | Path) -> Path:
@@ -93,8 +85,9 @@ def write(kind: str, data: Collection, folder: str | Path) -> Path:
     writers, folder = {"trec": trec.write, "beir": own.write_beir}, Path(folder)
     if kind not in writers or not isinstance(data, Collection):
         said = kind if kind not in writers else f"a {type(data).__name__}"
-        expected = f"a collection to write as {' or '.join(writers)}"
-        raise InputError(f"convert: got {said}, expected {expected}")
+        raise InputError(
+            f"convert: got {said}, expected a collection to write as {' or '.join(writers)}"
+        )
     with new_folder(folder) as part:
         writers[kind](data, part)
     return folder
