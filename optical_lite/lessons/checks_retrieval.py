@@ -16,8 +16,7 @@ from ..losses import greedy_loss, late_loss, transport_loss
 from ..metrics import per_query
 from ..significance import holm
 from ..study.summary import verdict
-from ..transport import solve
-from .marking import exercise, function, need, same
+from .marking import converged, exercise, function, need, same, several
 
 
 @exercise
@@ -41,11 +40,10 @@ def ex03_2(answer: object) -> None:
     function(answer, "slope_in_epsilon")
     for n, m, epsilon in ((3, 4, 0.1), (5, 2, 0.3), (4, 4, 0.5)):
         C = torch.rand(1, n, m, dtype=torch.float64)
-        masses = (0.5 + torch.rand(1, k, dtype=torch.float64) for k in (n, m))
-        a, b = (mass / mass.sum() for mass in masses)
+        a, b = (0.5 + torch.rand(1, k, dtype=torch.float64) for k in (n, m))
         plans, values, h = [], [], 1e-4
         for e in (epsilon - h, epsilon, epsilon + h):
-            T = solve(C, a, b, epsilon=e, max_iterations=20_000, tolerance=1e-12).plan[0]
+            T = converged(C, a, b, e)[0]
             plans.append(T)
             values.append((T * C[0]).sum() + e * (T * (T.log() - 1)).sum())
         expected = (values[2] - values[0]) / (2 * h)
@@ -178,8 +176,7 @@ def ex07_2(answer: object) -> None:
         none, transport, contrast, both = some
         got = answer(*(values.copy() for values in some))
         each = both + none - transport - contrast
-        pair = isinstance(got, (tuple, list)) and len(got) == 2
-        need(pair, "expected two numbers: the interaction and its standard error")
+        several(got, 2, "expected two numbers: the interaction and its standard error")
         turned = {"the sign is turned: above 0 the two help each other": -each.mean()}
         same(got[0], each.mean(), "the interaction", 1e-6, turned)
         root = questions**0.5

@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity, normalize
 from ..cost import idf_table, weighted_marginal
 from ..metrics import per_query
 from ..transport import solve
-from .marking import NotYet, exercise, function, need, same
+from .marking import NotYet, converged, exercise, function, need, same, several
 
 
 def _maxsim(Q: Tensor, P: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def ex00_2(answer: object) -> None:
 @exercise
 def ex00_3(answer: object) -> None:
     """Two passages (P1, P2) of different length that every query scores alike."""
-    need(isinstance(answer, (tuple, list)) and len(answer) == 2, "expected two tensors, (P1, P2)")
+    several(answer, 2, "expected two tensors, (P1, P2)")
     P1, P2 = (torch.as_tensor(P, dtype=torch.float32) for P in answer)
     shapes = f"got shapes {tuple(P1.shape)} and {tuple(P2.shape)}, expected (m, d) and (k, d)"
     need(P1.ndim == P2.ndim == 2 and P1.shape[1] == P2.shape[1], shapes)
@@ -127,8 +127,7 @@ def ex02_1(answer: object) -> None:
     def paid(columns: tuple[int, ...]) -> float:
         return sum(C[i][j] for i, j in enumerate(columns))
 
-    pair = isinstance(answer, (tuple, list)) and len(answer) == 2
-    need(pair, "expected a pair, ([column of row 0, column of row 1, column of row 2], cost)")
+    several(answer, 2, "expected a pair, ([column of row 0, of row 1, of row 2], cost)")
     columns, cost = tuple(answer[0]), answer[1]
     known = len(columns) == 3 and all(j in (0, 1, 2) for j in columns)
     need(known, f"got columns {list(columns)}, expected three of 0, 1, 2")
@@ -144,7 +143,7 @@ def ex02_1(answer: object) -> None:
 @exercise
 def ex02_2(answer: object) -> None:
     """A pair (C, epsilon) for which scalings leave the numbers of float32 and logarithms do not."""
-    need(isinstance(answer, (tuple, list)) and len(answer) == 2, "expected a pair, (C, epsilon)")
+    several(answer, 2, "expected a pair, (C, epsilon)")
     C, epsilon = torch.as_tensor(answer[0], dtype=torch.float32), float(answer[1])
     fine = C.ndim == 2 and C.numel() and ((C >= 0) & (C <= 2)).all()
     got = f"got one of shape {tuple(C.shape)}"
@@ -172,9 +171,7 @@ def ex02_3(answer: object) -> None:
         live = rows[:, :, None] & columns[:, None, :]  # (B, n, m)
         # exp(-3 / 0.02) is 0 in float32
         C = torch.where(live, 3 + 0.2 * torch.rand(B, n, m), torch.tensor(junk))
-        exact = (mass.double() / mass.double().sum(1, keepdim=True) for mass in (a, b))
-        how = {"epsilon": epsilon, "max_iterations": 20_000, "tolerance": 1e-9}
-        expected = solve(C.double(), *exact, **how).plan
+        expected = converged(C, a, b, epsilon)
         got = answer(C.clone(), a.clone(), b.clone(), epsilon, 1000)
         what = f"the plans of a batch (B, n, m) = {(B, n, m)}, cost {junk:g} on padding"
         if torch.is_tensor(got) and got.shape == expected.shape:
@@ -202,8 +199,7 @@ def ex02_4(answer: object) -> None:
 
 
 def _spread(C: Tensor, a: Tensor, b: Tensor, epsilon: float) -> float:
-    """Effective number of targets of a source token, computed in float64 to convergence."""
-    C, a, b = C.double(), a.double() / a.double().sum(), b.double() / b.double().sum()
-    how = {"epsilon": epsilon, "max_iterations": 20_000, "tolerance": 1e-8}
-    shares = solve(C[None], a[None], b[None], **how).plan[0] / a[:, None]  # (n, m)
-    return (a * (-torch.xlogy(shares, shares).sum(1)).exp()).sum().item()
+    """Effective number of targets of a source token."""
+    T = converged(C[None], a[None], b[None], epsilon)[0]
+    shares = T / T.sum(1, keepdim=True)  # (n, m)
+    return (T.sum(1) * (-torch.xlogy(shares, shares).sum(1)).exp()).sum().item()

@@ -7,8 +7,7 @@ from tokenizers.models import WordPiece
 
 from ..alignment.linking import links, score, total
 from ..lexicon import ibm1
-from ..transport import solve
-from .marking import exercise, function, need, same
+from .marking import converged, exercise, function, need, same, several
 
 
 @exercise
@@ -90,9 +89,9 @@ def ex06_1(answer: object) -> None:
 @exercise
 def ex06_2(answer: object) -> None:
     """Links (found, sure, possible) with AER 0 that miss most of the reference."""
-    three = isinstance(answer, (list, tuple)) and len(answer) == 3
-    sets = three and all(isinstance(each, (set, frozenset)) for each in answer)
-    need(sets, "expected three sets of links (i, j): found, sure, possible")
+    hint = "expected three sets of links (i, j): found, sure, possible"
+    several(answer, 3, hint)
+    need(all(isinstance(each, (set, frozenset)) for each in answer), hint)
     found, sure, possible = answer
     pairs = all(isinstance(x, tuple) and len(x) == 2 for x in found | sure | possible)
     need(pairs, "a link is a pair (i, j)")
@@ -118,9 +117,7 @@ def ex06_3(answer: object) -> None:
     hint = f"the cheapest columns are {nearest[:, 0].tolist()}, expected the same in every row"
     need(len(nearest.unique()) == 1, f"{hint}: a hub")
     mass = torch.full((1, len(C)), 1 / len(C), dtype=torch.float64)
-    how = {"epsilon": 0.1, "max_iterations": 20_000, "tolerance": 1e-9}
-    T = solve(C[None], mass, mass, **how).plan[0]
-    found = links(T.numpy(), "intersection")
+    found = links(converged(C[None], mass, mass, 0.1)[0].numpy(), "intersection")
     hint = (
         f"the plan links {len(found)} of {len(C)} rows; let the other columns differ more in cost"
     )

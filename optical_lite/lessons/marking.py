@@ -10,6 +10,9 @@ import functools
 from collections.abc import Callable, Mapping
 
 import torch
+from torch import Tensor
+
+from ..transport import solve
 
 
 class NotYet(Exception):
@@ -40,6 +43,11 @@ def need(right: object, hint: str) -> None:
     """Raise the hint unless something is right."""
     if not right:
         raise NotYet(hint)
+
+
+def several(answer: object, count: int, hint: str) -> None:
+    """Raise the hint unless the answer is a list or tuple of so many things."""
+    need(isinstance(answer, (list, tuple)) and len(answer) == count, hint)
 
 
 def function(answer: object, name: str) -> None:
@@ -73,3 +81,9 @@ def same(
         raise NotYet(
             f"{what} is off by {gap:.3g} where it is worst; expected agreement to {tolerance:g}"
         )
+
+
+def converged(C: Tensor, a: Tensor, b: Tensor, epsilon: float) -> Tensor:
+    """Plans of problems of shapes (B, n, m), (B, n) and (B, m), in float64 to convergence."""
+    C, a, b = C.double(), *(mass.double() / mass.double().sum(1, keepdim=True) for mass in (a, b))
+    return solve(C, a, b, epsilon=epsilon, max_iterations=20_000, tolerance=1e-12).plan
