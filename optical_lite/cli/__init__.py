@@ -1,6 +1,6 @@
 """Command line: one file a command, imported when it is called.
 
-Each has ``options(parser)`` beside ``command``, whose parameters are those options; its docstring
-is what ``--help`` says. ``main`` names them all, ``options`` knows what a value must be, ``inputs``
-and ``run_files`` are shared.
+``commands`` names them all, with their options, which are the parameters of each one's function
+``command``; ``options`` knows what a value must be; ``inputs``, ``run_files`` and
+``index_folders`` are shared.
 """

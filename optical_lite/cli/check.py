@@ -1,25 +1,23 @@
 """Look at the installation; the fix is printed beside each failure."""
 
 import sys
+from functools import partial
 
-from .. import provenance, settings
+from .. import model_files, provenance, settings
 from ..datasets import pocket, sources
+from ..model_files import KNOWN
 from ..settings import InputError
-from .options import Parser
 
 INSTALL = "pip install -r requirements-lock.txt"
 
 
-def options(parser: Parser) -> None:
-    """None."""
-
-
 def python() -> str:
     """The version, if it is one that the kit runs on."""
+    version = sys.version.split()[0]
     if not (3, 11) <= sys.version_info[:2] < (3, 14):
         expected = "3.11 to 3.13; recreate .venv with python3.11"
-        raise InputError(f"got Python {sys.version.split()[0]}, expected {expected}")
-    return sys.version.split()[0]
+        raise InputError(f"got Python {version}, expected {expected}")
+    return version
 
 
 def packages() -> str:
@@ -38,8 +36,6 @@ def device() -> str:
 
 def model(name: str) -> str:
     """Whether a known encoder is here."""
-    from .. import model_files
-
     if found := model_files.here(name):
         return f"{found[1]} here, sha256 as expected"
     if name == "minilm":
@@ -52,8 +48,7 @@ def bundled() -> str:
     if problems := pocket.validate():
         got = f"got {len(problems)} problems, first: {problems[0]}"
         raise InputError(f"{got}; restore data/ with: git checkout data")
-    sizes = f"{len(pocket.bitext('sw'))} sentences, {len(pocket.passages())} passages"
-    return f"{sizes}, no problem found"
+    return f"{len(pocket.bitext('sw'))} sentences, {len(pocket.passages())} passages, no problem"
 
 
 def real() -> str:
@@ -65,16 +60,15 @@ def real() -> str:
 
 def command() -> tuple[dict, int]:
     """Look at each thing, and go on whatever is wrong with it."""
-    from ..model_files import KNOWN
-
     looks = {"python": python, "packages": packages, "device": device}
-    looks |= {name: lambda name=name: model(name) for name in KNOWN}
+    looks |= {name: partial(model, name) for name in KNOWN}
     found = {}
     for name, look in (looks | {"pocket data": bundled, "real data": real}).items():
         try:
             found[name] = {"ok": True, "detail": look()}
-        except Exception as error:  # a check reports whatever goes wrong
+        except Exception as error:
+            # whatever goes wrong is what the check reports
             found[name] = {"ok": False, "detail": str(error) or type(error).__name__}
-    for name, row in found.items():
-        print(f"{'ok  ' if row['ok'] else 'FAIL'} {name:<12} {row['detail']}")
+        said = "ok  " if found[name]["ok"] else "FAIL"
+        print(f"{said} {name:<12} {found[name]['detail']}")
     return found, int(not all(row["ok"] for row in found.values()))

@@ -5,7 +5,7 @@ exit code   meaning
 ==========  =================================================================
 0, 1        all went well; a check found something wrong
 2           wrong input; a disk, a permission, a memory that does not suffice
-130, 143    stopped by Ctrl-C, by SIGTERM (128 and the signal's number)
+130         stopped by Ctrl-C
 141         the reader of the output has gone, as in ``... | head -1``
 ==========  =================================================================
 """
@@ -13,11 +13,10 @@ exit code   meaning
 from __future__ import annotations
 
 import contextlib
+import io
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TextIO
 
 from ..safe_files import FULL
@@ -57,27 +56,6 @@ class Output:
                     os.dup2(os.open(os.devnull, os.O_WRONLY), self.under.fileno())
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which then leaves things as Ctrl-C does."""
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM as an exception, where signals can be had."""
-
-    def stop(*_: object) -> None:
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def reason(error: BaseException) -> str | None:
     """What stopped a command, in one line; None for what only a fault of the code can be."""
     if isinstance(error, InputError):
@@ -94,7 +72,9 @@ def reason(error: BaseException) -> str | None:
     elif isinstance(error, UnicodeError):
         kind, why = getattr(error, "encoding", "an encoding"), getattr(error, "reason", str(error))
         said = f"text: got what {kind} does not hold ({why}), expected text in UTF-8; mend it"
-    elif isinstance(error, MemoryError) or ("OutOfMemory" in type(error).__name__ or "allocate memory" in str(error)):
+    elif isinstance(error, MemoryError) or (
+        "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error)
+    ):
         said = "memory: got less than the command needs, expected more; "
         said += "give smaller files, --batch or --size"
     else:
@@ -104,31 +84,27 @@ def reason(error: BaseException) -> str | None:
 
 def guarded(call: Callable[[], int]) -> int:
     """The exit code of a command, after one line on standard error where something stopped it."""
-    output = Output(sys.stdout) if sys.stdout is not None else None
+    # a window without a console has none
+    output = Output(sys.stdout or io.StringIO())
     try:
-        with contextlib.redirect_stdout(output), _terminable():
+        with contextlib.redirect_stdout(output):
             code = call()
-            if output is not None:
-                output.flush()
-        if output is None or output.lost is None:
+            output.flush()
+        if output.lost is None:
             return code
         if isinstance(output.lost, BrokenPipeError):
             return 141
         output.lost.filename = output.lost.filename or "standard output"
         raise output.lost
-    except KeyboardInterrupt as stop:
-        name, code = "Ctrl-C", 128 + signal.SIGINT
-        if isinstance(stop, Terminated):
-            name, code = "SIGTERM", 128 + signal.SIGTERM
-        said = f"stopped by {name}; what was written is whole, and the same command goes on or "
-        said += "begins anew"
+    except KeyboardInterrupt:
+        said, code = "stopped by Ctrl-C; what was written is whole, and the same command ", 130
+        said += "goes on or begins anew"
     except Exception as error:
         if (said := reason(error)) is None:
             raise
         said, code = f"error: {said}", 2
     finally:
-        if output is not None:
-            output.flush()
+        output.flush()
     with contextlib.suppress(OSError):
         print(said.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
     return code

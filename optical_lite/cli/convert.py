@@ -1,20 +1,11 @@
 """Write a collection as a TREC or BEIR folder."""
 
-from .options import Parser, reading
-
-
-def options(parser: Parser) -> None:
-    """What to read, and what to write."""
-    reading(parser)
-    parser.option("--to", None, "form to write", required=True, choices=("trec", "beir"))
-    parser.option("--out", None, "a new folder", required=True, metavar="DIR")
+from ..datasets.reading import write
+from . import inputs
 
 
 def command(*, to: str, out: str, **where: object) -> dict:
     """Read, as ``where`` says (see :func:`.inputs.read`), and write."""
-    from ..datasets.reading import write
-    from . import inputs
-
     data = inputs.read(**where)
     folder = write(to, data, out)
     found = {"passages": len(data.passages), "questions": len(data.queries)}

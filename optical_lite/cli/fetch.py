@@ -1,18 +1,11 @@
 """Download and verify real data, or an encoder that the kit knows by name."""
 
-from .options import Parser
-
-
-def options(parser: Parser) -> None:
-    """What to fetch."""
-    parser.option("dataset", None, "a data set of data/sources.tsv, or multilingual", nargs="+")
+from .. import model_files
+from ..datasets import sources
 
 
 def command(*, dataset: list[str]) -> dict[str, list[str]]:
     """Fetch each, and say where its files are."""
-    from .. import model_files
-    from ..datasets import sources
-
     found = {}
     for name in dataset:
         if name in model_files.KNOWN:

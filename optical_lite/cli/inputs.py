@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .. import encoder
+from collections.abc import Mapping, Sequence
+
+from .. import encoder, retrieval
 from ..corpora import Bitext, Collection
 from ..datasets import pocket, reading
 from ..encoder import Encoder
@@ -23,7 +25,7 @@ def read(
 
 
 def ranked(data: object, command: str) -> Collection:
-    """What was read, if it has judged passages to rank, as XOR's questions and XGLUE's pairs lack."""
+    """What was read, if it has judged passages to rank; XOR's questions and XGLUE's pairs lack."""
     if not isinstance(data, Collection):
         got = f"{type(data).__name__.lower()} without judged passages"
         raise InputError(f"{command}: got {got}, expected a collection")
@@ -59,8 +61,15 @@ def said_cut(kind: str, cut: int, total: int, encoder: Encoder) -> dict:
     return {f"{kind}_read_to": encoder.max_length, f"{kind}_cut": cut}
 
 
-def lengths(index, passages: Encoder, questions: Encoder, asked: dict[str, str]) -> dict:
-    """What was cut of an index's passages and of some questions: printed, and for a record."""
-    found = said_cut("passages", index.cut, len(index.ids), passages)
+def ranking(
+    passages: Mapping[str, str], asked: Mapping[str, str], encoders: Sequence[Encoder],
+    quiet: bool, scorer: str = "maxsim", k: int = 100, index: object = None,
+) -> tuple[retrieval.Run, dict]:  # fmt: skip
+    """A run, and what was cut; the index is the cache's where none is given."""
+    questions, english = encoders
+    if index is None:
+        index = retrieval.PassageIndex.cached(english, passages, not quiet, scorer)
+    cuts = said_cut("passages", index.cut, len(index.ids), english)
     cut = questions.count_cut(list(asked.values()))
-    return found | said_cut("questions", cut, len(asked), questions)
+    cuts |= said_cut("questions", cut, len(asked), questions)
+    return retrieval.search(index, questions, asked, k), cuts

@@ -7,10 +7,12 @@ import math
 import os
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
+from ..config import DistillConfig
 from ..formats.collect import REAL
-from ..settings import PRECISIONS, SEEDS, InputError
+from ..settings import SEEDS, InputError
 
 MODEL = "minilm"
 MODELS = "minilm, multilingual, a folder, or hub:OWNER/NAME"
@@ -25,11 +27,7 @@ def _refuse(got: str, expected: str) -> None:
 
 
 def whole(least: int, most: int = MOST) -> Callable[[str], int]:
-    """A whole number of a range.
-
-    >>> whole(1)("100")
-    100
-    """
+    """A whole number of a range."""
 
     def parse(value: str) -> int:
         if not WHOLE.fullmatch(value) or not least <= int(value) <= most:
@@ -39,18 +37,17 @@ def whole(least: int, most: int = MOST) -> Callable[[str], int]:
     return parse
 
 
-def number(least: float = -math.inf, most: float = math.inf, above: bool = False) -> Callable[[str], float]:
-    """A finite number of a range; ``above``: without its lower end.
-
-    >>> number(0, 1)("0.1")
-    0.1
-    """
+def number(
+    least: float = -math.inf, most: float = math.inf, above: bool = False
+) -> Callable[[str], float]:
+    """A finite number of a range; ``above``: without its lower end."""
 
     def parse(value: str) -> float:
         found = float(value) if REAL.fullmatch(value) else math.nan
         if not math.isfinite(found) or not least <= found <= most or (above and found == least):
             lower = f" {'above' if above else 'from'} {least:g}" * math.isfinite(least)
-            _refuse(value, f"a number{lower}{f' to {most:g}' * math.isfinite(most)}")
+            upper = f" to {most:g}" * math.isfinite(most)
+            _refuse(value, f"a number{lower}{upper}")
         return found
 
     return parse
@@ -63,7 +60,9 @@ def share(value: str) -> tuple[int, int]:
     (3, 8)
     """
     number, _, of = value.partition("/")
-    if not (WHOLE.fullmatch(number) and WHOLE.fullmatch(of) and 1 <= int(number) <= int(of) <= 10_000):
+    if not (
+        WHOLE.fullmatch(number) and WHOLE.fullmatch(of) and 1 <= int(number) <= int(of) <= 10_000
+    ):
         _refuse(value, "a share such as 3/8")
     return int(number), int(of)
 
@@ -76,11 +75,7 @@ def text(value: str) -> str:
 
 
 def code(value: str) -> str:
-    """A language code; it becomes a part of file names.
-
-    >>> code("sw"), code("zh-Hans")
-    ('sw', 'zh-Hans')
-    """
+    """A language code; it becomes a part of file names."""
     if not CODE.fullmatch(value):
         _refuse(value, "a language code such as sw, swa or zh-Hans")
     return value
@@ -95,7 +90,8 @@ def _place(value: str, expected: str) -> tuple[Path, Path]:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         pass
-    except OSError as error:  # such as a name longer than the system allows
+    except OSError as error:
+        # such as a name longer than the system allows
         _refuse(value, f"{expected} ({error.strerror})")
     return path, next(place for place in (path, *path.absolute().parents) if place.exists())
 
@@ -108,43 +104,42 @@ def somewhere(value: str) -> str:
 
 def existing(value: str) -> str:
     """A file to read, or a pipe."""
-    path, _ = _place(value, "a file to read")
-    if not path.exists() or path.is_dir():
-        said = "that is a folder" if path.is_dir() else "no such file"
+    path, there = _place(value, "a file to read")
+    if path != there or path.is_dir():
+        said = "that is a folder" if path == there else "no such file"
         _refuse(value, f"a file to read; {said}, check the path")
     return value
 
 
-def new_file(value: str) -> str:
-    """A file to write: no folder stands there, and its folder can be made and written."""
-    expected = "a file to write"
+def _new(value: str, expected: str, folder: bool) -> str:
     path, there = _place(value, expected)
-    if path.is_dir():
+    if path.is_dir() and not folder:
         _refuse(value, f"{expected}, got a folder")
-    if there != path and not there.is_dir():
-        _refuse(value, f"{expected}, got the file {there} in place of a folder")
-    if not os.access(there, os.W_OK):
-        _refuse(value, f"{expected}, got no permission in {there}")
-    return value
-
-
-def new_folder(value: str) -> str:
-    """A folder to write into: no file stands there, and it can be made and written."""
-    expected = "a folder to write into"
-    _, there = _place(value, expected)
-    if not there.is_dir():
+    if not there.is_dir() and (folder or there != path):
         _refuse(value, f"{expected}, got the file {there}")
     if not os.access(there, os.W_OK):
         _refuse(value, f"{expected}, got no permission in {there}")
     return value
 
 
-KINDS = {  # what an option takes, by its name, or by name and metavar
+def new_file(value: str) -> str:
+    """A file to write: no folder stands there, and its folder can be made and written."""
+    return _new(value, "a file to write", False)
+
+
+def new_folder(value: str) -> str:
+    """A folder to write into: no file stands there, and it can be made and written."""
+    return _new(value, "a folder to write into", True)
+
+
+# what an option takes, by its name, or by name and metavar
+KINDS = {
     name: kind
     for names, kind in {
         ("json", "page", "html", "svg", "pharaoh", "out RUN"): new_file,
         ("out DIR",): new_folder,
-        ("collection", "model", "teacher", "bitext", "system", "run", "index", "documents"): somewhere,
+        ("collection", "model", "teacher", "bitext"): somewhere,
+        ("system", "run", "index", "documents"): somewhere,
         ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions"): existing,
         ("tune", "tsv", "triples"): existing,
         ("lang", "langs"): code,
@@ -154,7 +149,7 @@ KINDS = {  # what an option takes, by its name, or by name and metavar
         ("accumulate", "processes"): whole(1, 1024),
         ("seed", "seeds"): whole(0, SEEDS),
         ("rate", "epsilon", "reach"): number(0, above=True),
-        ("row-rate", "epsilon-start", "position"): number(0),
+        ("row-rate", "position"): number(0),
         ("share", "threshold", "null", "warmup"): number(0, 1),
         ("mass",): number(0, 1, above=True),
     }.items()
@@ -163,77 +158,87 @@ KINDS = {  # what an option takes, by its name, or by name and metavar
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose values are of this module's kinds, and whose complaint is an InputError."""
-
-    def add_argument(self, *names: str, **how: object) -> argparse.Action:
-        """As argparse has it; the kind is found by the option's name where none is given."""
-        if how.get("action", "store") == "store":
-            name, given = names[-1].lstrip("-"), how.get("type", str)
-            others = {str: text, int: whole(-MOST), float: number()}
-            found = KINDS.get(name) or KINDS.get(f"{name} {how.get('metavar')}") or others.get(given)
-            how["type"] = found if given in others else given
-        return super().add_argument(*names, **how)
-
-    def option(self, name: str, default: object = None, said: str = "", **how: object) -> None:
-        """An option with a value: its type is that of its default, which its help names."""
-        if default not in (None, [], ()):
-            how.setdefault("type", type(default))
-            said += f" (default {default})"
-        self.add_argument(name, default=default, help=said, **how)
-
-    def flag(self, name: str, said: str) -> None:
-        """An option without a value."""
-        self.add_argument(name, action="store_true", help=said)
+    """A parser whose complaint is an InputError."""
 
     def error(self, message: str) -> None:
         """Refuse a command line."""
         raise InputError(f"{message}; see {self.prog} --help")
 
 
-def reading(parser: Parser) -> None:
-    """What to read; the options of a format that lacks them are refused."""
-    add = parser.option
-    said = "pocket, afriqa, belebele, ...; a BEIR folder; see --format"
-    add("--collection", None, said, metavar="PATH")
-    add("--format", None, "of --collection: trec, msmarco, ir_datasets, xor, wpr, "
-        "qadsm, qam or beir", metavar="KIND")  # fmt: skip
-    add("--lang", None, "question language (default: the run's, where there is one)")
-    add("--split", None, "test, dev, ...: as the collection has them")
-    parser.flag("--lenient", "leave out judgements of what is not there")
-    said = "trec: if not in the folder; ir_datasets: of another data set"
-    add("--documents", None, said, metavar="PATH")
-    for name in ("topics", "qrels"):
-        add(f"--{name}", None, "trec: if not in the folder", metavar="PATH")
-    add("--fields", None, "trec: what of a topic is the question (title+desc)")
-    add("--encoding", None, "trec: of documents and topics (utf-8)")
+Option = tuple[str, dict[str, object]]
 
 
-def number_type(parser: Parser, default: str) -> None:
-    """Of matrix products; the environment's goes before the default."""
-    said = "number type of matrix products; auto: bf16 where the processor has it"
-    said += f" (OPTICAL_LITE_PRECISION, else {default})"
-    parser.option("--precision", None, said, choices=PRECISIONS)
-    parser.set_defaults(default_precision=default)
+def take(name: str, said: str, default: object = None, **how: object) -> Option:
+    """An option with a value: its kind is found by its name, else by its type or default's."""
+    if default not in (None, [], ()):
+        how.setdefault("type", type(default))
+        said += f" (default {default})"
+    plain, given = name.lstrip("-"), how.get("type", str)
+    others = {str: text, int: whole(-MOST), float: number()}
+    found = KINDS.get(plain) or KINDS.get(f"{plain} {how.get('metavar')}") or others.get(given)
+    how["type"] = found if given in others else given
+    return name, {"default": default, "help": said, **how}
 
 
-def length(parser: Parser) -> None:
-    """Of a ranking that is written."""
-    parser.option("--k", 100, "passages a question at most")
-    said = "equal scores at the last place: the first passage ids stay, or write all of them"
-    parser.option("--ties", "cut", said, choices=("cut", "all"))
+def flag(name: str, said: str) -> Option:
+    """An option without a value."""
+    return name, {"action": "store_true", "help": said}
 
 
-def reading_to(parser: Parser, of: str) -> None:
+def reading_to(of: str) -> Option:
     """How much of a text."""
-    parser.option("--max-length", None, f"tokens that are read of a {of}", type=int, metavar="N")
+    return take("--max-length", f"tokens that are read of a {of}", type=int, metavar="N")
 
 
-def teaching(parser: Parser) -> None:
-    """Which encoders a system has, and how their vectors are compared."""
-    parser.flag("--both", "the student reads the passages, too")
-    parser.option("--model", MODEL, f"which encoder, where that is the system: {MODELS}")
-    said = "of a run that another model than the kit's taught"
-    parser.option("--teacher", None, said, metavar="MODEL")
-    said = "of token vectors, or of their means"
-    parser.option("--scorer", "maxsim", said, choices=("maxsim", "mean"))
-    reading_to(parser, "question or passage (256, the model's limit, or the index's)")
+def folder(said: str) -> Option:
+    """Where a command writes."""
+    return take("--out", said, required=True, metavar="DIR")
+
+
+QUIET = flag("--quiet", "no progress bar")
+# what to read; the options of a format that lacks them are refused
+READING = [
+    take("--collection", "pocket, afriqa, belebele, ...; a BEIR folder; see --format",
+         metavar="PATH"),
+    take("--format", "of --collection: trec, msmarco, ir_datasets, xor, wpr, qadsm, qam or "
+         "beir", metavar="KIND"),
+    take("--lang", "question language (default: the run's, where there is one)"),
+    take("--split", "test, dev, ...: as the collection has them"),
+    flag("--lenient", "leave out judgements of what is not there"),
+    take("--documents", "trec: if not in the folder; ir_datasets: of another data set",
+         metavar="PATH"),
+    take("--topics", "trec: if not in the folder", metavar="PATH"),
+    take("--qrels", "trec: if not in the folder", metavar="PATH"),
+    take("--fields", "trec: what of a topic is the question (title+desc)"),
+    take("--encoding", "trec: of documents and topics (utf-8)"),
+]  # fmt: skip
+TEACHER = take("--teacher", "of a run that another model than the kit's taught", metavar="MODEL")
+# which encoders a system has, and how their vectors are compared
+TEACHING = [
+    flag("--both", "the student reads the passages, too"),
+    take("--model", f"which encoder, where that is the system: {MODELS}", MODEL),
+    TEACHER,
+    take("--scorer", "of token vectors, or of their means", "maxsim", choices=("maxsim", "mean")),
+    reading_to("question or passage (256, the model's limit, or the index's)"),
+]
+# a ranking that is written
+RANKING = [
+    take("--k", "passages a question at most", 100),
+    take("--ties", "equal scores at the last place: the first passage ids stay, or write "
+         "all of them", "cut", choices=("cut", "all")),
+    take("--out", "run file to write", required=True, metavar="RUN"),
+]  # fmt: skip
+
+
+def training() -> list[Option]:
+    """Every field of a training's configuration."""
+    found = []
+    for field in fields(DistillConfig):
+        name, said = f"--{field.name.replace('_', '-')}", field.metadata["help"]
+        several = {"nargs": "*", "type": int, "metavar": "N"}
+        if isinstance(field.default, bool):
+            found.append(flag(name, said))
+        else:
+            how = several if isinstance(field.default, tuple) else {}
+            found.append(take(name, said, field.default, **how))
+    return found

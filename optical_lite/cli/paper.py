@@ -3,25 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+from ..formats import trec
+from ..paper import experiment
+from ..paper.configs import CONFIGS
 from ..settings import InputError, one_of
-from .options import Parser, number, reading
-
-
-def options(parser: Parser) -> None:
-    """Which configuration, and its data; or the GPU that a dry run is about."""
-    add = parser.option
-    add("--config", None, "optical_mbert, optical_xlmr, drdecr_xlmr or tiny", required=True)
-    parser.flag("--dry-run", "print settings, parameters, memory and hours, and stop")
-    add("--gpu", "A100", "with --dry-run: A100 or H100")
-    peak = number(0, 1, above=True)
-    add("--share", None, "with --dry-run: share of the GPU's peak (0.3)", type=peak)
-    add("--out", None, "a folder; an interrupted run is resumed", metavar="DIR")
-    add("--model", None, "in place of the configuration's: a folder, or hub:OWNER/NAME")
-    add("--triples", None, "lines query<TAB>relevant<TAB>other, as MS MARCO's", metavar="TSV")
-    add("--bitext", None, "a TSV of sentence pairs", metavar="PATH")
-    add("--first-stage", None, "re-rank this TREC run in place of retrieving", metavar="RUN")
-    reading(parser)
-    parser.flag("--quiet", "no progress bars")
+from . import inputs, run_files
 
 
 def command(
@@ -30,18 +16,12 @@ def command(
     quiet: bool, collection: str | None, lang: str | None, **where: object,
 ) -> dict:  # fmt: skip
     """Run it on what ``collection``, ``lang`` and ``where`` say, see :func:`.inputs.read`."""
-    from ..paper.configs import CONFIGS
-
     one_of("paper: got --config", config, CONFIGS)
     asked = replace(CONFIGS[config], model=model or CONFIGS[config].model)
     if dry_run:
         from ..paper import budget
 
         return budget.report(asked, gpu, share)
-    from ..formats import trec
-    from ..paper import experiment
-    from . import inputs, run_files
-
     given = {"triples": triples, "bitext": bitext, "collection": collection, "lang": lang}
     if asked.model == "tiny":
         samples = experiment.TRIPLES, "pocket", "pocket", "sw"

@@ -1,27 +1,41 @@
-"""Run files: their judgements, what they must share, how they are cut, and what is said of them."""
+"""Run files: their metrics, how they are cut, and what is said of them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from .. import metrics, retrieval
+from ..formats import trec
 from ..settings import InputError
 
 
-def judged(path: str | None) -> dict[str, dict[str, int]]:
-    """Judgements of the topics that have a relevant document; a line says how many have none."""
-    from ..formats import trec
+class Measured(NamedTuple):
+    """What judgements say of run files."""
 
-    if not path:
+    # by file, metric and topic
+    values: dict[str, dict[str, dict[str, float]]]
+    judged: dict[str, dict[str, int]]
+    # topics, by file
+    unanswered: dict[str, int]
+
+
+def measured(paths: Sequence[str], qrels: str | None, names: Sequence[str], ties: str) -> Measured:
+    """Values of run files; a line says how many topics have no relevant document and count not."""
+    if not qrels:
         raise InputError("evaluate: got a run without judgements, expected --qrels FILE")
-    found = trec.read_qrels(path)
-    kept = {query: grades for query, grades in found.items() if max(grades.values()) > 0}
-    if not kept:
+    found = trec.read_qrels(qrels)
+    judged = {query: grades for query, grades in found.items() if max(grades.values()) > 0}
+    if not judged:
         expected = "one at least; check that the last column is the grade"
-        raise InputError(f"{path}: got no relevant document, expected {expected}")
-    if without := len(found) - len(kept):
+        raise InputError(f"{qrels}: got no relevant document, expected {expected}")
+    if without := len(found) - len(judged):
         say(f"{without} topics have no relevant document and are left out")
-    return kept
+    runs = {path: trec.read_run(path) for path in paths}
+    unanswered = meet(runs, judged, qrels)
+    values = {path: metrics.per_query(run, judged, names, ties=ties) for path, run in runs.items()}
+    return Measured(values, judged, unanswered)
 
 
 def say(text: str) -> None:
@@ -29,8 +43,8 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> None:
-    """Refuse a run that answers none of some topics; a line says how many it lacks, or knows alone.
+def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int]:
+    """How many of some topics each run lacks, which is said; a run that lacks all is refused.
 
     Topics without an answer count 0 in every mean, as with ``trec_eval -c``.
     """
@@ -47,27 +61,24 @@ def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> None:
             say(f"{name}: {len(missing)} of {len(topics)} topics have no answer and count 0")
         if extra := len(run.keys() - topics):
             say(f"{name}: {extra} topics are not in {of} and are left out")
+    return {name: len(topics - run.keys()) for name, run in runs.items()}
 
 
-def keep(run: dict[str, list], k: int, ties: str) -> tuple[dict[str, list], str]:
-    """What to write of a run whose rankings end in whole ties, and what to say of it.
+def write(path: str, run: dict[str, list], tag: str, k: int, ties: str, said: str) -> dict:
+    """Write a run whose rankings end in whole ties, and say what it holds.
 
     Parameters
     ----------
     ties : ``cut`` for at most k lines a question (of equal scores those of the first ids), ``all``
         to keep them
     """
-    from .. import retrieval
-
+    how = f"more than {k} because of a tie"
     more = sum(len(ranking) > k for ranking in run.values())
-    if ties == "all":
-        return run, f", {more} questions with more than {k} because of a tie" if more else ""
-    said = f", {more} questions with a tie at place {k} cut by passage id (--ties all keeps it)"
-    return retrieval.at_most(run, k), said if more else ""
-
-
-def report(path: str, run: dict[str, list], said: str) -> dict:
-    """Say what a run file holds: questions, how many of them have no answer, lines."""
+    if ties == "cut":
+        how = f"a tie at place {k} cut by passage id (--ties all keeps it)"
+        run = retrieval.at_most(run, k)
+    said += f", {more} questions with {how}" if more else ""
+    trec.write_run(path, run, tag)
     unanswered, lines = sum(not one for one in run.values()), sum(map(len, run.values()))
     without = f", {unanswered} of them without an answer" if unanswered else ""
     print(f"{path}: {len(run)} questions{without}, {lines:,} lines, {said}")

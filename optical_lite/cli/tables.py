@@ -3,24 +3,8 @@
 from pathlib import Path
 
 from ..settings import InputError, shown
-from .options import Parser
-
-
-def options(parser: Parser) -> None:
-    """Which tables, and what to do with them."""
-    add, flag = parser.option, parser.flag
-    add("--table", None, "one table (default all); WORK/TABLE, a published one", metavar="NAME")
-    flag("--list", "name the tables and stop")
-    flag("--check", "compare with records, run cheap rows again; exit 1 if wrong")
-    flag("--write", "write the generated pages, and tables and numbers of others (make tables)")
-    flag("--run", "run what is missing of the comparison")
-    flag("--fold", "take records of --run into data/expected")
-    add("--records", None, "where --run writes and --fold reads (runs/records)", metavar="DIR")
-    add("--systems", None, "or groups, to --run (all) or --check again", nargs="+", metavar="NAME")
-    add("--langs", None, "codes to --run (all) or --check again (tw)", nargs="+", metavar="LANG")
-    add("--seeds", None, "to --run (0 to 4) or --check again (0)", nargs="+", type=int, metavar="N")
-    flag("--dev", "with --run: on development questions, to choose settings")
-    add("--format", "md", "of what is printed", choices=("md", "html", "latex"))
+from ..study import check as study
+from ..study import grid, pages, record_files, records, summary
 
 
 def command(
@@ -29,9 +13,6 @@ def command(
     seeds: list[int] | None, dev: bool, format: str,
 ) -> dict | tuple[dict, int]:  # fmt: skip
     """Do the first that is asked for; without any, print the tables."""
-    from ..study import check as study
-    from ..study import pages, summary
-
     if run:
         return run_grid(systems, langs, seeds, dev=dev, out=records)
     if fold:
@@ -44,7 +25,8 @@ def command(
         return {"published": table}
     names = [table] if table else summary.names()
     for name in names:
-        summary.spec(name)  # an unknown name is said before anything runs
+        # an unknown name is said before anything runs
+        summary.spec(name)
     if list:
         print("\n".join(study.listing()))
     elif write:
@@ -62,11 +44,10 @@ def command(
 
 
 def run_grid(
-    systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, *, dev: bool, out: str | None = None
-) -> dict:
-    """Run the cells that are missing; of development questions, print what all of the folder give."""
-    from ..study import grid, record_files, records
-
+    systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, *, dev: bool,
+    out: str | None = None,
+) -> dict:  # fmt: skip
+    """Run the cells that are missing; of development questions, print what all of them give."""
     folder = Path(out or record_files.LOOSE) / ("clir_dev" if dev else "clir")
     ran = grid.run(systems, langs, seeds, dev=dev, folder=folder)
     sums = records.cells(record_files.loose(folder)) if dev else {}
@@ -78,8 +59,6 @@ def run_grid(
 
 def fold_records(source: str | None) -> dict:
     """Take loose records in, and sum up all of them."""
-    from ..study import record_files
-
     found = record_files.fold_all(Path(source or record_files.LOOSE))
     for name, (new, every) in found.items():
         print(f"{name}: {new} new of {every} records")

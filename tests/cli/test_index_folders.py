@@ -64,11 +64,11 @@ def test_a_shard_that_is_there_is_left_alone(encoder, copy, capsys, monkeypatch)
 
 def test_shards_that_do_not_fit_together_are_refused(encoder, copy):
     shutil.rmtree(copy / "shard_2_of_3")
-    with pytest.raises(InputError, match=r"got shards 1/3, 3/3, expected all of one number and no others; see to 2/3"):
+    with pytest.raises(InputError, match="got shard_1_of_3, shard_3_of_3, expected all of one number"):
         index_folders.open_index(copy, DATA, encoder)
     index_folders.make(copy, DATA, encoder, (2, 3), False)
     index_folders.make(copy, DATA, encoder, (1, 2), False)
-    with pytest.raises(InputError, match="see to 1/2"):
+    with pytest.raises(InputError, match="got shard_1_of_2, shard_1_of_3, shard_2_of_3, shard_3_of_3"):
         index_folders.open_index(copy, DATA, encoder)
     shutil.rmtree(copy / "shard_1_of_2")
     place = copy / "shard_3_of_3" / "index.json"

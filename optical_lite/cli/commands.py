@@ -1,0 +1,247 @@
+"""Commands: what each is called, says of itself and takes; the file of its name does it."""
+
+from __future__ import annotations
+
+from ..settings import PRECISIONS
+from .options import (
+    MODEL,
+    MODELS,
+    QUIET,
+    RANKING,
+    READING,
+    TEACHER,
+    TEACHING,
+    Option,
+    flag,
+    folder,
+    number,
+    reading_to,
+    share,
+    take,
+    training,
+)  # fmt: skip
+
+
+class Command:
+    """A command as ``--help`` shows it, and what it takes.
+
+    Parameters
+    ----------
+    line, more : of its help
+    precision : number type of matrix products where nobody says another, if it has such
+    """
+
+    def __init__(
+        self, line: str, example: str, *options: Option, more: str = "",
+        precision: str | None = None,
+    ) -> None:  # fmt: skip
+        self.line, self.example, self.more, self.precision = line, example, more, precision
+        self.options = [take("--json", "also write the result as JSON", metavar="PATH"), *options]
+        if precision:
+            said = "number type of matrix products; auto: bf16 where the processor has it "
+            said += f"(OPTICAL_LITE_PRECISION, else {precision})"
+            self.options.append(take("--precision", said, choices=PRECISIONS))
+
+
+COMMANDS = {
+    "check": Command(
+        "Look at the installation; the fix is printed beside each failure.", "check"
+    ),
+    "demo": Command(
+        "Train a student and compare it with its baselines.",
+        "demo --lang so",
+        take("--collection", "pocket or afriqa", "pocket"),
+        take("--lang", "question language", "sw"),
+        take("--model", f"teacher: {MODELS}", MODEL),
+        take("--out", "run folder (default runs/demo_COLLECTION_LANG)", metavar="DIR"),
+        QUIET,
+        precision="float32",
+    ),
+    "fetch": Command(
+        "Download and verify real data, or an encoder that the kit knows by name.",
+        "fetch afriqa mafand tico19",
+        take("dataset", "a data set of data/sources.tsv, or multilingual", nargs="+"),
+    ),
+    "train": Command(
+        "Distil a student from sentence pairs.",
+        "train --bitext pairs.tsv --lang sw --out runs/mine",
+        take("--bitext", "a UTF-8 TSV source<TAB>english; pocket; or published", required=True),
+        take("--lang", "language code of the source side; need not be in any list", "xx"),
+        take("--recipe", "published bitext: default, plus, or parts joined by +", "default"),
+        take("--hold-out", "collections whose questions to drop", [], nargs="*", metavar="NAME"),
+        folder("run folder; an interrupted run is resumed"),
+        take("--model", f"teacher: {MODELS}", MODEL),
+        take("--fill", "first values of new rows: lexicon, mean, random; or none", "lexicon"),
+        take("--lexicon", "ibm1, or symmetric: translations both directions agree on", "ibm1"),
+        take("--size", "largest number of pieces learned from the source side", 20_000),
+        *training(),
+        take("--accumulate", "pieces of a process's pairs of a step, for less memory", 1,
+             metavar="N"),
+        take("--processes", "stop where another number shares the work", type=int, metavar="N"),
+        QUIET,
+        more="Started as torchrun --nproc-per-node 4 -m optical_lite train ..., or by accelerate "
+             "launch, four processes share the work of one run.",
+        precision="auto",
+    ),
+    "convert": Command(
+        "Write a collection as a TREC or BEIR folder.",
+        "convert --collection pocket --lang sw --to trec --out pocket_trec",
+        *READING,
+        take("--to", "form to write", required=True, choices=("trec", "beir")),
+        folder("a new folder"),
+    ),
+    "index": Command(
+        "Encode the passages of a collection once, batch by batch, into a folder that search "
+        "reads.",
+        "index --format trec --collection pocket_trec --lang sw --out pocket_index",
+        *READING,
+        take("--model", f"encoder of the passages: {MODELS}", MODEL),
+        reading_to("passage (256, or the model's limit)"),
+        folder("a new folder"),
+        take("--shard", "every N-th passage from the I-th on, into DIR/shard_I_of_N; "
+             "what is there already stays", type=share, metavar="I/N"),
+        take("--engine", "keep it in Qdrant: folder (in DIR) or a server's URL", metavar="WHERE"),
+        take("--index", "of the same passages, to load into the engine", metavar="DIR"),
+        QUIET,
+        more="Many workers, one command each, with --shard 1/8 to --shard 8/8 and the same --out, "
+             "make one index.",
+        precision="auto",
+    ),
+    "search": Command(
+        "Rank the passages of a collection for its questions; write a TREC run file.",
+        "search --system runs/mine --format trec --collection pocket_trec --out a.run",
+        *READING,
+        take("--system", "a run's folder, encoder (see --model), bm25 or structured",
+             required=True),
+        take("--bitext", "structured's: pocket, or pairs source<TAB>english", metavar="TSV"),
+        take("--index", "made by index; else the cache's, built when missing", metavar="DIR"),
+        take("--engine", "of the server that --index was loaded into", metavar="URL"),
+        take("--candidates", "of an index in an engine: passages looked up by mean vectors, "
+             "then scored; 0 scores all", 0, metavar="N"),
+        *TEACHING,
+        *RANKING,
+        QUIET,
+        precision="auto",
+    ),
+    "evaluate": Command(
+        "Evaluate a run's student on a collection, a TREC run file, or a file of predictions.",
+        "evaluate --run runs/mine --collection pocket",
+        *READING,
+        take("--run", "a run made by train or demo", metavar="DIR"),
+        *TEACHING,
+        take("--trec-run", "instead: a run file, with --qrels", metavar="RUN"),
+        take("--predictions", "instead: predictions for wpr, qadsm, qam or xor", metavar="FILE"),
+        take("--tune", "pairs for qadsm's and qam's threshold (the .dev beside)", metavar="FILE"),
+        take("--ties", "of a run file: expected, or trec for trec_eval's order", "expected"),
+        QUIET,
+        precision="float32",
+    ),
+    "export": Command(
+        "Write a student or an encoder for sentence-transformers or PyLate.",
+        "export --run runs/mine --to pylate --out mine_pylate",
+        take("--run", f"a run's folder, or an encoder: {MODELS}", required=True, metavar="RUN"),
+        take("--to", "library that loads the folder: sentence-transformers 6 or later, "
+             "or PyLate", required=True, choices=("sentence-transformers", "pylate")),
+        folder("a new folder"),
+        reading_to("text (256, or the model's limit)"),
+        more="The scores are the kit's: MaxSim in PyLate, cosines of mean vectors in "
+             "sentence-transformers. A student reads the questions and its teacher the passages, "
+             "so export both: --run runs/mine and, into another folder, --run minilm.",
+    ),
+    "fuse": Command(
+        "Merge two run files of the same questions, by a convex combination of their scores.",
+        "fuse student.run structured.run --out fused.run",
+        take("trec_run", "two run files", nargs=2, metavar="RUN"),
+        take("--share", "of the second run's scores in the sum", 0.5),
+        *RANKING,
+        more="A question that one run does not answer has the other's ranking.",
+    ),
+    "significance": Command(
+        "Paired tests of run files against the first of them, corrected for their number.",
+        "significance bm25.run student.run --qrels pocket_trec/qrels.txt",
+        take("trec_run", "run files, the baseline first", nargs="+", metavar="RUN"),
+        take("--qrels", "judgements", required=True, metavar="FILE"),
+        take("--metric", "map, p@10, ndcg@10, r@100, mrr@10, ...", "map"),
+        take("--test", "paired test", "permutation", choices=("permutation", "t")),
+        take("--correction", "for many", "holm", choices=("holm", "bonferroni", "none")),
+        take("--ties", "expected, or trec for trec_eval's order", "expected"),
+        more="Questions with the same relevant passages count as one group in the interval and the "
+             "permutation test, not in t.",
+    ),
+    "tune": Command(
+        "Tune a teacher for MaxSim, and compare it with the untouched one on English questions.",
+        "tune --out runs/teacher",
+        folder("folder of the tuned teacher; a finished one is kept"),
+        take("--model", f"what to start from: {MODELS}", MODEL),
+        reading_to("passage (180)"),
+        QUIET,
+        precision="auto",
+    ),
+    "tables": Command(
+        "Published numbers beside ours; check that they still hold.",
+        "tables --table demo --check",
+        take("--table", "one table (default all); WORK/TABLE, a published one", metavar="NAME"),
+        flag("--list", "name the tables and stop"),
+        flag("--check", "compare with records, run cheap rows again; exit 1 if wrong"),
+        flag("--write", "write the generated pages, and tables and numbers of others "
+             "(make tables)"),
+        flag("--run", "run what is missing of the comparison"),
+        flag("--fold", "take records of --run into data/expected"),
+        take("--records", "where --run writes and --fold reads (runs/records)", metavar="DIR"),
+        take("--systems", "or groups, to --run (all) or --check again", nargs="+", metavar="NAME"),
+        take("--langs", "codes to --run (all) or --check again (tw)", nargs="+", metavar="LANG"),
+        take("--seeds", "to --run (0 to 4) or --check again (0)", nargs="+", type=int, metavar="N"),
+        flag("--dev", "with --run: on development questions, to choose settings"),
+        take("--format", "of what is printed", "md", choices=("md", "html", "latex")),
+    ),
+    "align": Command(
+        "Link the words of a sentence pair, or of a file of pairs, by a transport plan.",
+        'align "Maji safi ni muhimu." "Clean water is important." --lang sw --svg links.svg',
+        take("source", "a sentence of the source language", nargs="?"),
+        take("target", "its English translation", nargs="?"),
+        take("--tsv", "instead: a UTF-8 file of lines source<TAB>english", metavar="PAIRS"),
+        take("--pharaoh", "with --tsv: links to write, a line of i-j a pair", metavar="LINKS"),
+        take("--lang", "language whose pocket bitext gives the words", "sw"),
+        take("--run", "the student of this run instead, beside its teacher", metavar="DIR"),
+        take("--model", f"encoder without a run: {MODELS}; multilingual as it is", MODEL),
+        TEACHER,
+        take("--html", "write the explorer, of the pair or of pocket's, as a page", metavar="PATH"),
+        take("--svg", "also draw the links", metavar="PATH"),
+        take("--layer", "stop the encoders after this layer (default: the last)", type=int),
+        take("--method", "solver, or similarity for no transport", "stabilized"),
+        take("--epsilon", "entropic regularisation", 0.05),
+        take("--marginals", "same mass for tokens (uniform) or words (words)", "uniform"),
+        take("--rule", "intersection, grow-diag, itermax, match, ...", "intersection"),
+        take("--threshold", "least share of a word's mass for a link", 0.0),
+        take("--level", "sum mass over words, then link (word), or link tokens (token)", "word"),
+        take("--null", "a word that keeps less of its mass has no link", 0.0),
+        take("--position", "cost of distance from the diagonal", 0.0),
+        take("--reach", "of --method unbalanced", type=float),
+        take("--mass", "of --method partial", type=float),
+        QUIET,
+    ),
+    "paper": Command(
+        "The experiment at its real size, or on a random tiny BERT; --dry-run says what it costs.",
+        "paper --config tiny --out runs/paper_tiny",
+        take("--config", "optical_mbert, optical_xlmr, drdecr_xlmr or tiny", required=True),
+        flag("--dry-run", "print settings, parameters, memory and hours, and stop"),
+        take("--gpu", "with --dry-run: A100 or H100", "A100"),
+        take("--share", "with --dry-run: share of the GPU's peak (0.3)",
+             type=number(0, 1, above=True)),
+        take("--out", "a folder; an interrupted run is resumed", metavar="DIR"),
+        take("--model", "in place of the configuration's: a folder, or hub:OWNER/NAME"),
+        take("--triples", "lines query<TAB>relevant<TAB>other, as MS MARCO's", metavar="TSV"),
+        take("--bitext", "a TSV of sentence pairs", metavar="PATH"),
+        take("--first-stage", "re-rank this TREC run in place of retrieving", metavar="RUN"),
+        *READING,
+        QUIET,
+    ),
+    "bench": Command(
+        "Measure ours against its peers, side by side in one run.",
+        "bench distillation --json rows.json",
+        take("name", "machine, distillation, encoding, ...: default all", [], nargs="*"),
+        take("--repetitions", "of each side, after one that does not count", 5),
+        take("--page", "also replace the tables of docs/performance.md", metavar="MD"),
+        precision="auto",
+    ),
+}  # fmt: skip
