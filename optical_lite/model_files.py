@@ -235,8 +235,8 @@ def find(name: str | Path) -> str | None:
 
 
 def _forms(name: str) -> list[Hub | FourBit]:
-    if (short := find(name)) is None:
-        one_of("model: got", name, KNOWN)
+    short = find(name)
+    one_of("model: got", short or name, KNOWN)
     return [form for form in KNOWN[short].forms if name in (short, form.name)]
 
 

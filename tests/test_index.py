@@ -173,7 +173,7 @@ def test_a_changed_header_is_one_line(path, change):
 
 def test_a_negative_length_is_refused(tmp_path):
     index = PassageIndex(["a", "b"], torch.ones(4, 8).half(), torch.tensor([-1, 5]))
-    with pytest.raises(InputError, match="lengths that do not ascend from 0 up"):
+    with pytest.raises(InputError, match="lengths that do not ascend from 0"):
         PassageIndex.load(index.save(tmp_path / "index"))
 
 

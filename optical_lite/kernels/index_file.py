@@ -67,11 +67,8 @@ def read(path: Path) -> tuple[list[str], Tensor, Tensor, int, int, str]:
         kinds = {name: (header[name]["dtype"], len(header[name]["shape"])) for name in KINDS}
         if kinds != KINDS:
             raise ValueError(f"tensors {kinds}")
-        ids, lengths, vectors = (
-            json.loads(about["ids"]),
-            *(_mapped(path, header[name], start) for name in KINDS),
-        )
-        lengths = lengths.clone()  # few, and read all the time
+        lengths, vectors = (_mapped(path, header[name], start) for name in KINDS)
+        ids, lengths = json.loads(about["ids"]), lengths.clone()  # read all the time
         _check(ids, lengths, vectors)
         limits = int(about.get("max_length", 0)), int(about.get("cut", 0))
     except Exception as error:  # safetensors' own, and what a header lacks
@@ -95,7 +92,6 @@ def _check(ids: object, lengths: Tensor, vectors: Tensor) -> None:
     names = isinstance(ids, list) and all(isinstance(name, str) for name in ids)
     if not names or len(set(ids)) < len(ids) or len(ids) != len(lengths):
         raise ValueError(f"not one id of its own for each of {len(lengths)} passages")
-    if int(lengths.sum()) != len(vectors) or (lengths.diff(prepend=lengths.new_zeros(1)) < 0).any():
-        raise ValueError(
-            f"lengths that do not ascend from 0 up, or whose sum is not {len(vectors)}"
-        )
+    steps = lengths.diff(prepend=lengths.new_zeros(1))
+    if (steps < 0).any() or int(lengths.sum()) != len(vectors):
+        raise ValueError(f"lengths that do not ascend from 0, or whose sum is not {len(vectors)}")

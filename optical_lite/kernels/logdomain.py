@@ -46,13 +46,9 @@ def _scale(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _until(
-    states: Iterator[tuple],
-    assemble: Callable,
-    cost: Tensor,
-    limit: int,
-    every: int,
+    states: Iterator[tuple], assemble: Callable, cost: Tensor, limit: int, every: int,
     done: Callable,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Take states until each problem is done: its plan, when that was, and whether it was.
 
     Parameters
