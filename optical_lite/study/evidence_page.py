@@ -8,7 +8,7 @@ from ..significance import Comparison, holm
 from . import records
 from .evidence import ANSWER, answer
 from .markup import markdown, number
-from .systems import OPPONENTS, REFERENCE, SYSTEMS, UNSEEN, expand
+from .systems import OPPONENTS, REFERENCE, SYSTEMS, expand
 
 # column: a system, and the others of which the best is its opponent
 DUELS = {
@@ -88,18 +88,6 @@ def gains() -> str:
     return markdown(("collection", "zero-shot", *ANSWER[1]), rows)
 
 
-def groups() -> str:
-    """Languages that XLM-R saw and others: means of each system, the gap before and after."""
-    rows, names = [], [ANSWER[0], *ANSWER[1].values(), "m_ceiling"]
-    for said, unseen in (("seen", False), ("unseen", True)):
-        if places := [place for place in answer() if (_lang(place) in UNSEEN) is unseen]:
-            means = [fmean(_mean(place, name) for place in places) for name in names]
-            gaps = means[-1] - means[0], means[-1] - means[-2]
-            rows.append((said, len(places), *(f"{value:.3f}" for value in (*means, *gaps))))
-    ends = ("reference English", "gap before", "gap after both")
-    return markdown(("languages", "collections", "zero-shot", *ANSWER[1], *ends), rows)
-
-
 def choices() -> str:
     """One row a pair of :data:`CHOICES`, on development questions; p of one test each."""
     rows = []
@@ -122,6 +110,5 @@ def choices() -> str:
 TABLES = {
     "opponents": opponents,
     "gains": gains,
-    "groups": groups,
     "choices": choices,
 }

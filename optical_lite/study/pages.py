@@ -25,21 +25,13 @@ INTRODUCTION = (
     "else's `restatement` (secondary), or by `nobody` yet. Quote the source, not this page."
 )
 SUMMARY, EVIDENCE = "data/expected/systems.csv", "data/expected/evidence.md"
-TITLES = {"aer": "AER", "map": "MAP"}
 # of pages that a person wrote, beside those of data/tables
 TABLES = evidence_page.TABLES | alignment_page.TABLES
 
 
 def title(metric: str) -> str:
-    """How a metric is written in a table.
-
-    Examples
-    --------
-    >>> title("mrr@10"), title("ndcg@10"), title("precision")
-    ('MRR@10', 'nDCG@10', 'precision')
-    """
-    upper = metric.upper().replace("NDCG", "nDCG") if "@" in metric else metric
-    return TITLES.get(metric, upper)
+    """How a metric is written in a table."""
+    return metric.upper().replace("NDCG", "nDCG")
 
 
 def _notes(texts: Iterable[str], marks: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from ..settings import DATA, InputError, shown
 from . import published_numbers, record_files, records, systems
 from .published_numbers import Number
 from .record_files import load
-from .yaml_files import OWN, read_yaml
+from .yaml_files import read_yaml
 
 SPECS, EXPECTED = DATA / "tables", DATA / "expected"
 REPRODUCED, DIRECTION, DIFFERS = "reproduced", "direction only", "differs"
@@ -98,8 +98,8 @@ def spec(name: str) -> dict:
         found["rows"] = {system: systems.find(system).title for system in chosen}
     for part in ("rows", "columns"):
         labelled = {k: v if isinstance(v, dict) else {"label": v} for k, v in found[part].items()}
-        shape = {object: {"label": str, "columns?": list, "small?": bool, **OWN}}
-        fits(labelled, shape, f"{name}.yaml", part, "mend the file")
+        own = {"label": str, "columns?": list, "small?": bool, "needs?": str, "command?": str}
+        fits(labelled, {object: own}, f"{name}.yaml", part, "mend the file")
         found[part] = labelled
     return found
 
@@ -247,9 +247,8 @@ def _cell(name: str, table: dict, recorded: dict, row: str, column: str, metric:
     )
     reason = group.get("reason", "")
     if number is not None and number.value is None:
-        reason = (
-            reason or "the published cell is empty; see where data/paper says how to fill it in"
-        )
+        empty = "the published cell is empty; see where data/paper says how to fill it in"
+        reason = reason or empty
     command = column_spec.get("command", table["command"])
     return Cell(
         table=name,

@@ -279,8 +279,6 @@ LANGUAGES = {
     "es": Place(MATES),
     "de": Place(("belebele-questions", *MATES), "ntrex"),
 }
-# by XLM-R (arXiv 1911.02116), from which the multilingual encoder descends
-UNSEEN = ("ig", "yo", "tw")
 # languages with more resources, kept apart from the question that is asked
 REFERENCE = ("hi", "es", "de")
 

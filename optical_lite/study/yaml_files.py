@@ -18,7 +18,6 @@ from ..settings import InputError
 
 # bytes; levels; values, a repeated part counted each time. Ours have 7,000, 9 and 1,000
 LONG, DEEP, LARGE = 1 << 20, 50, 1_000_000
-OWN = {"needs?": str, "command?": str}  # of a table or a part of it
 SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends in ? may be missing
     "map": {},
     "work": {
