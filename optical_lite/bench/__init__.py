@@ -1,1 +1,1 @@
-"""Bench: ours and its peers, measured side by side in one run; one file a benchmark."""
+"""Bench: ours and its peers, measured side by side in one run; ``runner`` names the benchmarks."""

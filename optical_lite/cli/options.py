@@ -59,12 +59,10 @@ def share(value: str) -> tuple[int, int]:
     >>> share("3/8")
     (3, 8)
     """
-    number, _, of = value.partition("/")
-    if not (
-        WHOLE.fullmatch(number) and WHOLE.fullmatch(of) and 1 <= int(number) <= int(of) <= 10_000
-    ):
+    found = re.fullmatch(r"(\d{1,5})/(\d{1,5})", value, re.ASCII)
+    if not found or not 1 <= int(found[1]) <= int(found[2]) <= 10_000:
         _refuse(value, "a share such as 3/8")
-    return int(number), int(of)
+    return int(found[1]), int(found[2])
 
 
 def text(value: str) -> str:
