@@ -61,10 +61,11 @@ def make(
     with new_folder(folder) as part:
         print(precision_line())
         place = part / "index.safetensors"
-        if made:
-            built = open_index(made, data, encoder)
-        else:
-            built = PassageIndex.build(encoder, passages, progress, place)
+        built = (
+            open_index(made, data, encoder)
+            if made
+            else PassageIndex.build(encoder, passages, progress, place)
+        )
         record = {"collection": data.name, "passages": len(built.ids), **about}
         record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)
         if engine:

@@ -10,9 +10,7 @@ from optical_lite.settings import InputError
 from optical_lite.study import published_numbers
 
 WORKS = published_numbers.works()
-SOURCE = re.compile(
-    r"[\w.-]+/[\w.-]+@[0-9a-f]{7,40} \S+|https://\S+|arXiv:\d{4}\.\d{4,5}(, Table \d+)?|doi:\S+"
-)
+SOURCE = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{7,40} \S+|https://\S+|arXiv:\d{4}\.\d{4,5}(, Table \d+)?|doi:\S+")
 LIMITS = dict.fromkeys(("count", "mixed", "ranks", "setting"), float("inf")) | {"fraction": 1, "percent": 100}
 
 

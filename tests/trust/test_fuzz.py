@@ -23,9 +23,7 @@ def test_a_seed_makes_the_same_cases_and_another_others():
     assert sum(files != FILES for files, _ in made(0)) > 35
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in TARGETS if name not in ("findings", "pocket", "works", "tables")]
-)
+@pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("findings", "pocket", "works", "tables")])
 def test_readers_answer_mutated_files_by_a_result_or_one_line(name, tmp_path):
     """Here in this process, a few of each; ``python tests/trust/fuzz.py`` runs thousands in a watched one."""
     faults = []
