@@ -124,7 +124,7 @@ def test_answers_join_when_asked(tmp_path):
         ("[code](../x.py)", "", "code"),
         ("[code](../x.py)", "https://example.org/kit", "[code](https://example.org/kit/blob/main/x.py)"),
         ("[answer](solutions/a.ipynb)", "https://example.org/kit", "answer"),
-        ("[site](https://example.org) [here](#part) ![seen](../figures/growth.png)", "", None),
+        ("[site](https://example.org) [here](#part) ![seen](../figures/answer.png)", "", None),
         ("![a plan](../figures/none.png)", "", "*a plan*"),
     ],
 )
