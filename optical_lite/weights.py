@@ -111,6 +111,11 @@ def load_model(folder: Path) -> nn.Module:
     path, state = folder / "model.safetensors", _tensors(folder)
     record = read_json(folder / "config.json", {"model_type": str})
     kept = {key: value for key, value in record.items() if key[:1] != "_" and key not in UNSAFE}
+    sizes = {key: v for key, v in kept.items() if re.search("^n_|^num_|size$|positions$", key)}
+    for key, value in sizes.items():
+        if isinstance(value, int) and value < 0:  # some make a model whose first text fails
+            got = f"{folder}/config.json: got {key} {value}"
+            raise InputError(f"{got}, expected a number above 0; {AGAIN}")
     counts = [v for key, v in kept.items() if re.search("layer|group", key) and isinstance(v, int)]
     if max(counts, default=0) > len(state):  # before a model is made of so many parts
         got = f"{folder}/config.json: got {max(counts):,} layers"

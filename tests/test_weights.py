@@ -96,6 +96,7 @@ def test_cut_weights_are_named(folder, keep):
         ({"num_attention_heads": "2"}, "config.json: got "),
         ({"num_attention_heads": 0}, "config.json: got "),
         ({"num_attention_heads": 3}, "config.json: got "),
+        ({"num_attention_heads": -1}, "config.json: got num_attention_heads -1, expected a number above 0"),
         ({"hidden_size": None}, "config.json: got "),
         ({"hidden_act": "none such"}, "config.json: got KeyError"),
         ({"model_type": "evil"}, "config.json: got KeyError"),

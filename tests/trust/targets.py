@@ -118,7 +118,10 @@ def table(case: Case) -> object:
 def findings(case: Case) -> object:
     from optical_lite.study import findings
 
-    page = findings.fill((case.folder / "in" / "page.md").read_text(encoding="utf-8", errors="replace"), "page.md")
+    path = case.folder / "in" / "page.md"
+    if not path.is_file():  # only files of the repository are pages
+        return ""
+    page = findings.fill(path.read_text(encoding="utf-8", errors="replace"), "page.md")
     if findings.fill(page, "page.md") != page:
         raise Wrong("a number that is written in another way the second time")
     return page
