@@ -111,9 +111,10 @@ def load_model(folder: Path) -> nn.Module:
     path, state = folder / "model.safetensors", _tensors(folder)
     record = read_json(folder / "config.json", {"model_type": str})
     kept = {key: value for key, value in record.items() if key[:1] != "_" and key not in UNSAFE}
-    sizes = {key: v for key, v in kept.items() if re.search("^n_|^num_|size$|positions$", key)}
-    for key, value in sizes.items():
-        if isinstance(value, int) and value < 0:  # some make a model whose first text fails
+    for key, value in kept.items():
+        is_size = re.search("^n_|^num_|size$|positions$", key) and isinstance(value, int)
+        # some make a model whose first text fails
+        if is_size and value < 0:
             got = f"{folder}/config.json: got {key} {value}"
             raise InputError(f"{got}, expected a number above 0; {AGAIN}")
     counts = [v for key, v in kept.items() if re.search("layer|group", key) and isinstance(v, int)]
