@@ -17,6 +17,7 @@ WANTED = [
     *PROJECT["optional-dependencies"]["notebooks"],
     *PROJECT["optional-dependencies"]["test"],
     *PROJECT["optional-dependencies"]["browser"],
+    *PROJECT["optional-dependencies"]["engine"],
 ]
 LOCK = [line for line in (ROOT / "requirements-lock.txt").read_text().splitlines() if line and not line.startswith("#")]
 

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -129,6 +130,11 @@ def test_a_killed_load_leaves_nothing_and_is_begun_again(encoder, number_type, t
     runs = [trec.read_run(tmp_path / f"{name}.run") for name in ("shards", "index")]
     tops = [{query: ranking[0][1] for query, ranking in run.items()} for run in runs]
     assert tops[0] == pytest.approx(tops[1], abs=NEAR[number_type])
+    shutil.copytree(tmp_path / "index", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "index")
+    assert main(f"{search} --index {tmp_path}/copy --out {tmp_path}/copy.run".split()) == 0
+    assert trec.read_run(tmp_path / "copy.run") == runs[1]
+    (tmp_path / "copy").rename(tmp_path / "index")
     capsys.readouterr()
     assert main(f"{search} --index {tmp_path}/index --engine http://127.0.0.1:9 --out {tmp_path}/a.run".split()) == 2
     assert "got an index in a folder, expected --engine URL for a server" in capsys.readouterr().err
