@@ -23,7 +23,7 @@ SHELF = {  # public name: its module, and after a colon what of it
     "pocket": "datasets.pocket", "testsets": "datasets.testsets",
     "alignment": "alignment", "gold": "alignment.gold",
     "distill": "training.distill", "runs": "training.runs",
-    "tuning": "training.teacher", "plots": "views.figures",
+    "plots": "views.figures",
     "plots_alignment": "views.figures_alignment", "plots_evidence": "views.figures_evidence",
     "widgets": "views.explorer",
     "evidence": "study.evidence", "literature": "study.published_numbers",

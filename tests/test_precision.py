@@ -15,7 +15,6 @@ from optical_lite.paper.configs import CONFIGS
 from optical_lite.settings import InputError, computing_in
 from optical_lite.study import demo
 from optical_lite.training import runs
-from optical_lite.training import teacher as tuning
 
 pytestmark = pytest.mark.own_number_type
 
@@ -104,21 +103,18 @@ def test_a_run_goes_on_in_its_own_number_type_only(place, tmp_path, device, caps
     assert train(place, run, "--precision bf16") == 0
 
 
-def test_teachers_go_on_in_their_own_number_type_only(tmp_path):
+def test_a_teacher_goes_on_in_its_own_number_type_only(tmp_path):
     config = replace(CONFIGS["tiny"].teacher, steps=2, batch=4)
-    for fit in (
-        lambda: experiment.fit(
-            experiment.ColBERT.of(experiment.tiny(), 32), experiment.TRIPLES, config, tmp_path / "a", progress=False
-        ),
-        lambda: tuning.tune(
-            experiment.tiny(), pocket.bitext("sw"), tuning.TuneConfig(steps=1, batch=4), tmp_path / "b", progress=False
-        ),
-    ):
-        with computing_in("float32"):
-            fit()
-            fit()
-        with computing_in("bf16"), pytest.raises(InputError, match="in float32, expected bf16"):
-            fit()
+
+    def fit():
+        start = experiment.ColBERT.of(experiment.tiny(), 32)
+        experiment.fit(start, experiment.TRIPLES, config, tmp_path / "a", progress=False)
+
+    with computing_in("float32"):
+        fit()
+        fit()
+    with computing_in("bf16"), pytest.raises(InputError, match="in float32, expected bf16"):
+        fit()
 
 
 def test_an_index_says_its_number_type(place, tmp_path, device, capsys):

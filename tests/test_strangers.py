@@ -15,7 +15,6 @@ from optical_lite import encoder as encoders
 from optical_lite.provenance import model_record
 from optical_lite.settings import InputError
 from optical_lite.training import runs
-from optical_lite.training.teacher import load_teacher
 from optical_lite.views import choices
 
 
@@ -194,24 +193,24 @@ def test_the_teacher_is_never_taken_from_the_file(run, tmp_path, monkeypatch):
     )
     for name in names:
         make(run, {"name": name, "sha256": "0" * 64})
-        said = refused(load_teacher, run)
+        said = refused(runs.load_teacher, run)
         assert "which the kit does not know or has not fetched, expected --teacher" in said
         assert "\x1b" not in said
-        assert "with weights" in refused(load_teacher, run, mine)
+        assert "with weights" in refused(runs.load_teacher, run, mine)
     monkeypatch.setattr("optical_lite.model_files.here", lambda name: None)  # known, but never fetched on this machine
     make(run, {"name": "multilingual", "sha256": "0" * 64})
-    assert "has not fetched" in refused(load_teacher, run)
+    assert "has not fetched" in refused(runs.load_teacher, run)
     record = model_record(encoders.Encoder.load(mine))
     make(run, record)
-    assert "expected --teacher" in refused(load_teacher, run)
-    assert model_record(load_teacher(run, mine)) == {**record, "name": str(mine)}
+    assert "expected --teacher" in refused(runs.load_teacher, run)
+    assert model_record(runs.load_teacher(run, mine)) == {**record, "name": str(mine)}
 
 
 def test_the_known_teacher_is_compared_with_the_record(run, teacher):
     make(run, {"name": teacher.name, "sha256": "1" * 64})
-    assert "expected 111111111111" in refused(load_teacher, run)
+    assert "expected 111111111111" in refused(runs.load_teacher, run)
     make(run, model_record(teacher))
-    assert load_teacher(run) is teacher
+    assert runs.load_teacher(run) is teacher
 
 
 def test_a_command_on_a_hostile_run_ends_in_one_line(run, capsys):

@@ -168,15 +168,6 @@ COMMANDS = {
         more="Questions with the same relevant passages count as one group in the interval and the "
              "permutation test, not in t.",
     ),
-    "tune": Command(
-        "Tune a teacher for MaxSim, and compare it with the untouched one on English questions.",
-        "tune --out runs/teacher",
-        folder("folder of the tuned teacher; a finished one is kept"),
-        take("--model", f"what to start from: {MODELS}", MODEL),
-        reading_to("passage (180)"),
-        QUIET,
-        precision="auto",
-    ),
     "tables": Command(
         "Published numbers beside ours; check that they still hold.",
         "tables --table demo --check",

@@ -11,7 +11,6 @@ from ..encoder import Encoder
 from ..formats import own
 from ..settings import InputError
 from ..training import runs
-from ..training.teacher import load_teacher
 from .options import MODEL
 
 
@@ -47,7 +46,7 @@ def encoders(
         lang = None
     else:
         questions, lang = runs.load_student(system), runs.read_config(system)["bitext"]["lang"]
-        passages = questions if both else load_teacher(system, teacher)
+        passages = questions if both else runs.load_teacher(system, teacher)
     return questions.reading_to(max_length), passages.reading_to(max_length), lang
 
 

@@ -27,7 +27,7 @@ from ..provenance import model_record
 from ..settings import InputError, seed_everything, uses_bf16
 from ..training import runs
 from ..training.loop import Session
-from ..training.teacher import TuneConfig
+from .configs import TeacherConfig
 
 LENGTHS = (32, 180)  # tokens of a question and of a passage
 
@@ -171,7 +171,7 @@ def stream(path: str | Path, skip: int = 0) -> Iterator[tuple[str, str, str]]:
 
 
 def fit(
-    start: ColBERT, triples: str | Path, config: TuneConfig, out: str | Path, *,
+    start: ColBERT, triples: str | Path, config: TeacherConfig, out: str | Path, *,
     accumulate: int = 1, save_every: int = 1000, progress: bool = True,
 ) -> ColBERT:  # fmt: skip
     """Train a teacher on triples; an interrupted run goes on, a finished one is loaded.

@@ -12,10 +12,30 @@ from dataclasses import asdict, dataclass, field, replace
 from ..config import DistillConfig
 from ..model_files import MBERT, XLMR
 from ..settings import InputError
-from ..training.teacher import TuneConfig
 
 TINY = {"vocab_size": 3000, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
         "intermediate_size": 256, "max_position_embeddings": 192, "type_vocab_size": 2}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """Training of a teacher on triples.
+
+    Attributes
+    ----------
+    dimension : length of the token vectors, by a projection
+    steps, batch, rate, warmup : as in :class:`optical_lite.config.DistillConfig`
+    question_length, passage_length : tokens that are read
+    """
+
+    dimension: int
+    steps: int
+    batch: int
+    rate: float
+    warmup: float = 0.1
+    question_length: int = 32
+    passage_length: int = 180
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,7 +62,7 @@ class PaperConfig:
 
     name: str
     model: str
-    teacher: TuneConfig
+    teacher: TeacherConfig
     student: DistillConfig
     accumulate: int = 1
     passages: float = 0.0
@@ -96,7 +116,7 @@ OPTICAL = {
     "note": "The paper's body could not be read: its encoder, rates, lengths, bitext and languages "
     "are not verified.",
 }
-TEACHER = TuneConfig(dimension=128, steps=500_000, batch=32, rate=3e-6, warmup=0.0)
+TEACHER = TeacherConfig(dimension=128, steps=500_000, batch=32, rate=3e-6, warmup=0.0)
 STUDENT = DistillConfig(
     trainable="all", steps=84_897, batch=32, rate=4.8e-5, max_length=32, save_every=1000
 )
@@ -124,7 +144,7 @@ CONFIGS = {
             "fills questions with <pad>, ours with <mask>.",
         ),
         PaperConfig(
-            "tiny", "tiny", TuneConfig(dimension=32, steps=40, batch=16, rate=1e-3),
+            "tiny", "tiny", TeacherConfig(dimension=32, steps=40, batch=16, rate=1e-3),
             replace(STUDENT, steps=60, batch=16, rate=1e-3, save_every=20), depth=100,
         ),
     )

@@ -19,8 +19,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .. import model_files
 from ..corpora import Bitext
-from ..encoder import Encoder
+from ..encoder import Encoder, teacher
 from ..json_files import fits, parse_json, read_json, write_json
 from ..provenance import environment, model_record, same_precision
 from ..safe_files import discard, hold, making, sweep
@@ -199,6 +200,30 @@ def load_student(run: str | Path) -> Encoder:
     for path in inside(run, "student").iterdir():
         inside(run, f"student/{path.name}")
     return Encoder.load(Path(run) / "student")
+
+
+def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
+    """The teacher of a run, frozen: an encoder that the kit has, or a model that the caller names.
+
+    A name in the run's files is never fetched and never a path; the hash of the weights that stands
+    there is compared.
+    """
+    wanted = read_config(run)["teacher"]
+    name, weighs = shown(wanted["name"]), shown(wanted["sha256"])[:12]
+    here = model_files.find(wanted["name"]) and model_files.here(wanted["name"])
+    if given is None and not here:
+        raise InputError(
+            f"{run}: got a run with the teacher {name!r}, which the kit does not know or has not "
+            f"fetched, expected --teacher with that model (weights {weighs}...); a name in a file "
+            "is not followed"
+        )
+    found = teacher(wanted["name"]) if given is None else Encoder.load(given)
+    if (have := model_record(found)["sha256"]) != wanted["sha256"]:
+        raise InputError(
+            f"{run}: got the teacher {found.name} with weights {have[:12]}..., expected "
+            f"{weighs}..., those of {name!r}; give --teacher with the model that trained the run"
+        )
+    return found.requires_grad_(False)
 
 
 def checkpoint_steps(run: str | Path) -> list[int]:

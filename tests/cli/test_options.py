@@ -42,7 +42,7 @@ REQUIRED = {
     "search": "--system bm25 --out a.run", "fuse": "right right --out a.run", "train": "--bitext pocket --out run",
     "significance": "right right --qrels right", "align": "maji water", "index": "--out i", "bench": "",
     "tables": "", "paper": "--config tiny", "evaluate": "", "convert": "--to trec --out c", "demo": "",
-    "tune": "--out t", "export": "--run r --to pylate --out p", "fetch": "afriqa", "check": "",
+    "export": "--run r --to pylate --out p", "fetch": "afriqa", "check": "",
 }  # fmt: skip
 
 

@@ -65,14 +65,10 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
     from optical_lite.study import demo as demonstration
     from optical_lite.study import grid
     from optical_lite.training import distill
-    from optical_lite.training import teacher as tuning
-    from optical_lite.training.teacher import TuneConfig
     from optical_lite.training.vector_store import VectorStore
 
     bitext, small = data.bitext(LANG), data.collection(LANG)
     student = vocabulary.extend(tiny, bitext)
-    questions = replace(bitext, name="questions", pairs=tuple(small.translations[q] and (
-        small.translations[q], small.passages[next(iter(small.qrels[q]))]) for q in small.queries))  # fmt: skip
     config = DistillConfig(steps=6, batch=4, save_every=2, keep=(3,))
     one = replace(CONFIGS["tiny"], teacher=replace(CONFIGS["tiny"].teacher, steps=2, batch=4),
                   student=replace(CONFIGS["tiny"].student, steps=2, batch=4, save_every=1), passages=1.0)  # fmt: skip
@@ -86,7 +82,6 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
     sources.registry = lambda: {("toy", "x.tsv"): source}
     sources.ADDRESS = folder.as_uri() + "/{path}"
     grid.TRAINING = folder / "case" / "training"
-    tuning.SAVE_EVERY = 1
     reading = ["--collection", str(folder / "collection"), "--lang", LANG]
 
     def command(*line) -> None:
@@ -106,8 +101,6 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
 
     return {
         "train": (run, 90),
-        "tune": (lambda root: tuning.tune(tiny, questions, TuneConfig(steps=3, batch=3, rate=1e-4), root / "tuned",
-                                          progress=False), 40),
         "teacher": (lambda root: colbert.fit(colbert.ColBERT.of(copy.deepcopy(tiny), 16), experiment.TRIPLES,
                                              one.teacher, root / "teacher", save_every=1, progress=False), 25),
         "paper": (lambda root: experiment.run(one, experiment.TRIPLES, bitext, small, root / "paper",

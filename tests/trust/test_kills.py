@@ -64,7 +64,7 @@ def test_no_kill_loses_anything(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert set(found["cases"]) == {
-        "train", "tune", "teacher", "paper", "index", "cached index", "store", "download", "convert", "align", "grid",
+        "train", "teacher", "paper", "index", "cached index", "store", "download", "convert", "align", "grid",
         "demo",
     }  # fmt: skip
     assert all(row["kills"] for row in found["cases"].values())
