@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections import Counter
 from pathlib import Path
 
 from .safe_files import write_atomic
 from .settings import InputError
 
-MEND = "copy it again, or make it anew with the command that wrote it"
 RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 
 
@@ -49,19 +48,42 @@ def write_json(path: str | Path, value: object) -> Path:
     return write_atomic(path, to_json(value, indent=2) + "\n")
 
 
-def parse_json(text: str | bytes, place: object, mend: str = MEND, **hooks: Callable) -> object:
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict:
+    """An object of JSON, each of whose names comes once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{name!r} stands twice in one object")
+    return found
+
+
+HOOKS = {"parse_float": _finite, "parse_constant": _finite, "object_pairs_hook": _once}
+
+
+def parse_json(text: str | bytes, place: object) -> object:
     """The value of a JSON text in UTF-8; what is wrong with it is one line that names the place.
 
-    ``hooks`` are those of :func:`json.loads`; they may refuse a value by a ValueError.
+    >>> parse_json("[1e999]", "toy, line 3")
+    Traceback (most recent call last):
+    optical_lite.settings.InputError: toy, line 3: got no JSON (1e999 is no finite number), expected
+    a whole record; mend it, or make it anew
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        return json.loads(text, **hooks)
+        return json.loads(text, **HOOKS)
     except RecursionError:
         said = "nested too deep"
     except ValueError as error:  # among them what is no UTF-8, and numbers of thousands of digits
         said = str(error)[:80]
-    raise InputError(f"{place}: got no JSON ({said}), expected a whole record; {mend}") from None
+    got = f"{place}: got no JSON ({said})"
+    raise InputError(f"{got}, expected a whole record; mend it, or make it anew") from None
 
 
 def _kinds(shape: object) -> tuple[type, ...]:
@@ -75,9 +97,7 @@ def _named(shape: object) -> str:
     return " or ".join(words.get(kind, kind.__name__) for kind in _kinds(shape))
 
 
-def fits(
-    value: object, shape: object, place: object, name: str = "the record", mend: str = MEND
-) -> None:
+def fits(value: object, shape: object, place: object, name: str = "the record") -> None:
     """Raise unless a value has what a shape asks for, down to its parts.
 
     A shape is a type, several types, a list of one shape, or a dictionary: of keys with the shape
@@ -90,19 +110,20 @@ def fits(
     truth = isinstance(value, bool) and not {bool, object} & {*kinds}  # to Python a kind of int
     finite = not isinstance(value, float) or math.isfinite(value)
     if not isinstance(value, kinds) or truth or not finite:
-        got = str(value)[:40]
-        raise InputError(f"{place}: got {got!r} as {name}, expected {_named(shape)}; {mend}")
+        got = f"{place}: got {str(value)[:40]!r} as {name}"
+        raise InputError(f"{got}, expected {_named(shape)}; mend it, or make it anew")
     for key, inner in shape.items() if isinstance(shape, dict) else ():
         if isinstance(key, type):
             for own, part in value.items():
-                fits(own, key, place, f"a key of {name}", mend)
-                fits(part, inner, place, f"{own!r:.40} of {name}", mend)
+                fits(own, key, place, f"a key of {name}")
+                fits(part, inner, place, f"{own!r:.40} of {name}")
         elif (own := key.removesuffix("?")) in value:
-            fits(value[own], inner, place, own, mend)
+            fits(value[own], inner, place, own)
         elif own == key:
-            raise InputError(f"{place}: got no {key} in {name}, expected {_named(inner)}; {mend}")
+            got = f"{place}: got no {key} in {name}"
+            raise InputError(f"{got}, expected {_named(inner)}; mend it, or make it anew")
     for number, part in enumerate(value, 1) if isinstance(shape, list) else ():
-        fits(part, shape[0], place, f"{number} of {name}", mend)
+        fits(part, shape[0], place, f"{number} of {name}")
 
 
 def read_json(path: str | Path, shape: object = dict) -> dict:

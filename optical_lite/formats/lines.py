@@ -11,7 +11,6 @@ import codecs
 import gzip
 import io
 import json
-import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -155,34 +154,9 @@ def filled(path: str | Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is no finite number")
-    return value
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict:
-    found: dict[str, object] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{name!r} stands twice in one object")
-        found[name] = value
-    return found
-
-
-HOOKS = {"parse_float": _finite, "parse_constant": _finite, "object_pairs_hook": _object}
-
-
 def parse_json(text: str, where: str):
-    """JSON to the letter of its standard: finite numbers, each name once, whole characters.
-
-    >>> parse_json("[1e999]", "toy, line 3")
-    Traceback (most recent call last):
-    optical_lite.settings.InputError: toy, line 3: got no JSON (1e999 is no finite number), expected
-    a whole record; mend it
-    """
-    found = json_files.parse_json(text, where, "mend it", **HOOKS)
+    """:func:`.json_files.parse_json`; half a character, which no text file holds, is refused."""
+    found = json_files.parse_json(text, where)
     if SURROGATE.search(text):
         try:
             json.dumps(found, ensure_ascii=False).encode()
@@ -199,7 +173,7 @@ def json_lines(path: str | Path, shape: dict) -> Iterator[tuple[int, dict]]:
         if line.strip():
             where = f"{path}, line {number}"
             found = parse_json(line, where)
-            fits(found, shape, where, "the line", "mend it")
+            fits(found, shape, where, "the line")
             yield number, found
 
 

@@ -113,7 +113,7 @@ def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) ->
         for field in ("translation", "flags")
     )
     for name, marks in flags.items():
-        fits(marks, [str], f"{asked}, query {name!r}", "flags", "mend it")
+        fits(marks, [str], f"{asked}, query {name!r}", "flags")
     cells = numbered(judged, 3, "query-id<TAB>corpus-id<TAB>score")  # with its header or without
     rows = ((n, *row) for n, row in cells if not (n == 1 and row[2] == "score"))
     more = {"translations": translations, "flags": flags, "lenient": lenient}

@@ -81,7 +81,7 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
 def read_predictions(path: str | Path) -> dict[str, list[str]]:
     """Passages of each question, best first, from JSON: a list of ``id``, ``lang``, ``ctxs``."""
     records, found = parse_json(read_text(path), str(path)), {}
-    fits(records, [{"id": (str, int), "ctxs": [str]}], path, "the file", "mend it")
+    fits(records, [{"id": (str, int), "ctxs": [str]}], path, "the file")
     for number, record in enumerate(records, 1):
         name = str(record["id"])
         if name in found:

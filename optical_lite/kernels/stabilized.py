@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 
 LARGE = 1e12  # scalings beyond this are absorbed into the potentials
-NARROW = (
-    50.0  # where no cost is further from 0 than this many epsilon, exp(-C / epsilon) is never 0
-)
+# where no cost is further from 0 than this many epsilon, exp(-C / epsilon) is never 0
+NARROW = 50.0
 NOTHING = 1e-30  # mass of padding on the way, so that its logarithm is a number
 RELAXED, MOST = 1.3, 1.9  # over-relaxation at first, and at most: below 2 it converges
 SMALL = 1 << 16  # entries of a batch below which calls cost more than the work in them
@@ -105,9 +104,8 @@ def stabilized(
         torch.bmm(v, k.mT, out=rows)  # (B, 1, n)
         if i > limit or (i > 1 and (i - 1) % every == 0):
             missing = torch.mul(u, rows).sub_(a)  # (B, 1, n)
-            error = (
-                missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)
-            )  # (B, 1, 1); NaN leaves, too
+            # (B, 1, 1); NaN leaves, too
+            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)
             going = error > tolerance * 0.5  # leaves room for rounding in the columns
             left = going.sum().item()
             if i > limit or not left:

@@ -72,7 +72,7 @@ def row(table: dict, name: str) -> dict:
     number = (int, float, type(None))
     shape = {"values": [number], "doubts?": [str], "source?": str, "read_in?": str}
     where = f"table {table['title']}", f"row {name!r}"
-    fits(own, shape, *where, "mend the file")
+    fits(own, shape, *where)
     values, columns = own["values"], table["columns"]
     if len(values) != len(columns):
         raise InputError(

@@ -99,7 +99,7 @@ def spec(name: str) -> dict:
     for part in ("rows", "columns"):
         labelled = {k: v if isinstance(v, dict) else {"label": v} for k, v in found[part].items()}
         own = {"label": str, "columns?": list, "small?": bool, "needs?": str, "command?": str}
-        fits(labelled, {object: own}, f"{name}.yaml", part, "mend the file")
+        fits(labelled, {object: own}, f"{name}.yaml", part)
         found[part] = labelled
     return found
 

@@ -101,7 +101,7 @@ def _read(path: Path, kind: str, changed: int, size: int) -> dict:
         raise InputError(
             f"{path.name}: got {said}, expected YAML in UTF-8 of at most {most}; mend the file"
         ) from error
-    fits(found, SHAPES[kind], path.name, "the file", "mend the file")
+    fits(found, SHAPES[kind], path.name, "the file")
     return found
 
 
