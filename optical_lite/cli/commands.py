@@ -214,7 +214,7 @@ COMMANDS = {
     "paper": Command(
         "The experiment at its real size, or on a random tiny BERT; --dry-run says what it costs.",
         "paper --config tiny --out runs/paper_tiny",
-        take("--config", "optical_mbert, optical_xlmr, drdecr_xlmr or tiny", required=True),
+        take("--config", "optical_mbert, optical_xlmr or tiny", required=True),
         flag("--dry-run", "print settings, parameters, memory and hours, and stop"),
         take("--gpu", "with --dry-run: A100 or H100", "A100"),
         take("--share", "with --dry-run: share of the GPU's peak (0.3)",

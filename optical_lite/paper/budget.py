@@ -42,7 +42,6 @@ class Shape(NamedTuple):
 SHAPES = {  # as in the models' own config.json
     MBERT: Shape(119_547, 768, 12, 12, 3072, 512, 2),
     XLMR: Shape(250_002, 768, 12, 12, 3072, 514, 1),
-    "FacebookAI/xlm-roberta-large": Shape(250_002, 1024, 24, 16, 4096, 514, 1),
     "tiny": Shape(*TINY.values()),
 }
 
@@ -103,20 +102,12 @@ def estimate(config: PaperConfig) -> dict:
     count = parameters(shape, d)
     question, passage = forward(shape, q, d), forward(shape, p, d)
     weights, optimizer = 4 * count["total"], 12 * count["total"]
-    part = -(-t.batch // config.accumulate)  # texts in memory at a time
-    more = 2 if config.passages else 1  # each English sentence is read again, as a passage
     found = {"shape": shape._asdict(), "parameters": count}
     found |= {"weights": weights, "optimizer": optimizer}
-    read = kept(shape, part, q) + kept(shape, 2 * part, p)
+    triples = kept(shape, t.batch, q) + kept(shape, 2 * t.batch, p)
     sides = (
-        ("teacher", t.steps, 3 * t.batch * (question + 2 * passage), read, 0),
-        (
-            "student",
-            s.steps,
-            more * s.batch * 4 * question,
-            more * kept(shape, s.batch, q),
-            weights,
-        ),
+        ("teacher", t.steps, 3 * t.batch * (question + 2 * passage), triples, 0),
+        ("student", s.steps, s.batch * 4 * question, kept(shape, s.batch, q), weights),
     )
     for name, steps, step, activations, frozen in sides:
         memory = weights + optimizer + activations + frozen
@@ -152,17 +143,16 @@ def report(config: PaperConfig, gpu: str = "A100", share: float | None = None) -
     ):
         memory, activations = found[name]["memory"], _gb(found[name]["activations"])
         full = memory > room * 1e9
-        note = "  too much: more parts (accumulate) or a smaller batch" if full else ""
+        note = "  too much: a smaller batch" if full else ""
         print(f"  {name}: that + activations {activations}{beside} = {_gb(memory)}{note}")
     q, p = t.question_length, t.passage_length
     question, passage = (f"{forward(shape, k, t.dimension):.3g}" for k in (q, p))
-    again = " x 2 (passage term)" if config.passages else ""
     print(
         f"\noperations; hours on one {gpu} at {share:.0%} of {peak} TFLOP/s\n"
         f"  a question of {q} tokens, forward: {question}; a passage of {p}: {passage}\n"
         f"  teacher step: 3 x {t.batch} x ({question} + 2 x {passage}) = "
         f"{found['teacher']['step']:.3g}\n"
-        f"  student step: {s.batch} x (3 x {question} + the teacher's {question}){again} = "
+        f"  student step: {s.batch} x (3 x {question} + the teacher's {question}) = "
         f"{found['student']['step']:.3g}"
     )
     for name, label in (

@@ -172,7 +172,7 @@ def stream(path: str | Path, skip: int = 0) -> Iterator[tuple[str, str, str]]:
 
 def fit(
     start: ColBERT, triples: str | Path, config: TeacherConfig, out: str | Path, *,
-    accumulate: int = 1, save_every: int = 1000, progress: bool = True,
+    save_every: int = 1000, progress: bool = True,
 ) -> ColBERT:  # fmt: skip
     """Train a teacher on triples; an interrupted run goes on, a finished one is loaded.
 
@@ -181,7 +181,6 @@ def fit(
     start : where it starts; trained in place
     triples : a file of text triples, read in its order, see
         :func:`optical_lite.formats.msmarco.triples`
-    accumulate : parts that a batch is computed in, one after the other, for less memory
     save_every : steps between states to go on from
 
     Returns
@@ -190,13 +189,9 @@ def fit(
     dropout.
     """
     out, path = Path(out), Path(triples)
-    if not 1 <= accumulate <= config.batch:
-        got = f"a batch of {config.batch} in {accumulate} parts"
-        raise InputError(f"fit: got {got}, expected 1 to {config.batch}")
     stream(path)  # complains of a wrong file before anything is written
     record = {
         "config": asdict(config),
-        "accumulate": accumulate,
         "from": model_record(start),
         "triples": f"{path.name}, {path.stat().st_size} bytes",
     }
@@ -213,13 +208,10 @@ def fit(
         return start, {}
 
     def gradient(_: int, lot: list[tuple[str, str, str]]) -> dict:
-        total = 0.0
-        for part in (lot[i::accumulate] for i in range(accumulate)):
-            asked, right, other = zip(*part, strict=True)
-            loss = pair_loss(*_vectors(start, asked), *_vectors(passage, right + other))
-            (loss * len(part) / len(lot)).backward()
-            total += loss.item() * len(part) / len(lot)
-        return {"loss": total}
+        asked, right, other = zip(*lot, strict=True)
+        loss = pair_loss(*_vectors(start, asked), *_vectors(passage, right + other))
+        loss.backward()
+        return {"loss": loss.item()}
 
     passage = start.reading("passage")
     trained = runs.once(out / "teacher.json", record, "a teacher trained", train)

@@ -48,11 +48,6 @@ class PaperConfig:
     model : hub name or folder to start from, ``tiny`` for a random one
     teacher : training on triples; ``dimension`` is that of the projection
     student : training on sentence pairs; ``max_length`` equals the teacher's ``question_length``
-    accumulate : parts that a teacher's batch is computed in
-    passages : weight of a further term that keeps the student's passage vectors where the teacher's
-        are (DR.DECR)
-    own : whether the student also encodes the passages, as DR.DECR's does; otherwise the document
-        side is frozen
     depth : documents a question in a ranking
     stride : tokens from one passage of a long document to the next, 0 to cut documents at the
         passage's length
@@ -64,9 +59,6 @@ class PaperConfig:
     model: str
     teacher: TeacherConfig
     student: DistillConfig
-    accumulate: int = 1
-    passages: float = 0.0
-    own: bool = False
     depth: int = 1000
     stride: int = 90
     sources: dict[str, str] = field(default_factory=dict)
@@ -85,15 +77,14 @@ class PaperConfig:
         rows = {"model": self.model}
         for side in ("teacher", "student"):
             rows |= {f"{side}.{name}": value for name, value in asdict(getattr(self, side)).items()}
-        for name in ("accumulate", "passages", "own", "depth", "stride"):
-            rows[name] = getattr(self, name)
+        rows |= {"depth": self.depth, "stride": self.stride}
         unused = ("trainable", "seed", "save_every", "keep", "special", "reach", "mass")
         shown = (n for n in rows if n == "student.trainable" or n.rpartition(".")[2] not in unused)
         return [(name, rows[name], self.sources.get(name, "ours")) for name in shown]
 
 
 COLBERT = "ColBERT's default, stanford-futuredata/ColBERT@501c29d colbert/infra/config/settings.py"
-DRDECR = "DR.DECR as released, primeqa/primeqa@4ae1b45 extensions/drdecr/README.md"
+DRDECR = "DR.DECR's, primeqa/primeqa@4ae1b45 extensions/drdecr/README.md"
 MILQ = (
     "MiLQ's 180-token passages of CLEF overlap by 90, jonghwi-kim/milq@12e7384 "
     "src/preprocessing/preprocess_clef.py"
@@ -101,15 +92,11 @@ MILQ = (
 OPTICAL_SOURCES = {
     **dict.fromkeys(("teacher.dimension", "teacher.steps", "teacher.batch"), COLBERT),
     **dict.fromkeys(("teacher.rate", "teacher.question_length"), COLBERT),
-    "teacher.passage_length": "DR.DECR's doc_maxlen; ColBERT's own default is 220",
+    "teacher.passage_length": f"{DRDECR}; ColBERT's own default is 220",
     "student.loss": "the abstract of arXiv 2301.12566: optimal transport over tokens of sentence "
     "pairs",
-    **dict.fromkeys(
-        ("student.rate", "student.steps"),
-        "ours; DR.DECR's, so that the configurations differ in the loss",
-    ),
+    **dict.fromkeys(("student.rate", "student.steps"), DRDECR),
     "stride": MILQ,
-    "own": "the abstract: only the knowledge of the language is learned",
 }
 OPTICAL = {
     "sources": OPTICAL_SOURCES,
@@ -125,24 +112,6 @@ CONFIGS = {
     for config in (
         PaperConfig("optical_mbert", MBERT, TEACHER, STUDENT, **OPTICAL),
         PaperConfig("optical_xlmr", XLMR, TEACHER, STUDENT, **OPTICAL),
-        PaperConfig(
-            "drdecr_xlmr", XLMR, replace(TEACHER, steps=91_287, batch=192, rate=1.5e-6),
-            replace(STUDENT, loss="0.5 match"), accumulate=6, passages=0.5, own=True,
-            sources={
-                "model": "DR.DECR's family; base or large is not said there, base is ours",
-                **dict.fromkeys(("teacher.steps", "teacher.batch", "teacher.rate"), DRDECR),
-                **dict.fromkeys(("teacher.passage_length", "accumulate", "passages"), DRDECR),
-                **dict.fromkeys(("student.steps", "student.rate"), DRDECR),
-                **dict.fromkeys(("teacher.dimension", "teacher.question_length"), COLBERT),
-                "student.loss": f"{DRDECR}: greedy one-to-one alignment, weight 0.5; d / 2 times "
-                "its squared error",
-                "stride": MILQ,
-                "own": "DR.DECR's student is one model for questions and passages",
-            },
-            note="Of DR.DECR's four steps the two around token distillation are not here: "
-            "fine-tuning on XOR-TyDi, and distilling scores by KL. Its teacher reads NQ; its XLM-R "
-            "fills questions with <pad>, ours with <mask>.",
-        ),
         PaperConfig(
             "tiny", "tiny", TeacherConfig(dimension=32, steps=40, batch=16, rate=1e-3),
             replace(STUDENT, steps=60, batch=16, rate=1e-3, save_every=20), depth=100,

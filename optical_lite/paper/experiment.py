@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from tokenizers.trainers import WordPieceTrainer
-from torch import Tensor
 
 from .. import lexical, metrics, retrieval, significance
 from ..corpora import Bitext, Collection
@@ -35,7 +33,6 @@ from ..safe_files import hold, sweep
 from ..settings import DATA, InputError, device, seed_everything
 from ..training import runs
 from ..training.distill import distill
-from ..training.vector_store import VectorStore
 from .colbert import ColBERT, fit, split
 from .configs import TINY, PaperConfig
 
@@ -63,29 +60,6 @@ def tiny(seed: int = 0) -> Encoder:
     config = BertConfig(**TINY | {"vocab_size": tokenizer.get_vocab_size()})
     model = BertModel(config, add_pooling_layer=False)
     return Encoder(model, tokenizer, "tiny").to(device())
-
-
-def passage_term(
-    student: ColBERT, teacher: ColBERT, bitext: Bitext, weight: float
-) -> Callable[[list[int]], Tensor]:
-    """DR.DECR's second term: English sentences, read as passages, keep the teacher's vectors.
-
-    DR.DECR takes the mean squared error of unit vectors over a batch's rectangle; with d dimensions
-    that is 2 / d times the mean cosine cost, which stands here, over the tokens alone. Its greedy
-    term is scaled alike by :func:`optical_lite.losses.match_loss`, and Adam does not see a common
-    factor.
-    """
-    reader = student.reading("passage")
-    ids = reader.tokenize([target for _, target in bitext.pairs])
-    known = VectorStore(teacher.reading("passage"), ids)
-
-    def term(rows: list[int]) -> Tensor:
-        H, ids, mask = known.batch(rows)  # (B, m, d)
-        cost = 1 - (reader(ids, mask).float() * H).sum(-1)  # (B, m)
-        keep = reader.content(ids, mask)
-        return weight * (cost * keep).sum() / keep.sum()
-
-    return term
 
 
 def search(
@@ -183,14 +157,12 @@ def _train(config, triples, bitext, out, progress) -> tuple[ColBERT, ColBERT]:
     lengths = (config.teacher.question_length, config.teacher.passage_length)
     start = tiny(config.teacher.seed) if config.model == "tiny" else Encoder.load(config.model)
     begun = ColBERT.of(start, config.teacher.dimension, lengths, config.teacher.seed)
+    often = config.student.save_every
     teacher = fit(
-        begun, triples, config.teacher, out / "teacher", accumulate=config.accumulate,
-        save_every=config.student.save_every, progress=progress,
-    )  # fmt: skip
+        begun, triples, config.teacher, out / "teacher", save_every=often, progress=progress
+    )
     student = ColBERT.of(copy.deepcopy(teacher), lengths=lengths).requires_grad_(True)
-    beside = passage_term(student, teacher, bitext, config.passages) if config.passages else None
-    how = {"beside": beside, "progress": progress}
-    distill(student, teacher, bitext, config.student, out / "student", **how)
+    distill(student, teacher, bitext, config.student, out / "student", progress=progress)
     return teacher, student
 
 
@@ -207,12 +179,9 @@ def _rank(config, teacher, student, data, out, first, progress) -> dict:
     parts = split(wanted, teacher, config.stride)
     passages = {name: text for own in parts.values() for name, text in own.items()}
     index = PassageIndex.cached(teacher.reading("passage"), passages, progress)
-    theirs = index
-    if config.own:
-        theirs = PassageIndex.cached(student.reading("passage"), passages, progress)
     how = (first, config.depth, parts)
     found["teacher"] = search(index, teacher, data.queries, *how)
-    found["student"] = search(theirs, student, data.queries, *how)
+    found["student"] = search(index, student, data.queries, *how)
     if data.translations:
         found["translation"] = search(index, teacher, data.translations, *how)
     for name, ranking in found.items():

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +44,6 @@ AHEAD = 50  # steps whose teacher vectors are made at a time
 def distill(
     student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig, out: str | Path, *,
     accumulate: int = 1, processes: int | None = None, progress: bool = True,
-    beside: Callable[[list[int]], Tensor] | None = None,
 ) -> Path:  # fmt: skip
     """Train a student on sentence pairs and write a run folder; an interrupted run goes on.
 
@@ -57,8 +56,6 @@ def distill(
     processes : how many are expected, by default as many as the launcher says; a launcher may start
         fewer than it was asked for without a word, as ``accelerate launch --cpu`` does
     progress : show a bar with pairs per second and time left
-    beside : a further term of the loss, a mean over pairs, called with the positions of a piece's
-        pairs; the run's record does not know it
 
     Returns
     -------
@@ -78,15 +75,14 @@ def distill(
         )
     out, writes = Path(out), accelerator.is_main_process
     with hold(out) if writes else contextlib.nullcontext():
-        part = (accelerator, accumulate, beside)
-        _train(student, teacher, bitext, config, out, part, progress and writes)
+        how = accelerator, accumulate, progress and writes
+        _train(student, teacher, bitext, config, out, *how)
     accelerator.wait_for_everyone()  # for what one of them wrote
     return out
 
 
-def _train(student, teacher, bitext, config, out, part, progress) -> None:
+def _train(student, teacher, bitext, config, out, accelerator, accumulate, progress) -> None:
     """Train in a folder that no other process writes to."""
-    accelerator, *_ = part
     writes = accelerator.is_main_process
     seed_everything(config.seed)
     source, target, cut = distillation.tokens(student, teacher, bitext, config.max_length)
@@ -117,7 +113,7 @@ def _train(student, teacher, bitext, config, out, part, progress) -> None:
     batches = distillation.length_batches(lengths, config.batch, config.seed)
     work = list(itertools.islice(batches, config.steps))
     known = VectorStore(teacher, target)
-    own = _Part(*part, student, teacher, source, known, weights, config)
+    own = _Part(accelerator, accumulate, student, teacher, source, known, weights, config)
 
     def gradient(step: int, pairs: list[int]) -> dict:
         # many sentences at once fill their batches better than 32; the same ones together wherever
@@ -146,7 +142,6 @@ class _Part:
 
     accelerator: Accelerator
     accumulate: int
-    beside: Callable[[list[int]], Tensor] | None
     student: Encoder
     teacher: Encoder
     source: Ragged
@@ -193,13 +188,11 @@ class _Part:
         H, H_ids, H_mask = self.known.batch([*pairs, *others] if among else pairs)
         with torch.autocast(student.device.type, torch.bfloat16, enabled=uses_bf16()):
             S = student(S_ids, S_mask)  # (B, n, d)
-            more = self.beside(pairs) if self.beside else 0.0
         masks = S_mask, H_mask
         if not config.special:
             masks = student.content(S_ids, S_mask), self.teacher.content(H_ids, H_mask)
         ids = S_ids, H_ids
-        loss, plan = distillation.loss(S.float(), H, *ids, masks, self.weights, config)
-        return loss + more, plan
+        return distillation.loss(S.float(), H, *ids, masks, self.weights, config)
 
 
 def _agree(accelerator, out: Path, *numbers: int) -> None:

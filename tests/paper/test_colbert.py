@@ -168,16 +168,6 @@ def test_a_teacher_learns_and_an_interrupted_one_ends_alike(number_type, tmp_pat
         fit(fresh(), experiment.TRIPLES, replace(SMALL, steps=17), tmp_path / "b", **options)
 
 
-def test_a_batch_in_parts_is_the_same_batch(number_type, tmp_path):
-    config, found = replace(SMALL, steps=2), []
-    for parts in (1, 4):
-        out = tmp_path / str(parts)
-        found.append(fit(fresh(), experiment.TRIPLES, config, out, accumulate=parts, progress=False).projection.weight)
-    torch.testing.assert_close(*found, atol=1e-3 if uses_bf16() else 1e-4, rtol=0)
-    with pytest.raises(InputError, match="expected 1 to 4"):
-        fit(fresh(), experiment.TRIPLES, config, tmp_path / "x", accumulate=5)
-
-
 def test_triples_go_round_and_none_are_refused(tmp_path):
     path = tmp_path / "t.tsv"
     path.write_text("q\tp\tn\nr\to\tm\n")

@@ -1,6 +1,5 @@
 """The paper profile end to end on a random tiny BERT; its sizes against hand counts and a counting forward pass."""
 
-import copy
 import itertools
 import json
 import math
@@ -14,7 +13,7 @@ from steps import each_step
 from torch.utils.flop_counter import FlopCounterMode
 
 from optical_lite import __main__, losses
-from optical_lite.corpora import Bitext, Collection
+from optical_lite.corpora import Collection
 from optical_lite.datasets import pocket
 from optical_lite.formats import trec
 from optical_lite.paper import budget
@@ -162,32 +161,6 @@ def test_match_is_drdecr_squared_error_up_to_a_factor():
     torch.testing.assert_close(losses.match_loss(S, H, every, every), expected)
 
 
-def test_the_passage_term_is_squared_error_up_to_the_same_factor(number_type):
-    teacher = ColBERT.of(paper.tiny(), 32).requires_grad_(False)
-    student = copy.deepcopy(teacher)
-    bitext = Bitext("x", "sw", "en", (("maji", "clean water, please."), ("shule", "the school")))
-    term = paper.passage_term(student, teacher, bitext, 0.5)
-    assert float(term([0, 1])) == pytest.approx(0, abs=2e-3)  # the teacher's vectors are stored in half precision
-    with torch.no_grad():
-        for parameter in student.model.encoder.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    S, H = (e.reading("passage").encode(["clean water, please.", "the school"]) for e in (student, teacher))
-    expected = 0.5 * (S.vectors - H.vectors)[S.mask].square().mean() * 32 / 2
-    assert float(term([0, 1])) == pytest.approx(float(expected), abs=3e-3)
-    assert float(expected) > 0.01
-
-
-def test_drdecr_runs_and_its_student_encodes_the_passages(number_type, tmp_path):
-    drdecr = CONFIGS["drdecr_xlmr"]
-    assert (drdecr.student.loss, drdecr.passages, drdecr.student.rate) == ("0.5 match", 0.5, 4.8e-5)
-    config = replace(CONFIG, student=replace(CONFIG.student, loss=drdecr.student.loss), passages=0.5, own=True)
-    result = go(tmp_path / "run", config)
-    frozen = go(tmp_path / "frozen", replace(config, own=False))
-    assert result["student"]["sha256"] == frozen["student"]["sha256"]
-    scores = [dict(trec.read_run(tmp_path / x / "rankings" / "student.run")["health-q01"]) for x in ("run", "frozen")]
-    assert scores[0] != scores[1]
-
-
 def test_comparison_is_a_paired_t_test_with_bonferroni():
     draw = np.random.default_rng(0)
     qrels = {str(q): {"p0": 1, "p1": 1} for q in range(9)}
@@ -208,7 +181,7 @@ def test_parameters_by_hand():
     assert count["total"] == model_record(ColBERT.of(paper.tiny(), 32))["parameters"]
 
 
-@pytest.mark.parametrize("name", [MBERT, XLMR, "FacebookAI/xlm-roberta-large"])
+@pytest.mark.parametrize("name", [MBERT, XLMR])
 def test_parameters_of_the_real_models(name):
     from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
@@ -252,10 +225,6 @@ def test_estimate_of_the_tiny_configuration():
     assert found["student"]["step"] == 16 * 4 * question
     assert (found["weights"], found["optimizer"]) == (4 * 306_560, 12 * 306_560)
     assert found["passages"]["index"] == 10**6 * 180 * 32 * 2
-    twice = budget.estimate(replace(TINY, passages=0.5))
-    assert twice["student"]["step"] == 2 * found["student"]["step"]
-    parts = budget.estimate(replace(TINY, accumulate=4))
-    assert 4 * parts["teacher"]["activations"] == found["teacher"]["activations"]
 
 
 @pytest.mark.parametrize("name", list(CONFIGS))

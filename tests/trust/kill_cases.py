@@ -71,7 +71,7 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
     student = vocabulary.extend(tiny, bitext)
     config = DistillConfig(steps=6, batch=4, save_every=2, keep=(3,))
     one = replace(CONFIGS["tiny"], teacher=replace(CONFIGS["tiny"].teacher, steps=2, batch=4),
-                  student=replace(CONFIGS["tiny"].student, steps=2, batch=4, save_every=1), passages=1.0)  # fmt: skip
+                  student=replace(CONFIGS["tiny"].student, steps=2, batch=4, save_every=1))  # fmt: skip
     model = tiny.save(folder / "model")
     (folder / "pairs.tsv").write_text("".join(f"{s}\t{t}\n" for s, t in bitext.pairs), encoding="utf-8")
     formats.write("beir", small, folder / "collection")
