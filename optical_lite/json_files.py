@@ -104,7 +104,7 @@ def fits(value: object, shape: object, place: object, name: str = "the record") 
     of each (a key that ends in ``?`` may be missing), or of one type of keys with the shape of all.
 
     >>> fits({"lang": "sw", "pairs": 512}, {"lang": str, "pairs": int, "seed?": int}, "a.json")
-    >>> fits({"sw": [1, 2]}, {str: [int]}, "counts.yaml")
+    >>> fits({"sw": [1, 2]}, {str: [int]}, "counts.toml")
     """
     kinds = _kinds(shape)
     truth = isinstance(value, bool) and not {bool, object} & {*kinds}  # to Python a kind of int

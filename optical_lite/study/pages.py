@@ -122,7 +122,7 @@ def published(name: str, kind: str = "md") -> str:
     rows = [
         (row, *(_printed(value, own) for value in line["values"])) for row, line in found.items()
     ]
-    header = (f"{own['title']}: {own['metric']}", *map(str, own["columns"]))
+    header = (f"{own['title']}: {own['metric']}", *own["columns"])
     parts = [markup.FORMATS[kind](header, rows)]
     sources: dict[tuple[str, str], list[str]] = {}
     for row, line in found.items():

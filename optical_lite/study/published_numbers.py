@@ -1,9 +1,10 @@
-"""Published numbers: ``data/paper/*.yaml``, each with its source, how it was read, and its doubts.
+"""Published numbers: ``data/paper/*.toml``, each with its source, how it was read, and its doubts.
 
 A file is a work (``work``, ``venue``, ``url``, ``note``) with tables. A table has ``title``,
 ``metric``, ``unit`` (fraction, percent, count, mixed, ranks or setting), ``source`` (a paper, an
 address or ``owner/repository@commit path``), ``read_in``, ``doubts``, ``columns`` and ``rows``; a
-row is a list of values, or a map with ``values`` and its own ``source``, ``read_in`` or ``doubts``.
+row is a list of values, "" where the cell is empty, or a map with ``values`` and its own
+``source``, ``read_in`` or ``doubts``.
 ``read_in`` says where a value was seen:
 
 ===============  ==============================================================
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 
 from ..json_files import fits
 from ..settings import DATA, InputError
-from .yaml_files import read_yaml
+from .toml_files import read_toml
 
 FOLDER = DATA / "paper"
 
@@ -53,7 +54,7 @@ def works() -> dict[str, dict]:
     >>> works()["simalign"]["tables"]["aer"]["columns"][4]
     'hin'
     """
-    return {path.stem: read_yaml(path, "work") for path in sorted(FOLDER.glob("*.yaml"))}
+    return {path.stem: read_toml(path, "work") for path in sorted(FOLDER.glob("*.toml"))}
 
 
 def table(name: str) -> dict:
@@ -68,7 +69,9 @@ def table(name: str) -> dict:
 def row(table: dict, name: str) -> dict:
     """A row with its own source, read_in and doubts, or those of its table."""
     own = table["rows"][name]
-    own = own if isinstance(own, dict) else {"values": own}
+    own = dict(own) if isinstance(own, dict) else {"values": own}
+    if isinstance(own.get("values"), list):
+        own["values"] = [None if value == "" else value for value in own["values"]]
     number = (int, float, type(None))
     shape = {"values": [number], "doubts?": [str], "source?": str, "read_in?": str}
     where = f"table {table['title']}", f"row {name!r}"
@@ -95,11 +98,11 @@ def number(name: str, row_name: str, column: str) -> Number:
     'restatement'
     """
     found = table(name)
-    columns = [str(each) for each in found["columns"]]
+    columns = found["columns"]
     if row_name not in found["rows"] or column not in columns:
         raise InputError(
             f"{name}: got row {row_name!r}, column {column!r}, expected rows "
-            f"{', '.join(map(str, found['rows']))} and columns {', '.join(columns)}"
+            f"{', '.join(found['rows'])} and columns {', '.join(columns)}"
         )
     own = row(found, row_name)
     value = own.pop("values")[columns.index(column)]

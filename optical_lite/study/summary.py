@@ -1,6 +1,6 @@
-"""Published numbers beside ours: a table is a YAML file, and every cell of it gets a state.
+"""Published numbers beside ours: a table is a TOML file, and every cell of it gets a state.
 
-``data/tables/NAME.yaml`` says which systems (``rows``; or ``systems``, names and groups of
+``data/tables/NAME.toml`` says which systems (``rows``; or ``systems``, names and groups of
 :mod:`.study.systems`), collections (``columns``) and ``metrics`` a table has, where our numbers
 come from (``ours``, a key of :data:`RECORDED`), and which published numbers stand beside them
 (``paper``). The states are explained in ``data/expected/README.md``; notebook 08 shows all of this.
@@ -17,7 +17,7 @@ from ..settings import DATA, InputError, shown
 from . import published_numbers, record_files, records, systems
 from .published_numbers import Number
 from .record_files import load
-from .yaml_files import read_yaml
+from .toml_files import read_toml
 
 SPECS, EXPECTED = DATA / "tables", DATA / "expected"
 REPRODUCED, DIRECTION, DIFFERS = "reproduced", "direction only", "differs"
@@ -84,7 +84,7 @@ def names() -> list[str]:
     >>> "demo" in names()
     True
     """
-    return sorted(path.stem for path in SPECS.glob("*.yaml"))
+    return sorted(path.stem for path in SPECS.glob("*.toml"))
 
 
 def spec(name: str) -> dict:
@@ -92,14 +92,14 @@ def spec(name: str) -> dict:
     if name not in names():
         known = ", ".join(names())
         raise InputError(f"table: got {name!r}, expected one of {known}; see tables --list")
-    found = dict(read_yaml(SPECS / f"{name}.yaml", "table"))
+    found = dict(read_toml(SPECS / f"{name}.toml", "table"))
     if "rows" not in found:
         chosen = systems.expand(found.get("systems"))
         found["rows"] = {system: systems.find(system).title for system in chosen}
     for part in ("rows", "columns"):
         labelled = {k: v if isinstance(v, dict) else {"label": v} for k, v in found[part].items()}
         own = {"label": str, "columns?": list, "small?": bool, "needs?": str, "command?": str}
-        fits(labelled, {object: own}, f"{name}.yaml", part)
+        fits(labelled, {str: own}, f"{name}.toml", part)
         found[part] = labelled
     return found
 
@@ -203,7 +203,7 @@ def _published(table: dict, column: str, row: str, metric: str) -> tuple[Number 
     for group in table.get("paper", ()):
         if group["metric"] == metric and column in group["columns"] and row in group["rows"]:
             where = group["rows"][row], group["columns"][column]
-            return published_numbers.number(group["table"], *map(str, where)), group
+            return published_numbers.number(group["table"], *where), group
     return None, {}
 
 

@@ -1,7 +1,7 @@
 """Published beside ours: states, missing runs, edited means, small data."""
 
 import pytest
-import yaml
+from toml_text import toml_lines
 
 from optical_lite.settings import InputError
 from optical_lite.study import published_numbers, records, summary, systems
@@ -37,7 +37,7 @@ def kit(tmp_path, monkeypatch):
         folder, table, published, records = tmp_path, spec, works["w"]["tables"]["t"], runs
 
         def save(self):
-            (tmp_path / "t.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+            (tmp_path / "t.toml").write_text(toml_lines(spec))
 
         def cells(self, metric="mrr@10"):
             return {c.key.split("/")[1]: c for c in summary.cells("t") if c.metric == metric}
@@ -124,7 +124,7 @@ def test_verdict(paper, ours, options, state):
 def test_wrong_names_and_files(kit):
     with pytest.raises(InputError, match="got 'x', expected one of t"):
         summary.spec("x")
-    (kit.folder / "t.yaml").write_text("title: x")
+    (kit.folder / "t.toml").write_text('title = "x"')
     with pytest.raises(InputError, match="got no question"):
         summary.spec("t")
 

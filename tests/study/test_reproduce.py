@@ -1,4 +1,4 @@
-"""The tables command: pages equal their YAML, a corrupted number fails the check, a deleted run is said."""
+"""The tables command: pages equal their records, a corrupted number fails the check, a deleted run is said."""
 
 import json
 import shutil
@@ -146,7 +146,7 @@ def test_wrong_names_are_said_in_one_line(capsys, line, text):
 
 
 def test_typed_in_numbers_fill_the_table(monkeypatch):
-    """What a reader types into data/paper/optical.yaml appears beside ours."""
+    """What a reader types into data/paper/optical.toml appears beside ours."""
     from optical_lite.study import published_numbers
 
     works = json.loads(json.dumps(published_numbers.works()))

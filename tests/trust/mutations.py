@@ -6,6 +6,9 @@ import gzip
 import json
 import random
 import re
+import tomllib
+
+from toml_text import toml_lines
 
 FOLDER = "a folder in place of the file"  # as content
 PLAIN = [
@@ -18,8 +21,8 @@ TOKENS = [
     "<!--", "-->", "]]>", "description:", "number: ", "topic:", "query_id:", "0-", "-", "p", "1p1", "0-0", "true",
     "null", "[", "]", "{", "}", "[" * 998, "[" * 50_000, '{"a":' * 2_000, "../../../esc", "..", ".", "~nobody/x",
     "**", "*", "?", "[!a]", "a" * 5_000, "\\ud800", "\\u0000", "ب", "नि", "e\u0301", "\U0001f600",
-    "!!timestamp 2020-99-99", "!!python/object:os.system {}", "&a [*a]", "&a {b: *a}", "*none", "- ", ": ", "? ",
-    "!!binary x", "0x10", "0o8", "1:2:3", "=", "<<", "\x7f", "\ufffd",
+    "2020-99-99", "1979-05-27T07:32:00Z", "[a.b]", "[[a]]", "a.b.c = 1", "a." * 7_000, "'''", '"""',
+    "- ", ": ", "? ", "0x10", "0o8", "1:2:3", "=", "<<", "\x7f", "\ufffd",
 ]  # fmt: skip
 VALUES = [
     None, True, False, 0, -1, 1.5, 1e308, float("inf"), float("nan"), 10**30, -(10**400), "", " ", "x", "²", "\x00",
@@ -51,8 +54,8 @@ def mutate(files: dict[str, bytes], chance: random.Random) -> tuple[dict[str, by
             ways += [structure] * len(BYTES) * 2
         if name.endswith(".safetensors"):
             ways += [header] * len(BYTES) * 2
-        if name.endswith((".yaml", ".yml")):
-            ways += [yaml_structure] * len(BYTES)
+        if name.endswith(".toml"):
+            ways += [toml_structure] * len(BYTES)
         way = chance.choice(ways)
         changed = way(found, name, chance)
         said.append(f"{name}: {way.__name__}" + (f" {changed}" if isinstance(changed, str) else ""))
@@ -240,14 +243,11 @@ def header(found, name, chance):
     return repr(new[:60])
 
 
-def yaml_structure(found, name, chance):
-    """Another node in a YAML file."""
-    import yaml
-
+def toml_structure(found, name, chance):
+    """Another node in a TOML file."""
     try:
-        value = change(yaml.safe_load(found[name]), chance)
-        found[name] = yaml.safe_dump(value, allow_unicode=True).encode()
-    except (yaml.YAMLError, RecursionError, ValueError, AttributeError):
+        found[name] = toml_lines(change(tomllib.loads(found[name].decode()), chance)).encode()
+    except (RecursionError, ValueError, AttributeError):
         return insert(found, name, chance)
     return None
 

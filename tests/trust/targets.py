@@ -168,8 +168,8 @@ TARGETS: dict[str, Target] = {
     "run": Target(lambda: tree(SAMPLES / "trec", "sample.run"), reading("sample.run", runs_read), 2),
     "qrels": Target(lambda: tree(SAMPLES / "trec", "qrels.txt"), reading("qrels.txt", trec.read_qrels)),
     "pocket": Target(lambda: tree(pocket.FOLDER), valid, 0.5),
-    "works": Target(lambda: tree(DATA / "paper", "simalign.yaml", "xorqa.yaml"), works, 1.5),
-    "tables": Target(lambda: tree(DATA / "tables", "demo.yaml"), table),
+    "works": Target(lambda: tree(DATA / "paper", "simalign.toml", "xorqa.toml"), works, 1.5),
+    "tables": Target(lambda: tree(DATA / "tables", "demo.toml"), table),
     **command_lines.TARGETS,
     "findings": Target(some_findings, findings, 0.5),
 }  # fmt: skip
