@@ -8,7 +8,7 @@ from ..significance import Comparison, holm
 from . import records
 from .evidence import ANSWER, answer
 from .markup import markdown, number
-from .systems import OPPONENTS, REFERENCE, SYSTEMS, expand
+from .systems import OPPONENTS, REFERENCE, SYSTEMS, TUNING, expand
 
 # column: a system, and the others of which the best is its opponent
 DUELS = {
@@ -18,6 +18,7 @@ DUELS = {
 CHOICES = {  # in use: what it was compared with
     "optical": ["optical_late", "balance", "epsilon", "marginals"],
     "plus_sharp": ["plus_symmetric"],
+    "m_dev": [name for name in TUNING if name != "m_dev"],
 }
 
 

@@ -234,6 +234,14 @@ ANSWER |= {
         "both students and structured query", parts=(*STUDENTS, QUERY), share=0.2
     ),
 }
+BOTH, DEV = "multilingual student, OPTICAL + contrast", MULTI | ALL_PAIRS
+TUNING = {  # on development questions alone, so these are not among the pairs
+    "m_dev": _student(BOTH, SHARP, DEV),
+    "m_dev_high": _student(f"{BOTH}, rate 3e-4", SHARP, DEV, rate=3e-4),
+    "m_dev_low": _student(f"{BOTH}, rate 3e-5", SHARP, DEV, rate=3e-5),
+    "m_dev_half": _student(f"{BOTH}, weight 0.5", SHARP, DEV, loss="transport + 0.5 late"),
+    "m_dev_long": _student(f"{BOTH}, 600 steps", SHARP, DEV, steps=600),
+}
 GROUPS = {
     "main": MAIN,
     "weights": WEIGHTS,
@@ -249,6 +257,7 @@ GROUPS = {
     "draws": DRAWS,
     "domain": DOMAIN,
     "answer": ANSWER,
+    "tuning": TUNING,
 }
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
 
@@ -291,7 +300,8 @@ def place(lang: str) -> Place:
 
 def tested(lang: str, name: str) -> tuple[str, ...]:
     """The collections that a system is tested on in a language."""
-    return tuple(c for c in place(lang).collections if name not in ANSWER or c in ASKED)
+    found = () if name in TUNING else place(lang).collections
+    return tuple(c for c in found if name not in ANSWER or c in ASKED)
 
 
 def find(name: str) -> System:
