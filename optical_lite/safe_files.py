@@ -15,8 +15,9 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from .settings import InputError
 
@@ -265,17 +266,11 @@ def sweep(folder: str | Path) -> None:
         clear(part.with_name(part.name[1:-14]))
 
 
-def room(path: str | Path, size: int, what: str) -> None:
-    """Raise where a disk has less room than something needs, before hours are spent on it."""
-    place = Path(path).absolute()
-    while not place.exists():
-        place = place.parent
-    with suppress(OSError):
-        if (free := shutil.disk_usage(place).free) < size:
-            raise InputError(
-                f"{path}: got {free / 1e6:,.1f} MB free on the disk, expected {size / 1e6:,.1f} MB "
-                f"for {what}; make room or choose another folder"
-            )
+def reserve(file: BinaryIO, size: int) -> None:
+    """Give a file its size; a disk without room says so now, not after hours, where it can."""
+    file.truncate(size)
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def write_atomic(path: str | Path, content: str | bytes) -> Path:

@@ -22,13 +22,10 @@ from torch import Tensor, nn
 
 from . import model_files
 from .json_files import read_json, write_json
-from .model_files import REVISIONS
-from .provenance import sha256
+from .model_files import REVISIONS, verify
 from .settings import InputError
 
-FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
-         "special_tokens_map.json", "vocab.txt", "sentencepiece.bpe.model",
-         "projection.safetensors")  # fmt: skip
+FILES = (*model_files.FILES, "projection.safetensors")
 HUB = "hub:"  # before a name: the user asks for a model of the hub
 # settings that may load other code
 UNSAFE = ("auto_map", "quantization_config", "attn_implementation", "experts_implementation")
@@ -82,10 +79,9 @@ def from_hub(name: str) -> Path:
             f"{revision}; check the name and the network, or give a folder"
         ) from error
     for path in folder.iterdir():
-        stated = path.resolve().name  # large files are kept under their sha256
-        if re.fullmatch(r"[0-9a-f]{64}", stated) and sha256(path.read_bytes()) != stated:
-            got = f"{path}: got another sha256 than the hub's {stated[:12]}..."
-            raise InputError(f"{got}; delete it and fetch it again")
+        # large files are kept under their sha256
+        if re.fullmatch(r"[0-9a-f]{64}", stated := path.resolve().name):
+            verify(path, stated, "delete it and fetch it again")
     return folder
 
 
@@ -233,15 +229,9 @@ def first_layers(model: nn.Module, layers: int) -> nn.Module:
 
 def load_tokenizer(folder: Path, rows: int) -> Tokenizer:
     """The tokenizer of a folder, for a model with so many rows in its embedding table."""
-    from transformers import AutoTokenizer
-
     path = folder / "tokenizer.json"
     try:
-        if path.exists():
-            found = Tokenizer.from_file(str(path))
-        else:
-            how = {"trust_remote_code": False, "local_files_only": True}
-            found = AutoTokenizer.from_pretrained(str(folder), **how).backend_tokenizer
+        found = Tokenizer.from_file(str(path))
         highest = max([*found.get_vocab().values(), *found.encode("a").ids], default=0)
     except Exception as error:  # tokenizers raise plain exceptions
         said = " ".join(str(error).split())[:80]

@@ -228,10 +228,11 @@ def test_a_folder_is_swept_of_the_dead_alone(tmp_path):
     assert names(tmp_path) == [".mine.part", "living"]
 
 
-def test_room_is_asked_for_before_work(tmp_path):
-    safe_files.room(tmp_path / "not" / "yet", 1000, "a run")
-    with pytest.raises(InputError, match=r"MB free on the disk, expected 1,000,000,000,000\.0 MB for a run; make room"):
-        safe_files.room(tmp_path / "not" / "yet", 10**18, "a run")
+def test_room_is_asked_for_before_work(tmp_path, small_files):
+    with pytest.raises(InputError, match="new: got no room"), making(tmp_path / "new") as part, \
+            open(part, "wb") as file:  # fmt: skip
+        safe_files.reserve(file, 20_000)
+    assert names(tmp_path) == []
 
 
 def no_json(word):

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..safe_files import making, room
+from ..safe_files import making, reserve
 from ..settings import InputError
 from . import tensor_file
 
@@ -42,10 +42,9 @@ def writing(
     tensors = {"lengths": ("I64", [len(lengths)]), "vectors": ("F16", [total, width])}
     metadata = {"ids": json.dumps(ids)} | {key: str(value) for key, value in (about or {}).items()}
     head = tensor_file.head(tensors, metadata) + lengths.long().numpy().tobytes()
-    room(path, len(head) + 2 * total * width, f"{len(ids):,} passages")
     with making(path) as part, open(part, "wb") as file:
         file.write(head)
-        file.truncate(len(head) + 2 * total * width)
+        reserve(file, len(head) + 2 * total * width)
 
         def put(begin: int, vectors: Tensor) -> None:
             file.seek(len(head) + 2 * begin * width)
