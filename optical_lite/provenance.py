@@ -90,19 +90,9 @@ def banner() -> None:
     print(" | ".join(f"{name} {version}" for name, version in versions().items()))
 
 
-def recorded_precision(environment: dict) -> str | None:
-    """The number type in a record of :func:`environment`; old ones say whether it was bf16.
-
-    >>> recorded_precision({"precision": "bf16"}), recorded_precision({"bf16": False})
-    ('bf16', 'float32')
-    """
-    old = {True: "bf16", False: "float32"}.get(environment.get("bf16"))
-    return environment.get("precision", old)
-
-
-def same_precision(folder: str | Path, record: dict) -> None:
-    """Refuse to go on with what was begun in another number type, where a record names one."""
-    if (begun := recorded_precision(record)) not in (None, precision()):
+def same_precision(folder: str | Path, environment: dict) -> None:
+    """Refuse to go on with what was begun in another number type, where its record names one."""
+    if (begun := environment.get("precision")) not in (None, precision()):
         raise InputError(
             f"{folder}: got what was begun with matrix products in {begun}, expected {precision()} "
             f"as asked for now; give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or "

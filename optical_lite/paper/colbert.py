@@ -23,7 +23,9 @@ from torch.nn.functional import cross_entropy
 
 from ..encoder import Encoder
 from ..formats import msmarco
+from ..json_files import write_json
 from ..provenance import model_record
+from ..safe_files import hold
 from ..settings import InputError, seed_everything, uses_bf16
 from ..training import runs
 from ..training.loop import Session
@@ -196,16 +198,7 @@ def fit(
         "triples": f"{path.name}, {path.stat().st_size} bytes",
     }
 
-    def train() -> tuple[Encoder, dict]:
-        seed_everything(config.seed)
-        trained = dict(start.requires_grad_(True).named_parameters())
-        optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
-        session = Session(out, trained, optimizer, config, save_every)
-        batches = stream(path, session.first * config.batch)
-        steps = range(session.first, config.steps)
-        lots = (list(itertools.islice(batches, config.batch)) for _ in steps)
-        session.descend(lots, gradient, name="teacher", progress=progress)
-        return start, {}
+    passage = start.reading("passage")
 
     def gradient(_: int, lot: list[tuple[str, str, str]]) -> dict:
         asked, right, other = zip(*lot, strict=True)
@@ -213,9 +206,24 @@ def fit(
         loss.backward()
         return {"loss": loss.item()}
 
-    passage = start.reading("passage")
-    trained = runs.once(out / "teacher.json", record, "a teacher trained", train)
-    return ColBERT.of(trained, lengths=start.lengths).requires_grad_(False)
+    with hold(out):
+        begun = runs.opened(out / "teacher.json", record, "a teacher trained")
+        if "result" not in begun:
+            seed_everything(config.seed)
+            trained = dict(start.requires_grad_(True).named_parameters())
+            optimizer = torch.optim.AdamW(trained.values(), lr=config.rate, weight_decay=0.0)
+            session = Session(out, trained, optimizer, config, save_every)
+            batches = stream(path, session.first * config.batch)
+            steps = range(session.first, config.steps)
+            lots = (list(itertools.islice(batches, config.batch)) for _ in steps)
+            session.descend(lots, gradient, name="teacher", progress=progress)
+            start.save(out)
+            # with the name that it has from now on
+            made = model_record(Encoder.load(out))
+            write_json(out / "teacher.json", {**begun, "result": made})
+        (out / "resume.pt").unlink(missing_ok=True)
+    found = Encoder.load(out)
+    return ColBERT.of(found, lengths=start.lengths).requires_grad_(False)
 
 
 def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

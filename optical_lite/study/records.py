@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from .. import significance
-from ..provenance import recorded_precision
 from ..settings import InputError
 from . import record_files
 from .record_files import Records, load
@@ -185,6 +184,7 @@ def _cpu_seconds(found: list[dict]) -> float | None:
 def _made(record: dict) -> str:
     """Device, number type and budget of a record."""
     where, config = record["environment"], record.get("config")
-    kind = "bfloat16" if recorded_precision(where) == "bf16" else "float32"
+    # old records say whether it was bf16
+    kind = "bfloat16" if where.get("precision", where.get("bf16")) in ("bf16", True) else "float32"
     budget = f", {config['steps']} x {config['batch']} pairs" if config else ""
     return f"{where.get('accelerator', where['device'])} {kind}{budget}"

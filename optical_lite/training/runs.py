@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -24,7 +23,7 @@ from ..corpora import Bitext
 from ..encoder import Encoder, teacher
 from ..json_files import fits, parse_json, read_json, write_json
 from ..provenance import environment, model_record, same_precision
-from ..safe_files import discard, hold, making, sweep
+from ..safe_files import discard, making, sweep
 from ..settings import InputError, shown
 from ..weights import inside, read_tensors
 
@@ -82,30 +81,8 @@ def opened(place: Path, record: dict, what: str) -> dict:
             f"{folder}: got {what} with another {' and '.join(different)}, expected the same to "
             "go on; choose another --out or delete the folder"
         )
-    same_precision(folder, found.get("environment", found))  # of older ones it stands outside
+    same_precision(folder, found.get("environment", {}))
     return found
-
-
-def once(
-    place: Path, record: dict, what: str, train: Callable[[], tuple[Encoder, dict]]
-) -> Encoder:
-    """The encoder that a training makes in a folder, frozen; a finished one is loaded.
-
-    Parameters
-    ----------
-    place, record, what : as for :func:`opened`
-    train : returns the encoder, and what else is to be recorded
-    """
-    folder = place.parent
-    with hold(folder):
-        found = opened(place, record, what)
-        if "result" not in found:
-            encoder, more = train()
-            encoder.save(folder)
-            made = Encoder.load(folder)  # with the name that it has from now on
-            write_json(place, {**found, **more, "result": model_record(made)})
-        (folder / "resume.pt").unlink(missing_ok=True)
-    return Encoder.load(folder).requires_grad_(False)
 
 
 def open_run(out: Path, config: dict, bitext: Bitext, student: Encoder, teacher: Encoder) -> None:
