@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -63,7 +63,7 @@ class Folder:
         self.shard = api.EdgeShard.create(str(place), config)
 
     def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
-        """Write points: number, vectors, and the passage's id as payload."""
+        """Write points: number, vectors, payload."""
         while some := [self.api.Point(*point) for point in itertools.islice(points, POINTS)]:
             self.shard.update(self.api.UpdateOperation.upsert_points(some))
         self.shard.flush()
@@ -78,13 +78,21 @@ class Folder:
         """Points there are."""
         return self.shard.count(self.api.CountRequest(exact=True))
 
-    def best(self, tokens: list, mean: list, k: int, candidates: int) -> list[tuple[str, float]]:
+    def best(
+        self, tokens: list, mean: list, k: int, candidates: int, only: dict
+    ) -> list[tuple[str, float]]:
         """The k best passages of a question."""
         api = self.api
-        first = api.Prefetch(limit=candidates, query=api.Query.Nearest(mean, using="mean"))
+        must = [
+            api.FieldCondition(key=key, match=api.MatchValue(value)) for key, value in only.items()
+        ]
+        where = api.Filter(must=must) if must else None
+        first = api.Prefetch(
+            limit=candidates, query=api.Query.Nearest(mean, using="mean"), filter=where
+        )
         asked = api.QueryRequest(
             limit=k, query=api.Query.Nearest(tokens, using="tokens"),
-            prefetches=[first] if candidates else None, with_payload=["id"],
+            prefetches=[first] if candidates else None, filter=where, with_payload=["id"],
             params=api.SearchParams(exact=not candidates),
         )  # fmt: skip
         return [(point.payload["id"], point.score) for point in self.shard.query(asked)]
@@ -93,10 +101,18 @@ class Folder:
 class Server:
     """A collection of a Qdrant server, by its URL; ``:memory:`` is one in this process."""
 
-    def __init__(self, place: str, name: str, width: int | None = None) -> None:
-        self.api, self.name = _module("qdrant_client.models"), name
-        how = {"api_key": os.environ.get("QDRANT_API_KEY"), "check_compatibility": False}
-        self.client = _module("qdrant_client").QdrantClient(place, timeout=60, **how)
+    def __init__(
+        self, place: str, name: str, width: int | None = None, client: object = None
+    ) -> None:
+        module, self.api, self.name = (
+            _module("qdrant_client"),
+            _module("qdrant_client.models"),
+            name,
+        )
+        key = os.environ.get("QDRANT_API_KEY")
+        self.client = client or module.QdrantClient(
+            place, api_key=key, timeout=60, check_compatibility=False
+        )
         if width is not None:
             api, common = self.api, {"size": width, "distance": "Dot", "datatype": "float16"}
             every = api.MultiVectorConfig(comparator="max_sim")
@@ -108,7 +124,7 @@ class Server:
             self.client.create_collection(name, {"tokens": tokens, "mean": mean})
 
     def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
-        """The same; a number is there once, however often it is sent."""
+        """Write points: number, vectors, payload; a number is there once, however often sent."""
         made = (
             self.api.PointStruct(id=number, vector=vector, payload=more)
             for number, vector, more in points
@@ -123,13 +139,21 @@ class Server:
         """Points there are."""
         return self.client.count(self.name, exact=True).count
 
-    def best(self, tokens: list, mean: list, k: int, candidates: int) -> list[tuple[str, float]]:
+    def best(
+        self, tokens: list, mean: list, k: int, candidates: int, only: dict
+    ) -> list[tuple[str, float]]:
         """The k best passages of a question."""
-        first = self.api.Prefetch(query=mean, using="mean", limit=candidates)
+        api = self.api
+        must = [
+            api.FieldCondition(key=key, match=api.MatchValue(value=value))
+            for key, value in only.items()
+        ]
+        where = api.Filter(must=must) if must else None
+        first = api.Prefetch(query=mean, using="mean", limit=candidates, filter=where)
         found = self.client.query_points(
             self.name, query=tokens, using="tokens", limit=k,
-            prefetch=first if candidates else None, with_payload=["id"],
-            search_params=self.api.SearchParams(exact=not candidates),
+            prefetch=first if candidates else None, query_filter=where, with_payload=["id"],
+            search_params=api.SearchParams(exact=not candidates),
         )  # fmt: skip
         return [(point.payload["id"], point.score) for point in found.points]
 
@@ -142,6 +166,7 @@ class Engine:
     store : a :class:`Folder` or a :class:`Server`
     passages, max_length, cut : of the index that was loaded
     candidates : passages looked up by the mean of their vectors and then scored; 0 scores all
+    only : what the passages' payload must say, such as ``{"lang": "sw"}``
 
     Attributes
     ----------
@@ -152,18 +177,20 @@ class Engine:
 
     def __init__(
         self, store: Folder | Server, passages: int, max_length: int = 0, cut: int = 0,
-        candidates: int = 0,
+        candidates: int = 0, only: Mapping | None = None,
     ) -> None:  # fmt: skip
-        self.store, self.candidates = store, candidates
+        self.store, self.candidates, self.only = store, candidates, dict(only or {})
         self.ids, self.max_length, self.cut = range(passages), max_length, cut
 
     def rank(self, batch: TokenBatch, k: int) -> list[list[tuple[str, float]]]:
         """The k best passages of each question; a tie is cut at k."""
-        found, candidates = [], max(k, self.candidates) if self.candidates else 0
+        found = []
         for vectors, mask in zip(batch.vectors, batch.mask, strict=True):
             tokens = vectors[mask].float().cpu()  # (n, d)
-            asked = tokens.tolist(), mean(tokens), k, candidates
-            found.append(self.store.best(*asked) if len(tokens) else [])
+            how = max(k, self.candidates) if self.candidates else 0, self.only
+            found.append(
+                self.store.best(tokens.tolist(), mean(tokens), k, *how) if len(tokens) else []
+            )
         return found
 
 
@@ -180,8 +207,7 @@ def store(engine: str, folder: Path, name: str, width: int | None = None) -> Fol
         return Folder(folder / "engine", width)
     if "://" not in engine:
         raise InputError(
-            f"engine: got {engine!r}, expected folder, or a Qdrant server's URL such as "
-            "http://host:6333"
+            f"engine: got {engine!r}, expected folder, or a Qdrant server's URL such as http://host:6333"
         )
     return Server(engine, name, width)
 
@@ -191,17 +217,24 @@ def mean(tokens: Tensor) -> list[float]:
     return normalize(tokens.float().mean(0), dim=0).tolist()
 
 
-def load(index: PassageIndex | Shards, store: Folder | Server) -> int:
-    """Write an index into an engine; how many passages it holds."""
+def load(
+    index: PassageIndex | Shards,
+    store: Folder | Server,
+    payloads: Mapping[str, Mapping] | None = None,
+) -> int:
+    """Write an index into an engine; how many passages it holds. ``payloads`` are by passage id."""
+    payloads = payloads or {}
 
     def points() -> Iterator[tuple[int, dict, dict]]:
         numbers = itertools.count()
         for part in index.shards(1 << 12):
-            passages = part.vectors.split(part.lengths.tolist())
-            for name, vectors in zip(part.ids, passages, strict=True):
+            for name, vectors in zip(
+                part.ids, part.vectors.split(part.lengths.tolist()), strict=True
+            ):
                 if len(vectors):  # no passage without tokens is ever found
-                    both = {"tokens": vectors.float().tolist(), "mean": mean(vectors)}
-                    yield next(numbers), both, {"id": name}
+                    tokens = vectors.float()
+                    both = {"tokens": tokens.tolist(), "mean": mean(tokens)}
+                    yield next(numbers), both, {"id": name, **payloads.get(name, {})}
 
     store.put(points())
     return store.count()
