@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .. import lexical, metrics, retrieval, significance, transport, vocabulary
+from torch import Tensor
+
+from .. import lexical, metrics, retrieval, significance, vocabulary
+from ..alignment import plans
 from ..config import DistillConfig
 from ..corpora import LANGUAGES, Bitext, Collection, language
-from ..cost import cosine_cost, uniform_marginal
 from ..datasets import pocket, published
 from ..encoder import DEFAULT, Encoder, teacher
 from ..lexicon import word_lexicon
@@ -207,13 +209,8 @@ def print_examples(result: Result) -> None:
 
 
 def alignment(
-    student: Encoder,
-    source: str,
-    target: str,
-    *,
-    epsilon: float = 0.05,
-    english: Encoder | None = None,
-) -> tuple:
+    student: Encoder, source: str, target: str, english: Encoder | None = None
+) -> tuple[Tensor, Tensor, list[str], list[str]]:
     """Cost matrix and plan of one sentence pair, without special tokens.
 
     Parameters
@@ -224,16 +221,8 @@ def alignment(
     -------
     C, T : Tensor, shapes (n, m); source tokens; target tokens
     """
-    sides = student.encode([source]), (english or teacher()).encode([target])
-    S, H = (side.vectors[0][side.mask[0]] for side in sides)  # (n, d), (m, d)
-    C = cosine_cost(S, H)  # (n, m)
-    a, b = (uniform_marginal(side.mask[0][side.mask[0]][None]) for side in sides)
-    T = transport.solve(C[None], a, b, epsilon=epsilon).plan[0]
-    names = (
-        [token for token, keep in zip(side.tokens[0], side.mask[0], strict=True) if keep]
-        for side in sides
-    )
-    return C, T, *names
+    one = plans.align(student, english or teacher(), source, target)
+    return one.cost, one.plan, one.source_tokens, one.target_tokens
 
 
 def most_improved(
@@ -244,19 +233,15 @@ def most_improved(
     Training has seen neither side. Only questions of at most so many words on each side are looked
     at, or all where there is none.
     """
-
-    def cost(encoder: Encoder, query: str) -> float:
-        pair = collection.queries[query], collection.translations[query]
-        C, T, *_ = alignment(encoder, *pair, english=english)
-        return (C * T).sum().item()
-
-    def length(query: str) -> int:
-        sides = collection.queries[query], collection.translations[query]
-        return max(len(side.split()) for side in sides)
-
-    short = [query for query in collection.translations if length(query) <= words]
-    every = short or collection.translations
-    return max(every, key=lambda query: cost(before, query) - cost(after, query))
+    pairs = {q: (collection.queries[q], said) for q, said in collection.translations.items()}
+    short = {q: pair for q, pair in pairs.items() if all(len(x.split()) <= words for x in pair)}
+    pairs = short or pairs
+    old, new = (
+        [one.transport_cost for one in plans.align_pairs(encoder, english, pairs.values())]
+        for encoder in (before, after)
+    )
+    gains = {query: x - y for query, x, y in zip(pairs, old, new, strict=True)}
+    return max(gains, key=gains.get)
 
 
 def draw(result: Result, english: Encoder) -> list[Path]:
@@ -267,7 +252,7 @@ def draw(result: Result, english: Encoder) -> list[Path]:
     encoders = [load_checkpoint(result.folder, step) for step in (steps[0], steps[-1])]
     query = most_improved(data, *encoders, english)
     pair = data.queries[query], data.translations[query]
-    (C0, T0, *_), (C, T, *tokens) = (alignment(each, *pair, english=english) for each in encoders)
+    (C0, T0, *_), (C, T, *tokens) = (alignment(each, *pair, english) for each in encoders)
     titles = [
         f"before distillation, cost {(C0 * T0).sum():.2f}",
         f"after {steps[-1]} steps, cost {(C * T).sum():.2f}",
