@@ -21,7 +21,7 @@ LARGE, WIDTH = 100_000, 128
 def bitext(pairs: int = 30_782) -> Bitext:
     """MAFAND's Swahili training pairs, or pocket's."""
     try:
-        found = published.mafand("swa", "train")
+        found = published.mafand("swa")
     except InputError:
         found = pocket.bitext("sw")
     return Bitext(found.name, "sw", "en", found.pairs[:pairs])

@@ -11,7 +11,6 @@ import contextlib
 import ctypes
 import gc
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,8 @@ from ..json_files import write_json
 from ..settings import ROOT, device, get, has_bf16
 
 MIB = 1 << 20
+# the interpreter of the peers' environment
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
 MISSING = "the peer is not installed or failed"
 COLUMNS = [
     "name",
@@ -176,23 +177,14 @@ def machine(repetitions: int) -> list[dict]:
     ]
 
 
-def peers_python(name: str = "") -> str | None:
-    """The interpreter of a peer's environment; PLAID, which pins a torch, has one of its own."""
-    plaid = ("PLAID", ".venv-plaid")
-    variable, folder = plaid if name == "plaid" else ("PEERS", ".venv-bench")
-    path = os.environ.get(f"OPTICAL_LITE_{variable}", ROOT / folder / "bin" / "python")
-    return str(path) if Path(path).exists() else None
-
-
 def ask_peer(name: str, request: dict) -> dict:
     """Run one peer in its own environment on a JSON request; no ``seconds`` where that fails."""
-    python = peers_python(name)
-    if not python:
+    if not PEERS.exists():
         return {"seconds": []}
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "request.json", Path(folder) / "answer.json"
         write_json(asked, {"threads": get().threads, **request})
-        line = [python, Path(__file__).with_name("peers.py"), name, asked, answered]
+        line = [PEERS, Path(__file__).with_name("peers.py"), name, asked, answered]
         done = subprocess.run(line, capture_output=True, text=True)
         if done.returncode:
             print(f"peer {name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)

@@ -29,7 +29,6 @@ BENCHMARKS = {
     "aligning": training.aligning,
     "transport": transport.transport,
     "maximum_similarity": search.maximum_similarity,
-    "plaid": search.plaid,
     "growth": growth.growth,
     "lessons": first_use.lessons,
 }
@@ -100,28 +99,24 @@ def table(rows: list[dict]) -> str:
     return markdown(HEADER, [cells(found) for found in rows])
 
 
-def slope(sizes: pd.Series, values: pd.Series) -> float:
-    """Exponent of growth: the least-squares slope of log value against log size."""
-    return np.polyfit(np.log(sizes), np.log(values), 1)[0]
-
-
 def growth_table(rows: list[dict]) -> str:
-    """How time and memory grow with each quantity: both ends, and the log-log slopes.
+    """How each quantity grows: both ends, and the exponent, a least-squares slope of logarithms.
 
     A size that asked the system for less than 1 MiB (it was given memory left over from before)
-    says nothing about growth: the slope of memory is over the others.
+    says nothing about growth: the exponent is over the others.
     """
+
+    def ends(values: pd.Series) -> str:
+        return f"{number(values.iloc[0])} to {number(values.iloc[-1])}"
+
     lines = []
     for name, found in pd.DataFrame(rows).groupby("quantity", sort=False):
-        columns = [found[column] for column in ("size", "ours", "memory_mib")]
-        sizes, times, memory = (f"{number(x.iloc[0])} to {number(x.iloc[-1])}" for x in columns)
-        seen = found[found["memory_mib"] >= 1]
-        more = f"{slope(seen['size'], seen['memory_mib']):.2f}" if len(seen) > 1 else "below 1 MiB"
-        lines.append(
-            (name, sizes, times, f"{slope(found['size'], found['ours']):.2f}", memory, more)
-        )
-    header = ("what grows", "sizes", "ms", "exponent of time", "MiB more", "exponent of memory")
-    return markdown(header, lines)
+        exponent, unit = "below 1 MiB", found["unit"].iloc[0]
+        seen = found[found["ours"] >= 1] if unit == "MiB" else found
+        if len(seen) > 1:
+            exponent = f"{np.polyfit(np.log(seen['size']), np.log(seen['ours']), 1)[0]:.2f}"
+        lines.append((name, ends(found["size"]), f"{ends(found['ours'])} {unit}", exponent))
+    return markdown(("what grows", "sizes", "measured", "exponent"), lines)
 
 
 def lesson_table(rows: list[dict]) -> str:
@@ -132,24 +127,7 @@ def lesson_table(rows: list[dict]) -> str:
     return markdown(("lesson", "smoke, s", "pocket, s"), lines)
 
 
-def scale_table(rows: list[dict]) -> str:
-    """What each quantity takes at both sizes, and what arithmetic says of the larger.
-
-    Arithmetic is a row's ``expected``, or else the smaller size's value times what it grew by.
-    """
-    lines = []
-    for name, found in pd.DataFrame(rows).groupby("quantity", sort=False):
-        small, large = found.to_dict("records")
-        said = large["expected"]
-        if pd.isna(said):
-            said = small["ours"] * (large["size"] / small["size"]) ** large["grows"]
-        shown = (f"{number(x)} {large['unit']}" for x in (small["ours"], large["ours"], said))
-        lines.append((name, *shown, f"{large['ours'] / said:.2f}"))
-    sizes = (f"{one['size']:,}" for one in (small, large))
-    return markdown(("what", *sizes, "arithmetic", "measured / arithmetic"), lines)
-
-
-OWN = {"growth": growth_table, "lessons": lesson_table, "gpu": table, "scale": scale_table}
+OWN = {"growth": growth_table, "lessons": lesson_table, "gpu": table, "scale": growth_table}
 
 
 def kind() -> str:

@@ -70,17 +70,12 @@ def maximum_similarity(repetitions: int) -> Iterator[dict]:
     plain = Peer(lambda: brute_force(index, few), work=len(few.mask))
     peers = {"torch brute force, float32": plain}
     yield from exact(index, questions, peers, repetitions, said)
-    yield from engines(1000, ("qdrant", "pylate"), repetitions)
+    yield from engines(1000, repetitions)
     yield from large(repetitions)
 
 
-def plaid(repetitions: int) -> list[dict]:
-    """Exact search beside PLAID."""
-    return engines(2000, ("plaid",), repetitions)
-
-
-def engines(passages: int, peers: tuple[str, ...], repetitions: int) -> list[dict]:
-    """Twenty questions, one after the other, in engines of their own environment."""
+def engines(passages: int, repetitions: int) -> list[dict]:
+    """Twenty questions, one after the other, in the engines that people use."""
     whole, questions = material.real()
     # the longest
     lengths = whole.lengths[-passages:]
@@ -93,7 +88,7 @@ def engines(passages: int, peers: tuple[str, ...], repetitions: int) -> list[dic
         torch.save({"vectors": index.vectors.clone(), "lengths": index.lengths}, path)
         queries = [one.vectors[one.mask].tolist() for one in asked]
         request = {"index": path, "queries": queries, "repetitions": repetitions}
-        for peer in peers:
+        for peer in ("qdrant", "pylate"):
             answer = ask_peer(peer, request)
             label, said = answer.get("peer_name", peer), peer_note(answer, expected)
             found[label] = Peer(answer["seconds"], said)

@@ -14,11 +14,11 @@ import torch
 
 from .. import distillation as method
 from .. import model_files, vocabulary
-from ..alignment.files import student as aligner
 from ..alignment.files import write_links
 from ..alignment.plans import align
 from ..config import DistillConfig
 from ..corpora import Bitext
+from ..datasets import pocket
 from ..encoder import DEFAULT, Encoder, teacher
 from ..training import distill, runs
 from ..training.vector_store import VectorStore
@@ -153,12 +153,13 @@ def aligning(repetitions: int) -> Iterator[dict]:
     every = material.bitext().pairs
     fits = (pair for pair in every if all(len(side.split()) <= LONGEST for side in pair))
     pairs = list(itertools.islice(fits, PAIRS))
+    student = vocabulary.extend(teacher(), pocket.bitext("sw"))
     with tempfile.TemporaryDirectory() as folder:
         tsv, links = Path(folder) / "pairs.tsv", Path(folder) / "links.txt"
         lines = "".join(f"{source}\t{target}\n" for source, target in pairs)
         tsv.write_text(lines, encoding="utf-8")
         for name, layers in {"align --tsv": 6, "align --tsv --layer 4": 4}.items():
-            both = aligner("sw").upto(layers), teacher().upto(layers)
+            both = student.upto(layers), teacher().upto(layers)
 
             def ours(both=both) -> None:
                 write_links(*both, tsv, links, progress=False)

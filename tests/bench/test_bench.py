@@ -1,5 +1,6 @@
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -105,11 +106,15 @@ def test_the_table_of_this_kind_of_machine_is_replaced_and_nothing_else(tmp_path
 
 def test_growth_and_lessons_have_tables_of_their_own(written):
     rows = [
-        measuring.row(f"growth pairs {n}", "ms", float(n**2), quantity="pairs", size=n, memory_mib=memory)
+        growth.entry(name, n, unit, value)
         for n, memory in ((10, 0.0), (20, 2.0), (40, 8.0))
+        for name, unit, value in (("pairs", "ms", n**2), ("pairs: memory", "MiB", memory), ("little", "MiB", 0.5))
     ]
-    assert "| pairs | 10 to 40 | 100 to 1,600 | 2.00 | 0 to 8 | 2.00 |" in written("growth", rows, "growth")
-    assert "below 1 MiB" in written("growth", [{**row, "memory_mib": 0.5} for row in rows], "growth")
+    for bench in ("growth", "scale"):
+        found = written(bench, rows, bench)
+        assert "| pairs | 10 to 40 | 100 to 1,600 ms | 2.00 |" in found
+        assert "| pairs: memory | 10 to 40 | 0 to 8 MiB | 2.00 |" in found
+        assert "| little | 10 to 40 | 0.5 to 0.5 MiB | below 1 MiB |" in found
     rows = [
         measuring.row(f"lesson {lesson}, {profile}", "ms", seconds * 1000, lesson=lesson, profile=profile)
         for lesson, profile, seconds in (
@@ -132,19 +137,6 @@ def test_a_gpu_fills_its_rows_and_without_one_they_are_empty(monkeypatch, writte
     assert "| a | 1,200 |  | pairs/s |  | 60% |  |  |" in written("gpu", rows, "gpu")
 
 
-def test_scale_stands_beside_what_arithmetic_says(written):
-    rows = [
-        growth.entry("a", 10, "MB", 2.0, 2.5), growth.entry("b", 10, "s", 3.0),
-        growth.entry("c", 10, "MiB", 5.0, grows=0), growth.entry("a", 100, "MB", 21.0, 20.0),
-        growth.entry("b", 100, "s", 33.0), growth.entry("c", 100, "MiB", 5.5, grows=0),
-    ]  # fmt: skip
-    found = written("scale", rows, "scale")
-    assert "| what | 10 | 100 | arithmetic | measured / arithmetic |" in found
-    assert "| a | 2 MB | 21 MB | 20 MB | 1.05 |" in found
-    assert "| b | 3 s | 33 s | 30 s | 1.10 |" in found
-    assert "| c | 5 MiB | 5.5 MiB | 5 MiB | 1.10 |" in found
-
-
 def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path):
     out, page = tmp_path / "b.json", tmp_path / "page.md"
     page.write_text(PAGE)
@@ -164,14 +156,12 @@ def test_what_is_run_by_name_only_is_not_run_else(monkeypatch):
     assert runner.command([]) == []
 
 
-@pytest.mark.parametrize("name", ["encode", "plaid"])
-def test_a_peer_that_is_absent_or_fails_has_no_times(monkeypatch, tmp_path, capsys, name):
-    variable = "OPTICAL_LITE_PLAID" if name == "plaid" else "OPTICAL_LITE_PEERS"
-    monkeypatch.setenv(variable, str(tmp_path / "none"))
-    assert measuring.ask_peer(name, {}) == {"seconds": []}
-    monkeypatch.setenv(variable, "/bin/false")
-    assert measuring.ask_peer(name, {}) == {"seconds": []}
-    assert f"peer {name}" in capsys.readouterr().err
+def test_a_peer_that_is_absent_or_fails_has_no_times(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(measuring, "PEERS", tmp_path / "none")
+    assert measuring.ask_peer("encode", {}) == {"seconds": []}
+    monkeypatch.setattr(measuring, "PEERS", Path("/bin/false"))
+    assert measuring.ask_peer("encode", {}) == {"seconds": []}
+    assert "peer encode" in capsys.readouterr().err
 
 
 def test_a_peers_recall_is_said():

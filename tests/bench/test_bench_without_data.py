@@ -18,8 +18,7 @@ CACHED = bench_transport.problems, material.real
 def without(monkeypatch, tmp_path):
     """No published data, no peers, and nothing that an earlier test has read of either."""
     monkeypatch.delenv("OPTICAL_LITE_MIRROR", raising=False)
-    for name in ("PEERS", "PLAID"):
-        monkeypatch.setenv(f"OPTICAL_LITE_{name}", str(tmp_path / "none"))
+    monkeypatch.setattr(measuring, "PEERS", tmp_path / "none")
     monkeypatch.setattr(measuring, "limits", lambda: {"matrix": 100.0, "copy": 10.0})
     for cached in (settings.get, *CACHED):
         cached.cache_clear()
@@ -85,22 +84,20 @@ def test_search(without):
     assert any("160 passages" in name for name in rows)
     assert any("300 passages" in name for name in rows)
     assert all(row["peer"] is None for name, row in rows.items() if "one question at a time" in name)
-    assert whole(search.plaid(1)).popitem()[1]["note"] == measuring.MISSING
 
 
 def test_growth(without):
     without.setattr(growth, "CASES", {name: ((2,), prepare) for name, (_, prepare) in growth.CASES.items()})
-    assert len(whole(growth.growth(1))) == 6
+    assert len(whole(row for row in growth.growth(1) if row["unit"] == "ms")) == 6
 
 
 def test_scale(without):
     without.setattr(growth, "SIZES", (20, 40))
     rows = list(growth.scale(1))
     found = whole([row for row in rows if "memory" not in row["name"]])
-    for name, slack in (("passages: index on disk", 0.05), ("pairs: token ids on disk", 0.0)):
-        for size in growth.SIZES:
-            one = found[f"{name}, {size}"]
-            assert one["ours"] == pytest.approx(one["expected"], rel=slack)
+    for size in growth.SIZES:
+        numbers = material.large(size)[0].vectors.numel()
+        assert found[f"passages: index on disk, {size}"]["ours"] == pytest.approx(2 * numbers / 1e6, rel=0.05)
     assert len(rows) == 2 * len({row["quantity"] for row in rows})
     source, target = zip(*growth.made_up(200), strict=True)
     assert all(sorted(w[1:] for w in a) == sorted(w[1:] for w in b) for a, b in zip(source, target, strict=True))
