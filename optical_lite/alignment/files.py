@@ -1,39 +1,14 @@
-"""Align files: the student of a language, pairs from a file, links into a file."""
+"""Align files: pairs from a file, links into a file."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from .. import vocabulary
-from ..datasets import pocket
-from ..encoder import Encoder, teacher
+from ..encoder import Encoder
 from ..formats import own
-from ..kernels import pieces
-from ..provenance import model_record, sha256
-from ..safe_files import hold, making
-from ..settings import get
-from ..training.runs import data_hash, load_student
+from ..safe_files import making
 from .linking import to_pharaoh
 from .plans import align_pairs
-
-
-def student(lang: str, run: str | Path | None = None) -> Encoder:
-    """The student of a run, or the teacher with the words of the pocket bitext, built once."""
-    if run is not None:
-        return load_student(run)
-    bitext = pocket.bitext(lang)
-    code = "".join(sha256(Path(part.__file__).read_bytes()) for part in (vocabulary, pieces))
-    what = data_hash(bitext) + model_record(teacher())["sha256"] + code
-    key = sha256(what.encode())[:16]
-    folder = get().cache / "students" / f"pocket-{bitext.source}-{key}"
-    if not (folder / "tokenizer_config.json").exists():
-        with hold(folder.parent, wait=True):  # another process may be making it
-            if not (folder / "tokenizer_config.json").exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                with making(folder, folder=True) as part:
-                    vocabulary.extend(teacher(), bitext).save(part)
-    return Encoder.load(folder)
 
 
 def write_links(

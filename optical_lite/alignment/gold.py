@@ -23,14 +23,6 @@ from .linking import Links, from_pharaoh
 
 XLM_ALIGN = {"fr": "en-fr", "de": "de-en", "hi": "en-hi", "ro": "ro-en", "cs": "en-cs"}
 XL_WA = ("bg", "da", "es", "et", "hu", "it", "nl", "pt", "ru", "sl")
-LANGUAGES = {
-    "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "es": "Spanish",
-    "et": "Estonian", "fr": "French", "hi": "Hindi", "hu": "Hungarian", "it": "Italian",
-    "ja": "Japanese", "mr": "Marathi", "nl": "Dutch", "pt": "Portuguese", "ro": "Romanian",
-    "ru": "Russian", "sl": "Slovene", "so": "Somali", "sv": "Swedish", "sw": "Swahili",
-    "tl": "Tagalog", "tr": "Turkish", "zh": "Chinese",
-}  # fmt: skip
-DEVELOPMENT = ("pocket-dev", "xlwa-dev", "bicici")  # settings are chosen on these alone
 Row = tuple[list[str], list[str], Links, Links]
 
 
@@ -179,22 +171,21 @@ def pocket_half(lang: str, half: str) -> GoldSet:
     return _set(name, lang, ((words(s), words(t), sure, possible) for s, t, sure, possible in rows))
 
 
-READERS = {  # of each name: a reader, and what it is called with
+# of each set that is reported: a reader, and what it is called with
+REPORTED = {
     **{f"pocket-{lang}": (pocket_half, lang, "test") for lang in pocket.LOW_RESOURCE},
     **{f"xlmalign-{lang}": (xlm_align, lang) for lang in XLM_ALIGN},
     **{f"xlwa-{lang}": (xl_wa, lang, "test") for lang in XL_WA},
     **{f"awesome-{lang}": (awesome, lang) for lang in ("ja", "zh")},
     "binaryalign-sv": (binary_align,), "silveralign-tr": (silver_align,),
+}  # fmt: skip
+# settings are chosen on these alone
+DEVELOPMENT = {
     **{f"pocket-dev-{lang}": (pocket_half, lang, "dev") for lang in pocket.LOW_RESOURCE},
     **{f"xlwa-dev-{lang}": (xl_wa, lang, "dev") for lang in XL_WA},
     "bicici-de": (bicici,),
-}  # fmt: skip
-
-
-def names(development: bool | None = None) -> list[str]:
-    """Names of all sets; or of those to choose settings on, or of those to report."""
-    chosen = {name: name.rsplit("-", 1)[0] in DEVELOPMENT for name in READERS}
-    return [name for name, chosen_on in chosen.items() if development in (None, chosen_on)]
+}
+READERS = REPORTED | DEVELOPMENT
 
 
 @functools.cache
@@ -214,7 +205,6 @@ def load(name: str) -> GoldSet:
 
 def raw(lang: str) -> Bitext:
     """The raw sentences of every set of a language, without links."""
-    found = [load(name).bitext for name in names() if name.rsplit("-", 1)[1] == lang]
-    if not found:
-        raise InputError(f"gold: got language {lang!r}, expected one of {', '.join(LANGUAGES)}")
-    return functools.reduce(operator.add, found)
+    of = {name: name.rsplit("-", 1)[1] for name in READERS}
+    one_of("gold: got language", lang, sorted(set(of.values())))
+    return functools.reduce(operator.add, (load(name).bitext for name in of if of[name] == lang))

@@ -2,10 +2,11 @@
 
 import math
 
-from .. import encoder
+from .. import encoder, vocabulary
 from ..alignment import plans
-from ..alignment.files import student, write_links
+from ..alignment.files import write_links
 from ..alignment.linking import to_pharaoh
+from ..datasets import pocket
 from ..encoder import Encoder
 from ..settings import InputError
 from ..views import choices, material
@@ -59,7 +60,8 @@ def encoders(
     """A run's student and its teacher; the pocket student; or a multilingual one for both sides."""
     if run or model != MODEL:
         return inputs.encoders(run or "encoder", model=model, teacher=teacher)[:2]
-    return student(lang), encoder.teacher()
+    english = encoder.teacher()
+    return vocabulary.extend(english, pocket.bitext(lang)), english
 
 
 def page(
@@ -73,7 +75,7 @@ def page(
     some = list(dict.fromkeys(list(steps)[k] for k in (0, len(steps) // 2, -1)))
     students = {} if ours is english else {"teacher": english}
     students |= {name: steps[name] for name in some}
-    shown = material.Material(lang, students, [pair] if pair else None, (layer or 0,), english)
+    shown = material.Material(lang, students, [pair] if pair else None, layer or 0, english)
     out = pages.write(path, shown, **linking)
     print(f"{out}: {out.stat().st_size / 1024:.0f} KB")
     return {"html": str(out), "bytes": out.stat().st_size}

@@ -28,7 +28,6 @@ class NoLanguage(InputError):
 
 
 AFRIQA = ("hau", "ibo", "swa", "twi", "yor")
-SPLITS = ("train", "dev", "test")
 
 
 def find_code(lang: str, known: Iterable[str], name: str) -> str:
@@ -59,12 +58,11 @@ def _aligned(dataset: str, lang: str, source: str, english: str, name: str = "")
     return pair_up(name or dataset, lang, *sides)
 
 
-def mafand(lang: str, split: str = "train") -> Bitext:
-    """MAFAND-MT news bitext (CC BY-NC 4.0); its training part needs :meth:`.Bitext.clean`."""
+def mafand(lang: str) -> Bitext:
+    """The training part of MAFAND-MT, news (CC BY-NC 4.0); it needs :meth:`.Bitext.clean`."""
     code = find_code(lang, ("swa", "hau", "yor", "ibo", "zul"), "mafand")
-    one_of("mafand: got split", split, SPLITS)
-    stem = f"data/text_files/en-{code}/{split}"
-    return _aligned("mafand", lang, f"{stem}.{code}", f"{stem}.en", f"mafand-{split}")
+    stem = f"data/text_files/en-{code}/train"
+    return _aligned("mafand", lang, f"{stem}.{code}", f"{stem}.en", "mafand-train")
 
 
 def tico19(lang: str) -> Bitext:

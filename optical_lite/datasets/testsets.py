@@ -12,14 +12,14 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from ..corpora import THREE_LETTERS, Bitext, Collection, language
+from ..corpora import Bitext, Collection, language
 from ..settings import InputError, one_of
 from ..text import bare, fold
 from .leaks import leakage as leakage
-from .published import NoLanguage, afriqa, flores, ntrex, read_lines, tatoeba, tidy
-from .sources import paths, read_json_lines, read_text
+from .published import afriqa, flores, ntrex, read_lines, tatoeba, tidy
+from .sources import read_json_lines, read_text
 
 BELEBELE_TEST = 300  # passages whose sentences are test queries; the others are for development
 
@@ -29,18 +29,9 @@ def _belebele(code: str) -> list[dict]:
 
 
 def _sentences(lang: str) -> dict[str, tuple[str, str]]:
-    """FLORES pairs by name, such as ``dev-17``; of some languages only one half is registered."""
-    found, errors = {}, []
-    for split in ("dev", "devtest"):
-        try:
-            pairs = flores(lang, split).pairs
-        except NoLanguage as error:
-            errors.append(error)
-            continue
-        found |= {f"{split}-{number}": pair for number, pair in enumerate(pairs)}
-    if not found:
-        raise errors[-1]
-    return found
+    """FLORES pairs by name, such as ``dev-17``."""
+    halves = ((split, flores(lang, split).pairs) for split in ("dev", "devtest"))
+    return {f"{split}-{k}": pair for split, pairs in halves for k, pair in enumerate(pairs)}
 
 
 def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collection:
@@ -53,8 +44,7 @@ def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collectio
 
     Parameters
     ----------
-    lang : any FLORES language; where only devtest is in the registry (de, es, fr, hi, it), about
-        half of the queries
+    lang : a language of which both halves of FLORES are in the registry
     split : ``test`` or ``dev``
     hard : leave the own sentence out of *every* passage, so that the query must find its context
         and no passage is told by being whole; dev then has the own sentences of the 187 alone. Dev
@@ -77,7 +67,7 @@ def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collectio
         passages[f"b{number}"] = (hard and rest) or text
     for number in sorted(chosen):
         names = [own[number]] if hard or split == "test" else members[number]
-        qrels |= {name: {f"b{number}": 1} for name in names if name in translated}
+        qrels |= {name: {f"b{number}": 1} for name in names}
     name = "belebele-hard" if hard else "belebele"
     queries, english = ({query: side[query] for query in qrels} for side in (translated, english))
     return Collection(name, language(lang), passages, queries, qrels, english)
@@ -94,13 +84,13 @@ def _members(texts: list[str], by_text: dict[str, str]) -> list[list[str]]:
     return found
 
 
-def belebele_questions(lang: str = "de") -> Collection:
-    """Belebele's 900 questions in German or English -> 488 English passages (CC BY-SA 4.0)."""
-    codes, code = {"de": "deu_Latn", "en": "eng_Latn"}, THREE_LETTERS.get(lang, lang)
-    one_of("belebele questions: got language", code, codes)
+def belebele_questions(lang: str) -> Collection:
+    """Belebele's 900 questions in German -> 488 English passages (CC BY-SA 4.0)."""
+    code = language(lang)
+    one_of("belebele questions: got language", code, ("de",))
     rows = _belebele("eng_Latn")
     passages, queries, translations, qrels = {}, {}, {}, {}
-    for number, (row, other) in enumerate(zip(rows, _belebele(codes[code]), strict=True)):
+    for number, (row, other) in enumerate(zip(rows, _belebele("deu_Latn"), strict=True)):
         passages[f"b{number}"] = tidy(row["text"])
         for item, (asked, english) in enumerate(zip(other["items"], row["items"], strict=True)):
             name = f"b{number}-{item}"
@@ -126,7 +116,7 @@ def ntrex_headlines(lang: str) -> Collection:
     return Collection("ntrex-headlines", code, articles, queries, qrels, headlines, flags)
 
 
-def indicquest(lang: str = "mr") -> Collection:
+def indicquest(lang: str) -> Collection:
     """L3Cube-IndicQuest question -> English answer, 200 rows in one order (CC BY-NC-SA 4.0)."""
     code, names = language(lang), {"mr": "Marathi", "hi": "Hindi"}
     one_of("indicquest: got language", code, names)
@@ -155,35 +145,11 @@ def twins(
     return Collection(name, lang, kept, queries, qrels, translations)
 
 
-def _squad(dataset: str, lang: str) -> Iterable[tuple[str, dict, dict]]:
-    """(paragraph id, paragraph, question) of a file in SQuAD's form."""
-    files = {path.removesuffix(".json")[-2:]: path for path in paths(dataset)}
-    code = THREE_LETTERS.get(lang, lang)
-    one_of(f"{dataset}: got language", code, sorted(files))
-    for article in json.loads(read_text(dataset, files[code]))["data"]:
+def _xquad_r(code: str) -> Iterable[tuple[dict, dict]]:
+    """(paragraph, question) of a file in SQuAD's form; paragraphs and questions are parallel."""
+    for article in json.loads(read_text("xquad-r", f"xquad-r/{code}.json"))["data"]:
         for paragraph in article["paragraphs"]:
-            name = hashlib.sha256(paragraph["context"].encode()).hexdigest()[:12]
-            for question in paragraph["qas"]:
-                yield name, paragraph, question
-
-
-def _xquad(dataset: str, lang: str, candidates: Callable) -> Collection:
-    """Questions of a language; of each English candidate name, text and whether it answers."""
-    passages, gold, translations = {}, {}, {}
-    found = _squad(dataset, lang)
-    asked = {question["id"]: tidy(question["question"]) for _, _, question in found}
-    for name, paragraph, question in _squad(dataset, "en"):
-        translations[question["id"]] = tidy(question["question"])
-        for passage, text, right in candidates(name, paragraph, question):
-            passages[passage] = tidy(text)
-            if right:
-                gold[question["id"]] = passage
-    return twins(dataset, THREE_LETTERS.get(lang, lang), passages, asked, gold, translations)
-
-
-def xquad(lang: str) -> Collection:
-    """XQuAD's 1,190 questions -> 240 English paragraphs (CC BY-SA 4.0); also ``en``."""
-    return _xquad("xquad", lang, lambda name, paragraph, _: [(name, paragraph["context"], True)])
+            yield from ((paragraph, question) for question in paragraph["qas"])
 
 
 def xquad_r(lang: str) -> Collection:
@@ -192,14 +158,20 @@ def xquad_r(lang: str) -> Collection:
     LAReQA (Roy et al., 2020) ranks sentences of all languages at once; here the candidates are the
     English ones.
     """
-
-    def sentences(name: str, paragraph: dict, question: dict) -> Iterable[tuple[str, str, bool]]:
+    code = language(lang)
+    one_of("xquad-r: got language", code, ("de", "es", "hi"))
+    passages, gold, translations = {}, {}, {}
+    queries = {question["id"]: tidy(question["question"]) for _, question in _xquad_r(code)}
+    for paragraph, question in _xquad_r("en"):
+        translations[question["id"]] = tidy(question["question"])
         start = question["answers"][0]["answer_start"]
+        name = hashlib.sha256(paragraph["context"].encode()).hexdigest()[:12]
         spans = zip(paragraph["sentences"], paragraph["sentence_breaks"], strict=True)
         for number, (sentence, (begin, end)) in enumerate(spans):
-            yield f"{name}-{number}", sentence, begin <= start < end
-
-    return _xquad("xquad-r", lang, sentences)
+            passages[f"{name}-{number}"] = tidy(sentence)
+            if begin <= start < end:
+                gold[question["id"]] = f"{name}-{number}"
+    return twins("xquad-r", code, passages, queries, gold, translations)
 
 
 def mates(bitext: Bitext) -> Collection:
@@ -259,9 +231,7 @@ TEST_ONLY = {
     "ntrex-headlines": ntrex_headlines,
     "indicquest": indicquest,
     "belebele-questions": belebele_questions,
-    "xquad": xquad,
     "xquad-r": xquad_r,
     "tatoeba-mates": lambda lang: mates(tatoeba(lang)),
-    "flores-mates": lambda lang: mates(flores(lang)),
 }
 NAMES = ("afriqa", "belebele", "belebele-hard", *TEST_ONLY)

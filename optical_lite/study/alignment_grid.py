@@ -226,9 +226,9 @@ def rivals(ours: str) -> list[str]:
 
 
 def known() -> dict[str, dict]:
-    """The record of each gold set that has one, in the order of :func:`.gold.names`."""
+    """The record of each gold set that has one, in the order of :data:`.gold.REPORTED`."""
     found = record_files.load(RECORDS).get("alignment", {})
-    return {name: found[name][0] for name in gold.names(False) if name in found}
+    return {name: found[name][0] for name in gold.REPORTED if name in found}
 
 
 def verdicts(records: list[dict], ours: str) -> dict[str, dict[str, int]]:
@@ -253,7 +253,7 @@ def main(names: list[str]) -> None:
     if names[:1] == ["--choose"]:
         write_json(SETTINGS, choose())
         names = names[1:]
-    for name in names or gold.names(False):
+    for name in names or gold.REPORTED:
         if name not in known():
             record = study(name)
             write_json(loose / f"{name}.json", record)

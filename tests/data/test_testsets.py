@@ -47,20 +47,13 @@ def test_belebele_hard_leaves_one_sentence_out_of_every_passage():
 
 
 @real
-def test_languages_with_half_of_flores_have_a_part_of_the_same_queries():
-    half, whole = testsets.belebele("de"), testsets.belebele("sw")
-    assert len(half.queries) == 132
-    assert half.qrels.items() <= whole.qrels.items()
-
-
-@real
 @pytest.mark.parametrize(
     ("name", "lang", "queries", "passages"),
     [
         ("ntrex-headlines", "tgl", 123, 123), ("ntrex-headlines", "som", 123, 123), ("indicquest", "mar", 200, 200),
-        ("indicquest", "hi", 200, 200), ("belebele-questions", "deu", 900, 488), ("xquad", "hi", 1190, 240),
+        ("indicquest", "hi", 200, 200), ("belebele-questions", "deu", 900, 488),
         ("xquad-r", "de", 1190, 1180), ("xquad-r", "es", 1190, 1180), ("xquad-r", "hi", 1190, 1180),
-        ("xquad-r", "en", 1190, 1180), ("tatoeba-mates", "sw", 390, 390), ("flores-mates", "mr", 1012, 1012),
+        ("tatoeba-mates", "sw", 390, 390),
     ],
 )  # fmt: skip
 def test_counts(name, lang, queries, passages):
@@ -79,8 +72,8 @@ def test_headlines_in_their_articles_are_flagged():
 
 @real
 def test_the_answer_of_xquad_r_lies_in_its_sentence():
-    data = testsets.xquad_r("en")
-    asked = {question["id"]: question["answers"][0]["text"] for _, _, question in testsets._squad("xquad-r", "en")}
+    data = testsets.xquad_r("de")
+    asked = {question["id"]: question["answers"][0]["text"] for _, question in testsets._xquad_r("en")}
     held = sum(bare(asked[q]) in bare(data.passages[p]) for q, grades in data.qrels.items() for p in grades)
     assert held >= 0.99 * len(data.queries)
 
@@ -129,11 +122,11 @@ def test_equal_answers_are_one_passage():
 def test_wrong_names_are_told():
     with pytest.raises(InputError, match="expected afriqa, belebele, belebele-hard, ntrex-headlines"):
         testsets.load("squad", "sw")
-    with pytest.raises(InputError, match="xquad: got split 'dev'"):
-        testsets.load("xquad", "de", "dev")
+    with pytest.raises(InputError, match="xquad-r: got split 'dev'"):
+        testsets.load("xquad-r", "de", "dev")
     with pytest.raises(InputError, match="belebele: got split 'train'"):
         testsets.belebele("sw", "train")
     with pytest.raises(InputError, match="indicquest: got language 'sw', expected one of mr, hi"):
         testsets.indicquest("sw")
-    with pytest.raises(InputError, match="xquad: got language 'sw', expected one of de, en, es, hi"):
-        testsets.xquad("sw")
+    with pytest.raises(InputError, match="xquad-r: got language 'sw', expected one of de, es, hi"):
+        testsets.xquad_r("sw")

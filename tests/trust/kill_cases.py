@@ -21,7 +21,6 @@ def _patch(tiny) -> None:
     import torch
 
     from optical_lite import encoder, provenance
-    from optical_lite.alignment import files
     from optical_lite.datasets import pocket as data
     from optical_lite.datasets import published, testsets
     from optical_lite.paper import experiment
@@ -30,7 +29,7 @@ def _patch(tiny) -> None:
 
     torch.set_num_threads(1)
     provenance.commit = lambda: "unknown"  # asks git, in a process of its own, each time
-    for module in (encoder, files, demo, grid, choices):
+    for module in (encoder, demo, grid, choices):
         module.teacher = lambda *_: tiny  # whichever is asked for
     experiment.tiny = lambda seed=0: copy.deepcopy(tiny)
     bitext, whole = data.bitext(LANG), data.collection(LANG)
@@ -94,7 +93,7 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
         known.batch([3, 9])
 
     def align(root: Path) -> None:
-        files.write_links(files.student(LANG), tiny, folder / "pairs.tsv", root / "links", progress=False)
+        files.write_links(student, tiny, folder / "pairs.tsv", root / "links", progress=False)
 
     def run(root: Path) -> None:
         distill.distill(copy.deepcopy(student), tiny, bitext, config, root / "run", progress=False)
