@@ -129,19 +129,18 @@ def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[s
     Parameters
     ----------
     encoder : whose tokens are counted; a passage has as many as it reads, special tokens included
-    stride : tokens from the start of a passage to that of the next; 0 leaves documents whole, and
-        reading cuts them
+    stride : tokens from the start of a passage to that of the next
     """
     room, found = encoder.lengths[1] - 2 - len(encoder.marker), {}
-    if not 0 <= stride <= room:
-        expected = f"0 to {room}, the tokens of a passage"
+    if not 1 <= stride <= room:
+        expected = f"1 to {room}, the tokens of a passage"
         raise InputError(f"split: got a stride of {stride} tokens, expected {expected}")
     for name, text in documents.items():
-        places = encoder.tokenizer.encode(text, add_special_tokens=False).offsets if stride else []
-        starts = range(0, max(1, len(places) - room + stride), stride or 1)
-        parts = [text] if len(places) <= room else [
-            text[places[i][0] : places[min(i + room, len(places)) - 1][1]] for i in starts
-        ]  # fmt: skip
+        places, parts = encoder.tokenizer.encode(text, add_special_tokens=False).offsets, [text]
+        if len(places) > room:
+            starts = range(0, len(places) - room + stride, stride)
+            ends = (min(start + room, len(places)) - 1 for start in starts)
+            parts = [text[places[i][0] : places[j][1]] for i, j in zip(starts, ends, strict=True)]
         found[name] = {f"{name}#{k}": part for k, part in enumerate(parts)}
     return found
 

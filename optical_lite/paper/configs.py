@@ -49,8 +49,7 @@ class PaperConfig:
     teacher : training on triples; ``dimension`` is that of the projection
     student : training on sentence pairs; ``max_length`` equals the teacher's ``question_length``
     depth : documents a question in a ranking
-    stride : tokens from one passage of a long document to the next, 0 to cut documents at the
-        passage's length
+    stride : tokens from one passage of a long document to the next
     sources : where a setting comes from, by name; the settings that are not here are ours
     note : what must be said with the results
     """
