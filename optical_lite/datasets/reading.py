@@ -23,7 +23,6 @@ READERS = {  # kind: module and function, imported when needed
     "msmarco": ("formats.msmarco", "read"),
     "ir_datasets": ("formats.from_ir_datasets", "read_ir_datasets"),
     "xor": ("formats.xor_tydi", "read"),
-    **dict.fromkeys(("wpr", "qadsm", "qam"), ("formats.xglue", "read")),
 }
 
 
@@ -40,7 +39,7 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
 
     Returns
     -------
-    Collection; :class:`~.xor_tydi.Questions` for ``xor``, :class:`~.xglue.Task` for wpr, qadsm, qam
+    Collection; :class:`~.xor_tydi.Questions` for ``xor``
 
     Examples
     --------
@@ -59,7 +58,6 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
             )
         (module, name), where = READERS[kind], (path,)
         function = getattr(importlib.import_module(f"optical_lite.{module}"), name)
-        function = partial(function, task=kind) if module.endswith("xglue") else function
     elif kind == "pocket" or kind in testsets.NAMES:
         if path not in (None, kind):
             raise InputError(
