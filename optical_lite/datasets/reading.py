@@ -6,24 +6,26 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
+import os
 from functools import partial
 from pathlib import Path
 
 from ..corpora import Collection
-from ..formats.collect import is_folder
+from ..formats import msmarco, own, trec, xor_tydi
+from ..formats.from_ir_datasets import read_ir_datasets
 from ..formats.lines import file_part
 from ..safe_files import new_folder
 from ..settings import InputError
 
-READERS = {  # kind: module and function, imported when needed
-    "beir": ("formats.own", "read_beir"),
-    "trec": ("formats.trec", "read"),
-    "msmarco": ("formats.msmarco", "read"),
-    "ir_datasets": ("formats.from_ir_datasets", "read_ir_datasets"),
-    "xor": ("formats.xor_tydi", "read"),
+READERS = {
+    "beir": own.read_beir,
+    "trec": trec.read,
+    "msmarco": msmarco.read,
+    "ir_datasets": read_ir_datasets,
+    "xor": xor_tydi.read,
 }
+WRITERS = {"trec": trec.write, "beir": own.write_beir}
 
 
 def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **options):
@@ -49,15 +51,14 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
     from . import pocket, testsets
 
     if kind is None:
-        kind = "beir" if path != "pocket" and is_folder(str(path)) else str(path)
+        kind = "beir" if path != "pocket" and os.path.isdir(str(path)) else str(path)
     where = ()
     if kind in READERS:
         if path is None:
             raise InputError(
                 f"{kind}: got no path, expected the folder or file to read; give --collection"
             )
-        (module, name), where = READERS[kind], (path,)
-        function = getattr(importlib.import_module(f"optical_lite.{module}"), name)
+        function, where = READERS[kind], (path,)
     elif kind == "pocket" or kind in testsets.NAMES:
         if path not in (None, kind):
             raise InputError(
@@ -78,14 +79,11 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
 
 def write(kind: str, data: Collection, folder: str | Path) -> Path:
     """Write a collection as ``trec`` or ``beir`` into a new folder, which appears whole."""
-    from ..formats import own, trec
-
-    writers, folder = {"trec": trec.write, "beir": own.write_beir}, Path(folder)
-    if kind not in writers or not isinstance(data, Collection):
-        said = kind if kind not in writers else f"a {type(data).__name__}"
+    if kind not in WRITERS or not isinstance(data, Collection):
+        said = kind if kind not in WRITERS else f"a {type(data).__name__}"
         raise InputError(
-            f"convert: got {said}, expected a collection to write as {' or '.join(writers)}"
+            f"convert: got {said}, expected a collection to write as {' or '.join(WRITERS)}"
         )
     with new_folder(folder) as part:
-        writers[kind](data, part)
-    return folder
+        WRITERS[kind](data, part)
+    return Path(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -100,7 +101,7 @@ def real(place: str, text: str) -> float:
 
 def find(folder: str | Path, *patterns: str) -> Path:
     """The one file of a folder that fits the first of some patterns that any file fits."""
-    if not is_folder(folder):
+    if not os.path.isdir(folder):
         raise InputError(
             f"{str(folder)[:200]}: got no such folder, expected one with {patterns[0]}; check the "
             "path"
@@ -115,14 +116,6 @@ def find(folder: str | Path, *patterns: str) -> Path:
             "away, or check the folder and the language"
         )
     return found[0]
-
-
-def is_folder(path: str | Path) -> bool:
-    """Whether a path is a folder; what cannot be one (too long, a null character) is none."""
-    try:
-        return Path(path).is_dir()
-    except (OSError, ValueError):
-        return False
 
 
 def collect(

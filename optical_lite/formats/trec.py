@@ -8,6 +8,7 @@ makes such a folder of any collection.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from ..corpora import Collection, Run
 from ..safe_files import write_atomic
 from ..settings import InputError
-from .collect import Qrels, check_written, collect, find, is_folder, judgements, real, unique
+from .collect import Qrels, check_written, collect, find, judgements, real, unique
 from .lines import LONGEST, file_part, lines, numbered
 from .sgml import elements, marked_up, spans
 from .topics import read_topics, renamed, topic
@@ -61,7 +62,7 @@ def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
     and judgements name the first. CLEF's files are in ISO-8859-1.
     """
     place = Path(path)
-    files = sorted(p for p in place.rglob("*") if p.is_file()) if is_folder(place) else [place]
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if os.path.isdir(place) else [place]
     found: dict[str, str] = {}
     for file in files:
         if file.suffix.lower() == ".dtd" or file.name.startswith("."):
