@@ -1,1 +1,4 @@
-"""Views: figures of record, and the explorer of alignments, in a notebook or as a page."""
+"""Views: figures of record, pictures that a page shows by itself, and the explorer of alignments.
+
+A picture gets plans and links, never a model.
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..alignment.subwords import Pair
 from ..corpora import language
 from ..datasets import pocket
 from ..encoder import teacher
+from ..settings import ROOT, InputError
 from ..training import runs
 from .material import Loader, Material, Row
 
@@ -21,6 +23,20 @@ ENGLISH, EXTENDED = "English encoder", "extended, untrained"
 COUNT = 8  # pairs, and questions, to begin with
 # mass stays behind where nothing fits
 ALONE = plans.AlignConfig(method="unbalanced", reach=0.1)
+
+
+def known_runs(lang: str, folder: Path = ROOT / "runs") -> list[Path]:
+    """Finished runs of a language below a folder; a damaged one is named and left out."""
+    found = []
+    for place in sorted(folder.glob("*/config.json")):
+        try:
+            code = runs.read_config(place.parent)["bitext"]["lang"]
+        except InputError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        if code == language(lang) and runs.is_finished(place.parent):
+            found.append(place.parent)
+    return found
 
 
 def checkpoints(run: str | Path) -> dict[str, Loader]:
@@ -31,11 +47,13 @@ def checkpoints(run: str | Path) -> dict[str, Loader]:
     return kept or {f"{name}, trained": run}
 
 
-def students(lang: str) -> dict[str, Loader]:
-    """The teacher, and the extension of its vocabulary where pocket has the language's words."""
+def students(lang: str, found: Collection[str | Path] | None = None) -> dict[str, Loader]:
+    """The teacher, the untrained extension, and the checkpoints of runs (default: those known)."""
     known: dict[str, Loader] = {ENGLISH: teacher}
     if language(lang) in pocket.LANGUAGES:
         known[EXTENDED] = lambda: vocabulary.extend(teacher(), pocket.bitext(lang))
+    for run in known_runs(lang) if found is None else found:
+        known |= checkpoints(run)
     return known
 
 

@@ -9,7 +9,7 @@ import { addends, cellText, frames, labelled, number, read, sideText } from "./r
 import { grid, ranking } from "./search.js";
 
 const DEFAULT = {
-  view: "align", pair: 0, student: "", other: "", compare: "one", level: "word", method: "sinkhorn",
+  view: "align", pair: 0, student: "", other: "", compare: "one", layer: 0, level: "word", method: "sinkhorn",
   epsilon: 0.05, reach: 0.5, mass: 0.8, marginals: "uniform", rule: "intersection", threshold: 0, null: 0, position: 0,
   cell: -1, hand: {}, question: 0, passage: "",
 };
@@ -34,7 +34,7 @@ function sane(given, data) {
   const among = {
     method: METHODS, rule: RULES, level: ["word", "token"], compare: COMPARE.map(([x]) => x), view: ["align", "search"],
     student: data.names, other: data.names, pair: [...data.pairs.keys()], question: [...data.questions.keys()],
-    marginals: ["uniform", "words", ...(data.idf ? ["idf"] : [])],
+    layer: data.layers, marginals: ["uniform", "words", ...(data.idf ? ["idf"] : [])],
   };
   const found = {};
   for (const [name, value] of Object.entries(DEFAULT)) {
@@ -54,7 +54,7 @@ export class Explorer {
   constructor(root, data, { state = {}, save = () => {}, ask = null } = {}) {
     Object.assign(this, { root, data, save, ask, step: -1, key: "", memory: {}, controls: {} });
     const [other, student] = data.compared;
-    this.start = { ...DEFAULT, student, other };
+    this.start = { ...DEFAULT, layer: data.layers[0], student, other };
     this.state = { ...this.start, ...sane(state, data) };
     this.build();
     this.theme();
@@ -141,6 +141,7 @@ export class Explorer {
     const parts = [
       this.choice("compare", "show", COMPARE, aligning), this.choice("student", "student", names, () => true),
       this.choice("other", "other student", names, (s) => s.compare !== "one" || searching(s)), this.training(),
+      this.choice("layer", "layer", data.layers.map((l) => [l, l || "last"]), () => data.layers.length > 1),
       this.choice("method", "solver", same(METHODS), aligning),
       ...["epsilon", "reach", "mass"].map((x) => this.slider(x)), this.iterations(),
       this.choice("marginals", "mass", data.idf ? kinds : kinds.slice(0, 2), aligning), this.reset,
@@ -255,11 +256,14 @@ export class Explorer {
     const { state, data } = this, list = kind === "pair" ? data.pairs : data.questions;
     this.say("asking the kernel …");
     const what = item.row === undefined ? { texts: item.texts || [item.text] } : { row: item.row };
-    const found = await this.ask({ kind, ...what, students: [state.student, state.other] });
+    const found = await this.ask({ kind, ...what, students: [state.student, state.other], layer: state.layer });
     this.say(found.problem || "");
     if (found.problem) return;
     Object.assign(data.passages, found.passages);
-    Object.assign(item, found.item, { students: { ...item.students, ...found.item.students } });
+    const known = item.students || {};
+    for (const [name, part] of Object.entries(found.item.students))
+      known[name] = { ...part, costs: { ...known[name]?.costs, ...part.costs } };
+    Object.assign(item, found.item, { students: known });
     if (list.includes(item)) return this.later();
     if (list.at(-1).note === "own") list.pop();
     list.push(item);
@@ -275,7 +279,7 @@ export class Explorer {
     this.showControls();
     if (state.view === "search") return this.drawSearch();
     const pair = data.pairs[state.pair], names = two ? [state.student, state.other] : [state.student];
-    if (names.some((name) => !pair.students?.[name]))
+    if (names.some((name) => pair.students?.[name]?.costs[state.layer] === undefined))
       return this.ask ? this.request("pair", pair) : this.say("this page does not hold these costs");
     this.pair = pair;
     this.reads = names.map((name) => read(state, pair, name, this.step, this.memory));

@@ -82,17 +82,19 @@ class Explorer(anywidget.AnyWidget):
 
 def explorer(
     lang: str = "sw", students: Mapping[str, Encoder | str | Path] | None = None, *,
-    pairs: Sequence[Row] | None = None, run: str | Path | None = None, state: Mapping | None = None,
+    pairs: Sequence[Row] | None = None, run: str | Path | None = None, layers: Sequence[int] = (0,),
+    state: Mapping | None = None,
 ) -> Explorer:  # fmt: skip
     """The explorer as a widget: alignments and a search that move; Python only encodes.
 
     Parameters
     ----------
     lang : code of the source language; search is over the pocket collection, where it has it
-    students : encoders or run folders by name; default: the English encoder and the untrained
-        extension of its vocabulary
+    students : encoders or run folders by name; default: the English encoder, the untrained
+        extension of its vocabulary and every checkpoint below ``runs/``
     pairs : (source, target), or with sure and possible gold links; default: pocket's gold
-    run : a run folder whose checkpoints can be scrubbed, too
+    run : run folder whose checkpoints can be scrubbed; default: those below ``runs/``
+    layers : where encoders may stop, 0 for the last layer
     state : what the button "link" copied, or ``widget.state`` of an earlier one
 
     Raises
@@ -100,7 +102,7 @@ def explorer(
     InputError
         unknown language, student or run
     """
-    known = dict(students) if students else choices.students(lang)
+    known = dict(students) if students else choices.students(lang, None if run is None else [])
     if run is not None:
         known |= choices.checkpoints(run)
-    return Explorer(Material(lang, known, pairs), dict(state or {}))
+    return Explorer(Material(lang, known, pairs, layers), dict(state or {}))

@@ -5,9 +5,12 @@ Python encodes; the browser solves and draws (``solver.js``, ``drawing.js``, ``e
 
 from __future__ import annotations
 
+import base64
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from .. import retrieval
 from ..alignment.subwords import Pair, encode_pairs
@@ -24,6 +27,16 @@ Row = Sequence  # source and target, and where there is gold its sure and its po
 Loader = Encoder | str | Path | Callable[[], Encoder]
 
 
+def pack(cost) -> str:
+    """Costs from 0 to 2 as base64 of little-endian 16-bit numbers; none is off by over 0.000016.
+
+    >>> pack([[0.0, 2.0]])
+    'AAD//w=='
+    """
+    values = np.clip(np.rint(np.asarray(cost, dtype=float) / 2 * 65535), 0, 65535)
+    return base64.b64encode(values.astype("<u2").tobytes()).decode()
+
+
 class Material:
     """Sentence pairs, questions and students, and what these have encoded so far.
 
@@ -33,13 +46,13 @@ class Material:
     students : encoders, run folders or functions that return an encoder, by name; loaded when
         first used
     rows : sentence pairs, with gold links where there are some; default: pocket's gold
-    layer : where the encoders stop to read pairs, student and teacher alike; 0 is the last layer
+    layers : where the encoders stop, student and teacher alike; 0 is the last layer
     english : encoder of the English side; default: the kit's teacher
     """
 
     def __init__(
         self, lang: str, students: Mapping[str, Loader], rows: Sequence[Row] | None = None,
-        layer: int = 0, english: Encoder | None = None,
+        layers: Sequence[int] = (0,), english: Encoder | None = None,
     ) -> None:  # fmt: skip
         self.lang = language(lang)
         if rows is None:
@@ -50,7 +63,7 @@ class Material:
                 "one of each at least; pocket has gold pairs of Swahili, Somali, Tagalog and "
                 "Marathi, give your own of others"
             )
-        self.students, self.rows, self.layer = students, rows, layer
+        self.students, self.rows, self.layers = students, rows, layers
         self.known = self.lang in pocket.LANGUAGES  # to pocket: it has a bitext and questions
         self._loaded = {"": english} if english else {}
         self._pairs: dict[tuple, Pair] = {}
@@ -84,7 +97,7 @@ class Material:
         run = self.steps.get(names[-1].rpartition(", step ")[0])
         return (run[0][1] if run else names[0]), names[-1]
 
-    def encoded(self, rows: Sequence[Row], name: str) -> list[Pair]:
+    def encoded(self, rows: Sequence[Row], name: str, layer: int = 0) -> list[Pair]:
         """Sentence pairs as a student and the teacher read them; what was encoded is remembered.
 
         Raises
@@ -92,13 +105,12 @@ class Material:
         InputError
             an empty side, or more tokens than the view can draw
         """
-        keys = [(name, *map(str, row[:2])) for row in rows]
+        keys = [(name, layer, *map(str, row[:2])) for row in rows]
         named = dict(zip(keys, rows, strict=True))
         new = {key: row[:2] for key, row in named.items() if key not in self._pairs}
         if new:
             sides = (self.student(name), self.student(""))
-            if self.layer:
-                sides = (encoder.upto(self.layer) for encoder in sides)
+            sides = (encoder.upto(layer) if layer else encoder for encoder in sides)
             found = encode_pairs(*sides, list(new.values()))
             longest = max(max(len(p.source_tokens), len(p.target_tokens)) for p in found)
             if longest > LONGEST:
@@ -120,10 +132,13 @@ class Material:
         ids = map(encoder.tokenizer.token_to_id, tokens)
         return [round(self._rarity[name][i], 4) for i in ids]
 
-    def pairs(self, rows: Sequence[Row], names: Sequence[str]) -> list[dict]:
-        """Sentence pairs for the view: words, tokens, gold, and each student's costs row by row."""
+    def pairs(
+        self, rows: Sequence[Row], names: Sequence[str], layers: Sequence[int] | None = None
+    ) -> list[dict]:
+        """Sentence pairs for the view: words, tokens, gold, and each student's costs by layer."""
+        layers = layers or self.layers
         found = []
-        for row, p in zip(rows, self.encoded(rows, names[0]), strict=True):
+        for row, p in zip(rows, self.encoded(rows, names[0], layers[0]), strict=True):
             gold = [sorted(map(list, links)) for links in (*row[2:4], ())[:2]]
             sure, possible = gold if len(row) > 2 else (None, None)
             found.append({
@@ -133,12 +148,14 @@ class Material:
                 "sure": sure, "possible": possible, "students": {},
             })  # fmt: skip
         for name in names:
-            for one, p in zip(found, self.encoded(rows, name), strict=True):
-                one["students"][name] = {
-                    "tokens": p.source_tokens, "words": p.source_owner,
-                    "unknown": p.source_unknown, "idf": self._idf(name, p.source_tokens),
-                    "costs": [round(cost, 5) for cost in p.cost.flatten().tolist()],
-                }  # fmt: skip
+            for layer in layers:
+                for one, p in zip(found, self.encoded(rows, name, layer), strict=True):
+                    part = {
+                        "tokens": p.source_tokens, "words": p.source_owner,
+                        "unknown": p.source_unknown, "idf": self._idf(name, p.source_tokens),
+                        "costs": {},
+                    }  # fmt: skip
+                    one["students"].setdefault(name, part)["costs"][layer] = pack(p.cost)
         return found
 
     @functools.cached_property
@@ -211,7 +228,7 @@ class Material:
             item["note"] = note
         return {
             "names": list(self.students), "compared": self.compared,
-            "runs": list(self.steps.values()), "idf": self.known,
+            "runs": list(self.steps.values()), "layers": list(self.layers), "idf": self.known,
             "pairs": pairs, "questions": found, "passages": passages,
         }  # fmt: skip
 
@@ -222,7 +239,7 @@ class Material:
             (item,), passages = self.questions(asked["texts"], names)
             return {"item": item, "passages": passages}
         row = self.rows[asked["row"]] if "row" in asked else asked["texts"]
-        return {"item": self.pairs([row], names)[0]}
+        return {"item": self.pairs([row], names, [asked["layer"]])[0]}
 
 
 def _content(encoder: Encoder, texts: Sequence[str]) -> list[tuple]:

@@ -85,6 +85,6 @@ def write(out: str | Path, material: Material, **options) -> Path:
     if (size := len(text.encode())) > LARGEST:
         raise InputError(
             f"page: got {len(data['pairs'])} pairs and {len(data['names'])} students, {size:,} "
-            f"bytes, expected at most {LARGEST:,}; give fewer students or shorter pairs"
+            f"bytes, expected at most {LARGEST:,}; give fewer students or layers, or shorter pairs"
         )
     return write_atomic(out, text)

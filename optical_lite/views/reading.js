@@ -1,6 +1,6 @@
 // Reading: everything that is shown of one student and one sentence pair, as numbers and words; pictures come after.
 
-import { links, masses, score, solve, sum, toWords, trace } from "./solver.js";
+import { links, masses, score, solve, sum, toWords, trace, unpack } from "./solver.js";
 import { MEANING } from "./drawing.js";
 
 export const number = (x) => (x === 0 ? "0" : Math.abs(x) < 0.001 ? x.toExponential(1) : x.toFixed(x < 0.1 ? 4 : 3));
@@ -10,10 +10,10 @@ const percent = (part, whole) => `${Math.round((100 * part) / whole)} %`;
 // Costs and masses of a problem, and the costs of the cells that are shown.
 function problem(state, pair, part) {
   const { words } = part, [N, M, m] = [pair.s.length, pair.t.length, pair.tt.length];
-  const key = `${state.position} ${state.level}`;
+  const key = `${state.layer} ${state.position} ${state.level}`;
   if (part.key !== key) {
     const apart = (k) => Math.abs((words[Math.floor(k / m)] + 0.5) / N - (pair.to[k % m] + 0.5) / M);
-    const C = Float64Array.from(part.costs, (c, k) => c + state.position * apart(k)), high = 2 + state.position;
+    const C = unpack(part.costs[state.layer], 2).map((c, k) => c + state.position * apart(k)), high = 2 + state.position;
     const cheapest = () => toWords(C.map((c) => high - c), words, pair.to, N, M, true).map((x) => high - x);
     const cost = state.level === "token" ? C : cheapest();
     const highest = largest(cost, 1);

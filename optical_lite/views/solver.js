@@ -368,3 +368,11 @@ export function score(found, sure, possible) {
     aer: total ? 1 - (inSure + inPossible) / total : 0,
   };
 }
+
+// Base64 of little-endian 16-bit numbers, from 0 to `scale`.
+export function unpack(code, scale) {
+  const bytes = atob(code), out = new Float64Array(bytes.length / 2);
+  const at = (k) => bytes.charCodeAt(2 * k) + 256 * bytes.charCodeAt(2 * k + 1);
+  for (let k = 0; k < out.length; k++) out[k] = (at(k) / 65535) * scale;
+  return out;
+}

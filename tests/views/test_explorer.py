@@ -19,7 +19,7 @@ from optical_lite.distillation import idf_weights
 from optical_lite.settings import InputError
 from optical_lite.training import distill
 from optical_lite.views import choices, explorer, page
-from optical_lite.views.material import Material
+from optical_lite.views.material import Material, pack
 
 pytestmark = pytest.mark.float32
 NODE = shutil.which("node")
@@ -117,16 +117,18 @@ def test_costs_and_masses_arrive_as_they_were(material, teacher, student, tmp_pa
     part = one["students"]["extended"]
     found = in_node(
         [
-            ["masses", part["words"], "words", None, None], ["masses", part["words"], "idf", part["idf"], None],
+            ["unpack", part["costs"][0], 2], ["masses", part["words"], "words", None, None],
+            ["masses", part["words"], "idf", part["idf"], None],
         ],
         tmp_path,
     )  # fmt: skip
-    assert part["costs"] == pytest.approx(pair.cost.flatten().tolist(), abs=1e-5)
-    assert found[0] == pytest.approx(plans.masses(pair.source_owner, "words").tolist())
+    assert np.array(found[0]) == pytest.approx(pair.cost.flatten().numpy(), abs=1.6e-5)
+    assert found[1] == pytest.approx(plans.masses(pair.source_owner, "words").tolist())
     sides = [*zip(*pocket.bitext("sw").pairs, strict=True)]
     weights, _ = idf_weights(student, student.tokenize(sides[0]), teacher, teacher.tokenize(sides[1]))
     ids = torch.tensor([student.tokenizer.token_to_id(t) for t in pair.source_tokens])
-    assert found[1] == pytest.approx(weighted_marginal(weights[ids].cpu(), ids > 0).tolist(), abs=1e-4)
+    assert found[2] == pytest.approx(weighted_marginal(weights[ids].cpu(), ids > 0).tolist(), abs=1e-4)
+    assert pack(torch.tensor([[-1e-7, 2.0000001]])) == pack([[0.0, 2.0]])
 
 
 def test_the_opening_shows_what_was_mended_and_what_was_spoiled(material):
@@ -175,20 +177,19 @@ def test_a_kernel_answers_with_values_or_one_line(material):
     sent = []
     shown.send = sent.append
     for asked in (
-        {"kind": "pair", "row": 5}, {"kind": "pair", "texts": ["maji safi", "clean water"]},
-        {"kind": "question", "texts": ["maji safi ni nini?"]}, {"kind": "pair", "texts": ["", "water"]},
-        {"kind": "pair", "texts": ["maji " * 80, "water"]}, {"kind": "question", "texts": [" "]},
+        {"kind": "pair", "row": 5, "layer": 0}, {"kind": "pair", "texts": ["maji safi", "clean water"], "layer": 2},
+        {"kind": "question", "texts": ["maji safi ni nini?"]}, {"kind": "pair", "texts": ["", "water"], "layer": 0},
+        {"kind": "pair", "texts": ["maji " * 80, "water"], "layer": 0}, {"kind": "question", "texts": [" "]},
     ):  # fmt: skip
         shown._answer(shown, {"id": "1", "students": ["extended", "extended"], **asked}, [])
     assert sent[0]["item"]["source"] == material.rows[5][0]
-    typed = sent[1]["item"]["students"]["extended"]
-    assert len(typed["costs"]) == len(typed["tokens"]) * len(sent[1]["item"]["tt"])
+    assert list(sent[1]["item"]["students"]["extended"]["costs"]) == [2]
     assert len(sent[2]["item"]["students"]["extended"]["top"]) == 5
     for answer, told in zip(
         sent[3:], ("empty source side", "expected at most 64 to draw", "empty question"), strict=True
     ):
         assert told in answer["problem"]
-    shown._answer(shown, {"id": "1", "students": ["x"], "kind": "pair", "row": 0}, [])
+    shown._answer(shown, {"id": "1", "students": ["x"], "kind": "pair", "row": 0, "layer": 0}, [])
     assert "got student 'x'" in sent[-1]["problem"]
     data, metadata = shown._repr_mimebundle_()
     assert "Links between the words of" in metadata["image/png"]["alt"]
@@ -205,10 +206,13 @@ def test_checkpoints_of_a_run_can_be_scrubbed(teacher, student, tmp_path):
     run = distill.distill(
         student.copy("x"), teacher, bitext, DistillConfig(steps=2, batch=8, keep=(1,)), tmp_path / "run", progress=False
     )
-    assert list(choices.students("sw")) == [choices.ENGLISH, choices.EXTENDED]
-    some = Material("sw", choices.checkpoints(run), pocket.gold("sw")[:2])
+    assert choices.known_runs("swa", tmp_path) == [run]
+    assert choices.known_runs("so", tmp_path) == []
+    known = choices.students("sw", [run])
+    assert list(known)[:2] == [choices.ENGLISH, choices.EXTENDED]
+    some = Material("sw", {name: known[name] for name in list(known)[2:]}, pocket.gold("sw")[:2])
     data = some.data([(0, "")], [], list(some.students))
     assert data["runs"] == [[[0, "run, step 0"], [1, "run, step 1"], [2, "run, step 2"]]]
     assert data["compared"] == some.compared == ("run, step 0", "run, step 2")
-    assert len({tuple(part["costs"]) for part in data["pairs"][0]["students"].values()}) > 1
+    assert len({part["costs"][0] for part in data["pairs"][0]["students"].values()}) > 1
     assert choices.checkpoints(run / "student") == {"student, trained": run / "student"}
