@@ -75,7 +75,7 @@ def page(
     some = list(dict.fromkeys(list(steps)[k] for k in (0, len(steps) // 2, -1)))
     students = {} if ours is english else {"teacher": english}
     students |= {name: steps[name] for name in some}
-    shown = material.Material(lang, students, [pair] if pair else None, layer or 0, english)
+    shown = material.Material(lang, students, [pair] if pair else None, (layer or 0,), english)
     out = pages.write(path, shown, **linking)
     print(f"{out}: {out.stat().st_size / 1024:.0f} KB")
     return {"html": str(out), "bytes": out.stat().st_size}
