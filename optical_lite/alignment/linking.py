@@ -183,11 +183,6 @@ class AlignmentScore:
         total = self.found + self.sure
         return 1 - (self.in_sure + self.in_possible) / total if total else 0.0
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """The four numbers, for a record."""
-        return dict(vars(self))
-
     def __add__(self, other: AlignmentScore) -> AlignmentScore:
         return AlignmentScore(**{name: n + getattr(other, name) for name, n in vars(self).items()})
 

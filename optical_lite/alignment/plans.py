@@ -178,12 +178,6 @@ def _link(
     return Alignment(*before, plan, W, chosen, *facts)
 
 
-def _config(options: dict) -> AlignConfig:
-    for name in sorted(options):
-        one_of("align: got option", name, AlignConfig.__dataclass_fields__)
-    return AlignConfig(**options)
-
-
 def align(student: Encoder, teacher: Encoder, source: Text, target: Text, **options) -> Alignment:
     """Align one sentence pair.
 
@@ -200,7 +194,7 @@ def align(student: Encoder, teacher: Encoder, source: Text, target: Text, **opti
     >>> sorted(found.links)
     [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)]
     """
-    return realign(encode_pairs(student, teacher, [(source, target)]), _config(options))[0]
+    return realign(encode_pairs(student, teacher, [(source, target)]), AlignConfig(**options))[0]
 
 
 def align_pairs(
@@ -208,7 +202,7 @@ def align_pairs(
     **options,
 ) -> Iterator[Alignment]:  # fmt: skip
     """Align a stream of sentence pairs, ``chunk`` of them in memory at a time, in order."""
-    config, stream, first = _config(options), iter(pairs), 1
+    config, stream, first = AlignConfig(**options), iter(pairs), 1
     while some := list(itertools.islice(stream, chunk)):
         yield from realign(encode_pairs(student, teacher, some, first=first), config)
         first += len(some)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from tokenizers.models import WordPiece
+from torch.func import grad
 
 from ..alignment.linking import links, score, total
 from ..lexicon import ibm1
@@ -33,19 +34,17 @@ def ex04_2(answer: object) -> None:
     function(answer, "slope")
     for n, m, d in ((2, 3, 4), (5, 4, 6), (1, 7, 3)):
         Q, P = (torch.randn(k, d, dtype=torch.float64) for k in (n, m))
-        leaf = Q.clone().requires_grad_()
-        with torch.enable_grad():
-            torch.cosine_similarity(leaf.mean(0), P.mean(0), dim=0).backward()
+        expected = grad(lambda Q, P=P: torch.cosine_similarity(Q.mean(0), P.mean(0), dim=0))(Q)
         one = Q.mean(0).norm()
         mistakes = {
-            "each vector is one of n in the mean": leaf.grad * n,
-            "the sign is turned": -leaf.grad,
+            "each vector is one of n in the mean": expected * n,
+            "the sign is turned": -expected,
             "the length of the question's mean changes, too": (
                 P.mean(0) / P.mean(0).norm() / one / n
             ).expand(n, d),
         }
         what = f"the gradient for n, m, d = {n}, {m}, {d}"
-        same(answer(Q.clone(), P.clone()), leaf.grad, what, 1e-5, mistakes)
+        same(answer(Q.clone(), P.clone()), expected, what, 1e-5, mistakes)
 
 
 @exercise

@@ -199,7 +199,7 @@ def study(name: str) -> dict:
 def _record(found: AlignmentScore, late: int, settings: dict) -> dict:
     rates = {name: round(getattr(found, name), 4) for name in ("aer", "precision", "recall")}
     own = {key: settings[key] for key in ("layer", "config") if settings}
-    return {**rates, "counts": found.counts, "not_converged": late, **own}
+    return {**rates, "counts": asdict(found), "not_converged": late, **own}
 
 
 def _more(data: gold.GoldSet, pairs: Bitext) -> list[tuple[list[str], list[str]]]:

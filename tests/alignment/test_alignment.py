@@ -80,7 +80,7 @@ def test_wrong_input_says_what_was_got(teacher):
     with pytest.raises(InputError, match=r"602 tokens .* expected at most 256"):
         align(teacher, teacher, "water " * 600, "water")
     scaling = {"method": "scaling"}  # which can lose its numbers
-    for wrong in ({"methd": "log"}, {"method": "greedy"}, scaling, {"level": "piece"}, {"null": 1.5}, {"rule": "best"}):
+    for wrong in ({"method": "greedy"}, scaling, {"level": "piece"}, {"null": 1.5}, {"rule": "best"}):
         with pytest.raises(InputError, match="got"):
             align(teacher, teacher, "water", "water", **wrong)
 
