@@ -167,14 +167,14 @@ def test_unknown_names_and_too_many_pairs_are_said(place):
     assert few < more  # a curve over the number of pairs adds pairs, and changes none
     assert len(few & others) < 20  # of another draw
     with pytest.raises(InputError, match="got 10000 pairs wanted of"):
-        grid.run(["structured_10000"], ["sw"], [0], folder=place)
+        grid.run(["extended_10000"], ["sw"], [0], folder=place)
 
 
 def test_what_a_language_lacks_is_left_out_of_a_group(place, monkeypatch, capsys):
-    some = {name: systems.SYSTEMS[name] for name in ("lexicon_bm25", "structured_10000")}  # pocket has 512 pairs
+    some = {name: systems.SYSTEMS[name] for name in ("lexicon_bm25", "extended_10000")}  # pocket has 512 pairs
     monkeypatch.setitem(systems.GROUPS, "bitext", some)
     assert grid.run(["bitext"], ["sw"], folder=place) == 1
-    assert "left out: sw structured_10000; bitext: got 10000 pairs wanted of 512" in capsys.readouterr().out
+    assert "left out: sw extended_10000; bitext: got 10000 pairs wanted of 512" in capsys.readouterr().out
     assert {path.stem for path in place.rglob("*.json")} == {"lexicon_bm25_0"}
 
 
