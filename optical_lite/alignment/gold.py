@@ -12,7 +12,7 @@ import operator
 import tarfile
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..corpora import Bitext
 from ..datasets import pocket
@@ -42,7 +42,7 @@ class GoldSet:
     name: str
     lang: str
     rows: tuple[Row, ...]
-    notes: dict = field(default_factory=dict)
+    notes: dict
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -68,14 +68,14 @@ def _flip(found: Iterable[tuple[int, int]]) -> Links:
     return {(j, i) for i, j in found}
 
 
-def _set(name: str, lang: str, rows: Iterable[tuple], notes: dict | None = None) -> GoldSet:
+def _set(name: str, lang: str, rows: Iterable[tuple]) -> GoldSet:
     """Check bounds, drop what lies outside, leave sure links out of the possible ones."""
     kept, dropped = [], 0
     for source, target, sure, possible in rows:
         inside = {(i, j) for i in range(len(source)) for j in range(len(target))}
         dropped += len((sure | possible) - inside)
         kept.append((source, target, sure & inside, (possible - sure) & inside))
-    return GoldSet(name, lang, tuple(kept), {"links outside a sentence": dropped, **(notes or {})})
+    return GoldSet(name, lang, tuple(kept), {"links outside a sentence": dropped})
 
 
 @functools.cache
@@ -128,7 +128,7 @@ def awesome(lang: str) -> GoldSet:
     return _set(f"awesome-{lang}", lang, rows)
 
 
-def binary_align(lang: str = "sv") -> GoldSet:
+def binary_align() -> GoldSet:
     """The Linköping English-Swedish set as multi-binaryalign stores it, both parts together.
 
     Words may hold underscores for blanks ("All_the_same"): they stay one word.
@@ -139,10 +139,10 @@ def binary_align(lang: str = "sv") -> GoldSet:
         for record in read_json_lines("binaryalign", path):
             found = _flip(record["alignment"])
             rows.append((record["tgt_words"], record["src_words"], found, set()))
-    return _set(f"binaryalign-{lang}", lang, rows)
+    return _set("binaryalign-sv", "sv", rows)
 
 
-def silver_align(lang: str = "tr") -> GoldSet:
+def silver_align() -> GoldSet:
     """SilverAlign's English-Turkish gold: Bible verses, the Turkish machine-made."""
     folder, rows = "Data/eng_tur/Gold", []
     files = (f"{folder}/{name}.txt" for name in ("parallel", "gold"))
@@ -151,17 +151,17 @@ def silver_align(lang: str = "tr") -> GoldSet:
         english, other = pair.split(" ||| ")
         sure, possible = from_pharaoh(line.split("\t")[1])  # after the line's number
         rows.append((other.split(), english.split(), _flip(sure), _flip(possible)))
-    return _set(f"silveralign-{lang}", lang, rows)
+    return _set("silveralign-tr", "tr", rows)
 
 
-def bicici(lang: str = "de") -> GoldSet:
+def bicici() -> GoldSet:
     """Biçici's 100 German-English sentences (Europarl), in a zip, with one link too far."""
     folder, names = "German-English_WordAlignment", ("test.de", "test.en", "de-en.wa")
     with zipfile.ZipFile(io.BytesIO(read("bicici", f"{folder}.zip"))) as archive:
         files = [_lines(archive.read(f"{folder}/{name}").decode("utf-8")) for name in names]
     found = zip(*files, strict=True)
     rows = ((s.split(), t.split(), from_pharaoh(links)[0], set()) for s, t, links in found)
-    return _set(f"bicici-{lang}", lang, rows)
+    return _set("bicici-de", "de", rows)
 
 
 def pocket_half(lang: str, half: str) -> GoldSet:

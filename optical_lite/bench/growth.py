@@ -37,12 +37,6 @@ SIZES = 10_000, 100_000
 WORDS, LENGTH = 200_000, 14
 
 
-def lexicon(pairs: int) -> Callable:
-    """Learning a lexicon from made-up pairs."""
-    text = made_up(pairs)
-    return lambda: ibm1(text, 4)
-
-
 def plans(pairs: int, n: int) -> Callable:
     """Twenty iterations for so many pairs of n tokens a side."""
     vectors = normalize(torch.randn(2, pairs, n, 384), dim=-1)
@@ -58,12 +52,6 @@ def step(n: int) -> Callable:
     return lambda: encoder(ids, torch.ones_like(ids, dtype=torch.bool)).sum().backward()
 
 
-def searching(passages: int) -> Callable:
-    """Fifty questions."""
-    index, questions = material.large(passages)
-    return lambda: score(index, material.some(questions, slice(50)))
-
-
 def students(languages: int) -> Callable:
     """A student for each of so many languages, from 512 pairs each."""
     codes = ("sw", "so", "tl", "mr", "es", "fr", "de")[:languages]
@@ -73,11 +61,9 @@ def students(languages: int) -> Callable:
 
 # what grows: sizes, and a function from a size to the work to be timed
 CASES: dict[str, tuple[tuple[int, ...], Callable]] = {
-    "lexicon, pairs": ((1000, 2000, 4000, 8000), lexicon),
     "transport, pairs": ((64, 128, 256, 512), lambda pairs: plans(pairs, 32)),
     "transport, tokens a sentence": ((16, 32, 64, 128), lambda n: plans(64, n)),
     "encoder step, tokens a sentence": ((32, 64, 128, 256), step),
-    "exact search, passages": ((500, 1000, 2000, 4000), searching),
     "students, languages": ((1, 2, 4, 7), students),
 }
 
