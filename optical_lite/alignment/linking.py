@@ -7,6 +7,7 @@ grow-diag by hand.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from ..significance import Comparison
 Links = set[tuple[int, int]]
 COMBINE = ("forward", "backward", "intersection", "union", "grow-diag", "grow-diag-final")
 RULES = (*COMBINE, "itermax", "match", "threshold")
-NEIGHBOURS = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
+TINY = np.finfo(float).tiny
 
 
 def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
@@ -71,85 +72,76 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
         raise InputError(f"links: got threshold {threshold}, expected a share from 0 to 1")
     if not W.size:
         return set()
-    chosen = _choose(W, rule) & (W > 0)
+    chosen = {cell for cell in _choose(W, rule) if W[cell] > 0}
     if threshold > 0:
-        for sums in (W.sum(1, keepdims=True), W.sum(0)):
-            chosen &= W / np.maximum(sums, np.finfo(float).tiny) >= threshold
-    return {(int(i), int(j)) for i, j in np.argwhere(chosen)}
-
-
-def _choose(W: np.ndarray, rule: str) -> np.ndarray:
-    """Boolean matrix of the links of a rule, shape (N, M)."""
-    if rule == "threshold":
-        return np.ones(W.shape, bool)
-    if rule == "match":
-        from scipy.optimize import linear_sum_assignment
-
-        chosen = np.zeros(W.shape, bool)
-        chosen[linear_sum_assignment(W, maximize=True)] = True
-        return chosen
-    if rule == "itermax":
-        return _itermax(W)
-    return _combine(*_both(W), rule)
-
-
-def _both(W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    forward, backward = np.zeros(W.shape, bool), np.zeros(W.shape, bool)
-    forward[np.arange(len(W)), W.argmax(1)] = True
-    backward[W.argmax(0), np.arange(W.shape[1])] = True
-    return forward & (W > 0), backward & (W > 0)
-
-
-def symmetrize(forward: Links, backward: Links, rule: str, shape: tuple[int, int]) -> Links:
-    """Combine two directions of one-sided links, as statistical aligners make them.
-
-    >>> sorted(symmetrize({(0, 0), (1, 0)}, {(0, 0), (1, 1)}, "grow-diag", (2, 2)))
-    [(0, 0), (1, 0), (1, 1)]
-    """
-    one_of("links: got rule", rule, COMBINE)
-    sides = np.zeros((2, *shape), bool)
-    for side, found in zip(sides, (forward, backward), strict=True):
-        for cell in found:
-            side[cell] = True
-    return {(int(i), int(j)) for i, j in np.argwhere(_combine(*sides, rule))}
-
-
-def _combine(forward: np.ndarray, backward: np.ndarray, rule: str) -> np.ndarray:
-    if rule in ("forward", "backward"):
-        return forward if rule == "forward" else backward
-    if rule == "union":
-        return forward | backward
-    chosen = forward & backward
-    return chosen if rule == "intersection" else _grow(chosen, forward | backward, rule)
-
-
-def _grow(chosen: np.ndarray, union: np.ndarray, rule: str) -> np.ndarray:
-    """Grow along neighbours, one link at a time, until nothing can be added."""
-    chosen = chosen.copy()
-    rows, columns = chosen.any(1), chosen.any(0)
-    front = [tuple(cell) for cell in np.argwhere(chosen)]
-    while front:
-        i, j = front.pop(0)
-        for x, y in ((i + di, j + dj) for di, dj in NEIGHBOURS):
-            inside = 0 <= x < len(rows) and 0 <= y < len(columns)
-            if inside and union[x, y] and not chosen[x, y] and not (rows[x] and columns[y]):
-                chosen[x, y] = rows[x] = columns[y] = True
-                front.append((x, y))
-    if rule == "grow-diag-final":
-        for x, y in np.argwhere(union):
-            if not rows[x] and not columns[y]:
-                chosen[x, y] = rows[x] = columns[y] = True
+        rows, columns = W / W.sum(1, keepdims=True).clip(TINY), W / W.sum(0).clip(TINY)
+        chosen = {cell for cell in chosen if min(rows[cell], columns[cell]) >= threshold}
     return chosen
 
 
-def _itermax(W: np.ndarray) -> np.ndarray:
+def _choose(W: np.ndarray, rule: str) -> Links:
+    """The links of a rule; cells that are 0 may be among them."""
+    if rule == "threshold":
+        return set(np.ndindex(W.shape))
+    if rule == "match":
+        from scipy.optimize import linear_sum_assignment
+
+        rows, columns = linear_sum_assignment(W, maximize=True)
+        return set(zip(rows.tolist(), columns.tolist(), strict=True))
+    if rule == "itermax":
+        return _itermax(W)
+    return symmetrize(*_largest(W), rule)
+
+
+def _largest(W: np.ndarray) -> tuple[Links, Links]:
+    """The largest cell of each source word, and of each target word, where it is not 0."""
+    forward = {(i, j) for i, j in enumerate(W.argmax(1).tolist()) if W[i, j] > 0}
+    backward = {(i, j) for j, i in enumerate(W.argmax(0).tolist()) if W[i, j] > 0}
+    return forward, backward
+
+
+def symmetrize(forward: Links, backward: Links, rule: str) -> Links:
+    """Combine two directions of one-sided links, as statistical aligners make them.
+
+    >>> sorted(symmetrize({(0, 0), (1, 0)}, {(0, 0), (1, 1)}, "grow-diag"))
+    [(0, 0), (1, 0), (1, 1)]
+    """
+    one_of("links: got rule", rule, COMBINE)
+    both, union = forward & backward, forward | backward
+    plain = {"forward": forward, "backward": backward, "intersection": both, "union": union}
+    return plain[rule] if rule in plain else _grow(both, union, rule == "grow-diag-final")
+
+
+def _grow(both: Links, union: Links, final: bool) -> Links:
+    """Grow along neighbours, one link at a time, until nothing can be added."""
+    grown, front = set(both), sorted(both)
+
+    def alone(cell: tuple[int, int]) -> list[bool]:
+        return [all(cell[side] != link[side] for link in grown) for side in (0, 1)]
+
+    while front:
+        i, j = front.pop(0)
+        for cell in itertools.product((i - 1, i, i + 1), (j - 1, j, j + 1)):
+            if cell in union and cell not in grown and any(alone(cell)):
+                grown.add(cell)
+                front.append(cell)
+    for cell in sorted(union) if final else ():
+        if all(alone(cell)):
+            grown.add(cell)
+    return grown
+
+
+def _itermax(W: np.ndarray) -> Links:
     """Mutual best cells, then again at 0.9 for words where one is taken, 0 where both are."""
-    chosen = np.logical_and(*_both(W))
-    rows, columns = chosen.any(1), chosen.any(0)
-    if min(W.shape) <= 2 or rows.all() or columns.all():
+    chosen = set.intersection(*_largest(W))
+    rows, columns = (sorted({cell[side] for cell in chosen}) for side in (0, 1))
+    if min(W.shape) <= 2 or len(rows) == len(W) or len(columns) == W.shape[1]:
         return chosen
-    free = np.where(rows[:, None] | columns, 0.9, 1.0) * ~(rows[:, None] & columns)
-    return chosen | np.logical_and(*_both(W * free))
+    taken = np.zeros(W.shape, int)
+    taken[rows] += 1
+    taken[:, columns] += 1
+    left = W * np.array([1.0, 0.9, 0.0])[taken]
+    return chosen | set.intersection(*_largest(left))
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links
     for source, target in pairs:
         to_target = _best(there, source, target)  # each English word has one source word
         to_source = {(i, j) for j, i in _best(back, target, source)}
-        found.append(symmetrize(to_source, to_target, "grow-diag", (len(source), len(target))))
+        found.append(symmetrize(to_source, to_target, "grow-diag"))
     return found
 
 
@@ -119,11 +119,9 @@ def eflomal(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:
         sides = ([" ".join(side) + "\n" for side in column] for column in zip(*text, strict=True))
         Aligner().align(*sides, links_filename_fwd=str(forward), links_filename_rev=str(backward))
         files = (path.read_text().split("\n")[: len(pairs)] for path in (forward, backward))
-        found = []
-        for pair, *lines in zip(pairs, *files, strict=True):
-            there, back = (from_pharaoh(line)[0] for line in lines)
-            found.append(symmetrize(there, back, "grow-diag-final", tuple(map(len, pair))))
-        return found
+        sides = ([from_pharaoh(line)[0] for line in lines] for lines in files)
+        both = zip(pairs, *sides, strict=True)
+        return [symmetrize(there, back, "grow-diag-final") for _, there, back in both]
 
 
 ALIGNERS = {"ibm1": ibm_model1, "fast_align": fast_align, "eflomal": eflomal}

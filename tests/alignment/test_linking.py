@@ -140,8 +140,8 @@ def test_growing_stops_only_where_nothing_can_be_added(forward, backward):
         return cell[0] not in {i for i, _ in links}, cell[1] not in {j for _, j in links}
 
     both, either = forward & backward, forward | backward
-    grown = symmetrize(forward, backward, "grow-diag", (5, 5))
-    final = symmetrize(forward, backward, "grow-diag-final", (5, 5))
+    grown = symmetrize(forward, backward, "grow-diag")
+    final = symmetrize(forward, backward, "grow-diag-final")
     assert both <= grown <= final <= either
     assert all(touches(cell, grown) for cell in grown - both)
     words = [len({cell[side] for cell in grown}) - len({cell[side] for cell in both}) for side in (0, 1)]
@@ -151,13 +151,13 @@ def test_growing_stops_only_where_nothing_can_be_added(forward, backward):
         assert all(missing(cell, final - {cell}))
     assert not [cell for cell in either - final if all(missing(cell, final))]
     for rule, expected in (("forward", forward), ("backward", backward), ("union", either), ("intersection", both)):
-        assert symmetrize(forward, backward, rule, (5, 5)) == expected
+        assert symmetrize(forward, backward, rule) == expected
 
 
 def test_the_eight_neighbours_are_near_and_no_other_cell():
     for i, j in itertools.product(range(5), repeat=2):
         near = max(abs(i - 2), abs(j - 2)) == 1
-        assert symmetrize({(2, 2), (i, j)}, {(2, 2)}, "grow-diag", (5, 5)) == {(2, 2), *([(i, j)] if near else [])}
+        assert symmetrize({(2, 2), (i, j)}, {(2, 2)}, "grow-diag") == {(2, 2), *([(i, j)] if near else [])}
 
 
 def as_simalign(similarity, rounds=2, alpha=0.9):
@@ -227,7 +227,7 @@ def test_pharaoh_counts_from_its_base():
 
 def test_wrong_rules_of_two_directions_are_named():
     with pytest.raises(InputError, match="got rule 'itermax', expected one of forward, backward"):
-        symmetrize(set(), set(), "itermax", (1, 1))
+        symmetrize(set(), set(), "itermax")
     with pytest.raises(InputError, match="got rule 'best', expected one of forward"):
         links([[1.0]], "best")
     with pytest.raises(InputError, match=r"shape \(1,\), expected \(N, M\)"):
