@@ -26,7 +26,7 @@ SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends
         },
     },
     "table": {
-        **dict.fromkeys(("title", "question", "ours", "command", "note?", "rerun?"), str),
+        **dict.fromkeys(("title", "question", "ours", "command", "note?"), str),
         "metrics": [str],
         "columns": {str: (str, dict)},
         "rows?": {str: (str, dict)},

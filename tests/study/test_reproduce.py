@@ -29,7 +29,7 @@ def replace(path, old, new):
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_pages_equal_their_yaml():
+def test_pages_equal_their_records():
     assert pages.stale() == [], "run: make tables"
 
 
@@ -57,7 +57,7 @@ def test_check_runs_a_cheap_row_again_and_passes(copy, capsys):
 
 @pytest.mark.parametrize("wrong", [0.31096, 0.51096], ids=["too high now", "too low now"])
 def test_a_corrupted_record_fails_the_check(copy, capsys, monkeypatch, wrong):
-    monkeypatch.setitem(reproduce.RERUNS, "pocket", (fast, reproduce.RERUNS["pocket"][1]))
+    monkeypatch.setitem(reproduce.RERUNS, "demo", fast)
     path = copy / "demo_pocket_sw" / "result.json"
     record = json.loads(path.read_text())
     record["systems"]["extended"]["mrr@10"] = wrong
@@ -85,8 +85,7 @@ def test_a_deleted_run_is_missing(copy, capsys):
 
 
 def test_a_rerun_that_gives_nothing_is_missing(copy, capsys, monkeypatch):
-    cheap = (lambda: {"pocket_sw/lexicon": {}}), ("lexicon",)
-    monkeypatch.setitem(reproduce.RERUNS, "pocket", cheap)
+    monkeypatch.setitem(reproduce.RERUNS, "demo", lambda: {"pocket_sw/lexicon": {}})
     assert __main__.main(["tables", "--table", "demo", "--check"]) == 1
     assert "got missing, expected 0.3426" in capsys.readouterr().out
 
