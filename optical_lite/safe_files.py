@@ -74,10 +74,10 @@ def _full(error: BaseException | None) -> OSError | None:
     return None
 
 
-def clear(path: Path) -> bool:
-    """Remove what dead processes left of a file or folder; whether a living one is making it."""
-    living = False
-    for part in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.part"):
+def clear(folder: Path, name: str | None = None) -> bool:
+    """Remove what dead processes left in a folder, of one name or of all; whether one is living."""
+    living, named = False, "*" if name is None else glob.escape(name)
+    for part in folder.glob(f".{named}.{'[0-9a-f]' * 8}.part"):
         try:
             opened = os.open(part, os.O_RDONLY)
         except OSError:
@@ -149,7 +149,7 @@ def _part(path: Path, given: Path, folder: bool) -> Iterator[Path]:
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            clear(path)
+            clear(path.parent, path.name)
             part, opened = _begin(path, folder)
         except OSError as error:
             raise _refused(given, error) from error
@@ -201,7 +201,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
             f"{path}: got a path that exists, expected a new folder; choose another --out or "
             "delete it"
         )
-    if clear(path):
+    if clear(path.parent, path.name):
         raise InputError(
             f"{path}: got a folder that another process is making, expected a new one; wait for "
             "it, or choose another"
@@ -235,7 +235,7 @@ def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        clear(folder)
+        clear(folder.parent, folder.name)
         opened = None if fcntl is None else os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise _refused(folder, error) from error
@@ -258,12 +258,6 @@ def discard(folder: str | Path) -> None:
         part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
         os.replace(folder, part)
         _remove(part)
-
-
-def sweep(folder: str | Path) -> None:
-    """Remove all that dead processes left directly in a folder."""
-    for part in Path(folder).glob(f".*.{'[0-9a-f]' * 8}.part"):
-        clear(part.with_name(part.name[1:-14]))
 
 
 def reserve(file: BinaryIO, size: int) -> None:

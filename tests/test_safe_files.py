@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from optical_lite import json_files, safe_files
 from optical_lite.json_files import write_json
-from optical_lite.safe_files import clear, hold, into, making, new_folder, sweep, write_atomic
+from optical_lite.safe_files import clear, hold, into, making, new_folder, write_atomic
 from optical_lite.settings import InputError
 
 HOLDS = """
@@ -127,7 +127,7 @@ def test_what_a_killed_process_left_is_cleared_by_the_next_and_only_then(tmp_pat
     write_atomic(tmp_path / "x", "a name that the other begins with")
     write_atomic(path, "new")
     assert len(names(tmp_path)) == 4  # both are still at it
-    assert clear(path)
+    assert clear(path.parent, path.name)
     for process in (living, dead):
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -223,7 +223,7 @@ def test_a_folder_is_swept_of_the_dead_alone(tmp_path):
     (tmp_path / ".student.0123abcd.part").mkdir()
     (tmp_path / ".mine.part").write_text("not ours")
     with making(tmp_path / "living") as part:
-        sweep(tmp_path)
+        clear(tmp_path)
         assert part.exists()
     assert names(tmp_path) == [".mine.part", "living"]
 

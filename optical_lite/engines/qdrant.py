@@ -101,18 +101,10 @@ class Folder:
 class Server:
     """A collection of a Qdrant server, by its URL; ``:memory:`` is one in this process."""
 
-    def __init__(
-        self, place: str, name: str, width: int | None = None, client: object = None
-    ) -> None:
-        module, self.api, self.name = (
-            _module("qdrant_client"),
-            _module("qdrant_client.models"),
-            name,
-        )
-        key = os.environ.get("QDRANT_API_KEY")
-        self.client = client or module.QdrantClient(
-            place, api_key=key, timeout=60, check_compatibility=False
-        )
+    def __init__(self, place: str, name: str, width: int | None = None) -> None:
+        self.api, self.name = _module("qdrant_client.models"), name
+        how = {"api_key": os.environ.get("QDRANT_API_KEY"), "check_compatibility": False}
+        self.client = _module("qdrant_client").QdrantClient(place, timeout=60, **how)
         if width is not None:
             api, common = self.api, {"size": width, "distance": "Dot", "datatype": "float16"}
             every = api.MultiVectorConfig(comparator="max_sim")
@@ -184,13 +176,11 @@ class Engine:
 
     def rank(self, batch: TokenBatch, k: int) -> list[list[tuple[str, float]]]:
         """The k best passages of each question; a tie is cut at k."""
-        found = []
+        found, candidates = [], max(k, self.candidates) if self.candidates else 0
         for vectors, mask in zip(batch.vectors, batch.mask, strict=True):
             tokens = vectors[mask].float().cpu()  # (n, d)
-            how = max(k, self.candidates) if self.candidates else 0, self.only
-            found.append(
-                self.store.best(tokens.tolist(), mean(tokens), k, *how) if len(tokens) else []
-            )
+            asked = tokens.tolist(), mean(tokens), k, candidates, self.only
+            found.append(self.store.best(*asked) if len(tokens) else [])
         return found
 
 
@@ -218,22 +208,19 @@ def mean(tokens: Tensor) -> list[float]:
 
 
 def load(
-    index: PassageIndex | Shards,
-    store: Folder | Server,
+    index: PassageIndex | Shards, store: Folder | Server,
     payloads: Mapping[str, Mapping] | None = None,
-) -> int:
+) -> int:  # fmt: skip
     """Write an index into an engine; how many passages it holds. ``payloads`` are by passage id."""
     payloads = payloads or {}
 
     def points() -> Iterator[tuple[int, dict, dict]]:
         numbers = itertools.count()
         for part in index.shards(1 << 12):
-            for name, vectors in zip(
-                part.ids, part.vectors.split(part.lengths.tolist()), strict=True
-            ):
+            passages = part.vectors.split(part.lengths.tolist())
+            for name, vectors in zip(part.ids, passages, strict=True):
                 if len(vectors):  # no passage without tokens is ever found
-                    tokens = vectors.float()
-                    both = {"tokens": tokens.tolist(), "mean": mean(tokens)}
+                    both = {"tokens": vectors.float().tolist(), "mean": mean(vectors)}
                     yield next(numbers), both, {"id": name, **payloads.get(name, {})}
 
     store.put(points())

@@ -18,11 +18,8 @@ class Shards:
 
     def __init__(self, parts: Sequence[PassageIndex]) -> None:
         self.parts, self.ids = parts, [name for part in parts for name in part.ids]
-        self.cut, self.max_length, self.scorer = (
-            sum(part.cut for part in parts),
-            parts[0].max_length,
-            parts[0].scorer,
-        )
+        self.cut = sum(part.cut for part in parts)
+        self.max_length, self.scorer = parts[0].max_length, parts[0].scorer
 
     def shards(self, passages: int) -> Iterator[PassageIndex]:
         """The parts, each in parts of so many passages."""

@@ -98,20 +98,14 @@ def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) ->
     """Read a BEIR folder: ``corpus.jsonl``, ``queries.jsonl``, ``qrels/test.tsv``.
 
     A passage is its title and its text. A query's optional field ``"translation"`` is its reference
-    English,
-    ``"flags"`` a list of marks. ``lenient``: see :func:`.collect.collect`.
+    English, ``"flags"`` a list of marks. ``lenient``: see :func:`.collect.collect`.
     """
     folder = Path(folder)
     corpus, asked = folder / "corpus.jsonl", folder / "queries.jsonl"
     judged, maybe = folder / "qrels" / "test.tsv", (str, NoneType)
     records = json_lines(corpus, {"_id": str, "text": str, "title?": maybe})
-    passages = unique(
-        corpus,
-        (
-            (n, row["_id"], " ".join(filter(None, (row.get("title"), row["text"]))))
-            for n, row in records
-        ),
-    )
+    parts = ((n, row["_id"], (row.get("title"), row["text"])) for n, row in records)
+    passages = unique(corpus, ((n, name, " ".join(filter(None, both))) for n, name, both in parts))
     kinds = {"_id": str, "text": str, "translation?": maybe, "flags?": (list, NoneType)}
     found = [*json_lines(asked, kinds)]
     queries = unique(asked, ((n, row["_id"], row["text"]) for n, row in found))

@@ -29,7 +29,7 @@ from ..json_files import write_json
 from ..kernels import pieces
 from ..provenance import model_record
 from ..retrieval import PassageIndex, Run
-from ..safe_files import hold, sweep
+from ..safe_files import clear, hold
 from ..settings import DATA, InputError, device, seed_everything
 from ..training import runs
 from ..training.distill import distill
@@ -143,7 +143,7 @@ def run(
     record = {"config": plain, "bitext": runs.data_hash(bitext), "lang": data.lang}
     with hold(out):
         runs.opened(out / "paper.json", record, "an experiment made")
-        sweep(out / "rankings")
+        clear(out / "rankings")
         encoders = _train(config, triples, bitext, out, progress)
         result = _rank(config, *encoders, data, out, first, progress)
         settings = {name: [value, source] for name, value, source in config.settings()}

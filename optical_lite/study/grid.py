@@ -28,7 +28,7 @@ from ..encoder import DEFAULT, Encoder, teacher
 from ..json_files import read_json, write_json
 from ..provenance import environment, model_record, sha256
 from ..retrieval import PassageIndex
-from ..safe_files import discard, hold, sweep
+from ..safe_files import clear, discard, hold
 from ..settings import ROOT, InputError
 from ..text import unmarked
 from ..training.distill import distill
@@ -75,7 +75,7 @@ def training(lang: str, system: System, seed: int) -> Path:
 def _clear(folder: Path, done: set[Path]) -> None:
     """Remove what a killed queue left: hidden parts, and trainings of cells with records."""
     for place in [TRAINING, *folder.glob("*")]:
-        sweep(place)
+        clear(place)
     for place in filter(is_finished, done):
         # refused where another process trains there
         with contextlib.suppress(InputError), hold(place):

@@ -23,7 +23,7 @@ from ..corpora import Bitext
 from ..encoder import Encoder, teacher
 from ..json_files import fits, parse_json, read_json, write_json
 from ..provenance import environment, model_record, same_precision
-from ..safe_files import discard, making, sweep
+from ..safe_files import clear, discard, making
 from ..settings import InputError, shown
 from ..weights import inside, read_tensors
 
@@ -62,7 +62,7 @@ def opened(place: Path, record: dict, what: str) -> dict:
     """
     folder = place.parent
     for part in (folder, folder / "checkpoints"):
-        sweep(part)
+        clear(part)
     if not place.exists():
         if there := [path.name for path in folder.iterdir() if path.name[0] != "."]:
             raise InputError(
