@@ -130,12 +130,11 @@ def new_folder(value: str) -> str:
     return _new(value, "a folder to write into", True)
 
 
-# what an option takes, by its name, or by name and metavar
+# what an option takes, by its name; others take text
 KINDS = {
     name: kind
     for names, kind in {
-        ("json", "page", "html", "svg", "pharaoh", "out RUN"): new_file,
-        ("out DIR",): new_folder,
+        ("json", "page", "html", "svg", "pharaoh"): new_file,
         ("collection", "model", "teacher", "bitext"): somewhere,
         ("system", "run", "index", "documents"): somewhere,
         ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions"): existing,
@@ -167,15 +166,11 @@ Option = tuple[str, dict[str, object]]
 
 
 def take(name: str, said: str, default: object = None, **how: object) -> Option:
-    """An option with a value: its kind is found by its name, else by its type or default's."""
+    """An option with a value, of the kind that :data:`KINDS` has for its name."""
     if default not in (None, [], ()):
-        how.setdefault("type", type(default))
         said += f" (default {default})"
-    plain, given = name.lstrip("-"), how.get("type", str)
-    others = {str: text, int: whole(-MOST), float: number()}
-    found = KINDS.get(plain) or KINDS.get(f"{plain} {how.get('metavar')}") or others.get(given)
-    how["type"] = found if given in others else given
-    return name, {"default": default, "help": said, **how}
+    kind = KINDS.get(name.lstrip("-"), text)
+    return name, {"default": default, "help": said, "type": kind, **how}
 
 
 def flag(name: str, said: str) -> Option:
@@ -185,12 +180,12 @@ def flag(name: str, said: str) -> Option:
 
 def reading_to(of: str) -> Option:
     """How much of a text."""
-    return take("--max-length", f"tokens that are read of a {of}", type=int, metavar="N")
+    return take("--max-length", f"tokens that are read of a {of}", metavar="N")
 
 
-def folder(said: str) -> Option:
+def folder(said: str, required: bool = True) -> Option:
     """Where a command writes."""
-    return take("--out", said, required=True, metavar="DIR")
+    return take("--out", said, required=required, metavar="DIR", type=new_folder)
 
 
 QUIET = flag("--quiet", "no progress bar")
@@ -223,7 +218,7 @@ RANKING = [
     take("--k", "passages a question at most", 100),
     take("--ties", "equal scores at the last place: the first passage ids stay, or write "
          "all of them", "cut", choices=("cut", "all")),
-    take("--out", "run file to write", required=True, metavar="RUN"),
+    take("--out", "run file to write", required=True, metavar="RUN", type=new_file),
 ]  # fmt: skip
 
 
@@ -232,10 +227,9 @@ def training() -> list[Option]:
     found = []
     for field in fields(DistillConfig):
         name, said = f"--{field.name.replace('_', '-')}", field.metadata["help"]
-        several = {"nargs": "*", "type": int, "metavar": "N"}
         if isinstance(field.default, bool):
             found.append(flag(name, said))
         else:
-            how = several if isinstance(field.default, tuple) else {}
+            how = {"nargs": "*", "metavar": "N"} if isinstance(field.default, tuple) else {}
             found.append(take(name, said, field.default, **how))
     return found

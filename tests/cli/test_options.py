@@ -33,6 +33,7 @@ def actions():
 def test_every_option_has_a_kind(command, action):
     assert callable(action.type)
     assert action.type not in (str, int, float)
+    assert action.type is not options.text or not isinstance(action.default, int | float)
     for value in ("", "\0"):  # nothing takes these
         with pytest.raises(argparse.ArgumentTypeError):
             action.type(value)
