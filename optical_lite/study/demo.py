@@ -225,16 +225,14 @@ def alignment(
     return one.cost, one.plan, one.source_tokens, one.target_tokens
 
 
-def most_improved(
-    collection: Collection, before: Encoder, after: Encoder, english: Encoder, words: int = 10
-) -> str:
+def most_improved(collection: Collection, before: Encoder, after: Encoder, english: Encoder) -> str:
     """The question whose transport onto its reference English became cheaper by most.
 
-    Training has seen neither side. Only questions of at most so many words on each side are looked
-    at, or all where there is none.
+    Training has seen neither side. Only questions of at most ten words on each side are looked at,
+    or all where there is none.
     """
     pairs = {q: (collection.queries[q], said) for q, said in collection.translations.items()}
-    short = {q: pair for q, pair in pairs.items() if all(len(x.split()) <= words for x in pair)}
+    short = {q: pair for q, pair in pairs.items() if all(len(x.split()) <= 10 for x in pair)}
     pairs = short or pairs
     old, new = (
         [one.transport_cost for one in plans.align_pairs(encoder, english, pairs.values())]

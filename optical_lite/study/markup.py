@@ -34,7 +34,7 @@ def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return pd.DataFrame(rows, columns=header).to_latex(index=False, escape=True)
 
 
-def number(value: float | None, sign: str = "", digits: int = 3) -> str:
+def number(value: float | None, sign: str = "") -> str:
     """A number of a table, nothing for None.
 
     Examples
@@ -42,17 +42,12 @@ def number(value: float | None, sign: str = "", digits: int = 3) -> str:
     >>> number(-0.0214), number(0.5, "+"), number(None)
     ('−0.021', '+0.500', '')
     """
-    return "" if value is None else f"{value:{sign}.{digits}f}".replace("-", "−")
+    return "" if value is None else f"{value:{sign}.3f}".replace("-", "−")
 
 
 MADE = "<!-- made by `make tables`; do not edit -->"
 START = "<!-- table:"
 FORMATS = {"md": markdown, "html": html, "latex": latex}
-
-
-def block(page: str, name: str, where: str = "page") -> str:
-    """What stands between ``<!-- table:NAME -->`` and ``<!-- /table:NAME -->``."""
-    return _split(page, name, where)[1]
 
 
 def replace_block(page: str, name: str, content: str, where: str = "page") -> str:
@@ -63,17 +58,11 @@ def replace_block(page: str, name: str, content: str, where: str = "page") -> st
     >>> replace_block("before\n<!-- table:x -->\nold\n<!-- /table:x -->\nafter", "x", "new")
     'before\n<!-- table:x -->\nnew\n<!-- /table:x -->\nafter'
     """
-    head, _, tail = _split(page, name, where)
-    return head + content.rstrip("\n") + "\n" + tail
-
-
-def _split(page: str, name: str, where: str) -> tuple[str, str, str]:
     start, end = f"{START}{name} -->\n", f"<!-- /table:{name} -->"
     if page.count(start) != 1 or page.count(end) != 1 or page.index(start) > page.index(end):
         raise InputError(
             f"{where}: got a page without {start.strip()} ... {end}, expected one pair; add the "
             "marks where the table belongs"
         )
-    head, rest = page.split(start)
-    content, tail = rest.split(end)
-    return head + start, content, end + tail
+    head, tail = page.split(start)[0], page.split(end)[1]
+    return head + start + content.rstrip("\n") + "\n" + end + tail

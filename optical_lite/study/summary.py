@@ -52,7 +52,6 @@ class Cell:
     state : see ``data/expected/README.md``
     """
 
-    table: str
     key: str
     row: str
     column: str
@@ -220,10 +219,10 @@ def cells(name: str) -> Iterator[Cell]:
     for row, own in table["rows"].items():
         for column in table["columns"]:
             for metric in table["metrics"] if column in own.get("columns", (column,)) else ():
-                yield _cell(name, table, recorded, row, column, metric)
+                yield _cell(table, recorded, row, column, metric)
 
 
-def _cell(name: str, table: dict, recorded: dict, row: str, column: str, metric: str) -> Cell:
+def _cell(table: dict, recorded: dict, row: str, column: str, metric: str) -> Cell:
     def ours_of(row: str) -> Summary | None:
         found = recorded.get(f"{column}/{row}", {}).get("metrics", {}).get(metric)
         return Summary(**found) if found else None
@@ -251,7 +250,6 @@ def _cell(name: str, table: dict, recorded: dict, row: str, column: str, metric:
         reason = reason or empty
     command = column_spec.get("command", table["command"])
     return Cell(
-        table=name,
         key=key,
         row=row_spec["label"],
         column=column_spec["label"],
