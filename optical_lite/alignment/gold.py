@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ..corpora import Bitext
 from ..datasets import pocket
-from ..datasets.sources import read, read_json_lines, read_text
+from ..datasets.sources import lines, read, read_json_lines, read_text
 from ..settings import InputError, one_of
 from ..text import words
 from .linking import Links, from_pharaoh
@@ -59,11 +59,6 @@ class GoldSet:
         return Bitext(self.name, self.lang, "en", pairs)
 
 
-def _lines(text: str) -> list[str]:
-    text = text.removeprefix("\ufeff").removesuffix("\n").replace("\r\n", "\n")
-    return [line.strip() for line in text.split("\n")]
-
-
 def _flip(found: Iterable[tuple[int, int]]) -> Links:
     return {(j, i) for i, j in found}
 
@@ -95,10 +90,10 @@ def xlm_align(lang: str) -> GoldSet:
     """
     folder, files = f"alignment-test-sets/{XLM_ALIGN[lang]}", _bundle()
     left = XLM_ALIGN[lang].split("-")[0]
-    source, target = (_lines(files[f"{folder}/test.{code}"]) for code in (lang, "en"))
+    source, target = (lines(files[f"{folder}/test.{code}"]) for code in (lang, "en"))
     links: dict[str, tuple[Links, Links]] = {}
     gold = files.get(f"{folder}/alignv2.txt") or files[f"{folder}/align.txt"]
-    for number, i, j, *kind in (line.split() for line in _lines(gold)):
+    for number, i, j, *kind in (line.split() for line in lines(gold)):
         sure, possible = links.setdefault(number, (set(), set()))
         cell = (int(i) - 1, int(j) - 1) if left == lang else (int(j) - 1, int(i) - 1)
         (possible if kind == ["P"] else sure).add(cell)
@@ -112,7 +107,7 @@ def xlm_align(lang: str) -> GoldSet:
 def xl_wa(lang: str, split: str) -> GoldSet:
     """XL-WA (CC BY-NC-SA 4.0): Wikipedia, English first, words from 0, links of one kind."""
     rows = []
-    for line in _lines(read_text("xlwa", f"data/{lang}/{split}.tsv")):
+    for line in lines(read_text("xlwa", f"data/{lang}/{split}.tsv")):
         english, other, found = line.split("\t")
         rows.append((other.split(), english.split(), _flip(from_pharaoh(found)[0]), set()))
     return _set(f"xlwa{'-dev' if split == 'dev' else ''}-{lang}", lang, rows)
@@ -122,7 +117,7 @@ def awesome(lang: str) -> GoldSet:
     """The Japanese (KFTT) and Chinese (TsinghuaAligner) sets of awesome-align; words from 1."""
     text, gold = (read_text("awesome", f"examples/{lang}en.{kind}") for kind in ("src-tgt", "gold"))
     rows = []
-    for line, found in zip(_lines(text), _lines(gold), strict=True):
+    for line, found in zip(lines(text), lines(gold), strict=True):
         source, target = line.split(" ||| ")
         rows.append((source.split(), target.split(), *from_pharaoh(found, base=1)))
     return _set(f"awesome-{lang}", lang, rows)
@@ -146,7 +141,7 @@ def silver_align() -> GoldSet:
     """SilverAlign's English-Turkish gold: Bible verses, the Turkish machine-made."""
     folder, rows = "Data/eng_tur/Gold", []
     files = (f"{folder}/{name}.txt" for name in ("parallel", "gold"))
-    pairs, gold = (_lines(read_text("silveralign", file)) for file in files)
+    pairs, gold = (lines(read_text("silveralign", file)) for file in files)
     for pair, line in zip(pairs, gold, strict=True):
         english, other = pair.split(" ||| ")
         sure, possible = from_pharaoh(line.split("\t")[1])  # after the line's number
@@ -158,7 +153,7 @@ def bicici() -> GoldSet:
     """Biçici's 100 German-English sentences (Europarl), in a zip, with one link too far."""
     folder, names = "German-English_WordAlignment", ("test.de", "test.en", "de-en.wa")
     with zipfile.ZipFile(io.BytesIO(read("bicici", f"{folder}.zip"))) as archive:
-        files = [_lines(archive.read(f"{folder}/{name}").decode("utf-8")) for name in names]
+        files = [lines(archive.read(f"{folder}/{name}").decode("utf-8-sig")) for name in names]
     found = zip(*files, strict=True)
     rows = ((s.split(), t.split(), from_pharaoh(links)[0], set()) for s, t, links in found)
     return _set("bicici-de", "de", rows)

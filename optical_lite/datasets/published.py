@@ -20,7 +20,7 @@ from dataclasses import replace
 from ..corpora import THREE_LETTERS, Bitext, Collection, language
 from ..settings import InputError, one_of
 from ..text import fold
-from .sources import paths, read, read_json_lines, read_text
+from .sources import lines, paths, read, read_json_lines, read_text
 
 
 class NoLanguage(InputError):
@@ -39,11 +39,6 @@ def find_code(lang: str, known: Iterable[str], name: str) -> str:
     return spoken[language(lang)]
 
 
-def read_lines(dataset: str, path: str) -> list[str]:
-    """Lines of a file, blanks at their ends removed."""
-    return [line.strip() for line in read_text(dataset, path).rstrip("\n").split("\n")]
-
-
 def pair_up(name: str, lang: str, source: list[str], target: list[str]) -> Bitext:
     """Make a bitext of two files' lines, which must be as many."""
     if len(source) != len(target):
@@ -54,7 +49,7 @@ def pair_up(name: str, lang: str, source: list[str], target: list[str]) -> Bitex
 
 def _aligned(dataset: str, lang: str, source: str, english: str, name: str = "") -> Bitext:
     """A bitext of two files of a data set, line by line."""
-    sides = (read_lines(dataset, path) for path in (source, english))
+    sides = (lines(read_text(dataset, path)) for path in (source, english))
     return pair_up(name or dataset, lang, *sides)
 
 
@@ -129,7 +124,7 @@ def ciral(lang: str) -> Bitext:
 
     def questions(end: str) -> list[str]:
         files = (f"topics/topics.ciral-v1.0-{code}-test-{part}{end}.tsv" for part in "ab")
-        rows = (row.split("\t") for file in files for row in read_lines("ciral", file))
+        rows = (row.split("\t") for file in files for row in lines(read_text("ciral", file)))
         return [tidy(text.strip('" ')) for _, text in rows]
 
     return pair_up("ciral", lang, questions("-native"), questions(""))
@@ -230,7 +225,7 @@ RECIPES = {
 
 
 def training_bitext(
-    lang: str, hold_out: Collection | Sequence[Collection] | None = None, recipe: str = "default"
+    lang: str, hold_out: Sequence[Collection] = (), recipe: str = "default"
 ) -> Bitext:
     """The training pairs of a language, cleaned, without what the collections of ``hold_out`` ask.
 
@@ -250,14 +245,13 @@ def training_bitext(
     InputError
         unknown part, or no part with this language
     """
-    collections = [hold_out] if isinstance(hold_out, Collection) else list(hold_out or ())
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:
         raise InputError(
             f"recipe: got {unknown[0]!r}, expected {', '.join(RECIPES)}, or some of "
             f"{', '.join(PARTS)} joined by +"
         )
-    tested = {collection.name.split("-")[0] for collection in collections} - {"afriqa"}
+    tested = {collection.name.split("-")[0] for collection in hold_out} - {"afriqa"}
     parts = []
     for name in names:
         with contextlib.suppress(NoLanguage):
@@ -267,5 +261,5 @@ def training_bitext(
         raise InputError(
             f"training bitext: got language {lang!r}, expected one that {known} covers"
         )
-    held = [text for c in collections for text in (*c.queries.values(), *c.translations.values())]
+    held = [text for c in hold_out for text in (*c.queries.values(), *c.translations.values())]
     return functools.reduce(operator.add, parts).clean(without=held)

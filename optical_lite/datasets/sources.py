@@ -136,6 +136,11 @@ def read_text(dataset: str, path: str) -> str:
     return read(dataset, path).decode("utf-8-sig").replace("\r\n", "\n")
 
 
+def lines(text: str) -> list[str]:
+    """Lines of a text, blanks at their ends removed."""
+    return [line.strip() for line in text.rstrip("\n").split("\n")]
+
+
 def read_json_lines(dataset: str, path: str) -> list[dict]:
     """:func:`read` of JSON lines; bare ``NaN`` values (not strict JSON) become None."""
     lines = read_text(dataset, path).splitlines()

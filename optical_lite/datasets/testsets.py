@@ -18,8 +18,8 @@ from ..corpora import Bitext, Collection, language
 from ..settings import InputError, one_of
 from ..text import bare, fold
 from .leaks import leakage as leakage
-from .published import afriqa, flores, ntrex, read_lines, tatoeba, tidy
-from .sources import read_json_lines, read_text
+from .published import afriqa, flores, ntrex, tatoeba, tidy
+from .sources import lines, read_json_lines, read_text
 
 BELEBELE_TEST = 300  # passages whose sentences are test queries; the others are for development
 
@@ -105,7 +105,8 @@ def ntrex_headlines(lang: str) -> Collection:
     Four articles say their headline once more; those queries are flagged ``headline-in-article``.
     """
     documents: dict[str, list[tuple[str, str]]] = {}
-    for name, pair in zip(read_lines("ntrex", "DOCUMENT_IDS.tsv"), ntrex(lang).pairs, strict=True):
+    of_lines = lines(read_text("ntrex", "DOCUMENT_IDS.tsv"))
+    for name, pair in zip(of_lines, ntrex(lang).pairs, strict=True):
         documents.setdefault(name, []).append(pair)
     queries, headlines, articles, flags = {}, {}, {}, {}
     for name, ((queries[name], headlines[name]), *rest) in documents.items():

@@ -99,7 +99,7 @@ def load(collection: str, lang: str) -> tuple[Collection, Bitext]:
     if collection == "pocket":
         return pocket.collection(lang), pocket.bitext(lang)
     questions = published.afriqa(lang)
-    return questions, published.training_bitext(lang, hold_out=questions)
+    return questions, published.training_bitext(lang, hold_out=[questions])
 
 
 def baselines(result: Result, index: PassageIndex) -> None:

@@ -58,7 +58,7 @@ def test_bitexts():
 
 def test_training_pairs_hold_out_the_test_questions():
     data = published.afriqa("swa")
-    bitext = published.training_bitext("swa", hold_out=data)
+    bitext = published.training_bitext("swa", hold_out=[data])
     banned = {fold(text) for text in [*data.queries.values(), *data.translations.values()]}
     assert not any(banned & {fold(a), fold(b)} for a, b in bitext.pairs)
     assert len({(fold(a), fold(b)) for a, b in bitext.pairs}) == len(bitext)
@@ -89,7 +89,7 @@ def test_recipes_leave_out_what_is_tested():
 
     assert len(published.training_bitext("som", recipe="tico19+hornmt")) == 5_101
     assert "ntrex" in published.training_bitext("som", recipe="plus").name
-    held = published.training_bitext("som", testsets.ntrex_headlines("som"), "plus")
+    held = published.training_bitext("som", [testsets.ntrex_headlines("som")], "plus")
     assert "ntrex" not in held.name
     with pytest.raises(InputError, match="recipe: got 'squad', expected default, questions, plus, or some of mafand"):
         published.training_bitext("swa", recipe="mafand+squad")
