@@ -2,7 +2,8 @@
 
 One record a cell, a line of ``data/expected/clir/PLACE.jsonl`` (see :mod:`.record_files`), made by
 :mod:`.grid`; a place is ``COLLECTION_LANG``, of development questions ``dev_LANG``. Trained systems
-ran on an accelerator; ``clir_cpu.jsonl`` holds some of the same cells made on a processor.
+ran on an accelerator; ``clir_cpu.jsonl`` holds some of the same cells made on a processor: what
+they cost there, and whether the numbers are the same.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from . import record_files
 from .record_files import Records, load
 from .systems import SYSTEMS
 
-RECORDS, DEV_RECORDS = (record_files.SETS[name] for name in ("clir", "clir_dev"))
+RECORDS, DEV_RECORDS, CPU_RECORDS = (
+    record_files.SETS[name] for name in ("clir", "clir_dev", "clir_cpu")
+)
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 ENDS = ("zero_shot", "ceiling")  # of the gap that a system closes
 METRICS = ("mrr@10", "r@10", "r@100", "map")
@@ -31,8 +34,8 @@ COLUMNS = [
     *("n", "mrr@10", "sd", "low", "high", *METRICS[1:], "gap_closed"),
     # differences, with p after Holm's correction
     *(f"{kind}_{name}" for name in BASELINES for kind in ("vs", "p")),
-    # device, number type and budget
-    "made",
+    # of a processor; device, number type and budget
+    *("seconds", "made"),
 ]
 
 
@@ -114,12 +117,12 @@ def cells(found: Records) -> dict[str, dict[str, dict]]:
 
 
 def summarise() -> str:
-    """Text of ``data/expected/systems.csv``: each system on each place, interval, tests."""
-    return _summarise(record_files.states(RECORDS))
+    """Text of ``data/expected/systems.csv``: each system on each place, interval, tests, cost."""
+    return _summarise(*map(record_files.states, (RECORDS, CPU_RECORDS)))
 
 
 @functools.lru_cache(maxsize=4)
-def _summarise(_: tuple) -> str:
+def _summarise(*_: tuple) -> str:
     lines = [line for place, rows in load(RECORDS).items() for line in _lines(place, rows)]
     table = pd.DataFrame(lines, columns=COLUMNS)
     return table.to_csv(index=False, float_format="%.5f", lineterminator="\n")
@@ -133,6 +136,7 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
     intervals = significance.bootstrap(np.stack([*values.values()]), [*groups.values()]).T
     tests = [_tests(values, name, groups) for name in BASELINES]
     zero, ceiling = (values[name].mean() if name in values else None for name in ENDS)
+    cheap = load(CPU_RECORDS).get(place, {})
     for (name, made), (low, high) in zip(runs.items(), intervals.tolist(), strict=True):
         own = sums(made)
         line = {metric: own[metric]["mean"] for metric in METRICS}
@@ -142,6 +146,7 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
             line["gap_closed"] = (values[name].mean() - zero) / (ceiling - zero)
         for test in tests:
             line |= test.get(name, {})
+        line["seconds"] = _cpu_seconds([*made, *cheap.get(name, ())])
         line["made"] = "; ".join(sorted({_made(record) for record in made}))
         yield line
 
@@ -168,6 +173,12 @@ def _tests(values: dict[str, np.ndarray], baseline: str, groups: dict) -> dict[s
         name: {f"vs_{baseline}": result.difference, f"p_{baseline}": p[name]}
         for name, result in found.items()
     }
+
+
+def _cpu_seconds(found: list[dict]) -> float | None:
+    """Mean of the records made on a processor; those of an accelerator say nothing of it."""
+    spent = [record["cpu_seconds"] for record in found if record["environment"]["device"] == "cpu"]
+    return round(float(np.mean(spent)), 1) if spent else None
 
 
 def _made(record: dict) -> str:

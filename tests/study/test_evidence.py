@@ -40,6 +40,7 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(summary, "EXPECTED", tmp_path)
     monkeypatch.setattr(records, "RECORDS", tmp_path / "clir")
     monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev.jsonl")
+    monkeypatch.setattr(records, "CPU_RECORDS", tmp_path / "clir_cpu.jsonl")
     draw, found = np.random.default_rng(0), []
     noise = draw.normal(0, 0.02, 60)
     for name, level in LEVELS.items():
@@ -116,7 +117,7 @@ def test_what_the_page_says_of_leakage_is_in_the_records():
 
 def test_what_the_page_says_of_two_devices_is_in_the_records():
     found = []
-    for ours in record_files.every(record_files.load(record_files.SETS["clir_cpu"])):
+    for ours in record_files.every(record_files.load(records.CPU_RECORDS)):
         place, name, seed = record_files.key(ours)
         theirs = record_files.find(record_files.load(records.RECORDS), place, name, seed)
         found.append(abs(records.ranks([ours]).mean() - records.ranks([theirs]).mean()))
@@ -125,11 +126,20 @@ def test_what_the_page_says_of_two_devices_is_in_the_records():
     assert max(found) <= 0.005
 
 
-def test_a_line_says_where_its_records_were_made(toy):
-    elsewhere = {"environment": {"device": "cuda", "accelerator": "NVIDIA H200", "bf16": False}}
+def test_cost_is_the_processors(toy):
     found = every(records.RECORDS)
+    twins = [dict(record) for record in found if record["system"] in ("extended", "optical") and not record["seed"]]
+    for record in twins:
+        ranks = record["mrr@10 by question"].split()
+        ranks[:3] = [str(float(rank) + 0.02) for rank in ranks[:3]]
+        record |= {"mrr@10 by question": " ".join(ranks), "cpu_seconds": 9.0}
+    put(records.CPU_RECORDS, twins)
+    elsewhere = {"environment": {"device": "cuda", "accelerator": "NVIDIA H200", "bf16": False}, "cpu_seconds": 1.0}
     put(records.RECORDS, [record | (elsewhere if "optical" in record["system"] else {}) for record in found])
-    assert summarised().loc["optical", "made"] == "NVIDIA H200 float32, 300 x 32 pairs"
+    frame = summarised()
+    assert frame.loc["optical", "made"] == "NVIDIA H200 float32, 300 x 32 pairs"
+    assert frame.loc["optical", "seconds"] == 9.0
+    assert pd.isna(frame.loc["optical_late", "seconds"])  # of no processor
 
 
 def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions(toy):

@@ -42,6 +42,7 @@ def place(monkeypatch, tmp_path):
         monkeypatch.setitem(record_files.SETS, name, tmp_path / file)
     monkeypatch.setattr(records, "RECORDS", tmp_path / "clir")
     monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev.jsonl")
+    monkeypatch.setattr(records, "CPU_RECORDS", tmp_path / "clir_cpu.jsonl")
     monkeypatch.setattr(grid, "RANKINGS", tmp_path / "rankings")
     monkeypatch.setattr(record_files, "LOOSE", tmp_path / "loose")
     return tmp_path / "loose" / "clir"
