@@ -49,7 +49,7 @@ class Session:
         self.trained, self.optimizer, self.config = trained, optimizer, config
         self.save_every, self.writes = save_every, writes
         self.log, self.state = out / "log.jsonl", out / "resume.pt"
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: slope(k, config))
+        self.peaks = [group["lr"] for group in optimizer.param_groups]
         lines = self._resume() if self.state.exists() else []
         self.first = len(lines)
         before = json.loads(lines[-1])["seconds"] if lines else 0  # earlier sessions count
@@ -75,7 +75,6 @@ class Session:
                 for name, parameter in self.trained.items():
                     parameter.copy_(state["weights"][name])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.schedule.load_state_dict(state["schedule"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
                 f"{self.state}: got the state of another training ({type(error).__name__}), "
@@ -116,10 +115,12 @@ class Session:
     def _step(self, number: int, said: dict, name: str) -> dict:
         """Go down the gradient that the weights have; the line of the log."""
         norm = float(nn.utils.clip_grad_norm_(self.trained.values(), 1.0))
-        # of this step: one, or the encoder's and the rows'
-        rates = dict(zip(("rate", "row_rate"), self.schedule.get_last_lr(), strict=False))
+        share, rates = slope(number - 1, self.config), {}
+        # one, or the encoder's and the rows'
+        groups = zip(("rate", "row_rate"), self.optimizer.param_groups, self.peaks, strict=False)
+        for key, group, peak in groups:
+            rates[key] = group["lr"] = peak * share
         self.optimizer.step()
-        self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         if not math.isfinite(said["loss"]):
             raise InputError(
@@ -140,7 +141,6 @@ class Session:
             "step": step,
             "weights": {name: p.detach() for name, p in self.trained.items()},
             "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
             "log": sha256(self.log.read_bytes()),
         }
         with making(self.state) as part, open(part, "wb") as saved:
@@ -157,7 +157,7 @@ def _read(place: Path) -> dict:
             if archive.testzip():  # checksums, at which torch.load does not look
                 raise ValueError("changed")
         state = torch.load(place, map_location=device(), weights_only=True)
-        if state["step"] < 0 or not {"weights", "optimizer", "schedule", "log"} <= set(state):
+        if state["step"] < 0 or not {"weights", "optimizer", "log"} <= set(state):
             raise ValueError("other values")
     except Exception as error:  # of zip, of pickle, of torch: any bytes may stand there
         raise InputError(
