@@ -1,8 +1,10 @@
 """Evaluate a run's student on a collection, a TREC run file, or a file of predictions."""
 
+from pathlib import Path
+
 from .. import metrics
 from ..encoder import Encoder
-from ..formats import xor_tydi
+from ..formats import xglue, xor_tydi
 from ..settings import InputError
 from . import inputs, run_files
 
@@ -12,7 +14,7 @@ REPORTED = ("map", "p@10", "ndcg@10", "r@100", "mrr@10")
 
 def command(
     *, run: str | None, trec_run: str | None, predictions: str | None, both: bool, model: str,
-    teacher: str | None, scorer: str, max_length: int | None, ties: str,
+    teacher: str | None, scorer: str, max_length: int | None, tune: str | None, ties: str,
     quiet: bool, collection: str | None, lang: str | None, qrels: str | None, **where: object,
 ) -> dict:  # fmt: skip
     """Evaluate on what ``collection``, ``lang``, ``qrels`` and ``where`` say: `.inputs.read`."""
@@ -29,7 +31,9 @@ def command(
         *encoders, lang_of_run = inputs.encoders(run, **how)
     lang = lang or lang_of_run
     data = inputs.read(collection=collection, lang=lang, qrels=qrels, **where)
-    if isinstance(data, xor_tydi.Questions):
+    if isinstance(data, xglue.Task):
+        found, count, cuts = of_pairs(data, predictions, encoders, Path(collection), tune)
+    elif isinstance(data, xor_tydi.Questions):
         found, count, cuts = of_questions(data, predictions, encoders, quiet)
     elif run:
         ranked, cuts = inputs.ranking(data.passages, data.queries, encoders, quiet, scorer)
@@ -75,3 +79,27 @@ def of_questions(
     found = xor_tydi.recall(ranked, data.langs, data.answers)
     flat = {f"{key} {lang}": x for key, values in found.items() for lang, x in values.items()}
     return flat, len(ranked), cuts
+
+
+def of_pairs(
+    task, predictions: str | None, encoders: list[Encoder] | None, path: Path, tune: str | None
+) -> tuple[dict[str, float], int, dict]:
+    """Score on XGLUE's pairs, groups of them, what was cut; some need a threshold from others."""
+    cuts, name = {}, "ndcg" if task.name == "wpr" else "accuracy"
+    if predictions:
+        values = xglue.read_predictions(predictions, task.name)
+    else:
+        student, english = encoders
+        values = xglue.rank(task, student, english)
+        if name == "accuracy":
+            place = Path(tune or path.with_suffix(".dev"))
+            if place.resolve() == path.resolve():
+                expected = "others for the threshold; give --tune FILE"
+                raise InputError(f"{place}: got the pairs to judge, expected {expected}")
+            other = xglue.read(place, task.lang, task=task.name)
+            cut = xglue.threshold(xglue.rank(other, student, english), other.labels)
+            values = [float(value > cut) for value in values]
+        asked, texts = zip(*task.pairs, strict=True)
+        cuts = inputs.said_cut("passages", english.count_cut(texts), len(texts), english)
+        cuts |= inputs.said_cut("questions", student.count_cut(asked), len(asked), student)
+    return {name: xglue.score(task, values)}, len(xglue.groups(task)), cuts

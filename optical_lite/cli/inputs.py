@@ -24,7 +24,7 @@ def read(
 
 
 def ranked(data: object, command: str) -> Collection:
-    """What was read, if it has judged passages to rank, which XOR's questions lack."""
+    """What was read, if it has judged passages to rank; XOR's questions and XGLUE's pairs lack."""
     if not isinstance(data, Collection):
         got = f"{type(data).__name__.lower()} without judged passages"
         raise InputError(f"{command}: got {got}, expected a collection")

@@ -193,7 +193,8 @@ QUIET = flag("--quiet", "no progress bar")
 READING = [
     take("--collection", "pocket, afriqa, belebele, ...; a BEIR folder; see --format",
          metavar="PATH"),
-    take("--format", "of --collection: trec, msmarco, ir_datasets, xor or beir", metavar="KIND"),
+    take("--format", "of --collection: trec, msmarco, ir_datasets, xor, wpr, qadsm, qam or "
+         "beir", metavar="KIND"),
     take("--lang", "question language (default: the run's, where there is one)"),
     take("--split", "test, dev, ...: as the collection has them"),
     flag("--lenient", "leave out judgements of what is not there"),

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from ..corpora import Collection
-from ..formats import msmarco, own, trec, xor_tydi
+from ..formats import msmarco, own, trec, xglue, xor_tydi
 from ..formats.from_ir_datasets import read_ir_datasets
 from ..formats.lines import file_part
 from ..safe_files import new_folder
@@ -24,6 +24,7 @@ READERS = {
     "msmarco": msmarco.read,
     "ir_datasets": read_ir_datasets,
     "xor": xor_tydi.read,
+    **{task: partial(xglue.read, task=task) for task in xglue.LABELS},
 }
 WRITERS = {"trec": trec.write, "beir": own.write_beir}
 
@@ -41,7 +42,7 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
 
     Returns
     -------
-    Collection; :class:`~.xor_tydi.Questions` for ``xor``
+    Collection; :class:`~.xor_tydi.Questions` for ``xor``, :class:`~.xglue.Task` for wpr, qadsm, qam
 
     Examples
     --------

@@ -140,6 +140,20 @@ def numbered(
         yield number, cells
 
 
+def filled(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each line where every line counts: blank ones stand at the end alone."""
+    blank = 0
+    for number, line in enumerate(lines(path), 1):
+        if not line.strip():
+            blank = blank or number
+        elif blank:
+            raise InputError(
+                f"{path}, line {blank}: got a blank line, expected text; fill or delete it"
+            )
+        else:
+            yield number, line
+
+
 def parse_json(text: str, where: str):
     """:func:`.json_files.parse_json`; half a character, which no text file holds, is refused."""
     found = json_files.parse_json(text, where)

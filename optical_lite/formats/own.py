@@ -14,7 +14,7 @@ from ..json_files import fits
 from ..safe_files import write_atomic
 from ..settings import InputError
 from .collect import check_written, collect, judgements, unique
-from .lines import json_lines, lines, numbered
+from .lines import filled, json_lines, numbered
 
 WHOLE = 1 << 24  # bytes of a file of pairs that is kept in memory
 
@@ -25,15 +25,8 @@ def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
     Texts are as they stand in the file, blanks at their ends too. Blank lines may stand at the end
     alone, so that the n-th pair is line n.
     """
-    number = blank = 0
-    for number, line in enumerate(lines(path), 1):
-        if not line.strip():
-            blank = blank or number
-            continue
-        if blank:
-            raise InputError(
-                f"{path}, line {blank}: got a blank line, expected text; fill or delete it"
-            )
+    number = 0
+    for number, line in filled(path):
         cells = line.split("\t")
         if len(cells) != 2:
             raise InputError(
@@ -47,7 +40,7 @@ def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
                     "delete the line"
                 )
         yield cells[0], cells[1]
-    if number == 0 or blank == 1:
+    if not number:
         raise InputError(f"{path}: got no sentence pair, expected lines source<TAB>English")
 
 

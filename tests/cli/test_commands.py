@@ -10,7 +10,7 @@ import pytest
 
 from optical_lite import __main__, lexical, metrics, retrieval, significance
 from optical_lite.datasets import pocket, reading
-from optical_lite.formats import trec
+from optical_lite.formats import trec, xglue
 from optical_lite.settings import DATA, ROOT
 from optical_lite.training import runs
 
@@ -128,6 +128,25 @@ def test_evaluate_reads_every_format(place, teacher):
     }  # the sample's passages all fit into 2,000 tokens
 
 
+def test_xglue_from_end_to_end(place, teacher):
+    student, folder = f"--run {place}/runs/demo_pocket_sw --quiet", SAMPLES / "xglue"
+    found = run(place, f"evaluate {student} --format wpr --collection {folder}/xglue.wpr.de.test --lang de")
+    task = reading.read("wpr", folder / "xglue.wpr.de.test")
+    encoder = runs.load_student(place / "runs" / "demo_pocket_sw")
+    assert found["metrics"] == {"ndcg": pytest.approx(xglue.score(task, xglue.rank(task, encoder, teacher)))}
+    for kind, lang in (("qadsm", "de"), ("qam", "fr")):
+        path = folder / f"xglue.{kind}.{lang}.test"
+        test, dev = (reading.read(kind, path.with_suffix(end)) for end in (".test", ".dev"))
+        cut = xglue.threshold(xglue.rank(dev, encoder, teacher), dev.labels)
+        right = [(s > cut) == y for s, y in zip(xglue.rank(test, encoder, teacher), test.labels, strict=True)]
+        found = run(place, f"evaluate {student} --format {kind} --collection {path}")
+        assert found["metrics"] == {"accuracy": pytest.approx(sum(right) / 6)}
+    (place / "qam.prediction").write_text("1\n0\n1\n0\n1\n1\n")
+    path = folder / "xglue.qam.fr.test"
+    found = run(place, f"evaluate --format qam --collection {path} --predictions {place}/qam.prediction")
+    assert found["metrics"] == {"accuracy": pytest.approx(5 / 6)}
+
+
 def test_published_xor_predictions(place):
     found = run(place, f"evaluate --format xor --collection {SAMPLES}/xor --predictions {SAMPLES}/xor/predictions.json")
     assert set(found["metrics"]) == {f"R@{n}kt {lang}" for n in (2, 5) for lang in ("sw", "de", "mean")}
@@ -139,7 +158,7 @@ def test_published_xor_predictions(place):
     [
         ("convert --to trec --out {x}/new", "expected afriqa"),
         ("convert --collection pocket --lang sw --to beir --out {x}", "expected a new folder"),
-        ("convert --format xor --collection {s}/xor --to trec --out {x}/new", "got a Questions"),
+        ("convert --format wpr --collection {s}/xglue/xglue.wpr.de.test --to trec --out {x}/new", "got a Task"),
         ("index --collection nowhere --out {x}/new", "got 'nowhere', expected afriqa"),
         ("search --collection pocket --lang sw --system {x} --out {x}/a.run", "expected a finished run"),
         ("search --collection pocket --lang sw --system encoder --index {x} --out {x}/a.run", "got no index.json"),
@@ -158,6 +177,10 @@ def test_published_xor_predictions(place):
         ("evaluate --trec-run {x}/plain.run --qrels {x}/plain.run", "got 6 columns, expected 4"),
         ("evaluate --trec-run {x}/plain.run --qrels {x}/pocket_trec/qrels.txt --ties best", "got ties 'best'"),
         ("evaluate --predictions {x}/plain.run --collection pocket --lang sw", "expected --trec-run"),
+        (
+            "evaluate --run {x}/runs/demo_pocket_sw --format qam --collection {s}/xglue/xglue.qam.fr.dev",
+            "got the pairs to judge",
+        ),
         ("significance {x}/plain.run --qrels {x}/pocket_trec/qrels.txt", "expected two different run files"),
         ("significance {x}/plain.run {x}/student.run --qrels {x}/q --metric best", "no such file"),
     ],

@@ -83,8 +83,8 @@ def test_a_folder_that_cannot_be_written_is_not_there(tmp_path):
     with pytest.raises(InputError, match="got name 'a b'"):
         reading.write("trec", data, tmp_path / "out")
     assert not any(tmp_path.iterdir())
-    with pytest.raises(InputError, match="got a Questions"):
-        reading.write("trec", reading.read("xor", SAMPLES / "xor"), tmp_path / "out")
+    with pytest.raises(InputError, match="got a Task"):
+        reading.write("trec", reading.read("wpr", SAMPLES / "xglue" / "xglue.wpr.de.test"), tmp_path / "out")
 
 
 def test_a_run_reads_back_as_it_was_written(tmp_path):

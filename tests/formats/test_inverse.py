@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from optical_lite.alignment import linking
 from optical_lite.corpora import Collection
 from optical_lite.datasets import pocket, reading
-from optical_lite.formats import lines, msmarco, own, sgml, topics, trec, xor_tydi
+from optical_lite.formats import lines, msmarco, own, sgml, topics, trec, xglue, xor_tydi
 from optical_lite.formats.collect import check_written
 from optical_lite.settings import InputError
 
@@ -161,6 +161,8 @@ READERS = {
     "triples": lambda path: [*msmarco.triples(path)],
     "questions": xor_tydi.read_questions,
     "answers": xor_tydi.read_predictions,
+    "task": lambda path: xglue.read(path, task="wpr"),
+    "values": lambda path: xglue.read_predictions(path, "qam"),
 }
 
 

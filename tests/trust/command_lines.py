@@ -56,6 +56,7 @@ LINES = [
     "evaluate --trec-run trec/sample.run --qrels trec/qrels.txt --json a.result.json",
     "evaluate --trec-run trec/sample.run --qrels trec/qrels.txt --ties trec --json a.result.json",
     "evaluate --format xor --collection xor --predictions xor/predictions.json --json a.result.json",
+    "evaluate --format wpr --collection xglue/xglue.wpr.de.test --predictions wpr.txt --json a.result.json",
     "fuse trec/sample.run other.run --share 0.3 --k 5 --out o.run",
     "significance trec/sample.run other.run --qrels trec/qrels.txt --metric map --test t --json a.result.json",
     "significance trec/sample.run other.run --qrels trec/qrels.txt --metric ndcg@10 --correction bonferroni",
@@ -68,16 +69,17 @@ LINES = [
 MORE = [
     "--k", "--share", "--lang", "--format", "--collection", "--split", "--fields", "--encoding", "--ties",
     "--metric", "--test", "--correction", "--json", "--qrels", "--documents", "--topics", "--lenient", "--out",
-    "--run", "--predictions", "--both", "--trec-run", "--quiet", "--index", "--bitext", "--system",
+    "--run", "--predictions", "--tune", "--both", "--trec-run", "--quiet", "--index", "--bitext", "--system",
     "--to", "--table", "--gpu", "--help",
 ]  # fmt: skip
 
 
 @functools.cache
 def workplace() -> dict[str, bytes]:
-    """All samples, and a second run and pairs beside them."""
+    """All samples, and a second run, predictions and pairs beside them."""
     found = tree(SAMPLES)
     found["other.run"] = found["trec/sample.run"].replace(b" sample", b" other").replace(b" 9.5 ", b" 0.5 ")
+    found["wpr.txt"] = b"".join(b"%d\n" % (n % 4) for n in range(found["xglue/xglue.wpr.de.test"].count(b"\n")))
     found["pairs.tsv"] = pairs(40)["pairs.tsv"]
     return found
 

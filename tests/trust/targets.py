@@ -6,6 +6,7 @@ wrong input; :class:`Wrong` says that a result came out that cannot be right.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from optical_lite.corpora import Collection
 from optical_lite.datasets import pocket
 from optical_lite.datasets import reading as formats
-from optical_lite.formats import own, trec, xor_tydi
+from optical_lite.formats import own, trec, xglue, xor_tydi
 from optical_lite.formats.lines import lines
 from optical_lite.settings import DATA, InputError
 
@@ -60,6 +61,12 @@ def runs_read(path: Path) -> object:
     trec.write_run(path.parent / "again.run", found, "x")
     if trec.read_run(path.parent / "again.run") != found:
         raise Wrong("a run reads back another")
+    return found
+
+
+def predictions(path: Path) -> object:
+    found = xglue.read_predictions(path, "wpr")
+    finite(found)
     return found
 
 
@@ -145,6 +152,14 @@ TARGETS: dict[str, Target] = {
     "xor predictions": Target(
         lambda: tree(SAMPLES / "xor", "predictions.json"), reading("predictions.json", xor_tydi.read_predictions), 2
     ),
+    **{
+        kind: Target(
+            functools.partial(tree, SAMPLES / "xglue", name),
+            reading(name, functools.partial(formats.read, kind)),
+        )
+        for kind, name in (("wpr", "xglue.wpr.de.test"), ("qadsm", "xglue.qadsm.de.dev"), ("qam", "xglue.qam.fr.dev"))
+    },
+    "predictions": Target(lambda: {"wpr.txt": command_lines.workplace()["wpr.txt"]}, reading("wpr.txt", predictions)),
     "pairs": Target(lambda: pairs(20), reading("pairs.tsv", lambda path: own.read_bitext(path, "sw")), 2),
     "triples": Target(
         lambda: tree(SAMPLES / "msmarco", "triples.train.small.tsv"), reading("triples.train.small.tsv", triples)

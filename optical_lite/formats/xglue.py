@@ -1,0 +1,156 @@
+"""XGLUE's three relevance tasks: readers, rankers and the published scores.
+
+WPR ranks the web pages of a query (nDCG); QADSM says whether an advertisement, QAM whether a
+passage, answers a query (accuracy). None searches a corpus: candidates are given. A file is named
+``xglue.TASK.LANG.SPLIT``; its columns are query, title, text (QAM: question, passage) and, where it
+is judged, a label. A student ranks by the mean similarity of a query token with its best match,
+which does not grow with the query, so that one threshold serves all queries. Source: Liang et al.,
+EMNLP 2020, and its evaluation script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import metrics
+from ..settings import InputError, one_of
+from .collect import real
+from .lines import filled
+
+if TYPE_CHECKING:
+    from ..encoder import Encoder
+
+LABELS = {
+    "wpr": {"bad": 0, "fair": 1, "good": 2, "excellent": 3, "perfect": 4},
+    "qadsm": {"bad": 0, "good": 1},
+    "qam": {"false": 0, "true": 1},
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A file of one of the tasks.
+
+    Attributes
+    ----------
+    name, lang : ``wpr``, ``qadsm`` or ``qam``; language
+    pairs : query and candidate text of each line
+    labels : 0 to 4 for WPR, 0 or 1 for the others; empty for a file that is not judged
+    """
+
+    name: str
+    lang: str
+    pairs: tuple[tuple[str, str], ...]
+    labels: tuple[int, ...]
+
+
+def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
+    """Read ``xglue.TASK.LANG.SPLIT``; WPR's labels may be words (Perfect ... Bad) or 4 ... 0."""
+    known = LABELS[task] | {str(value): value for value in LABELS[task].values()}
+    width, pairs, labels = (2 if task == "qam" else 3), [], []
+    for number, line in filled(path):
+        cells = line.split("\t")
+        if len(cells) not in (width, width + 1) or not cells[0].strip():
+            raise InputError(
+                f"{path}, line {number}: got {len(cells)} columns, the first {cells[0][:40]!r}, "
+                f"expected {width} and a label, a query first ({task}); mend the line"
+            )
+        pairs.append((cells[0], " ".join(filter(None, cells[1:width]))))
+        if len(cells) > width:
+            label = cells[width].strip().lower()
+            one_of(f"{path}, line {number}: got label", label, known)
+            labels.append(known[label])
+    if not pairs or len(labels) not in (0, len(pairs)):
+        got = f"{path}: got {len(labels)} labels for {len(pairs)} lines"
+        raise InputError(f"{got}, expected one each, or none at all")
+    return Task(task, lang, tuple(pairs), tuple(labels))
+
+
+def groups(task: Task) -> list[range]:
+    """The lines of each query: a new group begins where the query differs from the one before.
+
+    >>> groups(Task("wpr", "de", (("a", "x"), ("a", "y"), ("b", "z"), ("a", "x")), ()))
+    [range(0, 2), range(2, 3), range(3, 4)]
+    """
+    new = [i for i, (query, _) in enumerate(task.pairs) if not i or query != task.pairs[i - 1][0]]
+    return [range(begin, end) for begin, end in pairwise([*new, len(task.pairs)])]
+
+
+def score(task: Task, predictions: Sequence[float]) -> float:
+    """The published score of a prediction a line: mean nDCG of the groups (WPR), or accuracy.
+
+    Groups of one line do not count. nDCG runs over the whole group with the label as gain, ties
+    share their places, and a group whose labels are all 0 has 0, as in scikit-learn's
+    ``ndcg_score``, which the published script calls.
+
+    >>> wpr = Task("wpr", "de", (("a", "x"), ("a", "y"), ("b", "z")), (0, 4, 4))
+    >>> score(wpr, [1, 2, 0]), round(score(wpr, [2, 1, 0]), 3)
+    (1.0, 0.631)
+    """
+    if not task.labels or len(predictions) != len(task.labels):
+        got = f"{len(predictions)} predictions for {len(task.labels)} labels"
+        raise InputError(f"{task.name}: got {got}, expected one each")
+    if task.name != "wpr":
+        both = zip(predictions, task.labels, strict=True)
+        return metrics.mean({str(i): p == y for i, (p, y) in enumerate(both)})
+    values = {}
+    for lines_ in (group for group in groups(task) if len(group) > 1):
+        grades = {str(i): task.labels[i] for i in lines_}
+        ranking, value = {"q": [(str(i), float(predictions[i])) for i in lines_]}, 0.0
+        if any(grades.values()):
+            value = metrics.per_query(ranking, {"q": grades}, ["ndcg"])["ndcg"]["q"]
+        values[str(lines_.start)] = value
+    if not values:
+        raise InputError(
+            "wpr: got no query with two pages, expected at least one; lines of a query stand "
+            "together"
+        )
+    return metrics.mean(values)
+
+
+def read_predictions(path: str | Path, task: str) -> list[float]:
+    """A file of predictions, a label or a score a line."""
+    found = []
+    for number, line in filled(path):
+        known = LABELS[task].get(line.strip().lower())
+        found.append(real(f"{path}, line {number}", line.strip()) if known is None else known)
+    return found
+
+
+def rank(task: Task, questions: Encoder, passages: Encoder, size: int = 64) -> list[float]:
+    """Score of each line: MaxSim over the number of query tokens; 0 for an empty side.
+
+    Parameters
+    ----------
+    questions, passages : the encoders of queries and candidates, for instance a student and its
+        teacher
+    """
+    from ..retrieval import explain
+
+    found = []
+    for start in range(0, len(task.pairs), size):
+        left, right = zip(*task.pairs[start : start + size], strict=True)
+        q, p = questions.encode(left), passages.encode(right)
+        for i in range(len(left)):
+            best, _ = explain(q.vectors[i][q.mask[i]], p.vectors[i][p.mask[i]])
+            found.append(float(best.mean()) if len(best) else 0.0)
+    return found
+
+
+def threshold(scores: Sequence[float], labels: Sequence[int]) -> float:
+    """The cut with the highest accuracy when a score above it means 1; of equal ones the lowest.
+
+    >>> threshold([0.1, 0.4, 0.3, 0.9], [0, 1, 0, 1])
+    0.35
+    """
+    order = sorted(zip(scores, labels, strict=True))
+    best, right, cut = sum(labels), sum(labels), order[0][0] - 1.0
+    for (low, label), (high, _) in pairwise([*order, (order[-1][0] + 2.0, 0)]):
+        right += 1 - 2 * label  # this line falls below the cut
+        if right > best and low < high:
+            best, cut = right, (low + high) / 2
+    return cut
