@@ -1,4 +1,4 @@
-"""Steps of a training, seen from outside: what they log, and a training that is stopped after one of them."""
+"""What several tests look at: the steps of a training, and what stands between the marks of a page."""
 
 from contextlib import contextmanager
 
@@ -20,3 +20,8 @@ def each_step(call=None):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Session, "add", added)
         yield
+
+
+def table_of(page, name):
+    """What stands between the marks of a generated table."""
+    return page.partition(f"<!-- table:{name} -->\n")[2].partition(f"<!-- /table:{name} -->")[0]

@@ -96,11 +96,6 @@ def test_a_run_goes_on_in_its_own_number_type_only(place, tmp_path, device, caps
     assert "--precision float32" in error
     assert error.count("\n") == 1
     assert (run / "log.jsonl").read_bytes() == before
-    config = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps({**config, "environment": {"bf16": True}}))  # as of old
-    assert train(place, run) == 2
-    assert "in bf16, expected float32" in capsys.readouterr().err
-    assert train(place, run, "--precision bf16") == 0
 
 
 def test_a_teacher_goes_on_in_its_own_number_type_only(tmp_path):

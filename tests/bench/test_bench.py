@@ -3,11 +3,11 @@ import time
 from pathlib import Path
 
 import pytest
+from steps import table_of
 
 from optical_lite.__main__ import main
 from optical_lite.bench import first_use, gpu, growth, measuring, runner, search
 from optical_lite.settings import InputError
-from optical_lite.study import markup
 
 pytestmark = pytest.mark.float32
 
@@ -81,8 +81,8 @@ def written(tmp_path):
         runner.write([{**row, "bench": bench} for row in rows], page)
         text = page.read_text()
         for other in {"bench-bf16", "bench-float32", "growth", "lessons", "gpu", "scale"} - {block}:
-            assert markup.block(text, other) == f"old {other}\n"
-        return markup.block(text, block)
+            assert table_of(text, other) == f"old {other}\n"
+        return table_of(text, block)
 
     return write
 
@@ -144,7 +144,7 @@ def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path):
     out.write_text(json.dumps(earlier))
     runner.command(["machine"], 1, out, page)
     assert json.loads(out.read_text())[0]["bench"] == "transport"
-    text = markup.block(page.read_text(), runner.kind())
+    text = table_of(page.read_text(), runner.kind())
     assert "| transport | 1,000 |" in text
     assert "| machine | 1,000 |" not in text
     assert text.index("machine float32") < text.index("| transport")

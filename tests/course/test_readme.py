@@ -5,11 +5,11 @@ import io
 import re
 
 import pytest
+from steps import table_of
 
 from optical_lite.settings import ROOT
 from optical_lite.study import demo, summary
 from optical_lite.study.findings import MARK
-from optical_lite.study.markup import block
 
 pytestmark = pytest.mark.float32
 
@@ -25,7 +25,7 @@ def test_the_demos_table_has_what_the_demo_prints():
 def test_the_findings_hold_the_tables():
     page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
     assert set(re.findall(r"<!-- table:(\w+) -->", page)) == {"demo", "headline"} <= set(summary.names())
-    assert "| student, after transport | 0.501 |" in block(page, "demo")
+    assert "| student, after transport | 0.501 |" in table_of(page, "demo")
 
 
 def over_budget(page: str) -> list[str]:
