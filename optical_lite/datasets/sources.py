@@ -143,8 +143,8 @@ def lines(text: str) -> list[str]:
 
 def read_json_lines(dataset: str, path: str) -> list[dict]:
     """:func:`read` of JSON lines; bare ``NaN`` values (not strict JSON) become None."""
-    lines = read_text(dataset, path).splitlines()
-    return [json.loads(line, parse_constant=lambda _: None) for line in lines if line]
+    text = read_text(dataset, path)
+    return [json.loads(line, parse_constant=lambda _: None) for line in text.splitlines() if line]
 
 
 def paths(dataset: str) -> list[str]:

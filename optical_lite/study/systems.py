@@ -228,7 +228,7 @@ ANSWER |= {
         "both students and structured query", parts=(*STUDENTS, QUERY), share=0.2
     ),
 }
-BOTH, DEV = "multilingual student, OPTICAL + contrast", MULTI | ALL_PAIRS
+BOTH, DEV = MULTILINGUAL["m_optical_late"].title, MULTI | ALL_PAIRS
 TUNING = {  # on development questions alone, so these are not among the pairs
     "m_dev": _student(BOTH, SHARP, DEV),
     "m_dev_high": _student(f"{BOTH}, rate 3e-4", SHARP, DEV, rate=3e-4),

@@ -7,7 +7,7 @@ from steps import table_of
 
 from optical_lite.__main__ import main
 from optical_lite.bench import first_use, gpu, growth, measuring, runner, search
-from optical_lite.settings import InputError
+from optical_lite.settings import ROOT, InputError
 
 pytestmark = pytest.mark.float32
 
@@ -156,12 +156,28 @@ def test_what_is_run_by_name_only_is_not_run_else(monkeypatch):
     assert runner.command([]) == []
 
 
-def test_a_peer_that_is_absent_or_fails_has_no_times(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(measuring, "PEERS", tmp_path / "none")
-    assert measuring.ask_peer("encode", {}) == {"seconds": []}
-    monkeypatch.setattr(measuring, "PEERS", Path("/bin/false"))
-    assert measuring.ask_peer("encode", {}) == {"seconds": []}
-    assert "peer encode" in capsys.readouterr().err
+@pytest.mark.parametrize(("name", "python"), [("encode", "PEERS"), ("plaid", "PLAID")])
+def test_a_peer_that_is_absent_or_fails_has_no_times(monkeypatch, tmp_path, capsys, name, python):
+    monkeypatch.setattr(measuring, python, tmp_path / "none")
+    assert measuring.ask_peer(name, {}) == {"seconds": []}
+    monkeypatch.setattr(measuring, python, Path("/bin/false"))
+    assert measuring.ask_peer(name, {}) == {"seconds": []}
+    assert f"peer {name}" in capsys.readouterr().err
+
+
+def test_the_pages_summary_says_what_its_tables_say():
+    def cells(text):
+        lines = (line for line in text.splitlines() if line.startswith("| ") and "---" not in line)
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+    page = (ROOT / "docs" / "performance.md").read_text()
+    tables = [cells(table_of(page, f"bench-{kind}")) for kind in ("bf16", "float32")]
+    header, *rows = cells(page.partition("## Why")[0])
+    assert (header[0], len(rows)) == ("what", 7)
+    for what, peer, *said in rows:
+        for value, table in zip(said, tables, strict=True):
+            found = [float(row[4]) for row in table if row[0].startswith(what) and peer in row[2] and row[4]]
+            assert value == "" if not found else abs(float(value) - min(found)) < 0.051, (what, peer)
 
 
 def test_a_peers_recall_is_said():

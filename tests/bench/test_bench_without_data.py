@@ -18,7 +18,8 @@ CACHED = bench_transport.problems, material.real
 def without(monkeypatch, tmp_path):
     """No published data, no peers, and nothing that an earlier test has read of either."""
     monkeypatch.delenv("OPTICAL_LITE_MIRROR", raising=False)
-    monkeypatch.setattr(measuring, "PEERS", tmp_path / "none")
+    for name in ("PEERS", "PLAID"):
+        monkeypatch.setattr(measuring, name, tmp_path / "none")
     monkeypatch.setattr(measuring, "limits", lambda: {"matrix": 100.0, "copy": 10.0})
     for cached in (settings.get, *CACHED):
         cached.cache_clear()
