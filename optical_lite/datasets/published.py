@@ -221,6 +221,7 @@ RECIPES = {
     "default": "mafand+tico19",
     "questions": "afriqa+ciral",
     "plus": "mafand+tico19+hornmt+loresmt+afriqa+ciral+ntrex+tatoeba",
+    "unasked": "mafand+tico19+hornmt+loresmt+ciral+ntrex+tatoeba",
 }
 
 
@@ -236,7 +237,7 @@ def training_bitext(
         or to its translation, is dropped (case, punctuation and blanks aside) and counted in
         ``notes``; a part of which a collection is made (NTREX, Tatoeba) is left out whole
     recipe : ``default`` (MAFAND's training part and TICO-19), ``plus`` (everything but FLORES,
-        which is a test set),
+        which is a test set), ``unasked`` (that without AfriQA's questions),
         ``questions`` (AfriQA's train and dev questions and CIRAL's), or names of ``PARTS`` joined
         by ``+``
 

@@ -35,6 +35,12 @@ def _mean(place: str, system: str) -> float:
     return float(records.by_question(place, system).mean())
 
 
+def _pairs(place: str, system: str) -> str:
+    """How many pairs a system's student learns from."""
+    made = records.read(place, system)
+    return f"{made[0]['bitext']['pairs']:,}" if made else ""
+
+
 def _lang(place: str) -> str:
     return place.rpartition("_")[2]
 
@@ -108,8 +114,34 @@ def choices() -> str:
     return markdown(header, rows)
 
 
+def leaks() -> str:
+    """One row a language of AfriQA: what other pairs change, with p after Holm's correction."""
+    columns = ("vocabulary", "m_extended"), ("both", "m_optical_late")
+    ends = {"twins": "with twins", "unasked": "no question of AfriQA"}
+    found = {
+        (place, name, end): records.compare(f"{name}_{end}", name, place)
+        for place in records.places()
+        for _, name in columns
+        for end in ends
+    }
+    found = {key: each for key, each in found.items() if each}
+    p, rows = holm({key: each.p for key, each in found.items()}), []
+    for place in dict.fromkeys(place for place, *_ in found):
+        row = [_lang(place), *(_pairs(place, f"m_extended{end}") for end in ("", "_twins"))]
+        for _, name in columns:
+            row.append(f"{_mean(place, name):.3f}")
+            keys = [(place, name, end) for end in ends]
+            row += [_said(found[key], p[key]) if key in found else "" for key in keys]
+        rows.append(row)
+    titles = (
+        f"{said}{end}" for said, _ in columns for end in ("", *map(", {}".format, ends.values()))
+    )
+    return markdown(("language", "pairs", "with twins", *titles), rows)
+
+
 TABLES = {
     "opponents": opponents,
     "gains": gains,
+    "leaks": leaks,
     "choices": choices,
 }

@@ -95,7 +95,7 @@ class Workplace:
         tests = {name: testsets.load(name, self.lang) for name in names}
         held = testsets.dev_collection(self.lang)
         asked = [test for name, test in tests.items() if name in systems.ASKED]
-        self.held_out = {"dev": [*tests.values(), held], "twins": asked}
+        self.held_out = {"dev": [*tests.values(), held], "twins": asked, "equal": asked}
         self.trained: list[Path] = []  # folders of runs whose cell has no record yet
         self.collections: dict[str, Collection] = {"dev": held} if dev else tests
 

@@ -28,13 +28,12 @@ class System:
     train : training of the student, None for an untrained one
     teacher : empty for the English encoder, or ``multilingual``
     recipe : of the bitext, empty for the language's own
-    pairs : sentence pairs to learn from, 0 for all
-    draw : which draw of that number
+    pairs, draw : sentence pairs to learn from, 0 for all, and which draw of that number
     marks : whether the lexicon's words keep accents and tone marks; students never see them in
         Latin letters
     scorer : of ``maxsim`` engines, ``maxsim`` or ``mean``
     without : which pairs are left out beside those of test questions: of development questions
-        (``dev``), or near twins of test questions (``twins``)
+        (``dev``), near twins of test questions (``twins``), or none (``equal``)
     parts : names of systems whose rankings are fused, and nothing else is done; with a structured
         query of the same bitext, which finds rare words where MaxSim finds meanings
     share : of the last of them
@@ -145,24 +144,24 @@ CONTROLS = {  # what its loss is worth: the same with half of it
 }
 
 
-def _like(name: str, said: str, **changes) -> System:
-    """A main system with something changed."""
-    return replace(MAIN[name], title=f"{MAIN[name].title}, {said}", **changes)
+def _like(system: System, said: str, **changes) -> System:
+    """A system with something changed."""
+    return replace(system, title=f"{system.title}, {said}", **changes)
 
 
 LEARNT = ("extended", "sentence", "late", "optical")
 BITEXT = {
-    f"{name}_{pairs}": _like(name, f"{pairs:,} pairs", pairs=pairs)
+    f"{name}_{pairs}": _like(MAIN[name], f"{pairs:,} pairs", pairs=pairs)
     for pairs in (500, 1_000, 3_000, 10_000, 30_000)
     for name in (*LEARNT, "optical_late", *(("lexicon_bm25", "structured") if pairs == 500 else ()))
 }
 DRAWS = {  # seeds shuffle the pairs; another draw has others
-    f"{name}_500_draw{draw}": _like(name, f"500 pairs, draw {draw}", pairs=500, draw=draw)
+    f"{name}_500_draw{draw}": _like(MAIN[name], f"500 pairs, draw {draw}", pairs=500, draw=draw)
     for draw in (1, 2, 3, 4)
     for name in (*LEARNT, "structured")
 }
 LEXICAL = {  # what bitext and lexicon of the kit recipe give without a student
-    f"{name}_plus": _like(name, "all bitext", marks=False, **ALL_PAIRS)
+    f"{name}_plus": _like(MAIN[name], "all bitext", marks=False, **ALL_PAIRS)
     for name in ("lexicon_bm25", "structured", "lexicon")
 }
 FUSED = {  # half and half, chosen on development questions
@@ -176,7 +175,7 @@ FUSED = {  # half and half, chosen on development questions
 }
 OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *LEXICAL)  # one engine, a lexicon, no student
 DOMAIN = {
-    f"{name}_{domain}": _like(name, f"1,000 pairs of {domain}", recipe=recipe, pairs=1_000)
+    f"{name}_{domain}": _like(MAIN[name], f"1,000 pairs of {domain}", recipe=recipe, pairs=1_000)
     for domain, recipe in (("news", "mafand"), ("health", "tico19"), ("questions", "questions"))
     for name in ("lexicon", "extended", "optical")
 }
@@ -211,10 +210,7 @@ MULTILINGUAL = {
     },
     "m_ceiling": System("reference English, multilingual encoder", reads="reference", **MULTI),
 }
-MEAN = {
-    f"{name}_mean": replace(system, title=f"{system.title}, mean vectors", scorer="mean")
-    for name, system in MULTILINGUAL.items()
-}
+MEAN = {f"{k}_mean": _like(x, "mean vectors", scorer="mean") for k, x in MULTILINGUAL.items()}
 QUERY, STUDENTS = "a_structured", ("a_optical_late", "m_optical_late")
 ANSWER = ENGLISH | {  # both scorers of a student one after the other, so that it trains once
     name: (MULTILINGUAL | MEAN)[name] for each in MULTILINGUAL for name in (each, f"{each}_mean")
@@ -227,6 +223,14 @@ ANSWER |= {
     "students_fused": System(
         "both students and structured query", parts=(*STUDENTS, QUERY), share=0.2
     ),
+}
+LEAKS = {  # what near twins of test questions, and questions of AfriQA at all, are worth
+    f"{name}_{end}": _like(MULTILINGUAL[name], said, **changes)
+    for name in ("m_extended", "m_optical_late")
+    for end, said, changes in (
+        ("twins", "near twins among the pairs", {"without": "equal"}),
+        ("unasked", "no question of AfriQA among the pairs", {"recipe": "unasked"}),
+    )
 }
 BOTH, DEV = MULTILINGUAL["m_optical_late"].title, MULTI | ALL_PAIRS
 TUNING = {  # on development questions alone, so these are not among the pairs
@@ -251,6 +255,7 @@ GROUPS = {
     "draws": DRAWS,
     "domain": DOMAIN,
     "answer": ANSWER,
+    "leaks": LEAKS,
     "tuning": TUNING,
 }
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
@@ -294,8 +299,9 @@ def place(lang: str) -> Place:
 
 def tested(lang: str, name: str) -> tuple[str, ...]:
     """The collections that a system is tested on in a language."""
+    asked = {**dict.fromkeys(ANSWER, ASKED), **dict.fromkeys(LEAKS, ASKED[:1])}
     found = () if name in TUNING else place(lang).collections
-    return tuple(c for c in found if name not in ANSWER or c in ASKED)
+    return tuple(c for c in found if c in asked.get(name, found))
 
 
 def find(name: str) -> System:

@@ -89,9 +89,12 @@ def test_recipes_leave_out_what_is_tested():
 
     assert len(published.training_bitext("som", recipe="tico19+hornmt")) == 5_101
     assert "ntrex" in published.training_bitext("som", recipe="plus").name
+    assert "afriqa" not in published.training_bitext("swa", recipe="unasked").name
+    with pytest.raises(InputError, match="got language 'twi'"):
+        published.training_bitext("twi", recipe="unasked")
     held = published.training_bitext("som", [testsets.ntrex_headlines("som")], "plus")
     assert "ntrex" not in held.name
-    with pytest.raises(InputError, match="recipe: got 'squad', expected default, questions, plus, or some of mafand"):
+    with pytest.raises(InputError, match="recipe: got 'squad', expected default, questions, plus, unasked, or some of mafand"):
         published.training_bitext("swa", recipe="mafand+squad")
     with pytest.raises(InputError, match="expected one that afriqa or ciral covers"):
         published.training_bitext("mar", recipe="questions")

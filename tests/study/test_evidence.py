@@ -162,6 +162,21 @@ def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions
     assert line == "| OPTICAL: transport (Sinkhorn) | OPTICAL, epsilon 0.2 | 1 | +0.100 | so | none |"
 
 
+def test_what_other_pairs_would_change_stands_beside_their_number(toy):
+    assert evidence_page.leaks().count("\n") == 1  # a header alone
+    levels = {"m_extended": (0.5, 90), "m_extended_twins": (0.6, 100), "m_optical_late": (0.7, 90)}
+    noise = np.random.default_rng(1).normal(0, 0.02, 60)
+    found = [
+        {"system": name, "collection": "afriqa", "lang": "ha", "seed": 0, "bitext": {"pairs": pairs},
+         "mrr@10 by question": " ".join(map(str, level + noise - noise.mean() + 0.001 * np.arange(60)))}
+        for name, (level, pairs) in levels.items()
+    ]  # fmt: skip
+    put(records.RECORDS, [*every(records.RECORDS), *found])
+    (line,) = evidence_page.leaks().splitlines()[2:]
+    assert line.startswith("| ha | 90 | 100 | 0.529 | +0.100 (+0.100 to +0.100), p < 0.001 |  | ")
+    assert line.endswith(" |  |  |")  # what has not run is left empty
+
+
 def test_summary_and_curve(toy):
     rows = records.summarise().splitlines()
     assert len(rows) == 1 + len(LEVELS)

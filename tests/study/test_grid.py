@@ -232,6 +232,7 @@ def test_near_twins_of_what_is_asked_are_left_out_and_counted(place, monkeypatch
     left = work.bitext(without="twins")
     assert ("swali", f"{twin} Indeed?") not in left.pairs
     assert left.notes["near twins"] == len(pairs) - len(left)
+    assert ("swali", f"{twin} Indeed?") in work.bitext(without="equal").pairs
 
 
 def test_rankings_are_fused_and_what_they_are_made_of_is_kept(place, monkeypatch, tmp_path):
