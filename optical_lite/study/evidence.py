@@ -71,7 +71,7 @@ def over(
 
 def answer() -> dict[str, dict[str, Comparison]]:
     """What vocabulary and losses add to a multilingual encoder, as :func:`over`."""
-    return over(*ANSWER, ("afriqa_*", "belebele_*"))
+    return over(*ANSWER, ("afriqa_*", "belebele_*", "belebele-hard_*"))
 
 
 def curve(place: str, names: Iterable[str], *, over: str = "") -> pd.DataFrame:

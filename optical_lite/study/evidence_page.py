@@ -21,6 +21,26 @@ CHOICES = {  # in use: what it was compared with
     "m_dev": [name for name in TUNING if name != "m_dev"],
 }
 
+SINGLE = {  # of the comparison with a multilingual encoder; the others are fused, or read English
+    "structured query": "a_structured",
+    "zero-shot, mean": "m_zero_shot_mean",
+    "zero-shot": "m_zero_shot",
+    "vocabulary": "m_extended",
+    "sentence vectors": "m_sentence",
+    "nearest token": "m_greedy",
+    "one-to-one": "m_match",
+    "transport": "m_optical",
+    "contrast": "m_late",
+    "both": "m_optical_late",
+    "English student": "a_optical_late",
+}
+BESIDE = {
+    "two students": "students",
+    "and structured query": "students_fused",
+    "BM25, reference": "a_ceiling_bm25",
+    "encoder, reference": "m_ceiling",
+}
+
 
 def _p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
@@ -78,6 +98,21 @@ def opponents() -> str:
         own = (SYSTEMS[best].title, f"{_mean(place, best):.3f}") if best else ("", "")
         rows.append((place, *own, *(each.get(place, ("", ""))[1] for each in found)))
     return markdown(("collection", "best single engine", "its MRR@10", *DUELS), rows)
+
+
+def scores() -> str:
+    """One row a collection: MRR@10 of each system, the best of :data:`SINGLE` in bold."""
+    from ..views.figures_evidence import label  # with matplotlib, which no other table needs
+
+    rows = []
+    for place in answer():
+        found = {name: records.by_question(place, name) for name in (SINGLE | BESIDE).values()}
+        means = {name: f"{each.mean():.3f}" for name, each in found.items() if each is not None}
+        best = max(means[name] for name in SINGLE.values() if name in means)
+        cells = [means.get(name, "") for name in SINGLE.values()]
+        cells = [f"**{cell}**" if cell == best else cell for cell in cells]
+        rows.append((label(place), *cells, *(means.get(name, "") for name in BESIDE.values())))
+    return markdown(("collection", *SINGLE, *BESIDE), rows)
 
 
 def gains() -> str:
@@ -141,6 +176,7 @@ def leaks() -> str:
 
 TABLES = {
     "opponents": opponents,
+    "scores": scores,
     "gains": gains,
     "leaks": leaks,
     "choices": choices,

@@ -57,10 +57,10 @@ def effects(
     found : {place: {name: difference}}, as :func:`optical_lite.study.evidence.over` returns
     """
     names = dict.fromkeys(name for each in found.values() for name in each)
-    size = 7.2, (0.1 + 0.1 * len(names)) * len(found) + 1
+    size = 7.2, (0.08 + 0.08 * len(names)) * len(found) + 1
     _, ax = plt.subplots(figsize=size, layout="constrained")
     for k, (name, look) in enumerate(_look({name: name for name in names}).items()):
-        place = np.arange(len(found)) + (k - (len(names) - 1) / 2) * 0.2
+        place = np.arange(len(found)) + (k - (len(names) - 1) / 2) * 0.18
         each = [effect[name] for effect in found.values()]
         low, high = [e.low for e in each], [e.high for e in each]
         ax.hlines(place, low, high, color=look["color"], lw=1.5)
