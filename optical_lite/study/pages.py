@@ -47,16 +47,21 @@ def shown(name: str) -> list[Cell]:
 
 
 def long(name: str, kind: str = "md") -> str:
-    """Published, ours, difference, state, why and how, a line a cell, and what the marks mean."""
+    """Published, ours, difference, state, why and how, a line a cell, and what the marks mean.
+
+    Cells of a row and a metric that hold no number and say the same share a line.
+    """
     cells = shown(name)
     why, how = _notes((c.reason for c in cells), "r"), _notes((c.command for c in cells), "c")
-    rows = []
+    found: dict[tuple, list[str]] = {}
     for cell in cells:
         paper = markup.number(cell.paper) or ("empty" if cell.published else "none")
         ours = str(cell.ours) if cell.ours else _gone(cell)
         delta, marks = markup.number(cell.delta, "+"), (why.get(cell.reason, ""), how[cell.command])
-        where = cell.row, cell.column, title(cell.metric)
-        rows.append((*where, paper, ours, delta, cell.state, *marks))
+        own = cell.column if ours or cell.paper is not None else ""
+        said = title(cell.metric), paper, ours, delta, cell.state, *marks
+        found.setdefault((cell.row, own, said), []).append(cell.column)
+    rows = [(row, ", ".join(columns), *said) for (row, _, said), columns in found.items()]
     marks = [(mark, text) for notes in (why, how) for text, mark in notes.items()]
     write = markup.FORMATS[kind]
     return "\n\n".join([write(HEADER, rows), write(("mark", "meaning"), marks)])
