@@ -5,13 +5,14 @@ Everything here reads records; :mod:`.grid` makes them. Notebook 07.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 
+import numpy as np
 import pandas as pd
 
 from ..settings import InputError
-from ..significance import Comparison
+from ..significance import Comparison, compare
 from . import records
 from .systems import SYSTEMS, expand
 
@@ -72,6 +73,38 @@ def over(
 def answer() -> dict[str, dict[str, Comparison]]:
     """What vocabulary and losses add to a multilingual encoder, as :func:`over`."""
     return over(*ANSWER, ("afriqa_*", "belebele_*", "belebele-hard_*"))
+
+
+def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Comparison | None:
+    """The sum of some systems minus that of others, mean over a collection's languages.
+
+    Languages count alike. Where they ask the same questions, as Belebele's do, a question is one
+    unit in all of them: each language would else count the same sentences again.
+
+    Parameters
+    ----------
+    collection : such as ``afriqa``
+    plus, minus : systems; a language without a record of one of them is left out
+    """
+    wanted = [*plus, *minus]
+    places = [p for p in records.places() if p.rpartition("_")[0] == collection]
+    places = [p for p in places if all(records.read(p, name) for name in wanted)]
+    if not places:
+        return None
+    signs = [1] * len(plus) + [-1] * len(minus)
+    rows = [
+        sum(s * records.by_question(p, x) for s, x in zip(signs, wanted, strict=True))
+        for p in places
+    ]
+    groups = [list(records.groups(p).values()) for p in places]
+    if all(each == groups[0] for each in groups):
+        values, labels = np.mean(rows, axis=0), groups[0]
+    else:
+        mean = sum(map(len, rows)) / len(rows)  # so that the mean over all is that of the means
+        values = np.concatenate([row * mean / len(row) for row in rows])
+        labels = [f"{k} {label}" for k, each in enumerate(groups) for label in each]
+    found, numbers = dict(enumerate(values)), dict(enumerate(labels))
+    return compare(found, dict.fromkeys(found, 0.0), numbers)
 
 
 def curve(place: str, names: Iterable[str], *, over: str = "") -> pd.DataFrame:

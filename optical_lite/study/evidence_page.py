@@ -6,7 +6,7 @@ from statistics import fmean
 
 from ..significance import Comparison, holm
 from . import records
-from .evidence import ANSWER, answer
+from .evidence import ANSWER, answer, pooled
 from .markup import markdown, number
 from .systems import OPPONENTS, REFERENCE, SYSTEMS, TUNING, expand
 
@@ -39,6 +39,17 @@ BESIDE = {
     "and structured query": "students_fused",
     "BM25, reference": "a_ceiling_bm25",
     "encoder, reference": "m_ceiling",
+}
+
+STEPS = {  # of the comparison: systems that are added, and that are subtracted
+    "vocabulary, over zero-shot": (["m_extended"], ["m_zero_shot"]),
+    "transport, over the vocabulary": (["m_optical"], ["m_extended"]),
+    "contrast, over the vocabulary": (["m_late"], ["m_extended"]),
+    "both, over the vocabulary": (["m_optical_late"], ["m_extended"]),
+    "both, over transport": (["m_optical_late"], ["m_optical"]),
+    "both, over contrast": (["m_optical_late"], ["m_late"]),
+    "interaction": (["m_optical_late", "m_extended"], ["m_optical", "m_late"]),
+    "both, over zero-shot": (["m_optical_late"], ["m_zero_shot"]),
 }
 
 
@@ -98,6 +109,16 @@ def opponents() -> str:
         own = (SYSTEMS[best].title, f"{_mean(place, best):.3f}") if best else ("", "")
         rows.append((place, *own, *(each.get(place, ("", ""))[1] for each in found)))
     return markdown(("collection", "best single engine", "its MRR@10", *DUELS), rows)
+
+
+def steps() -> str:
+    """What each step adds, mean over languages; p after Holm's correction over the table."""
+    kinds = {"AfriQA": "afriqa", "Belebele": "belebele", "Belebele, hard": "belebele-hard"}
+    found = {(step, kind): pooled(kind, *STEPS[step]) for step in STEPS for kind in kinds.values()}
+    p = holm({key: each.p for key, each in found.items() if each})
+    cells = {key: _said(each, p[key]) if each else "" for key, each in found.items()}
+    rows = [(step, *(cells[step, kind] for kind in kinds.values())) for step in STEPS]
+    return markdown(("step", *kinds), rows)
 
 
 def scores() -> str:
@@ -176,6 +197,7 @@ def leaks() -> str:
 
 TABLES = {
     "opponents": opponents,
+    "steps": steps,
     "scores": scores,
     "gains": gains,
     "leaks": leaks,

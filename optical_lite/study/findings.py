@@ -12,7 +12,7 @@ Markdown page and in the text of notebooks. A measure is a few words:
 - ``gain SYSTEM BASE PLACE``: difference of two systems; ``apart`` without its sign
 - ``above SYSTEM BASE PLACES``: on how many collections a system is above another with p below 0.05,
   ``surely`` with p below 0.01, and ``among`` how many; p after Holm's correction over these
-  collections
+  collections, with ``SYSTEM+SYSTEM`` over those of all of these, of which the first is counted
 - ``run FILE#PART METRIC``: a number of any record in ``data/expected``
 - ``published WORK/TABLE | ROW | COLUMN``: a number of ``data/paper``
 
@@ -54,15 +54,17 @@ def _gain(system: str, base: str, place: str) -> float:
 
 def _count(limit: float | None, system: str, base: str, *among: str) -> int:
     """Collections on which a system is above another with p below a limit; all, without a limit."""
-    found = evidence.over(base, {"": systems.find(system) and system}, among)
+    family = {name: systems.find(name) and name for name in system.split("+")}
+    found, (counted, *_) = evidence.over(base, family, among), family
     if not found:
         raise Missing(
             f"findings: got no collection with records of {system} and {base}, expected one"
         )
     if limit is None:
         return len(found)
-    p = holm({place: each[""].p for place, each in found.items()})
-    return sum(each[""].difference > 0 and p[place] < limit for place, each in found.items())
+    p = holm({(place, name): e.p for place, each in found.items() for name, e in each.items()})
+    above = (place for place, each in found.items() if each[counted].difference > 0)
+    return sum(p[place, counted] < limit for place in above)
 
 
 def _run(reference: str, metric: str) -> float:

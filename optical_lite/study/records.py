@@ -54,7 +54,7 @@ def places(dev: bool = False) -> list[str]:
     return list(load(DEV_RECORDS if dev else RECORDS))
 
 
-def _groups(place: str) -> dict[str, int]:
+def groups(place: str) -> dict[str, int]:
     """For each question a number, the same for those that share their passages."""
     found = record_files.shared(_base(place)).get("groups", {})
     if place not in found:
@@ -94,7 +94,7 @@ def _compare(ours: str, baseline: str, place: str, _: tuple) -> significance.Com
     rows = [by_question(place, system) for system in (ours, baseline)]
     if any(row is None for row in rows):
         return None
-    return significance.compare(*map(_as_map, rows), _groups(place))
+    return significance.compare(*map(_as_map, rows), groups(place))
 
 
 def sums(made: list[dict]) -> dict[str, dict]:
@@ -132,9 +132,9 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
     """The lines of a place."""
     runs = {name: rows[name] for name in SYSTEMS if name in rows}
     _same_data(place, [record for made in runs.values() for record in made])
-    values, groups = {name: ranks(made) for name, made in runs.items()}, _groups(place)
-    intervals = significance.bootstrap(np.stack([*values.values()]), [*groups.values()]).T
-    tests = [_tests(values, name, groups) for name in BASELINES]
+    values, labels = {name: ranks(made) for name, made in runs.items()}, groups(place)
+    intervals = significance.bootstrap(np.stack([*values.values()]), [*labels.values()]).T
+    tests = [_tests(values, name, labels) for name in BASELINES]
     zero, ceiling = (values[name].mean() if name in values else None for name in ENDS)
     cheap = load(CPU_RECORDS).get(place, {})
     for (name, made), (low, high) in zip(runs.items(), intervals.tolist(), strict=True):
@@ -162,12 +162,12 @@ def _same_data(place: str, found: list[dict]) -> None:
         )
 
 
-def _tests(values: dict[str, np.ndarray], baseline: str, groups: dict) -> dict[str, dict]:
+def _tests(values: dict[str, np.ndarray], baseline: str, labels: dict) -> dict[str, dict]:
     """Every system against one: its difference, and p after Holm's correction."""
     if baseline not in values:
         return {}
     others = {name: _as_map(row) for name, row in values.items() if name != baseline}
-    found = significance.compare_all(others, _as_map(values[baseline]), groups)
+    found = significance.compare_all(others, _as_map(values[baseline]), labels)
     p = significance.holm({name: result.p for name, result in found.items()})
     return {
         name: {f"vs_{baseline}": result.difference, f"p_{baseline}": p[name]}

@@ -22,7 +22,7 @@ from .toml_files import read_toml
 SPECS, EXPECTED = DATA / "tables", DATA / "expected"
 REPRODUCED, DIRECTION, DIFFERS = "reproduced", "direction only", "differs"
 MISSING, NO_VERDICT = "missing", "no verdict"
-SMALL = "small data: compare orderings, not values"
+SMALL = "small and machine-written: compare orderings, not values"
 
 
 @dataclass(frozen=True)
@@ -232,8 +232,13 @@ def _cell(table: dict, recorded: dict, row: str, column: str, metric: str) -> Ce
     paper, ours = _fraction(number), ours_of(row)
     gaps, baseline = None, group.get("baseline")
     if baseline and baseline != row and ours is not None and paper is not None:
-        base = _fraction(_published(table, column, baseline, metric)[0]), ours_of(baseline)
-        if None not in base:
+        printed = _published(table, column, baseline, metric)[0]
+        base = _fraction(printed), ours_of(baseline)
+        # a whole number was rounded, and within half a unit it has no direction
+        if (
+            None not in base
+            and abs(number.value - printed.value) > isinstance(printed.value, int) / 2
+        ):
             gaps = paper - base[0], ours.mean - base[1].mean
     tolerance = recorded.get(key, {}).get("tolerance", table.get("tolerance", 0.0))
     state = verdict(

@@ -80,6 +80,15 @@ def test_states(kit):
     assert "empty" in found.reason
 
 
+def test_a_difference_within_the_rounding_of_the_baseline_has_no_direction(kit):
+    kit.table["columns"] = {"sw": {"label": "Swahili", "small": True}}
+    kit.save()
+    kit.published["rows"] |= {"Base": [20], "Best": [20.4]}  # 20 may have been 20.45
+    assert kit.cells()["best"].state == "no verdict"
+    kit.published["rows"]["Best"] = [20.6]
+    assert kit.cells()["best"].state == "direction only"
+
+
 @pytest.mark.parametrize("value", [0.44, 0.56])
 def test_too_low_and_too_high_both_differ(kit, value):
     kit.table["paper"][0].pop("baseline")

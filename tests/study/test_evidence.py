@@ -177,6 +177,27 @@ def test_what_other_pairs_would_change_stands_beside_their_number(toy):
     assert line.endswith(" |  |  |")  # what has not run is left empty
 
 
+def test_a_question_that_every_language_asks_is_one_and_languages_count_alike(toy):
+    noise = np.random.default_rng(1).normal(0, 0.02, 60)
+    noise -= noise.mean()
+
+    def made(collection, lang, level, count):
+        rows = {"m_zero_shot": np.full(count, 0.5), "m_extended": 0.5 + level + noise[:count] - noise[:count].mean()}
+        where = {"collection": collection, "lang": lang, "seed": 0}
+        return [{**where, "system": s, "mrr@10 by question": " ".join(map(str, v))} for s, v in rows.items()]
+
+    put(records.RECORDS, [*every(records.RECORDS), *made("belebele", "sw", 0.1, 60), *made("belebele", "so", 0.1, 60)])
+    once = evidence.pooled("belebele", ["m_extended"], ["m_zero_shot"])
+    assert (once.wins + once.losses, round(once.difference, 6)) == (60, 0.1)  # not 120
+    parts = copy.deepcopy(record_files.shared(records.RECORDS))
+    parts["groups"] |= {f"afriqa_{lang}": " ".join(map(str, range(n))) for lang, n in (("sw", 60), ("ha", 20))}
+    own = [*made("afriqa", "sw", 0.1, 60), *made("afriqa", "ha", 0.4, 20)]
+    record_files.write(records.RECORDS, [*every(records.RECORDS), *own], parts)
+    both = evidence.pooled("afriqa", ["m_extended"], ["m_zero_shot"])
+    assert (both.wins + both.losses, round(both.difference, 6)) == (80, 0.25)  # not 0.175
+    assert evidence.pooled("afriqa", ["m_late"], ["m_zero_shot"]) is None
+
+
 def test_summary_and_curve(toy):
     rows = records.summarise().splitlines()
     assert len(rows) == 1 + len(LEVELS)

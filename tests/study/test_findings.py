@@ -99,6 +99,11 @@ def test_measures():
         clear = [place for place, each in found.items() if p[place] < limit and each[""].difference > 0]
         assert measure(f"{name} optical extended afriqa_*") == len(clear) > 0
     assert measure("above extended optical afriqa_*") == 0
+    # one counted, the family larger
+    found = evidence.over("extended", {"optical": "optical", "late": "late"}, ["afriqa_*"])
+    p = holm({(place, name): e.p for place, each in found.items() for name, e in each.items()})
+    clear = [place for place, each in found.items() if p[place, "late"] < 0.05 and each["late"].difference > 0]
+    assert measure("above late+optical extended afriqa_*") == len(clear)
     assert measure("published wikiclir/sizes | sw | documents") == 37_079
     assert measure("run demo_afriqa_sw/config.json#bitext pairs") == 33_062
 
