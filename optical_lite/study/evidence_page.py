@@ -50,6 +50,9 @@ STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "both, over contrast": (["m_optical_late"], ["m_late"]),
     "interaction": (["m_optical_late", "m_extended"], ["m_optical", "m_late"]),
     "both, over zero-shot": (["m_optical_late"], ["m_zero_shot"]),
+    "sentence vectors, over transport": (["m_sentence"], ["m_optical"]),
+    "one-to-one, over transport": (["m_match"], ["m_optical"]),
+    "nearest token, over transport": (["m_greedy"], ["m_optical"]),
 }
 
 
