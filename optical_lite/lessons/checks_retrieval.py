@@ -17,20 +17,22 @@ from ..losses import greedy_loss, late_loss, transport_loss
 from ..metrics import per_query
 from ..significance import holm
 from ..study.summary import verdict
-from .marking import converged, exercise, function, need, same, several
+from .marking import converged, exercise, function, listed, need, plain, same, several, tensor
 
 
 @exercise
 def ex03_1(answer: object) -> None:
     """A function (S, H, T) -> the gradient of <T, C> with respect to S."""
     function(answer, "slope_in_S")
+    hint = "take S as free: differentiate 1 - S H^T as it stands"
     for n, m, d in ((2, 3, 4), (5, 4, 6), (4, 4, 4)):
         S, H = (normalize(torch.randn(k, d), dim=-1) for k in (n, m))
         T = torch.rand(n, m)
         T = T / T.sum()
         expected = grad(lambda S, H=H, T=T: (T * cosine_cost(S, H)).sum())(S)
+        along = expected - (expected * S).sum(1, keepdim=True) * S
         what = f"the gradient for n, m, d = {n}, {m}, {d}"
-        same(answer(S.clone(), H.clone(), T.clone()), expected, what)
+        same(answer(S.clone(), H.clone(), T.clone()), expected, what, mistakes={hint: along})
 
 
 @exercise
@@ -52,7 +54,7 @@ def ex03_2(answer: object) -> None:
 @exercise
 def ex03_3(answer: object) -> None:
     """Student vectors, shape (4, 8), whose greedy loss is about 0, and transport at least 0.7."""
-    S, H = torch.as_tensor(answer, dtype=torch.float32), torch.eye(4, 8)
+    S, H = tensor(answer).float(), torch.eye(4, 8)
     need(S.shape == H.shape, f"got shape {tuple(S.shape)}, expected {tuple(H.shape)}")
     unit = torch.allclose(S.norm(dim=1), torch.ones(4), atol=1e-3)
     need(unit, "each vector must have length 1")
@@ -72,6 +74,7 @@ def ex05_1(answer: object) -> None:
     cases = (
         ([0, 2, 0, 1, 3], [3, 2, 1], 5), ([0, 2, 0, 1, 3], [3, 2, 1], 3),
         ([1, 0, 2], [2, 2, 1], 10), ([1], [1, 1, 1], 2), ([0, 0], [1], 2),
+        ([0, 2, 1], [1, 2, 2], 3),
     )  # fmt: skip
     for ranked, judged, k in cases:
         grades = {f"p{place}": grade for place, grade in enumerate(ranked) if grade}
@@ -102,17 +105,26 @@ def _exact_p(gaps: list[float]) -> float:
 def ex05_2(answer: object) -> None:
     """A function gaps -> the exact two-sided p value of the sign-flip test."""
     function(answer, "p_value")
-    hint = (
-        "this counts one direction; a difference as large the other way would surprise us as much"
+    one, strict = (
+        "this counts one direction; a difference as large the other way would surprise us as much",
+        "a sum exactly as far from 0 as the observed one counts, too",
     )
+    # the first case tells the two mistakes apart
     cases = (
-        [0.5, 0.25, -0.1, 0.0, 0.3], [0.5, 0.5, 0.5, 0.5], [0.2, -0.2],
+        [0.5, 0.5, 0.5, 0.5], [0.5, 0.25, -0.1, 0.0, 0.3], [0.2, -0.2],
         [-1.0, -0.5, -0.25, 0.1, -0.05, -0.3],
     )  # fmt: skip
     for gaps in cases:
-        one_sided = np.mean(_flipped(gaps) >= sum(gaps) - 1e-12)
+        sums, observed = _flipped(gaps), sum(gaps)
+        mistakes = {
+            one: np.mean(sums >= observed - 1e-12),
+            strict: np.mean(np.abs(sums) > abs(observed) + 1e-12),
+        }
         what = f"p for the differences {gaps}"
-        same(answer(list(gaps)), _exact_p(gaps), what, 1e-6, {hint: one_sided})
+        same(answer(list(gaps)), _exact_p(gaps), what, 1e-6, mistakes)
+    gaps = [0.3, 0.1, 0.2, -0.3]
+    what = f"p for {gaps}, where equal sums differ by rounding (mind the 1e-12),"
+    same(answer(list(gaps)), _exact_p(gaps), what, 1e-6)
 
 
 @exercise
@@ -136,9 +148,9 @@ def ex05_3(answer: object) -> None:
 @exercise
 def ex05_4(answer: object) -> None:
     """At most 20 differences of reciprocal ranks whose small mean is significant."""
-    fits = isinstance(answer, (list, tuple)) and 1 <= len(answer) <= 20
-    need(fits, "expected a list of 1 to 20 numbers")
-    gaps = [float(gap) for gap in answer]
+    hint = "expected a list of 1 to 20 numbers"
+    gaps = plain(listed(answer, hint))
+    need(1 <= len(gaps) <= 20, hint)
     hint = "two reciprocal ranks lie between 0 and 1, so they differ by at most 1"
     need(max(map(abs, gaps)) <= 1, hint)
     mean, p = sum(gaps) / len(gaps), _exact_p(gaps)
@@ -175,7 +187,7 @@ def ex07_2(answer: object) -> None:
         none, transport, contrast, both = some
         got = answer(*(values.copy() for values in some))
         each = both + none - transport - contrast
-        several(got, 2, "expected two numbers: the interaction and its standard error")
+        got = several(got, 2, "expected two numbers: the interaction and its standard error")
         turned = {"the sign is turned: above 0 the two help each other": -each.mean()}
         same(got[0], each.mean(), "the interaction", 1e-6, turned)
         root = questions**0.5
@@ -195,9 +207,9 @@ def ex07_3(answer: object) -> None:
     for B, m in ((3, 4), (5, 6)):
         # every token far from every other
         H = torch.linalg.qr(torch.randn(64, B * m))[0].T.reshape(B, m, 64)
-        S, mask = answer(H.clone()), torch.ones(B, m, dtype=torch.bool)
-        fits = torch.is_tensor(S) and S.shape == H.shape
-        need(fits, f"expected vectors of shape {tuple(H.shape)}; got {getattr(S, 'shape', S)}")
+        S, mask = tensor(answer(H.clone())).to(H), torch.ones(B, m, dtype=torch.bool)
+        shapes = f"expected vectors of shape {tuple(H.shape)}; got {tuple(S.shape)}"
+        need(S.shape == H.shape, shapes)
         unit = (S.norm(dim=-1) - 1).abs().max() <= 1e-3
         need(unit, "a student's vectors have length 1; these have not")
         contrast = late_loss(S, H, mask, mask).item()
@@ -217,7 +229,7 @@ def ex08_1(answer: object) -> None:
         ([0.5, 0.25, 0.3], 0.37, 2, False), ([0.5, 0.25, 0.3], 0.33, 2, False),
         ([0.5, None, 0.3], 0.4, 2, True), ([61.2, 77.0, 65.0], 67.7, 1, True),
         ([42.4, 54.9, 54.1, 33.6, 52.3, 33.8, 52.5], 53.5, 1, False),
-        ([0.418, 0.305], 0.363, 3, False),
+        ([0.418, 0.305], 0.363, 3, False), ([0.0, 0.5, None], 0.25, 2, True),
     ]  # fmt: skip
     for cells, average, digits, expected in cases:
         got = answer(list(cells), average, digits)
@@ -231,11 +243,12 @@ def ex08_2(answer: object) -> None:
     function(answer, "state")
     pairs = (
         (0.5, 0.51), (0.5, 0.45), (0.5, 0.9), (0.5, None), (None, 0.5), (0.0, 0.0), (0.5, 0.0),
-        (None, None),
+        (None, None), (12.3, 12.5),
     )  # fmt: skip
-    for paper, ours in pairs:
-        expected, got = verdict(paper, ours, tolerance=0.02), answer(paper, ours, 0.02)
-        asked = f"paper {paper}, ours {ours}, tolerance 0.02"
+    for (paper, ours), tolerance in itertools.product(pairs, (0.02, 0.005)):
+        expected = verdict(paper, ours, tolerance=tolerance)
+        got = answer(paper, ours, tolerance)
+        asked = f"paper {paper}, ours {ours}, tolerance {tolerance}"
         need(got == expected, f"{asked}: got {got!r}, expected {expected!r}")
 
 

@@ -11,7 +11,7 @@ from torch.nn.functional import cosine_similarity, normalize
 from ..cost import idf_table, weighted_marginal
 from ..metrics import per_query
 from ..transport import solve
-from .marking import converged, exercise, function, need, same, several
+from .marking import converged, exercise, function, listed, need, plain, same, several, tensor
 
 
 def _maxsim(Q: Tensor, P: Tensor) -> Tensor:
@@ -36,8 +36,6 @@ def ex00_2(answer: object) -> None:
     """Expected reciprocal rank: one passage above, then a tie of the right one with two wrong."""
     ranking = [("a", 9.0), ("b", 7.0), ("right", 7.0), ("c", 7.0), ("d", 5.0)]
     expected = per_query({"q": ranking}, {"q": {"right": 1}}, ["mrr@10"])["mrr@10"]["q"]
-    number = isinstance(answer, (int, float)) or torch.is_tensor(answer)
-    need(number, f"got {type(answer).__name__}, expected one number")
     one_order = "this takes the {} order of the tie; every order is equally likely"
     mistakes = {
         "this is one over the mean rank; average the reciprocals instead: (1/2 + ...) / 3": 1 / 3,
@@ -50,8 +48,7 @@ def ex00_2(answer: object) -> None:
 @exercise
 def ex00_3(answer: object) -> None:
     """Two passages (P1, P2) of different length that every query scores alike."""
-    several(answer, 2, "expected two tensors, (P1, P2)")
-    P1, P2 = (torch.as_tensor(P, dtype=torch.float32) for P in answer)
+    P1, P2 = (tensor(P).float() for P in several(answer, 2, "expected two tensors, (P1, P2)"))
     shapes = f"got shapes {tuple(P1.shape)} and {tuple(P2.shape)}, expected (m, d) and (k, d)"
     need(P1.ndim == P2.ndim == 2 and P1.shape[1] == P2.shape[1], shapes)
     need(P1.numel() and P2.numel(), shapes)
@@ -104,7 +101,7 @@ def ex01_3(answer: object) -> None:
 @exercise
 def ex01_4(answer: object) -> None:
     """A square cost matrix with two greedy costs of 0 and a transport cost of at least 0.5."""
-    C = torch.as_tensor(answer, dtype=torch.float64)
+    C = tensor(answer)
     square = C.ndim == 2 and C.shape[0] == C.shape[1]
     need(square, f"got shape {tuple(C.shape)}, expected a square matrix")
     within = (C >= 0).all() and (C <= 2).all()
@@ -125,10 +122,11 @@ def ex02_1(answer: object) -> None:
     C = ((0.1, 0.2, 0.6), (0.1, 0.5, 0.7), (0.3, 0.4, 0.3))
 
     def paid(columns: tuple[int, ...]) -> float:
-        return sum(C[i][j] for i, j in enumerate(columns))
+        return sum(C[i][int(j)] for i, j in enumerate(columns))
 
-    several(answer, 2, "expected a pair, ([column of row 0, of row 1, of row 2], cost)")
-    columns, cost = tuple(answer[0]), answer[1]
+    hint = "expected a pair, ([column of row 0, of row 1, of row 2], cost)"
+    columns, cost = several(answer, 2, hint)
+    columns = tuple(listed(plain(columns), hint))
     known = len(columns) == 3 and all(j in (0, 1, 2) for j in columns)
     need(known, f"got columns {list(columns)}, expected three of 0, 1, 2")
     hint = "a column is used twice and receives 2/3, but b gives it 1/3; each column must be used "
@@ -143,8 +141,8 @@ def ex02_1(answer: object) -> None:
 @exercise
 def ex02_2(answer: object) -> None:
     """A pair (C, epsilon) for which scalings leave the numbers of float32 and logarithms do not."""
-    several(answer, 2, "expected a pair, (C, epsilon)")
-    C, epsilon = torch.as_tensor(answer[0], dtype=torch.float32), float(answer[1])
+    C, epsilon = several(answer, 2, "expected a pair, (C, epsilon)")
+    C, epsilon = tensor(C).float(), float(epsilon)
     fine = C.ndim == 2 and C.numel() and ((C >= 0) & (C <= 2)).all()
     got = f"got one of shape {tuple(C.shape)}"
     need(fine, f"expected a matrix (n, m) with entries from 0 to 2; {got}")
@@ -172,9 +170,9 @@ def ex02_3(answer: object) -> None:
         # exp(-3 / 0.02) is 0 in float32
         C = torch.where(live, 3 + 0.2 * torch.rand(B, n, m), torch.tensor(junk))
         expected = converged(C, a, b, epsilon)
-        got = answer(C.clone(), a.clone(), b.clone(), epsilon, 1000)
+        got = tensor(answer(C.clone(), a.clone(), b.clone(), epsilon, 1000))
         what = f"the plans of a batch (B, n, m) = {(B, n, m)}, cost {junk:g} on padding"
-        if torch.is_tensor(got) and got.shape == expected.shape:
+        if got.shape == expected.shape:
             lost = int((~torch.isfinite(got)).sum())
             need(not lost, f"{what}: {lost} entries are NaN or infinite")
             stray = got[~live].abs().sum()

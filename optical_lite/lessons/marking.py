@@ -7,7 +7,7 @@ got and expected. The checks themselves are in the files beside it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 
 import torch
 from torch import Tensor
@@ -45,9 +45,48 @@ def need(right: object, hint: str) -> None:
         raise NotYet(hint)
 
 
-def several(answer: object, count: int, hint: str) -> None:
-    """Raise the hint unless the answer is a list or tuple of so many things."""
-    need(isinstance(answer, (list, tuple)) and len(answer) == count, hint)
+def listed(answer: object, hint: str) -> list:
+    """What an answer of any type holds; raise the hint if it is a text, a dict or one thing."""
+    need(not isinstance(answer, (str, bytes, Mapping)), hint)
+    try:
+        return list(answer)
+    except TypeError:
+        raise NotYet(hint) from None
+
+
+def several(answer: object, count: int, hint: str) -> list:
+    """What an answer of any ordered type holds; raise the hint unless it is so many things."""
+    found = listed(answer, hint)
+    need(len(found) == count and not isinstance(answer, Set), hint)
+    return found
+
+
+def plain(answer: object) -> object:
+    """An answer whose tensors, arrays and ordered containers are lists, and whose numbers Python's.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> plain((Fraction(1, 4), range(2), torch.ones(1)))
+    [0.25, [0, 1], [1.0]]
+    """
+    if hasattr(answer, "tolist"):
+        answer = answer.tolist()
+    if isinstance(answer, Iterable) and not isinstance(answer, (str, bytes, Mapping, Set)):
+        return [plain(each) for each in answer]
+    number = hasattr(answer, "__float__") and not isinstance(answer, int)
+    return float(answer) if number else answer
+
+
+def tensor(answer: object) -> Tensor:
+    """An answer of any type as a tensor in float64; raise a hint if it is not made of numbers."""
+    try:
+        numbers = answer if torch.is_tensor(answer) else plain(answer)
+        return torch.as_tensor(numbers, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        name = type(answer).__name__
+        hint = f"got {name}, expected a number, or numbers in rows of equal length"
+        raise NotYet(hint) from None
 
 
 def function(answer: object, name: str) -> None:
@@ -68,9 +107,9 @@ def same(
     """
     need(got is not None and got is not ..., f"{what} is missing")
     near = {"atol": tolerance, "rtol": tolerance}
-    got, expected = (torch.as_tensor(x, dtype=torch.float64) for x in (got, expected))
+    got, expected = tensor(got), tensor(expected)
     for hint, wrong in (mistakes or {}).items():
-        wrong = torch.as_tensor(wrong, dtype=torch.float64)
+        wrong = tensor(wrong)
         alike = got.shape == wrong.shape and torch.allclose(got, wrong, **near)
         # in a small problem, a mistake may make no odds
         need(not alike or torch.allclose(wrong, expected, **near), hint)

@@ -2,6 +2,12 @@
 
 import torch
 
+
+def along_sphere(S, H, T):
+    slope = -T @ H
+    return slope - (slope * S).sum(1, keepdim=True) * S
+
+
 RIGHT = {
     "ex03_1": lambda S, H, T: -T @ H,
     "ex03_2": lambda T: (T * (T.log() - 1)).sum(),
@@ -12,6 +18,7 @@ WRONG = {
         lambda S, H, T: T @ H,
         lambda S, H, T: -T @ H / len(S),
         lambda S, H, T: -T.T @ S,
+        along_sphere,
         lambda S, H, T: None,
         3,
     ],

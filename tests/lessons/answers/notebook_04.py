@@ -51,7 +51,7 @@ WRONG = {
         _shortest,
         _unknown_rest,
         lambda word, vocabulary: [piece.removeprefix("##") for piece in cut(word, vocabulary)],
-        lambda word, vocabulary: tuple(cut(word, vocabulary)),
+        lambda word, vocabulary: " ".join(cut(word, vocabulary)),
         ["da", "##kt", "##ari"],
     ],
     "ex04_2": [
@@ -66,6 +66,8 @@ WRONG = {
         THREE,
         [*THREE, (["moto"], ["hot"])],
         TOGETHER[:2],
+        [(["maji"], ["water"]), (["moto"], ["water"])] * 2,  # both are learned
+        [(["maji", "maji", "moto", "moto"], ["hot", "water"])] + [(["safi"], ["clean"])] * 2,  # in one sentence only
         [(["maji"], ["water"]), (["moto"], ["hot"]), (["safi"], ["clean"])],
         [(["maji", "moto"], ["hot"])] * 3,
         [("maji moto", "hot water")] * 3,

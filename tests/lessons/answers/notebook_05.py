@@ -30,11 +30,15 @@ def _rank_0(ranked, judged, k):
     return total(ranked) / total(sorted(judged, reverse=True))
 
 
-def p_value(gaps):
+def _never_sorted(ranked, judged, k):
+    return ndcg(ranked, judged, k) / ndcg(judged, judged, k)
+
+
+def p_value(gaps, tolerance=1e-12):
     observed = abs(sum(gaps))
     flips = [sum(s * g for s, g in zip(signs, gaps, strict=True))
              for signs in itertools.product((1, -1), repeat=len(gaps))]  # fmt: skip
-    return sum(abs(flip) >= observed - 1e-12 for flip in flips) / len(flips)
+    return sum(abs(flip) >= observed - tolerance for flip in flips) / len(flips)
 
 
 def _one_sided(gaps):
@@ -43,7 +47,7 @@ def _one_sided(gaps):
     return sum(flip >= sum(gaps) - 1e-12 for flip in flips) / len(flips)
 
 
-def _strict(gaps):
+def strict(gaps):
     flips = [sum(s * g for s, g in zip(signs, gaps, strict=True))
              for signs in itertools.product((1, -1), repeat=len(gaps))]  # fmt: skip
     return sum(abs(flip) > abs(sum(gaps)) + 1e-12 for flip in flips) / len(flips)
@@ -79,8 +83,16 @@ def _above_1(p):
 
 RIGHT = {"ex05_1": ndcg, "ex05_2": p_value, "ex05_3": correct, "ex05_4": [0.01] * 6}
 WRONG = {
-    "ex05_1": [_exponential, _own_ideal, _no_cut, _rank_0, 0.5],
-    "ex05_2": [_one_sided, _strict, _sign_test, lambda gaps: None, lambda gaps: 2 * p_value(gaps), 0.05],
+    "ex05_1": [_exponential, _own_ideal, _no_cut, _rank_0, _never_sorted, 0.5],
+    "ex05_2": [
+        _one_sided,
+        strict,
+        _sign_test,
+        lambda gaps: None,
+        lambda gaps: 2 * p_value(gaps),
+        lambda gaps: p_value(gaps, 0),
+        0.05,
+    ],
     "ex05_3": [_bonferroni, _not_monotone, _above_1, lambda p: p, lambda p: {}, {"a": 0.03}],
     "ex05_4": [[0.01] * 5, [0.01] * 21, [0.03] * 10, [0.0] * 10, [-0.01] * 10, [0.3, -0.28] * 5, [2.0] * 10, [], 0.01],
 }

@@ -34,6 +34,7 @@ WRONG = {
         lambda cells, average, digits: False,
         lambda cells, average, digits: abs(sum(c or 0 for c in cells) / len(cells) - average) <= 1.0001 * 10**-digits,
         lambda cells, average, digits: _adds_up(cells, average, 1),
+        lambda cells, average, digits: _adds_up([cell or None for cell in cells], average, digits),  # 0 is not there
         lambda cells, average, digits: None,
         0.35,
     ],
@@ -41,6 +42,8 @@ WRONG = {
         lambda paper, ours, tolerance: "reproduced" if ours >= paper - tolerance else "differs",  # too high passes
         lambda paper, ours, tolerance: _state(paper, ours or 0.0, tolerance),  # a missing score counted as 0
         lambda paper, ours, tolerance: _state(paper, ours or None, tolerance),  # a score of 0 counted as missing
+        lambda paper, ours, tolerance: _state(paper, ours, 0.02),
+        lambda paper, ours, tolerance: _state(paper, ours, tolerance * max(1, paper or 0)),  # relative
         lambda paper, ours, tolerance: None,
         "reproduced",
     ],
