@@ -49,9 +49,13 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def named(path: str | Path) -> str:
+    """A path by the name that it has when it is whole."""
+    return re.sub(r"\.([^/\\]+)\.[0-9a-f]{8}\.part", r"\1", str(path))
+
+
 def _refused(path: Path, error: OSError) -> InputError:
-    # by the name that it was to have
-    path = re.sub(r"\.([^/\\]+)\.[0-9a-f]{8}\.part", r"\1", str(path))
+    path = named(path)
     if error.errno in FULL:
         return InputError(
             f"{path}: got no room ({error.strerror}), expected enough on the disk; make room or "

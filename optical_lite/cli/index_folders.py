@@ -30,7 +30,9 @@ RECORD = {
     "encoder": {"name": str, "sha256": str},
 }  # fmt: skip
 SHARD = {**RECORD, "sha256": str, "passages": int, "vectors": int}
-ENGINE = {"name": str, "points": int, "passages": int, "passages_cut": int}
+ENGINE = {
+    "name": str, "points": int, "passages": int, "passages_cut": int, "files": {str: int},
+}  # fmt: skip
 
 
 def make(
@@ -59,6 +61,8 @@ def make(
         return _there(folder, {**about, "passages_read_to": encoder.max_length})
     passages = {name: data.passages[name] for name in list(data.passages)[number - 1 :: of]}
     with new_folder(folder) as part:
+        if engine:  # before the hours that encoding may take
+            qdrant.need(engine, part, folder.name)
         print(precision_line())
         place = part / "index.safetensors"
         built = (
@@ -66,13 +70,17 @@ def make(
             if made
             else PassageIndex.build(encoder, passages, progress, place)
         )
+        if isinstance(built, qdrant.Engine):
+            expected = "one that holds vectors; leave out --index"
+            raise InputError(f"{made}: got an index in an engine, expected {expected}")
         record = {"collection": data.name, "passages": len(built.ids), **about}
         record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)
         if engine:
             kept = qdrant.store(engine, part, folder.name, encoder.dimension)
             record["engine"] = "folder" if engine == "folder" else "server"
-            record |= {"name": folder.name, "points": qdrant.load(built, kept)}
+            record |= {"name": folder.name, "points": qdrant.load(built, kept, mark=_mark(record))}
             kept.close()
+            record["files"] = _files(part)
             place.unlink(missing_ok=True)
         else:
             record |= {"vectors": len(built.vectors), "sha256": digest(place)}
@@ -147,13 +155,35 @@ def _engine(folder: str | Path, record: dict, candidates: int, where: str | None
         )
         raise InputError(f"{folder}: got {got}, expected {expected}")
     fits(record, ENGINE, f"{folder}/index.json")
+    there = _files(Path(folder))
+    if other := [name for name, size in record["files"].items() if there.get(name) != size]:
+        expected = f"{record['files'][other[0]]:,}; index anew"
+        got = f"{there.get(other[0], 0):,} bytes of {other[0]}"
+        raise InputError(f"{folder}: got {got}, expected {expected}")
     # a URL in a file is not followed
     kept = qdrant.store(where or "folder", Path(folder), record["name"])
     if (there := kept.count()) != record["points"]:
         expected = f"{record['points']:,}; load anew"
         raise InputError(f"{folder}: got {there:,} passages in its engine, expected {expected}")
+    if there and kept.mark() != _mark(record):
+        expected = "its own; index anew"
+        raise InputError(f"{folder}: got the engine of another index, expected {expected}")
     about = record["passages"], record["passages_read_to"], record["passages_cut"]
     return qdrant.Engine(kept, *about, candidates)
+
+
+def _mark(record: dict) -> dict:
+    """What an engine keeps of its record, to be told from one of other texts or vectors."""
+    about = {key: record[key] for key in ("texts", "passages_read_to", "precision")}
+    return {**about, "encoder": record["encoder"]["sha256"]}
+
+
+def _files(folder: Path) -> dict[str, int]:
+    """Sizes of an engine's files of vectors: Qdrant Edge fills what was cut off with zeros."""
+    found = sorted(folder.glob("engine/segments/*/vector_storage-*/**/*"))
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size for path in found if path.is_file()
+    }
 
 
 def _parts(folder: Path) -> list[Path]:

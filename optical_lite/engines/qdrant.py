@@ -9,10 +9,11 @@ mean and scores these alone by MaxSim; without, it scores every passage: the ran
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +22,7 @@ from torch.nn.functional import normalize
 
 from ..encoder import TokenBatch
 from ..index import PassageIndex
+from ..safe_files import named, one_line
 from ..settings import InputError
 from .shards import Shards
 
@@ -38,14 +40,39 @@ def _module(name: str) -> ModuleType:
         ) from None
 
 
+def _told(method: Callable) -> Callable:
+    """A method of a store, where whatever Qdrant raises becomes one line that names the store."""
+
+    @functools.wraps(method)
+    def told(store: Folder | Server, *args: object, **more: object) -> object:
+        try:
+            with one_line(store.place):
+                return method(store, *args, **more)
+        except (InputError, MemoryError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of Qdrant Edge is no Exception
+            said = f"{type(error).__name__}: {' '.join(str(error).split()):.300}"
+            raise InputError(
+                f"{named(store.place)}: got {said}, expected {store.expected}"
+            ) from error
+
+    return told
+
+
 class Folder:
     """A shard of Qdrant Edge in a folder, in this process."""
 
+    expected = "an engine that was loaded whole; index anew"
+
     def __init__(self, place: str | Path, width: int | None = None) -> None:
-        self.api = api = _module("qdrant_edge")
+        self.api, self.place = _module("qdrant_edge"), place
+        self.shard = self._open(width)
+
+    @_told
+    def _open(self, width: int | None) -> object:
+        api, place = self.api, self.place
         if width is None:
-            self.shard = api.EdgeShard.load(str(place))
-            return
+            return api.EdgeShard.load(str(place))
         every = api.MultiVectorConfig(api.MultiVectorComparator.MaxSim)
         common = {
             "size": width,
@@ -60,8 +87,9 @@ class Folder:
         Path(place).mkdir(parents=True, exist_ok=True)
         # a folder is loaded as a whole or made again: no log of single writes is needed
         config = api.EdgeConfig(vectors={"tokens": tokens, "mean": mean}, wal_enabled=False)
-        self.shard = api.EdgeShard.create(str(place), config)
+        return api.EdgeShard.create(str(place), config)
 
+    @_told
     def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
         """Write points: number, vectors, payload."""
         while some := [self.api.Point(*point) for point in itertools.islice(points, POINTS)]:
@@ -70,14 +98,23 @@ class Folder:
         self.shard.optimize()
         self.shard.flush()
 
+    @_told
     def close(self) -> None:
         """Let the folder go, so that it can be moved and another process can open it."""
         self.shard.close()
 
+    @_told
     def count(self) -> int:
         """Points there are."""
         return self.shard.count(self.api.CountRequest(exact=True))
 
+    @_told
+    def mark(self) -> object:
+        """What the points are of, see :func:`load`."""
+        found = self.shard.retrieve([0], with_payload=True, with_vector=False)
+        return found[0].payload.get("of") if found else None
+
+    @_told
     def best(
         self, tokens: list, mean: list, k: int, candidates: int, only: dict
     ) -> list[tuple[str, float]]:
@@ -102,9 +139,17 @@ class Server:
     """A collection of a Qdrant server, by its URL; ``:memory:`` is one in this process."""
 
     def __init__(self, place: str, name: str, width: int | None = None) -> None:
-        self.api, self.name = _module("qdrant_client.models"), name
+        self.api, self.place, self.name = _module("qdrant_client.models"), place, name
+        self.expected = (
+            "a Qdrant server; check its URL, that it runs, the key in QDRANT_API_KEY and, to "
+            f"search, that it has the collection {name!r}"
+        )
+        self.client = self._open(width)
+
+    @_told
+    def _open(self, width: int | None) -> object:
         how = {"api_key": os.environ.get("QDRANT_API_KEY"), "check_compatibility": False}
-        self.client = _module("qdrant_client").QdrantClient(place, timeout=60, **how)
+        client = _module("qdrant_client").QdrantClient(self.place, timeout=60, **how)
         if width is not None:
             api, common = self.api, {"size": width, "distance": "Dot", "datatype": "float16"}
             every = api.MultiVectorConfig(comparator="max_sim")
@@ -113,8 +158,10 @@ class Server:
                 **common, multivector_config=every, hnsw_config=none, on_disk=True
             )
             mean = api.VectorParams(**common, hnsw_config=api.HnswConfigDiff(**GRAPH))
-            self.client.create_collection(name, {"tokens": tokens, "mean": mean})
+            client.create_collection(self.name, {"tokens": tokens, "mean": mean})
+        return client
 
+    @_told
     def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
         """Write points: number, vectors, payload; a number is there once, however often sent."""
         made = (
@@ -123,14 +170,32 @@ class Server:
         )
         self.client.upload_points(self.name, made, batch_size=POINTS, max_retries=5, wait=True)
 
+    @_told
     def close(self) -> None:
         """Let the server go."""
         self.client.close()
 
+    @_told
     def count(self) -> int:
         """Points there are."""
         return self.client.count(self.name, exact=True).count
 
+    @_told
+    def mark(self) -> object:
+        """What the points are of, see :func:`load`."""
+        found = self.client.retrieve(self.name, [0])
+        return found[0].payload.get("of") if found else None
+
+    @_told
+    def need_free(self) -> None:
+        """Refuse a name that the server has a collection of."""
+        if self.client.collection_exists(self.name):
+            raise InputError(
+                f"{self.place}: got a collection {self.name!r} that is there, expected a new one; "
+                "delete it, or choose another --out"
+            )
+
+    @_told
     def best(
         self, tokens: list, mean: list, k: int, candidates: int, only: dict
     ) -> list[tuple[str, float]]:
@@ -202,6 +267,16 @@ def store(engine: str, folder: Path, name: str, width: int | None = None) -> Fol
     return Server(engine, name, width)
 
 
+def need(engine: str, folder: Path, name: str) -> None:
+    """Refuse an engine that :func:`store` could not make: lacking, unreachable, or in use."""
+    if engine == "folder":
+        _module("qdrant_edge")
+    else:
+        kept = store(engine, folder, name)
+        kept.need_free()
+        kept.close()
+
+
 def mean(tokens: Tensor) -> list[float]:
     """The unit vector of some token vectors' mean: shape (n, d) -> (d,)."""
     return normalize(tokens.float().mean(0), dim=0).tolist()
@@ -209,9 +284,15 @@ def mean(tokens: Tensor) -> list[float]:
 
 def load(
     index: PassageIndex | Shards, store: Folder | Server,
-    payloads: Mapping[str, Mapping] | None = None,
+    payloads: Mapping[str, Mapping] | None = None, mark: object = None,
 ) -> int:  # fmt: skip
-    """Write an index into an engine; how many passages it holds. ``payloads`` are by passage id."""
+    """Write an index into an engine; how many passages it holds.
+
+    Parameters
+    ----------
+    payloads : by passage id
+    mark : what the index is of; the first point keeps it, so that no other is taken for this one
+    """
     payloads = payloads or {}
 
     def points() -> Iterator[tuple[int, dict, dict]]:
@@ -221,7 +302,9 @@ def load(
             for name, vectors in zip(part.ids, passages, strict=True):
                 if len(vectors):  # no passage without tokens is ever found
                     both = {"tokens": vectors.float().tolist(), "mean": mean(vectors)}
-                    yield next(numbers), both, {"id": name, **payloads.get(name, {})}
+                    more = {"id": name, **payloads.get(name, {})}
+                    number = next(numbers)
+                    yield number, both, more if number else {**more, "of": mark}
 
     store.put(points())
     return store.count()

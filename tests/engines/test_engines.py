@@ -1,12 +1,10 @@
 """An engine answers as our own index does: in a folder, on a server, and over recorded replies."""
 
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 
 import pytest
 import torch
@@ -142,44 +140,6 @@ def test_a_killed_load_leaves_nothing_and_is_begun_again(encoder, number_type, t
     place.write_text(json.dumps({**json.loads(place.read_text()), "points": 7}))
     with pytest.raises(InputError, match="got 160 passages in its engine, expected 7; load anew"):
         index_folders.open_index(tmp_path / "index", DATA, encoder.load(tmp_path / "tiny"))
-
-
-REPLIES = {  # as a server of version 1.15 gives them
-    "/collections/passages/points/count": {"result": {"count": 2}, "status": "ok", "time": 0.001},
-    "/collections/passages/points/query": {
-        "result": {
-            "points": [
-                {"id": 1, "version": 0, "score": 1.75, "payload": {"id": "b"}},
-                {"id": 0, "version": 0, "score": 1.5, "payload": {"id": "a"}},
-            ]
-        },
-        "status": "ok",
-        "time": 0.002,
-    },
-}
-
-
-@pytest.fixture
-def server():
-    asked = []
-
-    class Replies(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            path = self.path.partition("?")[0]
-            asked.append((path, self.headers.get("api-key"), body))
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps(REPLIES[path]).encode())
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Replies) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{serving.server_port}", asked
-        serving.shutdown()
 
 
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
