@@ -71,6 +71,18 @@ class Bitext:
                 kept.append((source, target))
         return replace(self, pairs=tuple(kept), notes={**self.notes, "dropped": dropped})
 
+    def leave_out(self, texts: Sequence[str]) -> Bitext:
+        """Drop pairs with a side of ``texts``, as :meth:`clean` does, and nothing else.
+
+        >>> pairs = (("Nani ?", "Who?"), ("maji", "water"), ("maji", "water"))
+        >>> Bitext("x", "sw", "en", pairs).leave_out(["nani"]).pairs
+        (('maji', 'water'), ('maji', 'water'))
+        """
+        banned = {bare(text) for text in texts} - {""}
+        kept = tuple(pair for pair in self.pairs if banned.isdisjoint(map(bare, pair)))
+        dropped = {"held out": len(self) - len(kept)}
+        return replace(self, pairs=kept, notes={**self.notes, "dropped": dropped})
+
     def __add__(self, other: Bitext) -> Bitext:
         ours, theirs = f"{self.source}-{self.target}", f"{other.source}-{other.target}"
         if ours != theirs:

@@ -4,7 +4,7 @@ from .. import vocabulary
 from ..config import DistillConfig
 from ..datasets import published, testsets
 from ..encoder import Encoder
-from ..settings import precision, precision_line
+from ..settings import InputError, precision, precision_line
 from ..training import distill, runs
 from . import inputs
 
@@ -15,11 +15,19 @@ def command(
     **settings: object,
 ) -> dict:  # fmt: skip
     """Extend the vocabulary and train; ``keep`` and ``settings`` are of :class:`.DistillConfig`."""
+    if bitext != "published" and recipe != "default":
+        expected = "that of --bitext published alone; leave it out"
+        raise InputError(f"train: got --recipe {recipe} for {bitext}, expected {expected}")
+    held = [testsets.load(name, lang) for name in hold_out]
     if bitext == "published":
-        held = [testsets.load(name, lang) for name in hold_out]
         pairs = published.training_bitext(lang, held, recipe)
     else:
         pairs = inputs.read_pairs(bitext, lang)
+        # one's own stay as they are
+        pairs = pairs.leave_out(published.asked(held)) if held else pairs
+    if held:
+        count, names = pairs.notes["dropped"]["held out"], ", ".join(hold_out)
+        print(f"{count:,} pairs that are questions of {names} are left out")
     config = DistillConfig(keep=tuple(keep), **settings)
     english = Encoder.load(model).requires_grad_(False)
     print(precision_line())

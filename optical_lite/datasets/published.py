@@ -262,5 +262,11 @@ def training_bitext(
         raise InputError(
             f"training bitext: got language {lang!r}, expected one that {known} covers"
         )
-    held = [text for c in hold_out for text in (*c.queries.values(), *c.translations.values())]
-    return functools.reduce(operator.add, parts).clean(without=held)
+    return functools.reduce(operator.add, parts).clean(without=asked(hold_out))
+
+
+def asked(collections: Iterable[Collection]) -> list[str]:
+    """Questions of collections, and their translations."""
+    return [
+        text for one in collections for text in (*one.queries.values(), *one.translations.values())
+    ]

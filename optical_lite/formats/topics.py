@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 from ..settings import InputError
@@ -20,6 +19,8 @@ from .sgml import marked_up, plain, spans
 FIELDS = {
     "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc",
     "narr": "narr", "narrative": "narr", "flags": "flags",
+    # of TREC 1 to 4; they end the field before them
+    **dict.fromkeys(("head", "dom", "smry", "con", "fac", "def", "nat", "time")),
 }  # fmt: skip
 # Labels that begin a field, where its tag is not closed and where it is: a closed title stands as
 # it is.
@@ -49,8 +50,15 @@ def read_topics(
             "title+desc"
         )
     text = read_text(path, encoding)
-    tagged = [_tagged(path, inside) for _, _, inside, _ in spans(text, ("topic", "top"))]
-    found = tagged or [*_translated(text)]
+    whole = [*spans(text, ("topic", "top"))]
+    names = {name.lower() for _, name, _, _ in whole}
+    opened = len(re.findall(rf"<(?:{'|'.join(names)})[\s>]", text, re.IGNORECASE)) if whole else 0
+    if opened != len(whole):
+        raise InputError(
+            f"{path}: got {opened} <top> and {len(whole)} whole <top>...</top>, expected equally "
+            "many; mend the file"
+        )
+    found = [_tagged(path, inside) for _, _, inside, _ in whole] or [*_translated(text)]
     if not found:
         raise InputError(
             f"{path}: got no topic, expected <top>...</top> or lines that start with query_id:"
@@ -69,20 +77,25 @@ def read_topics(
 
 
 def _tagged(path: str | Path, inside: str) -> dict[str, str]:
-    """Fields of a topic; where tags are not closed, each reaches to the next and has a label."""
+    """Fields of a topic; where tags are not closed, each reaches to the next and has a label.
+
+    Other tags inside a field are markup of its text.
+    """
     topic: dict[str, str] = {}
-    parts = re.split(r"<(/?)([\w-]+)(?:\s[^<>]*)?>", inside)
-    tags = [*zip(parts[1::3], parts[2::3], parts[3::3], strict=True), ("", "", "")]
-    for (closing, tag, text), (closed, after, _) in pairwise(tags):
-        field = FIELDS.get(tag.lower().rsplit("-", 1)[-1])
-        if closing or not field:
+    found = re.finditer(r"<(/?)([\w-]+)(?:\s[^<>]*)?>", inside)
+    tags = [tag for tag in found if tag[2].lower().rsplit("-", 1)[-1] in FIELDS]
+    for number, mark in enumerate(tags):
+        tag, field = mark[2], FIELDS[mark[2].lower().rsplit("-", 1)[-1]]
+        if mark[1] or not field:
             continue
+        after = tags[number + 1] if number + 1 < len(tags) else None
+        text = inside[mark.end() : after.start() if after else None]
         if field in topic:
             raise InputError(
                 f"{path}: got two <{tag}> in topic {topic.get('id')!r}, expected one language a "
                 "file"
             )
-        label = LABELS[field][bool(closed and after == tag)]
+        label = LABELS[field][bool(after and after[1] and after[2].lower() == tag.lower())]
         topic[field] = plain(re.sub(label, "", text, flags=re.IGNORECASE) if label else text)
     return topic
 

@@ -18,11 +18,11 @@ from ..safe_files import write_atomic
 from ..settings import InputError
 from .collect import Qrels, check_written, collect, find, judgements, real, unique
 from .lines import LONGEST, file_part, lines, numbered
-from .sgml import elements, marked_up, spans
+from .sgml import elements, marked_up, plain, spans
 from .topics import read_topics, renamed, topic
 
-NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "TITLE", "TI")
-TEXT = ("LEAD", "LD", "LE", "TEXT", "TX", "TE")
+NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "HL", "TITLE", "TI")
+TEXT = ("LEAD", "LD", "LE", "LP", "TEXT", "TX", "TE")
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 does not hold
 
 
@@ -55,19 +55,46 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
         )
 
 
-def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
+def _files(path: Path) -> list[Path]:
+    """Files of a folder and of those in it; links are followed, a folder is read once."""
+    found, seen = [], set()
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for folder, below, names in os.walk(path, onerror=refuse, followlinks=True):
+        state = os.stat(folder)
+        if (state.st_dev, state.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        below.sort()
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
+    if odd := [file for file in found if not file.is_file()]:
+        said = "a link to nothing" if odd[0].is_symlink() else "something that is no file"
+        raise InputError(f"{odd[0]}: got {said}, expected a file; mend it or move it away")
+    return sorted(found)
+
+
+def read_documents(
+    path: str | Path, encoding: str = "utf-8", *, lenient: bool = False
+) -> dict[str, str]:
     """Documents of a file, or of all files of a folder: headline and text by id.
 
     The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both,
     and judgements name the first. CLEF's files are in ISO-8859-1.
+
+    Parameters
+    ----------
+    lenient : a document whose words all stand in elements that are no text (a photograph's caption)
+        is empty, not an error
     """
     place = Path(path)
-    files = sorted(p for p in place.rglob("*") if p.is_file()) if os.path.isdir(place) else [place]
     found: dict[str, str] = {}
-    for file in files:
+    for file in _files(place) if os.path.isdir(place) else [place]:
         if file.suffix.lower() == ".dtd" or file.name.startswith("."):
             continue
-        more = unique(file, _named(file, encoding), "document")
+        more = unique(file, _named(file, encoding, lenient), "document")
         if same := found.keys() & more.keys():
             raise InputError(
                 f"{file}: got id {min(same)!r} twice, expected an id of its own for each; another "
@@ -81,15 +108,32 @@ def read_documents(path: str | Path, encoding: str = "utf-8") -> dict[str, str]:
     return found
 
 
-def _named(file: Path, encoding: str) -> Iterator[tuple[int, str, str]]:
+def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[int, str, str]]:
     """Number, id and text of each document of a file."""
     for number, inside in enumerate(_documents(file, encoding), 1):
         ids = [name for tag in NAME for name in elements(inside, (tag,))]
         if not ids:
             raise InputError(f"{file}, document {number}: got no <DOCNO>, expected one")
         need_columns(ids[0], of=f"{file}, document {number}")
+        _look(f"{file}, document {ids[0]!r}", inside, lenient)
         text = elements(inside, TITLE) + elements(inside, TEXT)
         yield number, ids[0], " ".join(filter(None, text))
+
+
+def _look(where: str, inside: str, lenient: bool) -> None:
+    """Refuse a document whose text would not be found."""
+    whole = [*spans(inside, TITLE + TEXT)]
+    ends = [0, *(end for *_, end in whole)]
+    starts = [*(start for start, *_ in whole), len(inside)]
+    left = " ".join(inside[end:start] for end, start in zip(ends, starts, strict=True))
+    if tag := re.search(rf"<({'|'.join(TITLE + TEXT)})(\s[^<>]*)?>", left, re.IGNORECASE):
+        raise InputError(f"{where}: got <{tag[1]}> without </{tag[1]}>, expected both; mend it")
+    left = re.sub(rf"<({'|'.join(NAME)})\b[^<>]*>[^<>]*", "", left, flags=re.IGNORECASE)
+    if not whole and not lenient and any(map(str.isalpha, plain(left))):
+        raise InputError(
+            f"{where}: got words in other elements than {', '.join(TITLE + TEXT)} alone, expected "
+            "one of these; rename theirs, or give --lenient to read it as empty"
+        )
 
 
 def read_qrels(path: str | Path) -> Qrels:
@@ -178,7 +222,7 @@ def read(
     asked = renamed(read_topics(topics or find(folder, *patterns), fields, encoding), judged)
     english = [] if topics or lang == "en" else sorted(folder.glob("topics.en.txt*"))
     theirs = renamed(read_topics(english[0], fields, encoding), judged) if english else {}
-    texts = read_documents(documents or folder / "documents", encoding)
+    texts = read_documents(documents or folder / "documents", encoding, lenient=lenient)
     queries, translations = ({q: each[0] for q, each in some.items()} for some in (asked, theirs))
     flags = {name: marks for name, (_, marks) in asked.items() if marks is not None}
     more = {"translations": translations, "flags": flags, "lenient": lenient}
