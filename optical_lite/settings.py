@@ -137,6 +137,17 @@ def get() -> Settings:
 
 
 @functools.cache
+def launched(name: str, least: int = 0) -> int:
+    """What a launcher (torchrun) says to each of its processes; where none does, the least."""
+    said = os.environ.get(name, str(least))
+    if not re.fullmatch("[0-9]{1,6}", said) or int(said) < least:
+        raise InputError(
+            f"{name}: got {said[:40]!r}, expected a whole number from {least}, as torchrun sets "
+            "it; unset it"
+        )
+    return int(said)
+
+
 def device() -> str:
     """The torch device of this process; the first call also sets torch's threads."""
     import torch
@@ -148,7 +159,7 @@ def device() -> str:
     if torch.cuda.is_available():
         usable.insert(0, "cuda")
         if "LOCAL_RANK" in os.environ:  # of several processes, each has a GPU of its own
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(launched("LOCAL_RANK"))
     wanted = get().device
     one_of("OPTICAL_LITE_DEVICE: got", wanted, ("auto", *usable))
     return usable[0] if wanted == "auto" else wanted

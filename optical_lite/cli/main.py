@@ -11,10 +11,10 @@ import sys
 from collections.abc import Collection
 
 from ..json_files import write_json
-from ..settings import computing_in
+from ..settings import computing_in, launched
 from . import console
 from .commands import COMMANDS
-from .options import Parser
+from .options import Parser, apart
 
 EXAMPLE = "python -m optical_lite {}"
 
@@ -45,12 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
         words = sys.argv[1:] if arguments is None else arguments
         values = vars(parser(COMMANDS.keys() & set(words)).parse_args(words))
         name, json = values.pop("command"), values.pop("json")
+        apart(COMMANDS[name].options, {"json": json, **values})
         command = importlib.import_module(f".{name}", __package__).command
         # it writes as it goes on
         if "json" in inspect.signature(command).parameters:
             values["json"] = json
-        # of several processes (torchrun) the first speaks
-        later = os.environ.get("RANK", "0") != "0"
+        # of several processes (torchrun) that train, the first speaks
+        later = name == "train" and launched("WORLD_SIZE", 1) > 1 and launched("RANK") > 0
         with (
             computing_in(values.pop("precision", None), COMMANDS[name].precision or "float32"),
             open(os.devnull, "w") as nowhere,

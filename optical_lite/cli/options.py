@@ -111,6 +111,9 @@ def existing(value: str) -> str:
 
 def _new(value: str, expected: str, folder: bool) -> str:
     path, there = _place(value, expected)
+    # a device, but standard output or the like that goes to a file
+    if path.parts[:2] == ("/", "dev") and path.parts[2:3] != ("shm",) and path.is_file():
+        _refuse(value, f"{expected}, got what a shell writes other text to; name a file")
     if path.is_dir() and not folder:
         _refuse(value, f"{expected}, got a folder")
     if not there.is_dir() and (folder or there != path):
@@ -130,6 +133,7 @@ def new_folder(value: str) -> str:
     return _new(value, "a folder to write into", True)
 
 
+WRITE = new_file, new_folder
 # what an option takes, by its name; others take text
 KINDS = {
     name: kind
@@ -152,6 +156,30 @@ KINDS = {
     }.items()
     for name in names
 }
+
+
+def apart(options: list[Option], values: dict[str, object]) -> None:
+    """Refuse a path that a command would write twice, or read and write; /dev/null keeps nothing.
+
+    A folder that is there is looked at by who writes into it.
+    """
+    kinds = [(option, how.get("type")) for option, how in options]
+    order = [each for each in kinds if each[1] in WRITE]
+    order += [each for each in kinds if each[1] in (existing, somewhere)]
+    written: dict[str, str] = {}
+    for option, kind in order:
+        found = values.get(option.lstrip("-").replace("-", "_"))
+        for value in found if isinstance(found, list) else [found] * bool(found):
+            place = os.path.realpath(value)
+            if place == os.devnull or os.path.isdir(place):
+                continue
+            if place in written and (kind in WRITE or os.path.exists(place)):
+                raise InputError(
+                    f"{value}: got one path for {written[place]} and {option}, expected a file of "
+                    "its own for what is written; choose another"
+                )
+            if kind in WRITE:
+                written[place] = option
 
 
 class Parser(argparse.ArgumentParser):

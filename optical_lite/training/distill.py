@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from ..corpora import Bitext
 from ..encoder import Encoder
 from ..kernels.ragged import Ragged
 from ..safe_files import hold
-from ..settings import InputError, device, seed_everything, uses_bf16
+from ..settings import InputError, device, launched, seed_everything, uses_bf16
 from ..transport import TransportPlan
 from . import runs, trainable
 from .loop import Session
@@ -66,8 +65,14 @@ def distill(
     if not len(bitext):
         raise InputError("distill: got a bitext without pairs, expected at least one")
     # its own mixed precision is fixed for the life of a process; ours is a setting of each run
-    accelerator = Accelerator(cpu=device() == "cpu", mixed_precision="no")
-    wanted = processes or int(os.environ.get("WORLD_SIZE", 1))
+    wanted, cpu = processes or launched("WORLD_SIZE", 1), device() == "cpu"
+    try:
+        accelerator = Accelerator(cpu=cpu, mixed_precision="no")
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise InputError(
+            f"distill: got {error} from accelerate, expected what torchrun or accelerate launch "
+            "sets; unset RANK, WORLD_SIZE, LOCAL_RANK, MASTER_* and ACCELERATE_*"
+        ) from error
     if accelerator.num_processes != wanted:
         raise InputError(
             f"distill: got {accelerator.num_processes} processes, expected {wanted}; start them "

@@ -1,5 +1,9 @@
 """What a training is told about its pairs and its processes is done, or refused in one line."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from optical_lite import __main__
@@ -39,3 +43,29 @@ def test_what_ones_own_pairs_do_not_have_is_refused(line, tmp_path, capsys, more
     assert error.count("\n") == 1
     assert text in error
     assert not (tmp_path / "run").exists()
+
+
+ODD = [
+    {"WORLD_SIZE": "x"}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "0"}, {"WORLD_SIZE": "2", "RANK": "x"}, {"LOCAL_RANK": "x"},
+    {"ACCELERATE_TORCH_DEVICE": "x"}, {"ACCELERATE_USE_CPU": "x"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_words_of_a_launcher_are_one_line(line, tmp_path, odd):
+    said = subprocess.run(
+        [sys.executable, "-m", "optical_lite", *line], env=os.environ | odd, capture_output=True, text=True
+    )
+    assert said.returncode == 2, said.stderr
+    *_, last = said.stderr.strip().split("\n")
+    assert last.startswith("error: ")
+    assert "Traceback" not in said.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("rank", ["1", "", "x"])
+def test_a_rank_mutes_no_other_command(tmp_path, monkeypatch, capsys, rank):
+    monkeypatch.setenv("RANK", rank)
+    assert __main__.main(["tables", "--list", "--json", str(tmp_path / "found.json")]) == 0
+    assert capsys.readouterr().out
+    assert (tmp_path / "found.json").exists()

@@ -1,0 +1,59 @@
+"""What a command writes overwrites nothing of its own: neither what it reads nor what else it writes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from optical_lite import __main__
+
+RUN = "t Q0 d 1 2 x\nt Q0 e 2 1 x\n"
+LINES = [
+    "fuse a.run b.run --out same --json same",
+    "fuse a.run b.run --out a.run",
+    "fuse a.run b.run --out link",
+    "fuse a.run b.run --out ./new/../same --json same",
+    "search --collection pocket --lang sw --system bm25 --out u.run --json u.run",
+    "evaluate --trec-run a.run --qrels b.run --json a.run",
+    "significance a.run b.run --qrels q --json b.run",
+    "align --tsv pairs.tsv --pharaoh pairs.tsv",
+    "align maji water --svg x.svg --json x.svg",
+    "train --bitext pairs.tsv --out run --json pairs.tsv",
+    "convert --collection pocket --lang sw --to beir --out new --json new",
+]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.run", "b.run", "q", "pairs.tsv"):
+        (tmp_path / name).write_text(RUN)
+    (tmp_path / "link").symlink_to("b.run")
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_one_path_for_two_things_is_refused(place, capsys, line):
+    assert __main__.main(line.split()) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "got one path for" in error
+    assert {path.name: path.read_text() for path in place.iterdir()} == dict.fromkeys(
+        ("a.run", "b.run", "q", "pairs.tsv", "link"), RUN
+    )
+
+
+def test_other_paths_and_nowhere_are_not():
+    assert __main__.main("fuse a.run b.run --out /dev/null --json /dev/null".split()) == 0
+    assert __main__.main("fuse a.run a.run --out a.out --json a.json".split()) == 0
+
+
+def test_a_run_is_not_written_where_the_shell_writes_the_summary(place):
+    line = [sys.executable, "-m", "optical_lite", *"fuse a.run b.run --out /dev/stdout".split()]
+    with open(place / "f.run", "w") as file:
+        found = subprocess.run(line, stdout=file, stderr=subprocess.PIPE, text=True, env=os.environ)
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+    assert "name a file" in found.stderr
+    found = subprocess.run(line, capture_output=True, text=True, env=os.environ)
+    assert found.stdout.startswith("t Q0 d 1 1.0 fused\n")
