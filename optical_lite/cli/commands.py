@@ -68,7 +68,7 @@ COMMANDS = {
         take("--bitext", "a UTF-8 TSV source<TAB>english; pocket; or published", required=True),
         take("--lang", "language code of the source side; need not be in any list", "xx"),
         take("--recipe", "published bitext: default, plus, or parts joined by +", "default"),
-        take("--hold-out", "collections whose questions to drop from the pairs", [], nargs="*", metavar="NAME"),
+        take("--hold-out", "collections whose questions to drop", [], nargs="*", metavar="NAME"),
         folder("run folder; an interrupted run is resumed"),
         take("--model", f"teacher: {MODELS}", MODEL),
         take("--fill", "first values of new rows: lexicon, mean, random; or none", "lexicon"),

@@ -73,6 +73,7 @@ def test_linked_folders_are_read_once_and_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(folder / "pipe")
     with pytest.raises(InputError, match="pipe: got something that is no file"):
         trec.read_documents(folder)
+    (folder / "pipe").unlink()
     (folder / "dangling").symlink_to(tmp_path / "none")
     with pytest.raises(InputError, match="dangling: got a link to nothing"):
         trec.read_documents(folder)
