@@ -97,6 +97,9 @@ def of_pairs(
                 expected = "others for the threshold; give --tune FILE"
                 raise InputError(f"{place}: got the pairs to judge, expected {expected}")
             other = xglue.read(place, task.lang, task=task.name)
+            if not other.labels:
+                expected = "labelled ones for the threshold; give --tune FILE"
+                raise InputError(f"{place}: got pairs without labels, expected {expected}")
             cut = xglue.threshold(xglue.rank(other, student, english), other.labels)
             values = [float(value > cut) for value in values]
         asked, texts = zip(*task.pairs, strict=True)

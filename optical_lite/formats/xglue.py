@@ -113,11 +113,17 @@ def score(task: Task, predictions: Sequence[float]) -> float:
 
 
 def read_predictions(path: str | Path, task: str) -> list[float]:
-    """A file of predictions, a label or a score a line."""
+    """A file of predictions, a line each: a label, of WPR's also a score."""
     found = []
     for number, line in filled(path):
         known = LABELS[task].get(line.strip().lower())
-        found.append(real(f"{path}, line {number}", line.strip()) if known is None else known)
+        value = real(f"{path}, line {number}", line.strip()) if known is None else known
+        if task != "wpr" and value not in LABELS[task].values():
+            raise InputError(
+                f"{path}, line {number}: got {line.strip()[:40]!r}, expected a label of {task}: "
+                f"{', '.join(LABELS[task])}, 0 or 1; cut scores at a threshold"
+            )
+        found.append(value)
     return found
 
 

@@ -128,7 +128,7 @@ def test_evaluate_reads_every_format(place, teacher):
     }  # the sample's passages all fit into 2,000 tokens
 
 
-def test_xglue_from_end_to_end(place, teacher):
+def test_xglue_from_end_to_end(place, teacher, capsys):
     student, folder = f"--run {place}/runs/demo_pocket_sw --quiet", SAMPLES / "xglue"
     found = run(place, f"evaluate {student} --format wpr --collection {folder}/xglue.wpr.de.test --lang de")
     task = reading.read("wpr", folder / "xglue.wpr.de.test")
@@ -141,6 +141,10 @@ def test_xglue_from_end_to_end(place, teacher):
         right = [(s > cut) == y for s, y in zip(xglue.rank(test, encoder, teacher), test.labels, strict=True)]
         found = run(place, f"evaluate {student} --format {kind} --collection {path}")
         assert found["metrics"] == {"accuracy": pytest.approx(sum(right) / 6)}
+    (place / "bare.dev").write_text("maji\twater\n")
+    code, said = run(place, f"evaluate {student} --format qam --collection {path} --tune {place}/bare.dev", capsys)
+    assert (code, said.count("\n")) == (2, 1)
+    assert "bare.dev: got pairs without labels, expected labelled ones" in said
     (place / "qam.prediction").write_text("1\n0\n1\n0\n1\n1\n")
     path = folder / "xglue.qam.fr.test"
     found = run(place, f"evaluate --format qam --collection {path} --predictions {place}/qam.prediction")

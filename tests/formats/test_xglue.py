@@ -94,3 +94,11 @@ def test_scores_need_labels_and_as_many_predictions(tmp_path):
     (tmp_path / "p").write_text("0\nbest\n")
     with pytest.raises(InputError, match="line 2: got score 'best'"):
         xglue.read_predictions(tmp_path / "p", "wpr")
+
+
+@pytest.mark.parametrize("line", ["0.9", "2", "-1"])
+def test_a_score_is_no_label(tmp_path, line):
+    (tmp_path / "p").write_text(f"1\n{line}\n")
+    with pytest.raises(InputError, match=f"line 2: got '{line}', expected a label of qam"):
+        xglue.read_predictions(tmp_path / "p", "qam")
+    assert xglue.read_predictions(tmp_path / "p", "wpr") == [1, float(line)]
