@@ -23,7 +23,11 @@ METRICS = ("mrr@10", "r@10", "r@100", "map")
 def _groups(ranking: Sequence[tuple[str, float]], ties: str) -> list[list[str]]:
     """Passages in groups of equal score, best first; with trec ties every group has one passage."""
     if ties == "trec":
-        return [[p] for p, _ in sorted(ranking, key=lambda pair: (pair[1], pair[0]), reverse=True)]
+        # it keeps single precision; what that does not hold is infinite
+        with np.errstate(over="ignore"):
+            scores = np.array([score for _, score in ranking]).astype(np.float32).tolist()
+        order = zip(scores, (passage for passage, _ in ranking), strict=True)
+        return [[passage] for _, passage in sorted(order, reverse=True)]
     if ties != "expected":
         raise InputError(f"metrics: got ties {ties!r}, expected 'expected' or 'trec'")
     found: dict[float, list[str]] = {}
@@ -77,10 +81,11 @@ def _gain(groups: list[list[str]], gains: Mapping[str, float], cut: int, discoun
 def _one(
     name: str, ranking: Sequence[tuple[str, float]], grades: Mapping[str, int], ties: str
 ) -> float:
-    match = re.fullmatch(r"(mrr|map|ndcg|r|p)(?:@([1-9]\d*))?", name)
+    match = re.fullmatch(r"(mrr|map|ndcg|r|p)(?:@([1-9][0-9]{0,8}))?", name)
     if not match or (match[1] in ("r", "p") and not match[2]):
         raise InputError(
-            f"metrics: got {name!r}, expected mrr, map, ndcg (with or without @k), r@k or p@k"
+            f"metrics: got {name!r}, expected mrr, map, ndcg (with or without @k), r@k or p@k, "
+            "k of nine digits at most"
         )
     kind, cut = match[1], int(match[2] or len(ranking) or 1)
     relevant = {passage for passage, grade in grades.items() if grade > 0}

@@ -187,3 +187,15 @@ def test_the_seed_decides_the_draws():
     ours, theirs = ({str(q): float(x) for q, x in enumerate(np.random.default_rng(s).random(30))} for s in (1, 2))
     found = [significance.compare(ours, theirs, draws=200, seed=seed) for seed in (0, 0, 1)]
     assert found[0] == found[1] != found[2]
+
+
+def test_a_cut_has_nine_digits_at_most():
+    assert metrics.per_query({"q": [("a", 1.0)]}, {"q": {"a": 1}}, [f"r@{'9' * 9}"]) == {f"r@{'9' * 9}": {"q": 1.0}}
+    for cut in ("9" * 400, "1" * 10, "٣"):
+        with pytest.raises(InputError, match="nine digits at most"):
+            metrics.per_query({"q": [("a", 1.0)]}, {"q": {"a": 1}}, [f"p@{cut}"])
+
+
+def test_trec_eval_keeps_single_precision():
+    run = {"q": [("a", 0.1 + 1e-12), ("b", 0.1), ("c", -1e300)]}
+    assert metrics.per_query(run, {"q": {"b": 1}}, ["mrr"], ties="trec") == {"mrr": {"q": 1.0}}
