@@ -131,7 +131,7 @@ def _belongs(word: str, k: int) -> bool:
     """Whether a character is part of a term: a letter, or a sign between two letters or digits."""
     if category(word[k])[0] in MARKS:
         return True
-    before, after = word[:k][-1:], word[k + 1 : k + 2]
+    before, after = word[max(0, k - 1) : k], word[k + 1 : k + 2]
     if word[k] == "'":
         return bool(before and after) and all(category(c)[0] in MARKS for c in before + after)
     return word[k] in ".,٫٬" and before.isdecimal() and after.isdecimal()
@@ -143,9 +143,10 @@ def _clitics(term: str) -> list[str]:
     base, vowel = _letters(head), _letters(rest)[:1] in VOWELS
     if mark and vowel and len(base) == 1 and base.isalpha() and base not in VOWELS:
         return [head, *_clitics(rest)]
-    while term.endswith("'s"):
-        term = term[:-2]
-    return [term]
+    end = len(term)
+    while term.endswith("'s", 0, end):
+        end -= 2
+    return [term[:end]]
 
 
 def _letters(text: str) -> str:

@@ -1,5 +1,6 @@
 """One normal form and one way to cut words: the same text in another form is the same everywhere."""
 
+import time
 import unicodedata
 
 import pytest
@@ -149,3 +150,10 @@ def test_one_apostrophe_finds_another():
         assert [name for name, _ in found["q"]] == ["a"]
         assert [name for name, _ in found["r"]] == ["b"]
     assert [name for name, _ in lexical.bm25(passages, {"q": "ray–xyz"})["q"]] == ["b"]
+
+
+@pytest.mark.parametrize("piece", ["a,", "a's", "'s", "1,"])
+def test_a_long_chunk_takes_time_in_proportion(piece):
+    start = time.process_time()
+    terms(piece * 300_000)
+    assert time.process_time() - start < 20
