@@ -92,11 +92,13 @@ def heatmap(
         vmax=high, square=True, linewidths=0.5, linecolor="0.85", cbar=bar is not None,
         cbar_kws={"label": bar, "shrink": 0.75}, xticklabels=False, yticklabels=False,
     )  # fmt: skip
-    ax.set_xticks(np.arange(len(target)) + 0.5, target, family=families())
-    ax.set_yticks(np.arange(len(source)) + 0.5, source, family=families())
+    # a dollar is a word like another
+    look = {"family": families(), "parse_math": False}
+    ax.set_xticks(np.arange(len(target)) + 0.5, target, **look)
+    ax.set_yticks(np.arange(len(source)) + 0.5, source, **look)
     ax.tick_params(axis="x", rotation=55)
     plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
-    ax.set_title(title)
+    ax.set_title(title, parse_math=False)
     return ax
 
 
@@ -167,7 +169,8 @@ def plan_and_sums(
     above.bar(columns, T.sum(0), width=0.8, color=BLUE)
     above.hlines(b, columns - 0.5, columns + 0.5, color="black", lw=2)
     above.set(xlim=ax.get_xlim(), ylim=(0, 1.8 * b.max()), xticks=[], yticks=[])
-    above.set(ylabel="column\nsums", title=title)
+    above.set_ylabel("column\nsums")
+    above.set_title(title, parse_math=False)
     return ax
 
 

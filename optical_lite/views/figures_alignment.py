@@ -71,11 +71,12 @@ def links(
     for side, words in enumerate(sides):
         linked = {cell[side] for cell, kind in told.items() if kind != "miss"}
         look = {"ha": "center", "va": "top" if side else "bottom", "fontsize": 10}
+        look["parse_math"] = False
         for k, word in enumerate(words):
             colour = "0.1" if k in linked else "0.4"
             ax.text(places[side][k], 1 - side, word, color=colour, family=families(), **look)
     ax.set(xlim=(0, length), ylim=(-0.25, 1.25))
-    ax.set_title(title, fontsize="medium", fontweight="bold")
+    ax.set_title(title, fontsize="medium", fontweight="bold", parse_math=False)
     ax.axis("off")
     if sure is not None:
         counts = {kind: sum(k == kind for k in told.values()) for kind in KINDS}

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.legend import Legend
 
 from ..corpora import LANGUAGES
 from ..significance import Comparison
@@ -46,6 +47,12 @@ def label(place: str) -> str:
     return f"{COLLECTIONS.get(collection, collection)}, {LANGUAGES.get(lang, lang)}"
 
 
+def _plain(legend: Legend) -> None:
+    """Show names of systems as they are: a dollar begins no formula."""
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
 def effects(
     found: Mapping[str, Mapping[str, Comparison]], *,
     xlabel: str = "change of MRR@10, 95 % interval over questions",
@@ -66,12 +73,12 @@ def effects(
         ax.hlines(place, low, high, color=look["color"], lw=1.5)
         ax.plot([e.difference for e in each], place, label=name, **{**look, "ls": ""})
     ax.axvline(0, color="0.3", lw=0.8)
-    ax.set_yticks(range(len(found)), [label(place) for place in found])
+    ax.set_yticks(range(len(found)), [label(place) for place in found], parse_math=False)
     ax.set(ylim=(len(found) - 0.5, -0.5), xlabel=xlabel)
     ax.grid(axis="y", color="0.92")
     ax.set_axisbelow(True)
     how = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 4}
-    ax.legend(frameon=False, fontsize="small", **how)
+    _plain(ax.legend(frameon=False, fontsize="small", **how))
     return ax
 
 
@@ -100,5 +107,5 @@ def curves(
     ticks = sorted(frame[x].unique())
     ax.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
     ax.minorticks_off()
-    ax.legend(frameon=False, fontsize="small")
+    _plain(ax.legend(frameon=False, fontsize="small"))
     return ax

@@ -65,3 +65,16 @@ def test_words_stand_where_the_svg_has_them():
     ax = figures_alignment.links(words(source), words(target), sure)
     assert [t.get_text() for t in ax.texts] == [*words(source), *words(target)]
     assert len(ax.patches) == len(sure)
+
+
+def test_a_dollar_is_a_word_like_another(tmp_path):
+    words = ["$a_{$", "$x^$", "$5"]
+    drawn = figures_alignment.links(words, words, {(0, 0)}, title="$\\frac$")
+    figures.write_figure(drawn, tmp_path / "links.svg")
+    for ax in (
+        figures_alignment.gold_overlay(np.eye(3), words, words, {(0, 0)}, {(0, 0)}, title="$\\frac$"),
+        figures.plan_and_sums(np.eye(3), np.ones(3), np.ones(3), words, words, title="$\\frac$"),
+    ):
+        figures.write_figure(ax, tmp_path / "plan.svg")
+        labels = [*ax.get_xticklabels(), *ax.get_yticklabels()]
+        assert not any(text.get_parse_math() for text in labels)
