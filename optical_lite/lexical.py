@@ -100,7 +100,7 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
               s' = \frac{s - \min s}{\max s - \min s}
 
     A passage that a list lacks has 0 there, like that list's last; so has a list whose scores are
-    all the same.
+    all the same. Where one list is empty the other counts whole.
 
     Parameters
     ----------
@@ -131,7 +131,9 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
     run = {}
     for query in first:
         scores: dict[str, float] = {}
-        for weight, ranking in ((1 - share, first[query]), (share, second[query])):
+        # where one run is empty, the other's ranking stays
+        weights = 1 - share if second[query] else 1.0, share if first[query] else 1.0
+        for weight, ranking in zip(weights, (first[query], second[query]), strict=True):
             values = dict(ranking).values()
             low, high = min(values, default=0.0), max(values, default=0.0)
             width, twice = high - low, len(values) < len(ranking)

@@ -11,6 +11,7 @@ from ..encoder import Encoder
 from ..formats import own
 from ..settings import InputError
 from ..training import runs
+from . import run_files
 from .options import MODEL
 
 
@@ -20,7 +21,13 @@ def read(
 ):  # fmt: skip
     """The collection that the options of :func:`.options.reading` name."""
     given = {name: value for name, value in options.items() if value not in (None, False)}
-    return reading.read(format, collection, lang or "xx", **given)
+    data = reading.read(format, collection, lang or "xx", **given)
+    if count := getattr(data, "unjudged", 0):
+        every = count + len(data.queries)
+        run_files.say(
+            f"{data.name}: {count:,} of {every:,} questions have no judgement and are left out"
+        )
+    return data
 
 
 def ranked(data: object, command: str) -> Collection:

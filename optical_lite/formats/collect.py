@@ -123,7 +123,8 @@ def collect(
     translations: Mapping[str, str] | None = None, flags: Mapping[str, list[str]] | None = None,
     lenient: bool = False,
 ) -> Collection:  # fmt: skip
-    """A collection of what a reader found; questions without any judgement are left out.
+    """A collection of what a reader found; questions without any judgement are left
+    out and counted.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def collect(
         for values in (queries, translations, flags)
     )
     try:
-        return Collection(name, lang, passages, kept, qrels, *more)
+        return Collection(name, lang, passages, kept, qrels, *more, len(queries) - len(kept))
     except InputError as error:
         raise InputError(f"{error}, or give --lenient to leave them out") from None
 

@@ -341,3 +341,22 @@ def test_one_thing_is_evaluated_at_a_time(place, capsys):
         code, _, err = run(f"evaluate {line}", capsys)
         assert code == 2
         assert "expected one of --run, --predictions and --trec-run" in err
+
+
+@pytest.mark.parametrize(("share", "whole"), [("1", "first"), ("0", "second"), ("0.5", "first")])
+def test_a_question_that_one_run_lacks_has_the_others_ranking(share, whole):
+    run = {"q": [("c", 3.0), ("a", 2.0), ("b", 1.0)]}
+    pair = (run, {"q": []}) if whole == "first" else ({"q": []}, run)
+    assert [name for name, _ in lexical.fuse(*pair, float(share))["q"]] == ["c", "a", "b"]
+
+
+def test_questions_without_a_judgement_are_counted(tmp_path, capsys):
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "p", "text": "maji"}\n')
+    asked = "".join(json.dumps({"_id": name, "text": "maji"}) + "\n" for name in "qrs")
+    (tmp_path / "queries.jsonl").write_text(asked)
+    (tmp_path / "qrels" / "test.tsv").write_text("q\tp\t1\n")
+    for line in (f"convert --to trec --out {tmp_path}/new", f"search --system bm25 --out {tmp_path}/x.run"):
+        assert __main__.main([*line.split(), "--collection", str(tmp_path)]) == 0
+        said = f"{tmp_path.name}: 2 of 3 questions have no judgement and are left out\n"
+        assert capsys.readouterr().err == said
