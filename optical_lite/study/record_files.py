@@ -13,8 +13,10 @@ import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 
-from ..json_files import parse_json, read_json, to_json, write_json
+from ..formats.lines import file_part
+from ..json_files import fits, parse_json, read_json, to_json, write_json
 from ..provenance import sha256
 from ..safe_files import hold, write_atomic
 from ..settings import DATA, ROOT, InputError, shown
@@ -118,14 +120,29 @@ def _shared(base: Path, _: tuple) -> dict[str, dict]:
 def _load(base: Path, files: tuple) -> Records:
     found, parts = [], _shared(base, files)
     for path in (path for path, *_ in files if path.suffix == ".jsonl"):
-        for n, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            found.append(expand(parse_json(text, f"{path.name}, line {n}"), parts))
+        # a text inside may hold other ends of lines
+        texts = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        for n, text in enumerate(texts, 1):
+            where = f"{path.name}, line {n}"
+            found.append(expand(_looked_at(parse_json(text, where), where, str), parts))
     return _nested(found)
 
 
 def loose(folder: Path) -> Records:
     """Records of a queue that are not folded yet."""
-    return _nested(map(read_json, sorted(folder.rglob("*.json"))))
+    paths = sorted(folder.rglob("*.json"))
+    return _nested(_looked_at(read_json(path), shown(str(path)), dict) for path in paths)
+
+
+def _looked_at(record: dict, where: str, part: type) -> dict:
+    """A record that has what :func:`key` takes; ``part``: what stands for a shared part."""
+    fits(record, dict, where)
+    cell = {"collection": str, "lang": str, "system": str, "seed": int}
+    cell = {"set": str} if "set" in record else cell
+    fits(record, cell | {f"{name}?": (part, NoneType) for name in SHARED}, where)
+    for name in cell.keys() & {"collection", "lang"}:
+        file_part(f"{where}, {name}", record[name])
+    return record
 
 
 def write_groups(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:

@@ -71,3 +71,28 @@ def test_the_files_of_the_kit_are_as_they_are_written():
             places |= {("groups", place) for place, *_ in keys if name != "alignment"}
     shared = record_files.shared(record_files.SETS["clir"])
     assert used | places == {(kind, name) for kind, found in shared.items() for name in found}
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (None, "got no "),
+        ({"seed": "3"}, "got '3' as seed"),
+        ({"environment": "abc"}, "got 'abc' as environment"),
+        ({"collection": "../../esc"}, "collection: got '../../esc', expected letters"),
+        ({"lang": "s/w"}, "lang: got 's/w'"),
+    ],
+)
+def test_a_loose_record_that_is_none_is_refused(tmp_path, change, text):
+    (tmp_path / "loose").mkdir()
+    (tmp_path / "loose" / "a.json").write_text(json.dumps({} if change is None else RECORD | change))
+    (tmp_path / "loose" / "b.json").write_text(json.dumps(RECORD))
+    with pytest.raises(InputError, match=text):
+        record_files.fold(tmp_path / "loose", tmp_path / "clir")
+    assert not (tmp_path / "clir").exists()
+
+
+def test_other_ends_of_lines_inside_a_record_are_text(tmp_path):
+    record = RECORD | {"note": "one\u2028two\u2029three\x85four\x0cfive"}
+    record_files.write(tmp_path / "clir", [record], {})
+    assert record_files.load(tmp_path / "clir") == {"toy_sw": {"optical": [record]}}
