@@ -45,12 +45,12 @@ def test_one_path_for_two_things_is_refused(place, capsys, line):
 
 
 def test_other_paths_and_nowhere_are_not():
-    assert __main__.main("fuse a.run b.run --out /dev/null --json /dev/null".split()) == 0
-    assert __main__.main("fuse a.run a.run --out a.out --json a.json".split()) == 0
+    assert __main__.main(["fuse", "a.run", "b.run", "--out", "/dev/null", "--json", "/dev/null"]) == 0
+    assert __main__.main(["fuse", "a.run", "a.run", "--out", "a.out", "--json", "a.json"]) == 0
 
 
 def test_a_run_is_not_written_where_the_shell_writes_the_summary(place):
-    line = [sys.executable, "-m", "optical_lite", *"fuse a.run b.run --out /dev/stdout".split()]
+    line = [sys.executable, "-m", "optical_lite", *["fuse", "a.run", "b.run", "--out", "/dev/stdout"]]
     with open(place / "f.run", "w") as file:
         found = subprocess.run(line, stdout=file, stderr=subprocess.PIPE, text=True, env=os.environ)
     assert (found.returncode, found.stderr.count("\n")) == (2, 1)

@@ -47,7 +47,7 @@ def test_what_ones_own_pairs_do_not_have_is_refused(line, tmp_path, capsys, more
 
 ODD = [
     {"WORLD_SIZE": "x"}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "0"}, {"WORLD_SIZE": "2", "RANK": "x"}, {"LOCAL_RANK": "x"},
-    {"ACCELERATE_TORCH_DEVICE": "x"}, {"ACCELERATE_USE_CPU": "x"},
+    {"ACCELERATE_USE_CPU": "x"},
 ]  # fmt: skip
 
 

@@ -19,7 +19,10 @@ def topics(tmp_path, text, fields="title+desc"):
         ("<title>clean <i>water</i> in wells</title>", "clean water in wells"),
         ("<EN-title>clean <b>water</B> wells</en-TITLE> left <EN-desc>so</EN-desc>", "clean water wells so"),
         ("<title> Topic: clean <i>water</i>\n<desc> Description:\nof <b>wells</b>\n", "clean water of wells"),
-        ("<title>water\n<desc> Description:\nof wells\n<smry> Summary:\nno\n<con>\n<con> Concepts: no\n", "water of wells"),
+        (
+            "<title>water\n<desc> Description:\nof wells\n<smry> Summary:\nno\n<con>\n<con> Concepts: no\n",
+            "water of wells",
+        ),
     ],
 )
 def test_markup_inside_a_field_is_text_of_it(tmp_path, inside, text):
@@ -38,7 +41,9 @@ def documents(tmp_path, inside, **options):
 
 
 def test_every_element_of_text_is_read(tmp_path):
-    assert documents(tmp_path, "<HL>Wells</HL><DD>1987</DD><LP>Water</LP><TEXT>is <P>wet</TEXT>") == "Wells Water is wet"
+    assert (
+        documents(tmp_path, "<HL>Wells</HL><DD>1987</DD><LP>Water</LP><TEXT>is <P>wet</TEXT>") == "Wells Water is wet"
+    )
     assert documents(tmp_path, "<DATE>940101</DATE>") == documents(tmp_path, "<TEXT>\n</TEXT><BYLINE>X</BYLINE>") == ""
 
 
