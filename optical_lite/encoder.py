@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from . import weights
+from . import tokenizer_files, weights
 from .kernels import packed, shared_rows
 from .kernels.pieces import ROLES, SPECIAL, one_form
 from .kernels.shared_rows import Mapped, SplitEmbedding
@@ -99,7 +99,7 @@ class Encoder(nn.Module):
         weights.quiet()
         folder, name, prefixes = weights.found(name)
         model = weights.load_model(folder)
-        tokenizer = weights.load_tokenizer(folder, model.get_input_embeddings().num_embeddings)
+        tokenizer = tokenizer_files.load(folder, model.get_input_embeddings().num_embeddings)
         projection = weights.load_projection(folder, model.config.hidden_size)
         if prefixes:  # kept with the model's settings, so that its students have them, too
             model.config.prefixes = prefixes
@@ -204,7 +204,7 @@ class Encoder(nn.Module):
 
     def read(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """What is read of each text, token ids with special tokens, and how many texts are cut."""
-        whole = [code.ids for code in self.tokenizer.encode_batch(list(texts))]
+        whole = [code.ids for code in tokenizer_files.encoded(self.tokenizer, texts)]
         return [self.fit(ids) for ids in whole], sum(len(ids) > self.room for ids in whole)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:

@@ -264,6 +264,13 @@ def discard(folder: str | Path) -> None:
         _remove(part)
 
 
+def regular(path: str | Path) -> None:
+    """Refuse a pipe or a device in place of a file: opening it can wait for ever."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        got = f"{path}: got something that is no file"
+        raise InputError(f"{got}, expected a file of its own; copy the file in its place")
+
+
 def reserve(file: BinaryIO, size: int) -> None:
     """Give a file its size; a disk without room says so now, not after hours, where it can."""
     file.truncate(size)

@@ -1,10 +1,10 @@
 """Weights: a model out of a folder, read as it is or refused in one line.
 
 A folder may come from anyone, so nothing in it is run and nothing in it names a place to go to. Its
-class is one of transformers' own, by ``model_type``; code that ``config.json`` names (``auto_map``)
-is never looked for. Its numbers come from ``model.safetensors`` alone, because a pickle can run
-code. What is missing, of another shape or no finite number is refused: transformers would draw it
-at random and go on.
+class is one of :data:`FAMILIES`, and of ``config.json`` only the settings count that this class
+has: none of them loads code, another model or anything from a network. Its numbers come from
+``model.safetensors`` alone, because a pickle can run code. What is missing, of another shape or no
+finite number is refused: transformers would draw it at random and go on.
 """
 
 from __future__ import annotations
@@ -23,12 +23,28 @@ from torch import Tensor, nn
 from . import model_files
 from .json_files import read_json, write_json
 from .model_files import REVISIONS, verify
-from .settings import InputError
+from .safe_files import regular
+from .settings import InputError, shown
 
 FILES = (*model_files.FILES, "projection.safetensors")
 HUB = "hub:"  # before a name: the user asks for a model of the hub
-# settings that may load other code
-UNSAFE = ("auto_map", "quantization_config", "attn_implementation", "experts_implementation")
+# text encoders of transformers, by model_type; other models may fetch parts of themselves
+FAMILIES = (
+    "albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert",
+    "mpnet", "nomic_bert", "roberta", "xlm-roberta", "xmod",
+)  # fmt: skip
+# settings that count beside those of a family's class: the kit's, DeBERTa's, ModernBERT's
+FURTHER = (
+    "base_vocab_size", "prefixes", "conv_act", "conv_groups", "conv_kernel_size", "norm_rel_ebd",
+    "position_buckets", "share_att_key", "global_attn_every_n_layers", "global_rope_theta",
+    "local_rope_theta",
+)  # fmt: skip
+ROPE = ("full_attention", "sliding_attention", "rope_type", "rope_theta")  # in rope_parameters
+SHAPE = {"model_type": str, "base_vocab_size?": int, "prefixes?": [str]}
+SIZE = re.compile("^n_|^num_|size$|dim$|position_embeddings$")  # what is at least 1
+NONE = ("type_vocab_size", "deberta")  # which may have none
+PARTS = re.compile("layer|group|languages")  # of which a model is made; each has tensors
+MOST = 1 << 24  # of any number in config.json: rows of a table, tokens, bases of rotations
 NAME = re.compile(r"[\w.-]+/[\w.-]+")  # of a model at the hub
 AGAIN = "copy it again, or save it anew with save_pretrained"
 
@@ -105,20 +121,14 @@ def quiet() -> None:
 def load_model(folder: Path) -> nn.Module:
     """The model of a folder, float32, every weight from its file."""
     path, state = folder / "model.safetensors", _tensors(folder)
-    record = read_json(folder / "config.json", {"model_type": str})
-    kept = {key: value for key, value in record.items() if key[:1] != "_" and key not in UNSAFE}
-    for key, value in kept.items():
-        is_size = re.search("^n_|^num_|size$|positions$", key) and isinstance(value, int)
-        # some make a model whose first text fails
-        if is_size and value < 0:
-            got = f"{folder}/config.json: got {key} {value}"
-            raise InputError(f"{got}, expected a number above 0; {AGAIN}")
-    counts = [v for key, v in kept.items() if re.search("layer|group", key) and isinstance(v, int)]
-    if max(counts, default=0) > len(state):  # before a model is made of so many parts
-        got = f"{folder}/config.json: got {max(counts):,} layers"
-        raise InputError(f"{got}, expected those of {path.name}; {AGAIN}")
+    kept = _settings(folder / "config.json", len(state))
     try:
         model, found = _filled(kept, state)
+        # some make a model whose first text fails
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, 2, dtype=torch.long)).last_hidden_state.max()
+        if (most := positions(model)) < 3:
+            raise ValueError(f"positions for {most} tokens")
     except Exception as error:  # a configuration can be wrong in many ways
         said = " ".join(str(error).split())[:120]
         raise InputError(
@@ -135,11 +145,50 @@ def load_model(folder: Path) -> nn.Module:
     return model.eval()
 
 
+def _settings(place: Path, tensors: int) -> dict:
+    """The settings of a ``config.json`` that count, none of which asks for much memory or time."""
+    from transformers import CONFIG_MAPPING, PreTrainedConfig
+
+    record = read_json(place, SHAPE)
+    if (family := record["model_type"]) not in FAMILIES:
+        raise InputError(
+            f"{place}: got model_type {shown(family)!r}, expected a text encoder, one of "
+            f"{', '.join(FAMILIES)}; take another model"
+        )
+    if len(record.get("prefixes", "12")) != 2:
+        got = f"{place}: got {len(record['prefixes'])} prefixes"
+        raise InputError(f"{got}, expected two, of a question and of a passage; {AGAIN}")
+    own = vars(CONFIG_MAPPING[family]()).keys() - vars(PreTrainedConfig()).keys()
+    own -= {"sinusoidal_pos_embds"}  # values that the file has; to make them takes long
+    kept = {key: value for key, value in record.items() if key in own or key in FURTHER}
+    parts = [*kept.items()]
+    for key, value in parts:  # it grows
+        got, expected = f"{key} {value}", ""
+        if isinstance(value, dict):
+            parts += value.items()
+            if more := {*value} - {*ROPE}:
+                got, expected = f"{key} with {min(more)}", f"{', '.join(ROPE)}"
+        elif isinstance(value, list):
+            parts += ((key, part) for part in value)
+            value = len(value)
+        if isinstance(value, int | float):
+            if SIZE.search(key) and value < 1 and (key, family[:7]) != NONE:
+                expected = "a number above 0"
+            elif PARTS.search(key) and isinstance(value, int) and value > tensors:
+                got, expected = f"{value:,} layers", "those of model.safetensors"
+            elif abs(value) > MOST:
+                expected = f"at most {MOST:,}"
+        if expected:
+            got = f"{place}: got {shown(got)}"
+            raise InputError(f"{got}, expected {expected}; {AGAIN}")
+    return {**kept, "model_type": family}
+
+
 def _filled(record: dict, state: dict[str, Tensor]) -> tuple[nn.Module, dict]:
     """A model of transformers' own classes with given weights, and what is said about them."""
     from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
-    config = CONFIG_MAPPING[record["model_type"]].from_dict(record)
+    config = CONFIG_MAPPING[record.pop("model_type")].from_dict(record)
     kind, extra = MODEL_MAPPING[type(config)], {"add_pooling_layer": False}  # it is not used
     with torch.device("meta"):  # sizes alone, no memory
         try:
@@ -172,6 +221,7 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file; a damaged one is named."""
+    regular(path)
     try:
         with safe_open(path, "pt") as file:
             found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
@@ -225,25 +275,6 @@ def first_layers(model: nn.Module, layers: int) -> nn.Module:
     model.config = copy.copy(model.config)
     model.config.num_hidden_layers = layers
     return model
-
-
-def load_tokenizer(folder: Path, rows: int) -> Tokenizer:
-    """The tokenizer of a folder, for a model with so many rows in its embedding table."""
-    path = folder / "tokenizer.json"
-    try:
-        found = Tokenizer.from_file(str(path))
-        highest = max([*found.get_vocab().values(), *found.encode("a").ids], default=0)
-    except Exception as error:  # tokenizers raise plain exceptions
-        said = " ".join(str(error).split())[:80]
-        raise InputError(
-            f"{path}: got no tokenizer ({said}), expected a whole tokenizer.json; {AGAIN}"
-        ) from None
-    if highest >= rows:
-        raise InputError(
-            f"{path}: got a piece of number {highest:,}, expected numbers below {rows:,}, the rows "
-            f"of the embedding table; {AGAIN}"
-        )
-    return found
 
 
 def load_projection(folder: Path, width: int) -> nn.Linear | None:

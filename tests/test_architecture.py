@@ -14,7 +14,8 @@ import optical_lite
 from optical_lite.settings import ROOT
 
 PACKAGE = ROOT / "optical_lite"
-GROUND = ("settings", "safe_files", "json_files", "provenance", "quantised", "model_files", "weights")
+GROUND = ("settings", "safe_files", "json_files", "provenance", "quantised", "model_files", "weights",
+          "tokenizer_files")  # fmt: skip
 ROOMS = (
     "ground", "kernels", "heart", "engines", "formats", "datasets", "training", "alignment", "paper", "views", "study",
     "lessons", "bench", "cli",

@@ -1,6 +1,7 @@
 """A model folder is read as it is or refused in one line; nothing in it runs, and nothing in it reaches a network."""
 
 import json
+import os
 import pickle
 import shutil
 
@@ -8,12 +9,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import BertConfig, BertForMaskedLM, BertModel, RobertaConfig, RobertaModel
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_MAPPING,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    RobertaConfig,
+    RobertaModel,
+)
 
 from optical_lite import weights
 from optical_lite.encoder import Encoder
 from optical_lite.provenance import model_record, sha256
-from optical_lite.settings import InputError
+from optical_lite.settings import InputError, computing_in
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "maji", "safi", "water", "clean"]
 SIZES = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16,
@@ -99,18 +108,88 @@ def test_cut_weights_are_named(folder, keep):
         ({"num_attention_heads": -1}, "config.json: got num_attention_heads -1, expected a number above 0"),
         ({"hidden_size": None}, "config.json: got "),
         ({"hidden_act": "none such"}, "config.json: got KeyError"),
-        ({"model_type": "evil"}, "config.json: got KeyError"),
+        ({"model_type": "evil"}, "config.json: got model_type 'evil', expected a text encoder, one of albert, bert"),
         ({"model_type": 7}, "got '7' as model_type, expected str"),
         ({"num_hidden_layers": 1}, "got an unknown tensor encoder.layer.1"),
         ({"num_hidden_layers": 3}, "got no tensor encoder.layer.2"),
         ({"num_hidden_layers": 10**9}, "got 1,000,000,000 layers"),
-        ({"vocab_size": 10**12}, "numbers, of which the file has"),
+        ({"vocab_size": 10**7}, "numbers, of which the file has"),
+        ({"vocab_size": 10**12}, "got vocab_size 1000000000000, expected at most 16,777,216"),
         ({"vocab_size": 10**30}, "config.json: got "),
+        ({"max_position_embeddings": 0}, "got max_position_embeddings 0, expected a number above 0"),
+        ({"max_position_embeddings": 2}, "config.json: got ValueError (positions for 2 tokens)"),
+        ({"type_vocab_size": 0}, "got type_vocab_size 0, expected a number above 0"),
+        (
+            {"model_type": "roberta", "max_position_embeddings": 9, "pad_token_id": 8},
+            "config.json: got RuntimeError (index 9 is out of",
+        ),
+        ({"model_type": "xmod", "languages": ["a"] * 99}, "got 99 layers"),
+        ({"model_type": "modernbert", "rope_parameters": {"partial_rotary_factor": 1e9}}, "with partial_rotary_factor"),
+        (
+            {"model_type": "modernbert", "rope_parameters": {"full_attention": {"rope_theta": 1e9}}},
+            "at most 16,777,216",
+        ),
+        ({"prefixes": ["a"]}, "got 1 prefixes, expected two"),
+        ({"prefixes": "ab"}, "got 'ab' as prefixes, expected a list"),
+        ({"prefixes": ["a", 2]}, "got '2' as 2 of prefixes"),
+        ({"base_vocab_size": "9"}, "got '9' as base_vocab_size"),
     ],
 )
 def test_other_settings_are_named(folder, change, said):
     change_config(folder, **change)
     assert said in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_type": "detr", "use_timm_backbone": True, "backbone": "resnet50", "use_pretrained_backbone": True},
+        {"model_type": "detr", "backbone": "someone/model", "use_timm_backbone": False},
+        {"model_type": "bert", "backbone": "someone/model", "backbone_config": {"model_type": "detr"}},
+        {"attn_implementation": "someone/kernels", "experts_implementation": "someone/kernels"},
+        {"num_labels": 10**9, "id2label": {"0": 10**99}, "label2id": [[7]], "return_dict": False},
+        {"per_layer_config": {"0": {"hidden_size": 10**9}}, "chunk_size_feed_forward": 10**9, "dtype": "someone"},
+    ],
+)
+def test_settings_that_no_text_encoder_has_do_not_count(number_type, folder, monkeypatch, change):
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asked a network"))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("asked a network"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    before = Encoder.load(folder).encode(["maji safi"]).vectors
+    change_config(folder, **change)
+    if change.get("model_type") == "detr":
+        assert "got model_type 'detr', expected a text encoder, one of albert, bert" in refused(folder)
+    else:
+        assert torch.equal(Encoder.load(folder).encode(["maji safi"]).vectors, before)
+
+
+@pytest.mark.own_number_type  # transformers' own DeBERTa and XMOD do not run in bfloat16
+@pytest.mark.parametrize("family", weights.FAMILIES)
+def test_every_family_is_read(tmp_path, family):
+    sizes = {"vocab_size": 99, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "pad_token_id": 0,
+             "intermediate_size": 16, "max_position_embeddings": 40}  # fmt: skip
+    names = {"hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads",
+             "intermediate_size": "hidden_dim"} if family == "distilbert" else {}  # fmt: skip
+    more = {"deberta-v2": {"relative_attention": True, "position_buckets": 4, "norm_rel_ebd": "layer_norm",
+                           "share_att_key": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
+            "modernbert": {"global_rope_theta": 70_000.0}, "xmod": {"default_language": "en_XX"},
+            "albert": {"embedding_size": 4}, "electra": {"embedding_size": 8}}  # fmt: skip
+    settings = {names.get(key, key): value for key, value in sizes.items()} | more.get(family, {})
+    model = MODEL_MAPPING[type(config := CONFIG_MAPPING[family](**settings))](config)
+    first = encoder(model)
+    again = Encoder.load(first.save(tmp_path / "model"))
+    with computing_in("float32"):
+        vectors = [each.encode(["maji safi"]).vectors for each in (first, again)]
+    assert torch.allclose(*vectors, atol=1e-6)
+    config = again.model.config.to_dict()
+    assert {key: config.get(key, value) for key, value in settings.items()} == settings
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "projection.safetensors"])
+def test_a_pipe_in_place_of_a_file_does_not_wait(folder, name):
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    assert "got " in refused(folder)
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b"\xff", b""])

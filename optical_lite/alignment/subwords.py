@@ -13,6 +13,7 @@ from ..cost import cosine_cost
 from ..encoder import Encoder
 from ..settings import InputError
 from ..text import words as split_words
+from ..tokenizer_files import encoded
 
 Text = str | Sequence[str]  # a sentence, or its words where somebody has split it before
 
@@ -81,7 +82,7 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
                 "it"
             )
     sides = []
-    codes = encoder.tokenizer.encode_batch(whole)
+    codes = encoded(encoder.tokenizer, whole)
     for number, (text, found, code) in enumerate(zip(whole, words, codes, strict=True), first):
         ids, offsets, tokens = code.ids, code.offsets, code.tokens
         if len(ids) > encoder.max_length:

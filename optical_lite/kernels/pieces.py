@@ -18,6 +18,8 @@ from tokenizers import Tokenizer, normalizers
 from tokenizers.models import WordPiece
 from tokenizers.trainers import WordPieceTrainer
 
+from ..tokenizer_files import encoded
+
 ROLES = {  # what transformers calls a special token: its names in BERT's and in XLM-R's vocabulary
     "pad_token": ("[PAD]", "<pad>"), "unk_token": ("[UNK]", "<unk>"), "cls_token": ("[CLS]", "<s>"),
     "sep_token": ("[SEP]", "</s>"), "mask_token": ("[MASK]", "<mask>"),
@@ -46,7 +48,7 @@ def cut(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
     texts = iter(texts)
     # a batch at a time, for the tokenizer's answer is a hundred times as large as the text
     while batch := list(itertools.islice(texts, 1000)):
-        for code in tokenizer.encode_batch(batch, add_special_tokens=False):
+        for code in encoded(tokenizer, batch, add_special_tokens=False):
             yield code.tokens
 
 
