@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -20,10 +19,14 @@ from torch import nn
 
 from ..config import DistillConfig
 from ..distillation import slope
-from ..json_files import to_json
+from ..json_files import fits, to_json
 from ..provenance import sha256
-from ..safe_files import making, one_line, write_atomic
+from ..safe_files import making, one_line, regular, write_atomic
 from ..settings import InputError, device
+from . import runs
+
+STATE = {"step": int, "weights": dict, "optimizer": dict, "log": str}
+MOMENTS = ("exp_avg", "exp_avg_sq")  # that AdamW has of each parameter, of its shape
 
 
 class Session:
@@ -52,7 +55,9 @@ class Session:
         self.peaks = [group["lr"] for group in optimizer.param_groups]
         lines = self._resume() if self.state.exists() else []
         self.first = len(lines)
-        before = json.loads(lines[-1])["seconds"] if lines else 0  # earlier sessions count
+        before = (
+            runs.log_lines(self.log, lines)[-1]["seconds"] if lines else 0
+        )  # earlier sessions count
         self.began = time.perf_counter() - before
         if writes:
             if not lines:  # a finished run that begins anew is not finished
@@ -62,6 +67,7 @@ class Session:
     def _resume(self) -> list[bytes]:
         """Load the last saved state; the lines of the log up to it."""
         state = _read(self.state)
+        regular(self.log)
         lines = self.log.read_bytes().splitlines(keepends=True) if self.log.exists() else []
         lines = lines[: state["step"]]
         if sha256(b"".join(lines)) != state["log"]:
@@ -70,12 +76,20 @@ class Session:
                 "saved, or says other things of them, expected it whole; put it back from a copy, "
                 f"or delete {self.log.parent} to train anew"
             )
+        # the settings of its groups are this training's, whatever the file says
+        own = [{k: v for k, v in g.items() if k != "params"} for g in self.optimizer.param_groups]
         try:
             with torch.no_grad():
                 for name, parameter in self.trained.items():
                     parameter.copy_(state["weights"][name])
             self.optimizer.load_state_dict(state["optimizer"])
-        except (KeyError, RuntimeError, ValueError) as error:
+            for group, mine in zip(self.optimizer.param_groups, own, strict=True):
+                group.update(mine)
+            for parameter, moments in self.optimizer.state.items():
+                shapes = {name: value.shape for name, value in moments.items()}
+                if shapes != dict.fromkeys(MOMENTS, parameter.shape) | {"step": ()}:
+                    raise ValueError("other moments")
+        except Exception as error:  # any values may stand there
             raise InputError(
                 f"{self.state}: got the state of another training ({type(error).__name__}), "
                 "expected this one's; delete it to train from the first step"
@@ -149,6 +163,7 @@ class Session:
 
 def _read(place: Path) -> dict:
     """A saved state; whatever is wrong with the file is one line."""
+    regular(place)
     try:
         with zipfile.ZipFile(place) as archive:
             # torch stores tensors as they are; what unpacks to more is no state
@@ -157,7 +172,8 @@ def _read(place: Path) -> dict:
             if archive.testzip():  # checksums, at which torch.load does not look
                 raise ValueError("changed")
         state = torch.load(place, map_location=device(), weights_only=True)
-        if state["step"] < 0 or not {"weights", "optimizer", "log"} <= set(state):
+        fits(state, STATE, place)
+        if state["step"] < 0:
             raise ValueError("other values")
     except Exception as error:  # of zip, of pickle, of torch: any bytes may stand there
         raise InputError(

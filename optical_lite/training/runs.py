@@ -35,7 +35,11 @@ METRICS = {
     "steps": int, "seconds": NUMBER, "loss_first": NUMBER, "loss_last": NUMBER,
     "sentences_cut": CUT,
 }  # fmt: skip
-LINE = {"step": int, "loss": NUMBER, "seconds": NUMBER}
+LINE = {
+    "step": int, "loss": NUMBER, "seconds": NUMBER, "pairs?": int, "converged?": (bool, *NUMBER),
+    "marginal_error?": NUMBER,
+}  # fmt: skip
+BEGUN = {"environment?": {"precision?": str}}  # where a training was begun
 
 
 def data_hash(bitext: Bitext) -> str:
@@ -71,7 +75,7 @@ def opened(place: Path, record: dict, what: str) -> dict:
             )
         write_json(place, {**record, "environment": environment()})
     try:
-        found = read_json(place)
+        found = read_json(place, BEGUN)
     except InputError as error:
         said = str(error).rpartition(";")[0]
         mend = f"put it back from a copy, or delete {folder} to train anew"
@@ -120,14 +124,16 @@ def finish(out: Path, student: Encoder, cut: dict) -> None:
     summary = {
         "steps": len(log),
         "seconds": seconds,
-        "pairs_per_second": round(sum(line["pairs"] for line in log) / max(seconds, 1e-3), 1),
+        "pairs_per_second": round(
+            sum(line.get("pairs", 0) for line in log) / max(seconds, 1e-3), 1
+        ),
         "loss_first": sum(line["loss"] for line in log[:window]) / window,
         "loss_last": sum(line["loss"] for line in log[-window:]) / window,
         "sentences_cut": cut,
     }
     if plans := [line for line in log if "converged" in line]:
         summary["plans_converged"] = sum(line["converged"] for line in plans) / len(plans)
-        summary["marginal_error"] = max(line["marginal_error"] for line in plans)
+        summary["marginal_error"] = max(line.get("marginal_error", 0) for line in plans)
     write_json(out / "metrics.json", summary)
 
 
@@ -152,11 +158,17 @@ def is_finished(run: str | Path) -> bool:
 
 def read_log(run: str | Path) -> list[dict]:
     """The log of a run, one dictionary a step."""
-    place, found = inside(run, "log.jsonl"), []
+    place = inside(run, "log.jsonl")
     if not place.is_file():
         expected = "a run folder made by train; check the path"
         raise InputError(f"{run}: got no file log.jsonl, expected {expected}")
-    for number, text in enumerate(place.read_bytes().splitlines(), 1):
+    return log_lines(place, place.read_bytes().splitlines())
+
+
+def log_lines(place: Path, lines: list[bytes]) -> list[dict]:
+    """What the lines of a log say, one dictionary a step."""
+    found = []
+    for number, text in enumerate(lines, 1):
         where = f"{place}, line {number}"
         line = parse_json(text, where)
         fits(line, LINE, where, "the line")

@@ -1,5 +1,6 @@
 """Run folders that were killed, damaged, shared or read by somebody else."""
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from optical_lite import vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.datasets import pocket
 from optical_lite.paper import experiment
+from optical_lite.provenance import sha256
 from optical_lite.settings import InputError
 from optical_lite.training import distill, runs
 from optical_lite.views import choices
@@ -132,6 +134,69 @@ def test_a_damaged_file_is_named_and_nothing_is_trained(half, train, name, how):
     assert "delete" in str(error.value)
     assert "\n" not in str(error.value)
     assert before == {path: path.read_bytes() for path in half.rglob("*") if path.is_file()}
+
+
+def moments(state, **change):
+    for found in state["optimizer"]["state"].values():
+        found.update(change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.update(step=1.5),
+        lambda state: state.update(step="2"),
+        lambda state: state.update(weights=None),
+        lambda state: state.update(weights={name: None for name in state["weights"]}),
+        lambda state: state.update(optimizer=[]),
+        lambda state: state["optimizer"].update(param_groups=7),
+        lambda state: state["optimizer"].update(state=[7]),
+        lambda state: moments(state, exp_avg="junk"),
+        lambda state: moments(state, exp_avg=torch.ones(3)),
+        lambda state: [found.pop("exp_avg_sq") for found in state["optimizer"]["state"].values()],
+    ],
+)
+def test_a_state_of_other_values_is_named(half, train, change):
+    state = torch.load(half / "resume.pt", weights_only=True)
+    change(state)
+    torch.save(state, half / "resume.pt")
+    with pytest.raises(InputError, match=r"resume\.pt: got .*; delete it to train"):
+        train(half, on_step=lambda line: pytest.fail("trained"))
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "7", '{"step": 2, "loss": 1, "seconds": "long"}'])
+def test_a_log_of_other_values_is_named(half, train, line):
+    state = torch.load(half / "resume.pt", weights_only=True)
+    first = (half / "log.jsonl").read_bytes().splitlines(keepends=True)[0]
+    (half / "log.jsonl").write_bytes(first + line.encode() + b"\n")
+    torch.save({**state, "log": sha256(first + line.encode() + b"\n")}, half / "resume.pt")
+    with pytest.raises(InputError, match=r"log\.jsonl, line 2: got "):
+        train(half, on_step=lambda line: pytest.fail("trained"))
+
+
+def test_settings_of_a_state_do_not_count(half, train, finished):
+    state = torch.load(half / "resume.pt", weights_only=True)
+    for group in state["optimizer"]["param_groups"]:
+        group.update(lr="junk", betas=(2.0,), weight_decay=9.0)
+    torch.save(state, half / "resume.pt")
+    train(half)
+    assert weights(half) == weights(finished[0])
+
+
+@pytest.mark.parametrize("value", [[], "x", {"precision": []}])
+def test_an_environment_of_other_values_is_named(half, train, value):
+    record = json.loads((half / "config.json").read_text())
+    (half / "config.json").write_text(json.dumps({**record, "environment": value}))
+    with pytest.raises(InputError, match=r"config\.json: got .*; put it back from a copy"):
+        train(half)
+
+
+@pytest.mark.parametrize("name", ["resume.pt", "log.jsonl", "config.json"])
+def test_a_pipe_in_place_of_a_file_does_not_wait(half, train, name):
+    (half / name).unlink()
+    os.mkfifo(half / name)
+    with pytest.raises(InputError, match="something that is no file"):
+        train(half)
 
 
 def test_without_its_state_a_run_begins_anew(half, train, finished):
