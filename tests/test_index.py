@@ -267,3 +267,12 @@ def test_an_index_larger_than_memory_is_searched(tmp_path):
     assert int(growth) < 64  # MiB, of a file of 256 MB
     assert refused == "refused"  # the usual reader does not fit into the same limit
     torch.testing.assert_close(torch.load(tmp_path / "scores")[0], torch.cat(expected), atol=5e-2, rtol=0)
+
+
+@pytest.mark.parametrize("lengths", [[2**62] * 4, [2**63 - 1, -(2**63), 1], [-(2**63), 2**63 - 1, 1]])
+def test_lengths_that_go_round_are_refused(tmp_path, lengths):
+    tensors = {"lengths": torch.tensor(lengths), "vectors": torch.zeros(0, 8).half()}
+    ids = json.dumps([str(n) for n in range(len(lengths))])
+    save_file(tensors, tmp_path / "index.safetensors", {"ids": ids})
+    with pytest.raises(InputError, match="lengths that do not ascend from 0, or whose sum is not 0"):
+        PassageIndex.load(tmp_path / "index.safetensors")

@@ -91,6 +91,7 @@ def _check(ids: object, lengths: Tensor, vectors: Tensor) -> None:
     names = isinstance(ids, list) and all(isinstance(name, str) for name in ids)
     if not names or len(set(ids)) < len(ids) or len(ids) != len(lengths):
         raise ValueError(f"not one id of its own for each of {len(lengths)} passages")
-    steps = lengths.diff(prepend=lengths.new_zeros(1))
-    if (steps < 0).any() or int(lengths.sum()) != len(vectors):
+    # a difference or a sum of 64 bits could begin again below 0
+    falls = (lengths[1:] < lengths[:-1]).any() or (lengths[:1] < 0).any()
+    if falls or sum(lengths.tolist()) != len(vectors):
         raise ValueError(f"lengths that do not ascend from 0, or whose sum is not {len(vectors)}")
