@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -27,8 +28,9 @@ from . import inputs
 # what index.json says of any index, of a shard, of an engine
 RECORD = {
     "collection": str, "texts": str, "passages_read_to": int, "precision": str,
-    "encoder": {"name": str, "sha256": str},
+    "encoder": {"name": str, "sha256": str}, "sha256?": str, "sample?": str,
 }  # fmt: skip
+MIB, SAMPLE = 1 << 20, 64  # parts of an index that are compared whenever it is opened
 SHARD = {**RECORD, "sha256": str, "passages": int, "vectors": int}
 ENGINE = {
     "name": str, "points": int, "passages": int, "passages_cut": int, "files": {str: int},
@@ -84,6 +86,7 @@ def make(
             place.unlink(missing_ok=True)
         else:
             record |= {"vectors": len(built.vectors), "sha256": digest(place)}
+            record["sample"] = _sample(place)
         write_json(part / "index.json", record)
     more = "" if engine else f", {record['vectors']:,} token vectors"
     print(f"{folder}: {record['passages']:,} passages{more}")
@@ -141,9 +144,25 @@ def open_index(
     ):  # fmt: skip
         if wrong:
             raise InputError(f"{folder}: got an index {got}, expected {expected}")
+    for part, one in parts.items() if loaded else ():
+        path, known = part / "index.safetensors", "sample" if "sample" in one else "sha256"
+        if one.get(known) != (_sample(path) if known == "sample" else digest(path)):
+            expected = "those that its index.json tells of; copy both files again, or index anew"
+            raise InputError(f"{path}: got other vectors, expected {expected}")
     if record["precision"] != precision():
         print(f"{folder}: its passages were encoded in {shown(record['precision'])}")
     return found
+
+
+def _sample(path: Path) -> str:
+    """sha256 of a file's size and of what is evenly spread over it; of all where it is small."""
+    size = path.stat().st_size
+    found = hashlib.sha256(str(size).encode())
+    with open(path, "rb") as file:
+        for place in sorted({max(0, size - MIB) * k // (SAMPLE - 1) for k in range(SAMPLE)}):
+            file.seek(place)
+            found.update(file.read(MIB))
+    return found.hexdigest()
 
 
 def _engine(folder: str | Path, record: dict, candidates: int, where: str | None) -> qdrant.Engine:
