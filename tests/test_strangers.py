@@ -8,10 +8,13 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import save_file
-from test_weights import Code, encoder
+from test_weights import SIZES, Code, encoder
+from transformers import BertConfig, BertModel
 
 from optical_lite import __main__
 from optical_lite import encoder as encoders
+from optical_lite.cli import inputs
+from optical_lite.datasets import reading
 from optical_lite.provenance import model_record
 from optical_lite.settings import InputError
 from optical_lite.training import runs
@@ -174,6 +177,32 @@ def test_a_pipe_in_place_of_a_record_does_not_wait(run):
     (run / "config.json").unlink()
     os.mkfifo(run / "config.json")
     assert "something that is no file" in refused(runs.read_config, run)
+
+
+def test_a_pipe_in_place_of_a_checkpoint_does_not_wait(run):
+    place = run / "checkpoints" / "000002.safetensors"
+    place.unlink()
+    os.mkfifo(place)
+    assert f"{place}: got something that is no file" in refused(runs.load_checkpoint, run, 2)
+
+
+@pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv", "qrels.txt", "topics.xx.txt"])
+def test_a_pipe_in_a_collection_does_not_wait(tmp_path, name):
+    (tmp_path / "qrels").mkdir()
+    os.mkfifo(tmp_path / name)
+    kind = "trec" if name.endswith("txt") else "beir"
+    if name.startswith("topics"):
+        (tmp_path / "qrels.txt").write_text("q 0 a 1\n")
+    assert f"{tmp_path / name}: got something that is no file" in refused(reading.read, kind, tmp_path)
+
+
+def test_a_student_of_another_width_than_its_teacher_is_refused(run, tmp_path):
+    wide = BertModel(BertConfig(**{**SIZES, "hidden_size": 16}), add_pooling_layer=False)
+    mine = encoder(wide).save(tmp_path / "wide")
+    make(run, model_record(encoders.Encoder.load(mine)))
+    said = refused(lambda: inputs.encoders(str(run), teacher=str(mine)))
+    assert "got a student of 8 dimensions, expected 16, those of its teacher" in said
+    assert inputs.encoders(str(run), both=True)[1].dimension == 8
 
 
 def test_the_teacher_is_never_taken_from_the_file(run, tmp_path, monkeypatch):

@@ -54,6 +54,11 @@ def encoders(
     else:
         questions, lang = runs.load_student(system), runs.read_config(system)["bitext"]["lang"]
         passages = questions if both else runs.load_teacher(system, teacher)
+    if (width := questions.dimension) != passages.dimension:
+        raise InputError(
+            f"{system}: got a student of {width} dimensions, expected {passages.dimension}, those "
+            "of its teacher; give --both, or train it anew"
+        )
     return questions.reading_to(max_length), passages.reading_to(max_length), lang
 
 

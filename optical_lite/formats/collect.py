@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..corpora import Collection
+from ..safe_files import regular
 from ..settings import InputError
 from .lines import TEXT
 
@@ -115,6 +116,7 @@ def find(folder: str | Path, *patterns: str) -> Path:
             f"{folder}: got {got} {' or '.join(patterns)}, expected one file; move the others "
             "away, or check the folder and the language"
         )
+    regular(found[0])
     return found[0]
 
 

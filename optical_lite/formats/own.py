@@ -11,7 +11,7 @@ from types import NoneType
 
 from ..corpora import Bitext, Collection
 from ..json_files import fits
-from ..safe_files import write_atomic
+from ..safe_files import regular, write_atomic
 from ..settings import InputError
 from .collect import check_written, collect, judgements, unique
 from .lines import filled, json_lines, numbered
@@ -96,6 +96,8 @@ def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) ->
     folder = Path(folder)
     corpus, asked = folder / "corpus.jsonl", folder / "queries.jsonl"
     judged, maybe = folder / "qrels" / "test.tsv", (str, NoneType)
+    for path in (corpus, asked, judged):
+        regular(path)
     records = json_lines(corpus, {"_id": str, "text": str, "title?": maybe})
     parts = ((n, row["_id"], (row.get("title"), row["text"])) for n, row in records)
     passages = unique(corpus, ((n, name, " ".join(filter(None, both))) for n, name, both in parts))

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..corpora import Collection, Run
-from ..safe_files import write_atomic
+from ..safe_files import regular, write_atomic
 from ..settings import InputError
 from .collect import Qrels, check_written, collect, find, judgements, real, unique
 from .lines import LONGEST, file_part, lines, numbered
@@ -221,6 +221,8 @@ def read(
     patterns = f"topics.{file_part('language', lang)}.txt*", "topics.txt*"
     asked = renamed(read_topics(topics or find(folder, *patterns), fields, encoding), judged)
     english = [] if topics or lang == "en" else sorted(folder.glob("topics.en.txt*"))
+    for place in english[:1]:
+        regular(place)
     theirs = renamed(read_topics(english[0], fields, encoding), judged) if english else {}
     texts = read_documents(documents or folder / "documents", encoding, lenient=lenient)
     queries, translations = ({q: each[0] for q, each in some.items()} for some in (asked, theirs))
