@@ -136,7 +136,6 @@ def get() -> Settings:
     )
 
 
-@functools.cache
 def launched(name: str, least: int = 0) -> int:
     """What a launcher (torchrun) says to each of its processes; where none does, the least."""
     said = os.environ.get(name, str(least))
@@ -148,6 +147,7 @@ def launched(name: str, least: int = 0) -> int:
     return int(said)
 
 
+@functools.cache
 def device() -> str:
     """The torch device of this process; the first call also sets torch's threads."""
     import torch
