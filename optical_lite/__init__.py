@@ -3,9 +3,9 @@
 ``import optical_lite as ol`` loads nothing heavy: each name of the shelf below is imported when it
 is first used. The method lies flat in this folder, in reading order: text, corpora, cost,
 transport, losses, encoder, lexicon, vocabulary, config, distillation, index, retrieval, lexical,
-metrics, significance. Everything else is a room, and a room imports only from rooms below it:
-kernels, (the method), formats, datasets, alignment, training, paper, views, study, lessons, bench,
-cli.
+metrics, significance; beside it the ground: settings, files, weights. Everything else is a room,
+and a room imports only what stands before it here: ground, kernels, the method, engines, formats,
+datasets, training, alignment, paper, views, study, lessons, bench, cli.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Lexicon:
     source, target : the two vocabularies; ``source[0]`` is the null word, which explains English
         words without a counterpart
     table : sparse, shape (len(source), len(target)); ``table[f, e]`` is the probability that source
-        word f is translated by English word e; rows sum to 1
+        word f is translated by English word e; rows sum to 1, less what was dropped
     """
 
     source: list[str]

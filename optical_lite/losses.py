@@ -42,7 +42,7 @@ def transport_loss(
 
     Returns
     -------
-    loss : Tensor, scalar, in [0, 2]
+    loss : Tensor, scalar, in [0, 2] where marginals sum to 1
     plan : TransportPlan
 
     Examples

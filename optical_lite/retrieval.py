@@ -103,7 +103,8 @@ def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k:
     """Rank the passages of an index for each question by exact MaxSim, or by an index of means.
 
     Every query token counts once; equal scores are ordered by passage id, and the metrics treat
-    them as ties. The scores of one shard of the index are in memory at a time.
+    them as ties: a ranking ends in a whole tie, which :func:`at_most` cuts. The scores of one shard
+    of the index are in memory at a time.
     """
     check_depth(k)
     names, run = list(queries), {}

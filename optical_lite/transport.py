@@ -171,8 +171,10 @@ def solve(
         plan, iterations, rest = logdomain.proximal(*problem, epsilon, *limits)
     elif method == "unbalanced":
         plan, iterations, rest = logdomain.unbalanced(*problem, epsilon, *limits, reach)
-    else:
+    elif method in ("log", "scaling"):
         plan, iterations = logdomain.sinkhorn(method, *problem, epsilon, *limits)
+    else:
+        raise NotImplementedError(f"transport: {method} has a name and no call")
     if moving < len(full):  # problems without mass have the zero plan
         plan, iterations = _spread(plan, full), _spread(iterations, full)
         rest = None if rest is None else _spread(rest, full) | ~full

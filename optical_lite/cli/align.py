@@ -9,6 +9,7 @@ from ..alignment.linking import to_pharaoh
 from ..datasets import pocket
 from ..encoder import Encoder
 from ..settings import InputError
+from ..training import runs
 from ..views import choices, material
 from ..views import page as pages
 from . import inputs
@@ -23,9 +24,9 @@ RECORDED = (
 
 
 def command(
-    *, source: str | None, target: str | None, tsv: str | None, pharaoh: str | None, lang: str,
-    run: str | None, model: str, teacher: str | None, html: str | None, svg: str | None,
-    layer: int | None, quiet: bool, **linking: object,
+    *, source: str | None, target: str | None, tsv: str | None, pharaoh: str | None,
+    lang: str | None, run: str | None, model: str, teacher: str | None, html: str | None,
+    svg: str | None, layer: int | None, quiet: bool, **linking: object,
 ) -> dict:  # fmt: skip
     """Align one pair, or a file of them; ``linking`` is for :func:`.alignment.plans.align`."""
     linking = {name: value for name, value in linking.items() if value is not None}
@@ -35,6 +36,7 @@ def command(
     if not html and ((pair is None) == (tsv is None) or (tsv is None) != (pharaoh is None)):
         expected = "SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
         raise InputError(f"align: got neither one pair nor one file, expected {expected}")
+    lang = lang or (runs.read_config(run)["bitext"]["lang"] if run else "sw")
     both = encoders(lang, run, model, teacher)
     if html:
         return page(html, pair, lang, layer, run, model, both, linking)

@@ -39,7 +39,7 @@ class Command:
         self.options = [take("--json", "also write the result as JSON", metavar="PATH"), *options]
         if precision:
             said = "number type of matrix products; auto: bf16 where the processor has it "
-            said += f"(OPTICAL_LITE_PRECISION, else {precision})"
+            said += f" (default OPTICAL_LITE_PRECISION, else {precision})"
             self.options.append(take("--precision", said, choices=PRECISIONS))
 
 
@@ -127,7 +127,7 @@ COMMANDS = {
         "Evaluate a run's student on a collection, a TREC run file, or a file of predictions.",
         "evaluate --run runs/mine --collection pocket",
         *READING,
-        take("--run", "a run made by train or demo", metavar="DIR"),
+        take("--run", "a run made by train or demo, or encoder (see --model)", metavar="DIR"),
         *TEACHING,
         take("--trec-run", "instead: a run file, with --qrels", metavar="RUN"),
         take("--predictions", "instead: predictions for wpr, qadsm, qam or xor", metavar="FILE"),
@@ -158,7 +158,7 @@ COMMANDS = {
     ),
     "significance": Command(
         "Paired tests of run files against the first of them, corrected for their number.",
-        "significance bm25.run student.run --qrels pocket_trec/qrels.txt",
+        "significance plain.run student.run --qrels pocket_trec/qrels.txt",
         take("trec_run", "run files, the baseline first", nargs="+", metavar="RUN"),
         take("--qrels", "judgements", required=True, metavar="FILE"),
         take("--metric", "map, p@10, ndcg@10, r@100, mrr@10, ...", "map"),
@@ -192,7 +192,7 @@ COMMANDS = {
         take("target", "its English translation", nargs="?"),
         take("--tsv", "instead: a UTF-8 file of lines source<TAB>english", metavar="PAIRS"),
         take("--pharaoh", "with --tsv: links to write, a line of i-j a pair", metavar="LINKS"),
-        take("--lang", "language whose pocket bitext gives the words", "sw"),
+        take("--lang", "language whose pocket bitext gives the words (default: the run's, or sw)"),
         take("--run", "the student of this run instead, beside its teacher", metavar="DIR"),
         take("--model", f"encoder without a run: {MODELS}; multilingual as it is", MODEL),
         TEACHER,

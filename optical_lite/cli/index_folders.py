@@ -122,6 +122,8 @@ def open_index(
     record, texts, by = records[0], hash_texts(data.passages), model_record(encoder)["sha256"]
     if engine := record.get("engine"):
         found, loaded = _engine(folder, record, candidates, where), []
+    elif candidates:
+        raise InputError(f"{folder}: got --candidates, expected an index in an engine for them")
     else:
         loaded = [PassageIndex.load(part / "index.safetensors") for part in parts]
         found = loaded[0] if len(loaded) == 1 else Shards(loaded)

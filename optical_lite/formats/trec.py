@@ -23,6 +23,7 @@ from .topics import read_topics, renamed, topic
 
 NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "HL", "TITLE", "TI")
 TEXT = ("LEAD", "LD", "LE", "LP", "TEXT", "TX", "TE")
+BEIR = ["query-id", "corpus-id", "score"]  # header of its judgements
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 does not hold
 
 
@@ -137,7 +138,12 @@ def _look(where: str, inside: str, lenient: bool) -> None:
 
 
 def read_qrels(path: str | Path) -> Qrels:
-    """Judgements: lines ``topic iteration document grade``."""
+    """Judgements: lines ``topic iteration document grade``, or BEIR's, whose header tells them."""
+    if next(lines(path), "").split() == BEIR:
+        found = (row for row in numbered(path, 3, " ".join(BEIR), sep=None) if row[1] != BEIR)
+        return judgements(
+            path, ((n, query, passage, value) for n, (query, passage, value) in found)
+        )
     found = numbered(path, 4, "topic iteration document grade", sep=None)
     return judgements(path, ((n, query, passage, value) for n, (query, _, passage, value) in found))
 

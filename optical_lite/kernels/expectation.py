@@ -136,7 +136,7 @@ def _prior(n: int, m: int, diagonal: float) -> np.ndarray:
 
 
 def shares(counts: csr_matrix, least: float) -> csr_matrix:
-    """Counts as probabilities, in place: rows sum to 1, and what is below ``least`` is dropped."""
+    """Counts as probabilities, in place: rows sum to 1 but for those below ``least``: dropped."""
     scale, indptr = 1 / np.maximum(np.asarray(counts.sum(1)).ravel(), 1e-300), counts.indptr
     for rows in _parts(indptr):
         cells = slice(indptr[rows.start], indptr[rows.stop])

@@ -59,7 +59,8 @@ def read(path: Path) -> tuple[list[str], Tensor, Tensor, int, int, str]:
     Nothing of the vectors is read before it is used.
     """
     if not path.is_file():
-        raise InputError(f"{path}: got no such file, expected an index; check the path")
+        said = "a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{path}: got {said}, expected a file index.safetensors; check the path")
     try:
         header, start = tensor_file.header(path)
         about = header["__metadata__"]

@@ -81,9 +81,13 @@ def opened(place: Path, record: dict, what: str) -> dict:
         mend = f"put it back from a copy, or delete {folder} to train anew"
         raise InputError(f"{said}; {mend}") from None
     if different := [key for key in record if found.get(key) != record[key]]:
+        old, new, now = found.get("config"), record.get("config"), ""
+        if isinstance(old, dict) and isinstance(new, dict):
+            parts = (key for key in new if old.get(key) != new[key])
+            now = ", ".join(f"{key} {shown(str(old.get(key)))}, now {new[key]}" for key in parts)
         raise InputError(
-            f"{folder}: got {what} with another {' and '.join(different)}, expected the same to "
-            "go on; choose another --out or delete the folder"
+            f"{folder}: got {what} with another {' and '.join(different)}{now and f' ({now})'}, "
+            "expected the same to go on; choose another --out or delete the folder"
         )
     same_precision(folder, found.get("environment", {}))
     return found

@@ -12,7 +12,7 @@ import numpy as np
 from .. import vocabulary
 from ..alignment import linking, plans
 from ..alignment.subwords import Pair
-from ..corpora import language
+from ..corpora import THREE_LETTERS
 from ..datasets import pocket
 from ..encoder import teacher
 from ..settings import ROOT, InputError
@@ -34,7 +34,7 @@ def known_runs(lang: str, folder: Path = ROOT / "runs") -> list[Path]:
         except InputError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        if code == language(lang) and runs.is_finished(place.parent):
+        if code == THREE_LETTERS.get(lang, lang) and runs.is_finished(place.parent):
             found.append(place.parent)
     return found
 
@@ -50,7 +50,7 @@ def checkpoints(run: str | Path) -> dict[str, Loader]:
 def students(lang: str, found: Collection[str | Path] | None = None) -> dict[str, Loader]:
     """The teacher, the untrained extension, and the checkpoints of runs (default: those known)."""
     known: dict[str, Loader] = {ENGLISH: teacher}
-    if language(lang) in pocket.LANGUAGES:
+    if THREE_LETTERS.get(lang, lang) in pocket.LANGUAGES:
         known[EXTENDED] = lambda: vocabulary.extend(teacher(), pocket.bitext(lang))
     for run in known_runs(lang) if found is None else found:
         known |= checkpoints(run)

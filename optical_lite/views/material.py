@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import retrieval
 from ..alignment.subwords import Pair, encode_pairs
-from ..corpora import Collection, language
+from ..corpora import THREE_LETTERS, Collection
 from ..cost import idf_table
 from ..datasets import pocket
 from ..encoder import Encoder, teacher
@@ -54,7 +54,7 @@ class Material:
         self, lang: str, students: Mapping[str, Loader], rows: Sequence[Row] | None = None,
         layers: Sequence[int] = (0,), english: Encoder | None = None,
     ) -> None:  # fmt: skip
-        self.lang = language(lang)
+        self.lang = THREE_LETTERS.get(lang, lang)
         if rows is None:
             rows = pocket.gold(self.lang) if self.lang in pocket.LOW_RESOURCE else []
         if not students or not rows:

@@ -82,3 +82,12 @@ def test_linked_folders_are_read_once_and_what_is_no_file_is_refused(tmp_path):
     (folder / "dangling").symlink_to(tmp_path / "none")
     with pytest.raises(InputError, match="dangling: got a link to nothing"):
         trec.read_documents(folder)
+
+
+def test_a_beir_folders_judgements_are_read_by_their_header(tmp_path):
+    path = tmp_path / "test.tsv"
+    path.write_text("query-id\tcorpus-id\tscore\nq\tp\t1\nq\tr\t0\n")
+    assert trec.read_qrels(path) == {"q": {"p": 1, "r": 0}}
+    path.write_text("q\tp\t1\n")
+    with pytest.raises(InputError, match="line 1: got 3 columns, expected 4"):
+        trec.read_qrels(path)
