@@ -288,7 +288,8 @@ def test_search_writes_at_most_k_lines_and_says_how_it_cut_ties(number_type, tmp
     reading.write("trec", tied(), tmp_path / "data")
     (tmp_path / "pairs.tsv").write_text("maji\twater\nsafi\tclean\n")
     line = f"search --format trec --collection {tmp_path}/data --lang sw --system {system} --quiet --k 4 --json "
-    line += f"{tmp_path}/said.json --out {tmp_path}/a.run --bitext {tmp_path}/pairs.tsv"
+    line += f"{tmp_path}/said.json --out {tmp_path}/a.run"
+    line += f" --bitext {tmp_path}/pairs.tsv" * (system == "structured")
     assert __main__.main(line.split()) == 0
     run = trec.read_run(tmp_path / "a.run")
     assert {len(ranking) for ranking in run.values()} == {4}
