@@ -82,7 +82,7 @@ class DistillConfig:
         """
         found = []
         for part in self.loss.split("+"):
-            match = re.fullmatch(r"\s*(\d*\.?\d+)?\s*\*?\s*([a-z]\w*)\s*", part)
+            match = re.fullmatch(r"\s*(\d+(?:\.\d+)?|\.\d+)?\s*\*?\s*([a-z]\w*)\s*", part)
             if not match or match[2] not in LOSSES:
                 raise InputError(
                     f"loss: got {part.strip()!r}, expected one of {', '.join(LOSSES)}, or a sum "

@@ -97,6 +97,13 @@ def _named(shape: object) -> str:
     return " or ".join(words.get(kind, kind.__name__) for kind in _kinds(shape))
 
 
+def _brief(value: object) -> str:
+    try:
+        return str(value)[:40]
+    except RecursionError:  # TOML's dotted keys nest without a bracket
+        return "what is nested too deep"
+
+
 def fits(value: object, shape: object, place: object, name: str = "the record") -> None:
     """Raise unless a value has what a shape asks for, down to its parts.
 
@@ -110,7 +117,7 @@ def fits(value: object, shape: object, place: object, name: str = "the record") 
     truth = isinstance(value, bool) and not {bool, object} & {*kinds}  # to Python a kind of int
     finite = not isinstance(value, float) or math.isfinite(value)
     if not isinstance(value, kinds) or truth or not finite:
-        got = f"{place}: got {str(value)[:40]!r} as {name}"
+        got = f"{place}: got {_brief(value)!r} as {name}"
         raise InputError(f"{got}, expected {_named(shape)}; mend it, or make it anew")
     for key, inner in shape.items() if isinstance(shape, dict) else ():
         if isinstance(key, type):

@@ -16,7 +16,7 @@ from .lines import TEXT
 
 Qrels = dict[str, dict[str, int]]
 # float() also takes nan, 1_0 and other digits
-REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+REAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def identifier(where: str, name: str) -> None:

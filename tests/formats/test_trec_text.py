@@ -1,10 +1,11 @@
 """No text of a TREC file is lost without a word: it is read, or the file is refused."""
 
 import os
+import time
 
 import pytest
 
-from optical_lite.formats import trec
+from optical_lite.formats import collect, trec
 from optical_lite.settings import InputError
 
 
@@ -91,3 +92,10 @@ def test_a_beir_folders_judgements_are_read_by_their_header(tmp_path):
     path.write_text("q\tp\t1\n")
     with pytest.raises(InputError, match="line 1: got 3 columns, expected 4"):
         trec.read_qrels(path)
+
+
+def test_a_long_row_of_digits_that_is_no_number_is_refused_at_once():
+    began = time.process_time()
+    with pytest.raises(InputError, match="got score '0000"):
+        collect.real("a.run, line 1", "0" * 200_000 + "x")
+    assert time.process_time() - began < 5  # by trial and error it took minutes
