@@ -176,10 +176,10 @@ def _engine(folder: str | Path, record: dict, candidates: int, where: str | None
         )
         raise InputError(f"{folder}: got {got}, expected {expected}")
     fits(record, ENGINE, f"{folder}/index.json")
-    there = _files(Path(folder))
-    if other := [name for name, size in record["files"].items() if there.get(name) != size]:
+    sizes = _files(Path(folder))
+    if other := [name for name, size in record["files"].items() if sizes.get(name) != size]:
         expected = f"{record['files'][other[0]]:,}; index anew"
-        got = f"{there.get(other[0], 0):,} bytes of {other[0]}"
+        got = f"{sizes.get(other[0], 0):,} bytes of {other[0]}"
         raise InputError(f"{folder}: got {got}, expected {expected}")
     # a URL in a file is not followed
     kept = qdrant.store(where or "folder", Path(folder), record["name"])

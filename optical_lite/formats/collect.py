@@ -125,8 +125,7 @@ def collect(
     translations: Mapping[str, str] | None = None, flags: Mapping[str, list[str]] | None = None,
     lenient: bool = False,
 ) -> Collection:  # fmt: skip
-    """A collection of what a reader found; questions without any judgement are left
-    out and counted.
+    """A collection of what a reader found; questions without a judgement are left out and counted.
 
     Parameters
     ----------
