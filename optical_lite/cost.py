@@ -1,6 +1,6 @@
 """Cost matrices and marginals: the price of moving one token onto another, the mass of each.
 
-Notebook 01 builds every function of this file by hand.
+Lesson 01 builds every function of this file by hand.
 """
 
 from __future__ import annotations

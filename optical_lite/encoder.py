@@ -59,7 +59,7 @@ class Encoder(nn.Module):
     projection : linear layer from hidden states to shorter token vectors, as late-interaction
         retrievers have, or None
 
-    See also notebook 01.
+    See also lesson 01.
     """
 
     def __init__(

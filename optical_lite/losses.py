@@ -54,7 +54,7 @@ def transport_loss(
     (0.0, [[[0.0, 0.5], [0.5, 0.0]]])
 
     Source: our reading of the abstract of Huang, Yu and Allan, WSDM 2023 (arXiv 2301.12566);
-    notebook 03.
+    lesson 03.
     """
     S, H = _real(S, source_mask, H, target_mask)
     a = uniform_marginal(source_mask) if a is None else a
@@ -141,7 +141,10 @@ def contrast_loss(
 def late_loss(
     S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, same: Tensor | None = None
 ) -> Tensor:
-    """The same by late interaction: a student token's best English token in every sentence."""
+    """Find the sentence's own translation among the batch's, by late interaction (MaxSim).
+
+    As :func:`contrast_loss`, with :func:`mean_maxsim` for the cosine of mean vectors; lesson 07.
+    """
     S, H = _real(S, source_mask, H, target_mask, more=True)
     return find_own(mean_maxsim(S, source_mask, H, target_mask), same)
 

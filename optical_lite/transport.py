@@ -13,7 +13,7 @@ there.
 :func:`solve` is the only door: what goes in is checked and put into one form there, for every
 method alike.
 
-Notebook 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS 2013; Peyré and
+Lesson 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS 2013; Peyré and
 Cuturi, "Computational Optimal Transport", 2019, sections 4.2 and 4.4.
 """
 

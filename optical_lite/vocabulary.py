@@ -59,7 +59,7 @@ def extend(
 
     Examples
     --------
-    See notebook 04.
+    See lesson 04.
     """
     one_of("vocabulary: got fill", fill, FILLS)
     one_of("vocabulary: got lexicon", lexicon, LEXICONS)

@@ -1,7 +1,7 @@
 """Linking: from a matrix between words to links, links to scores, and the Pharaoh format.
 
 A matrix is a plan summed over words, or a similarity; a link ``(i, j)`` says that source word i and
-target word j translate each other. Cells that are 0 never link. Notebook 06 builds all rules up to
+target word j translate each other. Cells that are 0 never link. Lesson 06 builds all rules up to
 grow-diag by hand.
 """
 

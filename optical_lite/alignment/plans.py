@@ -1,7 +1,7 @@
 """Alignment: which word translates which, read off a transport plan between sub-word tokens.
 
 Tokens are encoded, a plan moves their mass, the mass is summed over the tokens of each word, and a
-rule turns the word matrix into links (:mod:`.linking`). Notebook 06 goes through it.
+rule turns the word matrix into links (:mod:`.linking`). Lesson 06 goes through it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""Sinkhorn by scalings, as accurate as logarithms: the fast form of :func:`.transport.plain`.
 
 It takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B,
-n) and (B, m) with zero mass on padding, none empty. Notebook 02 derives the updates.
+n) and (B, m) with zero mass on padding, none empty. Lesson 02 derives the updates.
 
 The iteration is two products of a kernel with a vector, so what can be saved is passes over
 matrices and calls. The scalings are rows (B, 1, n), which multiply a kernel, transposed or not,

@@ -1,4 +1,4 @@
-"""Check: the exercises' checks under one name, ``ol.check.ex01_2`` for exercise 2 of notebook 01.
+"""Check: the exercises' checks under one name, ``ol.check.ex01_2`` for exercise 2 of lesson 01.
 
 Each takes a reader's answer, says what is wrong with it, and passes only right answers.
 """

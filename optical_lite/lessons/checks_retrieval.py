@@ -1,4 +1,4 @@
-"""Checks of the exercises of notebooks 03, 05, 07, 08 and extra_scaling (90).
+"""Checks of the exercises of lessons 03, 05, 07, 08 and extra_scaling (90).
 
 Training, retrieval, tables, sizes.
 """

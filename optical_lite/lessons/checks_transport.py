@@ -1,4 +1,4 @@
-"""Checks of the exercises of notebooks 00 to 02: scores, costs and plans."""
+"""Checks of the exercises of lessons 00 to 02: scores, costs and plans."""
 
 from __future__ import annotations
 

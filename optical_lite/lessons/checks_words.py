@@ -1,4 +1,4 @@
-"""Checks of the exercises of notebooks 04 and 06: pieces, lexicons and links between words."""
+"""Checks of the exercises of lessons 04 and 06: pieces, lexicons and links between words."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Evidence: the grid's records read as answers. What closes the gap, by how much, how sure are we?
 
-Everything here reads records; :mod:`.grid` makes them. Notebook 07.
+Everything here reads records; :mod:`.grid` makes them. Lesson 07.
 """
 
 from __future__ import annotations

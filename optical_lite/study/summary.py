@@ -3,7 +3,7 @@
 ``data/tables/NAME.toml`` says which systems (``rows``; or ``systems``, names and groups of
 :mod:`.study.systems`), collections (``columns``) and ``metrics`` a table has, where our numbers
 come from (``ours``, a key of :data:`RECORDED`), and which published numbers stand beside them
-(``paper``). The states are explained in ``data/expected/README.md``; notebook 08 shows all of this.
+(``paper``). The states are explained in ``data/expected/README.md``; lesson 08 shows all of this.
 """
 
 from __future__ import annotations

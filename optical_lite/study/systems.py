@@ -105,7 +105,7 @@ MAIN = {
     "ceiling_bm25": System("reference English, BM25", reads="reference", engine="bm25"),
     "ceiling": System("reference English, English encoder", reads="reference"),
 }
-# 0.1 leaves transport in the lead; at 0.5 both pull an untrained student alike (notebook 07)
+# 0.1 leaves transport in the lead; at 0.5 both pull an untrained student alike (lesson 07)
 BALANCE = {
     "optical_late_0.5": _student(
         "OPTICAL + contrastive, weight 0.5", ROWS, loss="transport + 0.5 late"
