@@ -26,6 +26,11 @@ class Side:
     of: np.ndarray  # (words,)
     begins: np.ndarray  # (sentences + 1,)
 
+    @property
+    def sizes(self) -> np.ndarray:
+        """Words of each sentence, shape (sentences,)."""
+        return np.diff(self.begins)
+
 
 def numbered(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> tuple[dict, dict, Side, Side]:
     """Words of both sides by number, as they first come, and the pairs in numbers of four bytes."""
@@ -48,18 +53,7 @@ def _parts(begins: np.ndarray) -> Iterator[slice]:
         start = stop
 
 
-def _sums(sizes: np.ndarray) -> np.ndarray:
-    """Where runs of some sizes begin, and at last where they end."""
-    return np.concatenate([[0], np.cumsum(sizes)])
-
-
-def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The numbers of some ranges, one range after the other."""
-    ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
-
-
-def _cells(left: Side, right: Side, F: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cells(left: Side, right: Side, firsts: np.ndarray, F: int) -> tuple:
     """Every pair of words that ever meet, as a sparse matrix of F rows, null first.
 
     Returns
@@ -68,38 +62,33 @@ def _cells(left: Side, right: Side, F: int) -> tuple[np.ndarray, np.ndarray, np.
     cell : its cell at each place of the bitext: for each English word, null and each source word of
         its sentence
     """
-    n, m = np.diff(left.begins), np.diff(right.begins)
-    firsts = _sums((n + 1) * m)  # where the places of each sentence pair begin
-    total, null = int(firsts[-1]), np.zeros(len(n), np.int32)
-    cell = np.empty(total, np.int32 if total < 2**31 else np.int64)
-    sentence = np.concatenate([np.arange(len(n)), np.repeat(np.arange(len(n)), n)]).astype(np.int32)
-    place = np.concatenate([null, _ranges(np.ones_like(n), n).astype(np.int32)])
-    word = np.concatenate([null, left.of + 1])
-    order = np.argsort(word, kind="stable")
-    ends = _sums(np.bincount(word, minlength=F))  # tokens of each row in that order
-    sizes = _sums(m[sentence[order]])[ends]  # places before each row
-    indices, widths, found = [], np.zeros(F, np.int64), 0
-    for rows in _parts(sizes):
-        token = order[ends[rows.start] : ends[rows.stop]]
-        of, long = sentence[token], m[sentence[token]]
-        english = right.of[_ranges(right.begins[of], long)]
-        code = np.repeat((word[token] - rows.start).astype(np.int64) << 32, long) | english
-        unique, inverse = np.unique(code, return_inverse=True)
-        step = np.repeat(n[of] + 1, long) * _ranges(np.zeros_like(long), long)
-        cell[np.repeat(firsts[of] + place[token], long) + step] = inverse + found
-        widths[rows] = np.bincount(unique >> 32, minlength=rows.stop - rows.start)
-        indices.append((unique & 0xFFFFFFFF).astype(np.int32))
-        found += len(unique)
-    return _sums(widths), np.concatenate(indices), cell
+    n, m = left.sizes, right.sizes
+    sources = np.insert(left.of.astype(np.int64) + 1, left.begins[:-1], 0)  # null before each
+    begins, found = left.begins[:-1] + np.arange(len(n)), []  # of each sentence among these
+    for some in _parts(firsts):
+        width = np.repeat(n[some] + 1, m[some])  # of each English word
+        first = np.repeat(begins[some], m[some]) - np.cumsum(width) + width
+        source = sources[np.arange(width.sum()) + np.repeat(first, width)]
+        english = right.of[right.begins[some.start] : right.begins[some.stop]]
+        codes = source << 32 | np.repeat(english, width)
+        codes, inverse = np.unique(codes, return_inverse=True)
+        found.append((codes, inverse.astype(np.int32)))
+    pairs = np.concatenate([codes for codes, _ in found])
+    pairs.sort()  # in place: np.unique would hold two more copies
+    pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
+    cell = [np.searchsorted(pairs, codes).astype(np.int32)[inverse] for codes, inverse in found]
+    del found
+    indptr = np.searchsorted(pairs, np.arange(F + 1) << 32)
+    return indptr, (pairs & 0xFFFFFFFF).astype(np.int32), np.concatenate(cell)
 
 
 def expected(
     left: Side, right: Side, F: int, E: int, iterations: int, diagonal: float
 ) -> csr_matrix:
     """EM: how often each pair of words is expected, shape (F + 1, E), null first."""
-    indptr, indices, cell = _cells(left, right, F + 1)
-    n, m = np.diff(left.begins), np.diff(right.begins)
-    firsts = _sums((n + 1) * m)
+    n, m = left.sizes, right.sizes
+    firsts = np.concatenate([[0], np.cumsum((n + 1) * m)])  # where each pair's places begin
+    indptr, indices, cell = _cells(left, right, firsts, F + 1)
     t, counts = np.ones(len(indices)), np.empty(len(indices))
     for step in range(iterations):
         if step:
