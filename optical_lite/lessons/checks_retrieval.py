@@ -17,13 +17,12 @@ from ..losses import greedy_loss, late_loss, transport_loss
 from ..metrics import per_query
 from ..significance import holm
 from ..study.summary import verdict
-from .marking import converged, exercise, function, listed, need, plain, same, several, tensor
+from .marking import converged, exercise, listed, need, plain, same, several, tensor
 
 
-@exercise
+@exercise("slope_in_S")
 def ex03_1(answer: object) -> None:
     """A function (S, H, T) -> the gradient of <T, C> with respect to S."""
-    function(answer, "slope_in_S")
     hint = "take S as free: differentiate 1 - S H^T as it stands"
     for n, m, d in ((2, 3, 4), (5, 4, 6), (4, 4, 4)):
         S, H = (normalize(torch.randn(k, d), dim=-1) for k in (n, m))
@@ -35,10 +34,9 @@ def ex03_1(answer: object) -> None:
         same(answer(S.clone(), H.clone(), T.clone()), expected, what, mistakes={hint: along})
 
 
-@exercise
+@exercise("slope_in_epsilon")
 def ex03_2(answer: object) -> None:
     """A function T -> the derivative of the regularised optimum with respect to epsilon."""
-    function(answer, "slope_in_epsilon")
     for n, m, epsilon in ((3, 4, 0.1), (5, 2, 0.3), (4, 4, 0.5)):
         C = torch.rand(1, n, m, dtype=torch.float64)
         a, b = (0.5 + torch.rand(1, k, dtype=torch.float64) for k in (n, m))
@@ -51,7 +49,7 @@ def ex03_2(answer: object) -> None:
         same(answer(plans[1].clone()), expected, f"dF/depsilon of a {n} by {m} problem", 1e-3)
 
 
-@exercise
+@exercise()
 def ex03_3(answer: object) -> None:
     """Student vectors, shape (4, 8), whose greedy loss is about 0, and transport at least 0.7."""
     S, H = tensor(answer).float(), torch.eye(4, 8)
@@ -67,10 +65,9 @@ def ex03_3(answer: object) -> None:
     need(transport >= 0.7, f"the transport loss is {transport:.3f}, {hint}")
 
 
-@exercise
+@exercise("ndcg")
 def ex05_1(answer: object) -> None:
     """A function (ranked, judged, k) -> nDCG@k with linear gain."""
-    function(answer, "ndcg")
     cases = (
         ([0, 2, 0, 1, 3], [3, 2, 1], 5), ([0, 2, 0, 1, 3], [3, 2, 1], 3),
         ([1, 0, 2], [2, 2, 1], 10), ([1], [1, 1, 1], 2), ([0, 0], [1], 2),
@@ -101,10 +98,9 @@ def _exact_p(gaps: list[float]) -> float:
     return float(np.mean(np.abs(_flipped(gaps)) >= abs(sum(gaps)) - 1e-12))
 
 
-@exercise
+@exercise("p_value")
 def ex05_2(answer: object) -> None:
     """A function gaps -> the exact two-sided p value of the sign-flip test."""
-    function(answer, "p_value")
     one, strict = (
         "this counts one direction; a difference as large the other way would surprise us as much",
         "a sum exactly as far from 0 as the observed one counts, too",
@@ -127,10 +123,9 @@ def ex05_2(answer: object) -> None:
     same(answer(list(gaps)), _exact_p(gaps), what, 1e-6)
 
 
-@exercise
+@exercise("correct")
 def ex05_3(answer: object) -> None:
     """A function {name: p} -> {name: p after Holm's correction}."""
-    function(answer, "correct")
     hint = "this is Bonferroni's correction; Holm multiplies only the smallest p by the number of "
     cases = [
         {"a": 0.01, "b": 0.04, "c": 0.03}, {"a": 0.8, "b": 0.9}, {"a": 0.02},
@@ -145,7 +140,7 @@ def ex05_3(answer: object) -> None:
         same(found, right, f"p among {p}", 1e-6, {f"{hint}tests": bonferroni})
 
 
-@exercise
+@exercise()
 def ex05_4(answer: object) -> None:
     """At most 20 differences of reciprocal ranks whose small mean is significant."""
     hint = "expected a list of 1 to 20 numbers"
@@ -159,10 +154,9 @@ def ex05_4(answer: object) -> None:
     need(p < 0.05, f"p is {p:.4f}, expected below 0.05; {hint}")
 
 
-@exercise
+@exercise("slope_of_contrast")
 def ex07_1(answer: object) -> None:
     """A function (s, tau) -> gradient of the contrastive loss with respect to the scores."""
-    function(answer, "slope_of_contrast")
     for size, tau in ((3, 0.05), (5, 0.5)):
         s, right = torch.rand(size, size, dtype=torch.float64) * 2 - 1, torch.arange(size)
         expected = grad(lambda s, t=tau, right=right: cross_entropy(s / t, right))(s)
@@ -177,10 +171,9 @@ def ex07_1(answer: object) -> None:
         same(got, expected, what, 1e-6, mistakes)
 
 
-@exercise
+@exercise("interaction")
 def ex07_2(answer: object) -> None:
     """A function (none, transport, contrast, both) -> interaction, and its standard error."""
-    function(answer, "interaction")
     for questions in (8, 30):
         hard = torch.rand(questions, dtype=torch.float64)  # what all four share
         some = [(hard + 0.2 * torch.rand_like(hard)).numpy() for _ in range(4)]
@@ -200,10 +193,9 @@ def ex07_2(answer: object) -> None:
         same(got[1], each.std(ddof=1) / root, "the standard error", 1e-6, mistakes)
 
 
-@exercise
+@exercise("fool")
 def ex07_3(answer: object) -> None:
     """A function (H) -> student vectors that satisfy contrast although transport is far from it."""
-    function(answer, "fool")
     for B, m in ((3, 4), (5, 6)):
         # every token far from every other
         H = torch.linalg.qr(torch.randn(64, B * m))[0].T.reshape(B, m, 64)
@@ -220,10 +212,9 @@ def ex07_3(answer: object) -> None:
         need(transport > 0.5, f"transport is {transport:.3f}, {hint}")
 
 
-@exercise
+@exercise("adds_up")
 def ex08_1(answer: object) -> None:
     """A function (cells, average, digits) -> whether a mean can be that of its rounded cells."""
-    function(answer, "adds_up")
     cases = [
         ([0.5, 0.25, 0.3], 0.35, 2, True), ([0.5, 0.25, 0.3], 0.36, 2, True),
         ([0.5, 0.25, 0.3], 0.37, 2, False), ([0.5, 0.25, 0.3], 0.33, 2, False),
@@ -237,10 +228,9 @@ def ex08_1(answer: object) -> None:
         need(got is not None and bool(got) == expected, said)
 
 
-@exercise
+@exercise("state")
 def ex08_2(answer: object) -> None:
     """A function (paper, ours, tolerance) -> the state of a row, without directions."""
-    function(answer, "state")
     pairs = (
         (0.5, 0.51), (0.5, 0.45), (0.5, 0.9), (0.5, None), (None, 0.5), (0.0, 0.0), (0.5, 0.0),
         (None, None), (12.3, 12.5),
@@ -252,10 +242,9 @@ def ex08_2(answer: object) -> None:
         need(got == expected, f"{asked}: got {got!r}, expected {expected!r}")
 
 
-@exercise
+@exercise("relabel")
 def ex08_3(answer: object) -> None:
     """A function (reference, values) -> the labelling of values that is nearest to a reference."""
-    function(answer, "relabel")
     for size in (2, 4, 6):
         names, numbers = [f"l{i}" for i in range(size)], torch.randperm(90)[:size].double() + 5
         reference = dict(zip(names, numbers.tolist(), strict=True))
@@ -274,10 +263,9 @@ def ex08_3(answer: object) -> None:
         need(mine <= best + 1e-6, f"{said}; another labelling gives {best:.2f}")
 
 
-@exercise
+@exercise("most")
 def ex90_1(answer: object) -> None:
     """A function (free, rate, limit, q, n, d) -> the most passages that disk and time allow."""
-    function(answer, "most")
     cases = (
         (1e9, 1e12, 1.0, 12, 74, 128), (1e12, 2e10, 0.1, 12, 74, 128), (2e9, 5e9, 2.0, 8, 60, 384),
     )  # fmt: skip
@@ -288,10 +276,9 @@ def ex90_1(answer: object) -> None:
         same(got, expected, f"the number of passages for {said}", 1e-9)
 
 
-@exercise
+@exercise("merge")
 def ex90_2(answer: object) -> None:
     """A function (rankings, k) -> the k best of all, ties by name."""
-    function(answer, "merge")
     left, right = [("b", 3.0), ("d", 1.0)], [("c", 3.0), ("a", 2.0), ("e", 1.0)]
     cases = (
         ([left, right], 3, "bca"), ([right, left], 4, "bcad"), ([right, left, []], 9, "bcade"),

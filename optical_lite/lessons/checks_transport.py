@@ -11,17 +11,16 @@ from torch.nn.functional import cosine_similarity, normalize
 from ..cost import idf_table, weighted_marginal
 from ..metrics import per_query
 from ..transport import solve
-from .marking import converged, exercise, function, listed, need, plain, same, several, tensor
+from .marking import converged, exercise, listed, need, plain, same, several, tensor
 
 
 def _maxsim(Q: Tensor, P: Tensor) -> Tensor:
     return (Q @ P.T).amax(1).sum()
 
 
-@exercise
+@exercise("maxsim")
 def ex00_1(answer: object) -> None:
     """A function (Q, P) -> MaxSim score of one query and one passage."""
-    function(answer, "maxsim")
     hint = "this sums over the passage tokens; each query token should pick its best passage token"
     for n, m, d in ((3, 7, 4), (6, 2, 5), (1, 4, 3)):
         Q, P = (normalize(torch.randn(k, d), dim=-1) for k in (n, m))
@@ -31,7 +30,7 @@ def ex00_1(answer: object) -> None:
     same(answer(Q, P), -0.6, "the score of a query whose similarities are all below 0")
 
 
-@exercise
+@exercise()
 def ex00_2(answer: object) -> None:
     """Expected reciprocal rank: one passage above, then a tie of the right one with two wrong."""
     ranking = [("a", 9.0), ("b", 7.0), ("right", 7.0), ("c", 7.0), ("d", 5.0)]
@@ -45,7 +44,7 @@ def ex00_2(answer: object) -> None:
     same(answer, expected, "the expected reciprocal rank", 1e-3, mistakes)
 
 
-@exercise
+@exercise()
 def ex00_3(answer: object) -> None:
     """Two passages (P1, P2) of different length that every query scores alike."""
     P1, P2 = (tensor(P).float() for P in several(answer, 2, "expected two tensors, (P1, P2)"))
@@ -60,10 +59,9 @@ def ex00_3(answer: object) -> None:
         need(abs(one - two) <= 1e-4, hint)
 
 
-@exercise
+@exercise("cosine_cost")
 def ex01_1(answer: object) -> None:
     """A function (S, H) -> cosine cost, for vectors of any length."""
-    function(answer, "cosine_cost")
     hint = "the result is right for unit vectors only; divide each row by its length first"
     for n, m, d in ((3, 5, 4), (6, 2, 3)):
         S, H = 3 * torch.randn(n, d), 3 * torch.randn(m, d)
@@ -74,7 +72,7 @@ def ex01_1(answer: object) -> None:
         same(answer(*unit), expected, "the cost of vectors that already have unit length")
 
 
-@exercise
+@exercise()
 def ex01_2(answer: object) -> None:
     """The idf marginal of "maji safi" in a bitext of three sentences (maji 0, safi 1, moto 2)."""
     table = idf_table([[0, 1], [0, 2], [0, 1, 2]], size=3)
@@ -87,10 +85,9 @@ def ex01_2(answer: object) -> None:
     same(answer, expected, "the marginal", 1e-3, mistakes)
 
 
-@exercise
+@exercise("lower_bound")
 def ex01_3(answer: object) -> None:
     """A function C -> the larger of the row- and the column-greedy cost, uniform marginals."""
-    function(answer, "lower_bound")
     wide = torch.tensor([[0.1, 0.9, 0.8], [0.2, 0.7, 0.9]])  # columns decide
     others = [0.2 + torch.rand(n, m) for n, m in ((5, 3), (3, 6), (4, 4))]
     for C in (wide, wide.T.contiguous(), *others):
@@ -98,7 +95,7 @@ def ex01_3(answer: object) -> None:
         same(answer(C.clone()), expected, f"the bound for a matrix of shape {tuple(C.shape)}")
 
 
-@exercise
+@exercise()
 def ex01_4(answer: object) -> None:
     """A square cost matrix with two greedy costs of 0 and a transport cost of at least 0.5."""
     C = tensor(answer)
@@ -116,7 +113,7 @@ def ex01_4(answer: object) -> None:
     need(cost >= 0.5 - 1e-9, f"the transport cost is {cost:.3f}; {hint}")
 
 
-@exercise
+@exercise()
 def ex02_1(answer: object) -> None:
     """The cheapest plan of a 3x3 problem by hand: ([column of each row], cost)."""
     C = ((0.1, 0.2, 0.6), (0.1, 0.5, 0.7), (0.3, 0.4, 0.3))
@@ -138,7 +135,7 @@ def ex02_1(answer: object) -> None:
     same(cost, paid(best) / 3, "the transport cost", 1e-3, {hint: paid(best)})
 
 
-@exercise
+@exercise()
 def ex02_2(answer: object) -> None:
     """A pair (C, epsilon) for which scalings leave the numbers of float32 and logarithms do not."""
     C, epsilon = several(answer, 2, "expected a pair, (C, epsilon)")
@@ -154,10 +151,9 @@ def ex02_2(answer: object) -> None:
     need(log[0].converged, said)
 
 
-@exercise
+@exercise("log_sinkhorn")
 def ex02_3(answer: object) -> None:
     """A function (C, a, b, epsilon, iterations) -> plans, batched, by logarithms, with padding."""
-    function(answer, "log_sinkhorn")
     epsilon = 0.02
     cases = (((3, 4, 4), 0.0), ((4, 5, 7), 0.0), ((3, 6, 4), 50.0), ((3, 5, 6), torch.inf))
     for (B, n, m), junk in cases:
@@ -182,10 +178,9 @@ def ex02_3(answer: object) -> None:
         need(off <= 1e-3, f"{what}: the marginals are not a and b")
 
 
-@exercise
+@exercise("epsilon_for")
 def ex02_4(answer: object) -> None:
     """A function (C, a, b, target) -> the epsilon at which the plan has a given spread."""
-    function(answer, "epsilon_for")
     for n, m, target in ((6, 6, 2.0), (5, 8, 3.0), (7, 5, 4.0)):
         C, a, b = torch.rand(n, m), torch.full((n,), 1 / n), torch.full((m,), 1 / m)
         got = answer(C.clone(), a.clone(), b.clone(), target)

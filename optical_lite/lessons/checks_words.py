@@ -8,13 +8,12 @@ from torch.func import grad
 
 from ..alignment.linking import links, score, total
 from ..lexicon import ibm1
-from .marking import converged, exercise, function, listed, need, plain, same, several, tensor
+from .marking import converged, exercise, listed, need, plain, same, several, tensor
 
 
-@exercise
+@exercise("cut")
 def ex04_1(answer: object) -> None:
     """A function (word, vocabulary) -> the pieces of a word, longest match first, as WordPiece."""
-    function(answer, "cut")
     plain = {"da", "##kt", "##ari", "##k", "##t", "d", "##a", "##aktari", "daktar"}
     cases = [
         ("daktari", plain), ("da", plain), ("daktariz", plain),
@@ -29,10 +28,9 @@ def ex04_1(answer: object) -> None:
         need(listed(got, hint) == expected, hint)
 
 
-@exercise
+@exercise("slope")
 def ex04_2(answer: object) -> None:
     """A function (Q, P) -> the gradient of the cosine of the mean vectors with respect to Q."""
-    function(answer, "slope")
     for n, m, d in ((2, 3, 4), (5, 4, 6), (1, 7, 3)):
         Q, P = (torch.randn(k, d, dtype=torch.float64) for k in (n, m))
         expected = grad(lambda Q, P=P: torch.cosine_similarity(Q.mean(0), P.mean(0), dim=0))(Q)
@@ -48,7 +46,7 @@ def ex04_2(answer: object) -> None:
         same(answer(Q.clone(), P.clone()), expected, what, 1e-5, mistakes)
 
 
-@exercise
+@exercise()
 def ex04_3(answer: object) -> None:
     """A bitext from which IBM Model 1 cannot tell whether maji or moto means water."""
     hint = "expected a list of three pairs or more, each (source words, English words)"
@@ -73,10 +71,9 @@ def ex04_3(answer: object) -> None:
     need(min(maji, moto) >= 0.1 and max(maji, moto) <= 0.9, f"{said}; {hint}")
 
 
-@exercise
+@exercise("corpus_rate")
 def ex06_1(answer: object) -> None:
     """A function rows of (found, sure, possible) -> alignment error rate of the corpus."""
-    function(answer, "corpus_rate")
     one, two = ({0, 1}, {0, 2}, {1}), ({4, 5, 6, 7, 8}, {4}, {5, 9})
     hint = "this is the mean of the sentences' rates; add up the counts of all sentences first"
     cases = ([one], [one, two], [two, one, ({0}, {0}, {1})], [({4}, {0, 1}, {2}), two])
@@ -88,7 +85,7 @@ def ex06_1(answer: object) -> None:
         same(got, expected, f"the rate of {len(rows)} sentences", 1e-6, {hint: mean})
 
 
-@exercise
+@exercise()
 def ex06_2(answer: object) -> None:
     """Links (found, sure, possible) with AER 0 that miss most of the reference."""
     hint = "expected three sets of links (i, j): found, sure, possible"
@@ -104,7 +101,7 @@ def ex06_2(answer: object) -> None:
     need(missed > len(found), f"{said}, expected more missed than found")
 
 
-@exercise
+@exercise()
 def ex06_3(answer: object) -> None:
     """A square cost matrix: the nearest token is the same for all rows, the plan is one-to-one."""
     C = tensor(answer)

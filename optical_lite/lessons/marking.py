@@ -19,24 +19,34 @@ class NotYet(Exception):
     """Why an answer is not right, as a hint to the reader."""
 
 
-def exercise(test: Callable) -> Callable[[object], None]:
-    """Turn a test that raises :class:`NotYet` into a check that prints what it thinks."""
+def exercise(function: str = "") -> Callable:
+    """Turn a test that raises :class:`NotYet` into a check that prints what it thinks.
 
-    @functools.wraps(test)
-    def run(answer: object = None) -> None:
-        if answer is None or answer is ...:
-            print("No answer yet: replace the ... above and run both cells again.")
-            return
-        try:
-            test(answer)
-        except NotYet as hint:
-            print(f"Not yet: {hint}")
-        except Exception as error:  # the reader's own function may fail in any way
-            print(f"Not yet: your answer raised {type(error).__name__}: {error}")
-        else:
-            print("Correct.")
+    Parameters
+    ----------
+    function : the name of the function that is asked for, where the answer is one
+    """
 
-    return run
+    def checked(test: Callable) -> Callable[[object], None]:
+        @functools.wraps(test)
+        def run(answer: object = None) -> None:
+            if answer is None or answer is ...:
+                print("No answer yet: replace the ... above and run both cells again.")
+                return
+            try:
+                got = f"got {type(answer).__name__}, expected the function itself"
+                need(not function or callable(answer), f"{got}: answer = {function}")
+                test(answer)
+            except NotYet as hint:
+                print(f"Not yet: {hint}")
+            except Exception as error:  # the reader's own function may fail in any way
+                print(f"Not yet: your answer raised {type(error).__name__}: {error}")
+            else:
+                print("Correct.")
+
+        return run
+
+    return checked
 
 
 def need(right: object, hint: str) -> None:
@@ -64,8 +74,6 @@ def several(answer: object, count: int, hint: str) -> list:
 def plain(answer: object) -> object:
     """An answer whose tensors, arrays and ordered containers are lists, and whose numbers Python's.
 
-    Examples
-    --------
     >>> from fractions import Fraction
     >>> plain((Fraction(1, 4), range(2), torch.ones(1)))
     [0.25, [0, 1], [1.0]]
@@ -87,12 +95,6 @@ def tensor(answer: object) -> Tensor:
         name = type(answer).__name__
         hint = f"got {name}, expected a number, or numbers in rows of equal length"
         raise NotYet(hint) from None
-
-
-def function(answer: object, name: str) -> None:
-    """Raise unless the answer is a function."""
-    got = type(answer).__name__
-    need(callable(answer), f"got {got}, expected the function itself: answer = {name}")
 
 
 def same(

@@ -59,22 +59,20 @@ def browse(collection: Collection, before: Run, after: Run) -> pandas.DataFrame:
         text = collection.passages.get(passage, "")
         return text if len(text) <= WIDTH else text[: WIDTH - 1].rstrip() + "…"
 
-    rows: dict[str, dict] = {}
+    both, rows = (before, after), []
+    values = [per_query(run, collection.qrels, ["mrr@10"])["mrr@10"] for run in both]
     for query, question in collection.queries.items():
-        grades, english = collection.qrels[query], collection.translations.get(query, "")
-        rows[query] = {"question": question, "translation": english}
-        rows[query]["right"] = shown(max(grades, key=grades.get))
-        for when, run in (("before", before), ("after", after)):
-            ranking = run.get(query, [])
-            rows[query][f"rank {when}"] = first_rank(ranking, grades)
-            rows[query][f"top {when}"] = shown(ranking[0][0]) if ranking else ""
-    table = DataFrame.from_dict(rows, orient="index")
+        grades, rankings = collection.qrels[query], [run.get(query, []) for run in both]
+        ranks = [first_rank(ranking, grades) for ranking in rankings]
+        tops = [shown(ranking[0][0]) if ranking else "" for ranking in rankings]
+        gain, right = values[1][query] - values[0][query], shown(max(grades, key=grades.get))
+        english = collection.translations.get(query, "")
+        rows.append((question, english, *ranks, gain, *tops, right))
+    columns = ["question", "translation", "rank before", "rank after", "gain"]
+    columns += ["top before", "top after", "right"]
+    table = DataFrame(rows, list(collection.queries), columns)
     table = table.astype({"rank before": "Int64", "rank after": "Int64"})
-    values = [per_query(run, collection.qrels, ["mrr@10"])["mrr@10"] for run in (before, after)]
-    table["gain"] = [values[1][query] - values[0][query] for query in table.index]
-    shelf = ["question", "translation", "rank before", "rank after", "gain"]
-    shelf += ["top before", "top after", "right"]
-    return table[shelf].sort_values("gain", ascending=False, kind="stable")
+    return table.sort_values("gain", ascending=False, kind="stable")
 
 
 def traits(collection: Collection, encoder: Encoder, bitext: Bitext) -> pandas.DataFrame:
