@@ -1,7 +1,7 @@
 """Alignment: from a transport plan over sub-words to links between words, gold sets, error rates.
 
 ``ol.alignment.align`` and its like lie in :mod:`.plans`, :mod:`.subwords` and :mod:`.linking`;
-statistical aligners and files of pairs stand beside them.
+statistical aligners and gold sets stand beside them.
 """
 
 import importlib

@@ -187,8 +187,6 @@ READERS = REPORTED | DEVELOPMENT
 def load(name: str) -> GoldSet:
     """Read a set by its name.
 
-    Examples
-    --------
     >>> source, english, sure, possible = load("pocket-sw").rows[0]
     >>> source[1], english[0], (1, 0) in sure
     ('wangu', 'My', True)

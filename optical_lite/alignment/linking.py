@@ -43,10 +43,6 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
         a link must hold at least this share of its row's sum and of its column's sum, whatever the
         rule
 
-    Returns
-    -------
-    set of (int, int)
-
     Raises
     ------
     InputError
@@ -221,11 +217,8 @@ def compare(
     """Paired comparison of two systems' corpus AER on the same sentences; below 0 ours errs less.
 
     Sentences are drawn with replacement for the interval, and swapped between the systems for the p
-    value.
-    ``wins`` counts sentences on which ours errs less.
+    value. ``wins`` counts sentences on which ours errs less.
 
-    Examples
-    --------
     >>> good, bad = AlignmentScore(2, 2, 2, 2), AlignmentScore(2, 2, 1, 1)
     >>> found = compare([good] * 12, [bad] * 12)
     >>> found.difference, found.p < 0.01, found.wins
@@ -265,14 +258,11 @@ def from_pharaoh(line: str, base: int = 0) -> tuple[Links, Links]:
     >>> from_pharaoh("1-1 2p1", base=1)
     ({(0, 0)}, {(1, 0)})
     """
-    sure: Links = set()
-    possible: Links = set()
+    sure, possible = set(), set()
     for item in line.split():
         found = re.fullmatch("([0-9]{1,6})([-p])([0-9]{1,6})", item)
         if not found or min(int(found[1]), int(found[3])) < base:
-            raise InputError(
-                f"links: got {item[:60]!r}, expected i-j or ipj with numbers from {base}; mend the "
-                "line"
-            )
+            expected = f"i-j or ipj with numbers from {base}; mend the line"
+            raise InputError(f"links: got {item[:60]!r}, expected {expected}")
         (sure if found[2] == "-" else possible).add((int(found[1]) - base, int(found[3]) - base))
     return sure, possible

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,8 +20,10 @@ from torch.nn.utils.rnn import pad_sequence
 from .. import transport
 from ..config import SOLVERS
 from ..encoder import Encoder
+from ..formats import own
+from ..safe_files import making
 from ..settings import InputError, one_of
-from .linking import Links, links
+from .linking import Links, links, to_pharaoh
 from .subwords import Pair, Text, encode_pairs, word_plan
 
 LEVELS, MASSES, SIMILARITY = ("word", "token"), ("uniform", "words"), "similarity"
@@ -111,11 +114,8 @@ def masses(owner: Sequence[int], marginals: str = "uniform") -> Tensor:
 
 def _distance(pair: Pair) -> Tensor:
     """How far each pair of tokens is from the diagonal, by their words: shape (n, m), 0 to 1."""
-
-    def place(owner: list[int], words: list[str]) -> Tensor:
-        return (torch.tensor(owner, dtype=torch.float32) + 0.5) / max(1, len(words))
-
-    x, y = place(pair.source_owner, pair.source_words), place(pair.target_owner, pair.target_words)
+    sides = (pair.source_owner, pair.source_words), (pair.target_owner, pair.target_words)
+    x, y = ((torch.tensor(of, dtype=torch.float32) + 0.5) / max(1, len(w)) for of, w in sides)
     return (x[:, None] - y).abs()
 
 
@@ -206,3 +206,25 @@ def align_pairs(
     while some := list(itertools.islice(stream, chunk)):
         yield from realign(encode_pairs(student, teacher, some, first=first), config)
         first += len(some)
+
+
+def write_links(
+    source: Encoder, english: Encoder, pairs: str | Path, out: str | Path, progress: bool = True,
+    **options,
+):  # fmt: skip
+    """Align a file of pairs into a file of Pharaoh links, line by line; it appears whole.
+
+    Returned are the numbers of pairs, links, unknown words and plans that did not converge.
+    """
+    from tqdm import tqdm
+
+    found = {"pairs": 0, "links": 0, "unknown_words": 0, "not_converged": 0}
+    with making(out) as part, open(part, "w", encoding="utf-8") as file:
+        stream = align_pairs(source, english, own.pairs(pairs), **options)
+        for one in tqdm(stream, unit="pair", desc="align", disable=not progress, mininterval=1.0):
+            file.write(to_pharaoh(one.links) + "\n")
+            found["pairs"] += 1
+            found["links"] += len(one.links)
+            found["unknown_words"] += len(one.source_unknown) + len(one.target_unknown)
+            found["not_converged"] += not one.converged
+    return found

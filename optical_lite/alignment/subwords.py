@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..cost import cosine_cost
@@ -43,15 +43,6 @@ class Pair:
     cost: Tensor
 
 
-@dataclass(frozen=True)
-class _Side:
-    words: list[str]
-    ids: list[int]
-    keep: list[int]  # positions in ids of the tokens that count
-    tokens: list[str]
-    owner: list[int]
-
-
 def _owners(text: str, words: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[int]:
     """The word that shares most characters with each span of the text; the next one for blanks."""
     place = 0
@@ -71,29 +62,33 @@ def _owners(text: str, words: Sequence[str], offsets: Sequence[tuple[int, int]])
     return found
 
 
-def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> list[_Side]:
-    """Tokens and words of one side of some pairs; pair numbers in errors start at ``first``."""
+def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> list[tuple]:
+    """One side of some pairs, each its words, tokens, owners, unknown words and vectors (n, d).
+
+    Pair numbers in errors start at ``first``.
+    """
     words = [split_words(text) if isinstance(text, str) else list(text) for text in texts]
     whole = [text if isinstance(text, str) else " ".join(text) for text in texts]
     for number, found in enumerate(words, first):
         if not found:
-            raise InputError(
-                f"align: got an empty {name} side in pair {number}, expected text; fill or delete "
-                "it"
-            )
-    sides = []
+            got = f"got an empty {name} side in pair {number}, expected text"
+            raise InputError(f"align: {got}; fill or delete it")
     codes = encoded(encoder.tokenizer, whole)
-    for number, (text, found, code) in enumerate(zip(whole, words, codes, strict=True), first):
-        ids, offsets, tokens = code.ids, code.offsets, code.tokens
-        if len(ids) > encoder.max_length:
+    for number, code in enumerate(codes, first):
+        if len(code.ids) > encoder.max_length:
             raise InputError(
-                f"align: got {len(ids)} tokens on the {name} side of pair {number}, expected at "
-                f"most {encoder.max_length}; nothing is cut off silently, so split the text into "
-                "sentences"
+                f"align: got {len(code.ids)} tokens on the {name} side of pair {number}, expected "
+                f"at most {encoder.max_length}; nothing is cut off silently, so split the text "
+                "into sentences"
             )
-        keep = [k for k, i in enumerate(ids) if i not in encoder.special]
-        owner = _owners(text, found, [offsets[k] for k in keep])
-        sides.append(_Side(found, ids, keep, [tokens[k] for k in keep], owner))
+    sides: list[tuple] = [()] * len(words)
+    for rows, vectors, _ in encoder.batches_of_ids([code.ids for code in codes]):
+        for k, row in zip(rows, vectors, strict=True):
+            code = codes[k]
+            keep = [place for place, i in enumerate(code.ids) if i not in encoder.special]
+            owner = _owners(whole[k], words[k], [code.offsets[place] for place in keep])
+            unknown = [i for i in range(len(words[k])) if i not in set(owner)]
+            sides[k] = words[k], [code.tokens[place] for place in keep], owner, unknown, row[keep]
     return sides
 
 
@@ -125,15 +120,6 @@ def word_plan(
     return found
 
 
-def _vectors(encoder: Encoder, sides: Sequence[_Side]) -> list[Tensor]:
-    """Unit vectors of each sentence's tokens, shapes (n_k, d)."""
-    found: list[Tensor] = [torch.empty(0)] * len(sides)
-    for rows, vectors, _ in encoder.batches_of_ids([side.ids for side in sides]):
-        for k, row in zip(rows, vectors, strict=True):
-            found[k] = row[sides[k].keep]
-    return found
-
-
 def encode_pairs(
     student: Encoder, teacher: Encoder, pairs: Sequence[tuple[Text, Text]], *, first: int = 1
 ) -> list[Pair]:
@@ -152,10 +138,8 @@ def encode_pairs(
     """
     left = _sides(student, [source for source, _ in pairs], "source", first)
     right = _sides(teacher, [target for _, target in pairs], "target", first)
-    S, H = _vectors(student, left), _vectors(teacher, right)
     found = []
-    for k, (s, t) in enumerate(zip(left, right, strict=True)):
-        unknown = ([i for i in range(len(x.words)) if i not in set(x.owner)] for x in (s, t))
-        both = s.words, t.words, s.tokens, t.tokens, s.owner, t.owner
-        found.append(Pair(*both, *unknown, cosine_cost(S[k], H[k]).cpu()))
+    for one in zip(left, right, strict=True):
+        *both, S, H = itertools.chain.from_iterable(zip(*one, strict=True))  # side by side
+        found.append(Pair(*both, cosine_cost(S, H).cpu()))
     return found

@@ -14,8 +14,7 @@ import torch
 
 from .. import distillation as method
 from .. import model_files, vocabulary
-from ..alignment.files import write_links
-from ..alignment.plans import align
+from ..alignment.plans import align, write_links
 from ..config import DistillConfig
 from ..corpora import Bitext
 from ..datasets import pocket

@@ -4,7 +4,6 @@ import math
 
 from .. import encoder, vocabulary
 from ..alignment import plans
-from ..alignment.files import write_links
 from ..alignment.linking import to_pharaoh
 from ..datasets import pocket
 from ..encoder import Encoder
@@ -43,7 +42,7 @@ def command(
     if layer:
         both = tuple(one.upto(layer) for one in both)
     if pair is None:
-        found = write_links(*both, tsv, pharaoh, not quiet, **linking)
+        found = plans.write_links(*both, tsv, pharaoh, not quiet, **linking)
         print(f"{pharaoh}: {found['pairs']:,} pairs, {found['links']:,} links")
         return found
     one = plans.align(*both, *pair, **linking)

@@ -53,7 +53,7 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
     """For each command what it does in a folder, and how many of its operations are cut short at most."""
     from optical_lite import vocabulary
     from optical_lite.__main__ import main
-    from optical_lite.alignment import files
+    from optical_lite.alignment import plans
     from optical_lite.config import DistillConfig
     from optical_lite.datasets import pocket as data
     from optical_lite.datasets import reading as formats
@@ -93,7 +93,7 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
         known.batch([3, 9])
 
     def align(root: Path) -> None:
-        files.write_links(student, tiny, folder / "pairs.tsv", root / "links", progress=False)
+        plans.write_links(student, tiny, folder / "pairs.tsv", root / "links", progress=False)
 
     def run(root: Path) -> None:
         distill.distill(copy.deepcopy(student), tiny, bitext, config, root / "run", progress=False)
