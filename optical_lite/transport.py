@@ -64,8 +64,6 @@ def plain(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, updates: int = 100
 
     The engines of :func:`solve` do the same at once for all problems, and know when to stop.
 
-    Examples
-    --------
     >>> half = torch.tensor([[0.5, 0.5]])
     >>> plain(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), half, half, 1.0)
     tensor([[[0.3655, 0.1345],
@@ -125,10 +123,6 @@ def solve(
     mass : for ``partial``: the share of the mass that has to move, above 0 and at most 1;
         ``marginal_error`` is that of the enlarged problem (:func:`.kernels.logdomain.with_waste`)
 
-    Returns
-    -------
-    TransportPlan
-
     Raises
     ------
     InputError
@@ -154,15 +148,16 @@ def solve(
     if not moving:  # nothing to move, or no problem at all
         none = torch.zeros(len(cost), dtype=torch.long)
         return _finish(torch.zeros_like(cost), cost, a, b, none, tolerance)
-    limits = max_iterations, tolerance, check_every
     if method == "partial":
         wide = logdomain.with_waste(cost, a, b, mass, epsilon)
-        named = dict(zip(("max_iterations", "tolerance", "check_every"), limits, strict=True))
-        found = solve(*wide, epsilon=epsilon, method="stabilized", **named)
+        limits = {"tolerance": tolerance, "max_iterations": max_iterations}
+        limits["check_every"] = check_every
+        found = solve(*wide, epsilon=epsilon, method="stabilized", **limits)
         plan = found.plan[:, :-1, :-1]
         price = (plan * cost).sum((1, 2)).where(found.marginal_error < math.inf, math.inf)
         return replace(found, plan=plan, cost=price)
-    problem, rest = (cost, a, b) if moving == len(full) else (cost[full], a[full], b[full]), None
+    problem = (cost, a, b) if moving == len(full) else (cost[full], a[full], b[full])
+    limits, rest = (max_iterations, tolerance, check_every), None
     if method == "exact":
         plan, iterations = logdomain.exact(*problem)
     elif method == "stabilized":

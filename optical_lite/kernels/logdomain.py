@@ -8,7 +8,8 @@ iteration came to rest (B,).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -46,23 +47,24 @@ def _scale(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _until(
-    states: Iterator[tuple], assemble: Callable, cost: Tensor, limit: int, every: int,
+    update: Callable, state: tuple, plan_of: Callable, cost: Tensor, limit: int, every: int,
     done: Callable,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Take states until each problem is done: its plan, when that was, and whether it was.
+    """Update until each problem is done: its plan, when that was, and whether it was.
 
     Parameters
     ----------
-    states : what ``assemble`` makes a plan of, one after each pair of updates
+    update, plan_of : the state after a pair of updates, and the plan of a state
     done : tells from the plan now and the one of the check before which problems are
     """
     plan, before = torch.zeros_like(cost), torch.zeros_like(cost)
     iterations = torch.full((len(cost),), limit, device=cost.device)
     going = torch.ones(len(cost), dtype=torch.bool, device=cost.device)
-    for i, state in zip(range(1, limit + 1), states, strict=False):
+    for i in range(1, limit + 1):
+        state = update(*state)
         if i % every and i < limit:
             continue
-        now = assemble(*state)
+        now = plan_of(*state)
         plan[going] = now[going]
         ready = going & done(now, before)
         iterations[ready] = i
@@ -82,20 +84,16 @@ def sinkhorn(
     k, v = (-cost / epsilon, logarithm(b)) if log else (torch.exp(-cost / epsilon), b.sign())
     p, q, update = (logarithm(a), logarithm(b), step) if log else (a, b, _scale)
 
-    def states() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        ahead = v  # no mass on padding from the start
-        while True:
-            u, ahead = update(k, p, q, ahead)
-            yield k, u, ahead
+    def plan_of(u: Tensor, v: Tensor) -> Tensor:
+        return assemble(k, u, v) if log else u[:, :, None] * k * v[:, None, :]
 
     def done(now: Tensor, _: Tensor) -> Tensor:
         # the columns are exact after the second update, but for rounding, which needs room
         return (now.sum(2) - a).abs().sum(1) <= tolerance * 0.5
 
-    def scaled(k: Tensor, u: Tensor, v: Tensor) -> Tensor:
-        return u[:, :, None] * k * v[:, None, :]
-
-    return _until(states(), assemble if log else scaled, cost, limit, every, done)[:2]
+    # no mass on padding from the start
+    start = None, v
+    return _until(lambda _, v: update(k, p, q, v), start, plan_of, cost, limit, every, done)[:2]
 
 
 def exact(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,19 +123,17 @@ def proximal(
     """
     la, lb = logarithm(a), logarithm(b)
 
-    def updates() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        plan, v = torch.zeros_like(cost), lb  # the logarithm of the plan; all ones at the start
-        while True:
-            k = plan - cost / epsilon
-            u, v = step(k, la, lb, v)
-            plan = k + u[:, :, None] + v[:, None, :]
-            yield k, u, v
+    def update(log_plan: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        k = log_plan - cost / epsilon
+        u, v = step(k, la, lb, v)
+        return k + u[:, :, None] + v[:, None, :], v
 
     def rest(now: Tensor, before: Tensor) -> Tensor:
         moved = (now - before).abs().sum((1, 2)) + (now.sum(2) - a).abs().sum(1)
         return moved <= tolerance
 
-    return _until(updates(), assemble, cost, limit, every, rest)
+    start = torch.zeros_like(cost), lb  # a plan of ones
+    return _until(update, start, lambda log_plan, _: log_plan.exp(), cost, limit, every, rest)
 
 
 def unbalanced(
@@ -169,16 +165,14 @@ def unbalanced(
     k = la[:, :, None] + lb[:, None, :] - a.sum(1).log()[:, None, None] - cost / epsilon
     damping = reach / (reach + epsilon)
 
-    def updates() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        v = torch.zeros_like(b).masked_fill(b <= 0, -torch.inf)
-        while True:
-            u, v = step(k, la, lb, v, damping)
-            yield k, u, v
+    def update(_: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        return step(k, la, lb, v, damping)
 
     def rest(now: Tensor, before: Tensor) -> Tensor:
         return (now - before).abs().sum((1, 2)) <= tolerance
 
-    return _until(updates(), assemble, cost, limit, every, rest)
+    start = None, torch.zeros_like(b).masked_fill(b <= 0, -torch.inf)
+    return _until(update, start, functools.partial(assemble, k), cost, limit, every, rest)
 
 
 def with_waste(

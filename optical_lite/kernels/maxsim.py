@@ -11,7 +11,7 @@ ROUND = 32  # rows; a product of a new shape pays for its set-up, and round numb
 
 
 def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Similarity of each query token with its best match in each of some passages.
+    """Similarity of each query token with its best match in each of some passages: (p, t), float32.
 
     Passages of equal length lie side by side, so that a maximum over a passage needs no mask and no
     gathering. Few query tokens lie in the first dimension, many in the last: the maximum then runs
@@ -23,10 +23,6 @@ def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
         other
     tokens : Tensor, shape (t, d), in the number type to compute in
     lengths : Tensor of int, shape (p,), above 0, in ascending order
-
-    Returns
-    -------
-    Tensor of float32, shape (p, t)
     """
     sizes, counts = lengths.unique_consecutive(return_counts=True)
     pieces, few = (sizes * counts).tolist(), len(tokens) < MANY
@@ -49,7 +45,7 @@ def cast(vectors: Tensor, kind: torch.dtype) -> Tensor:
 
 
 def totals(vectors: Tensor, lengths: Tensor, tokens: Tensor, owner: Tensor, queries: int) -> Tensor:
-    """Scores of all passages for some queries, in blocks of bounded memory.
+    """Scores of all passages for some queries, shape (passages, queries), in blocks of memory.
 
     Parameters
     ----------
@@ -57,10 +53,6 @@ def totals(vectors: Tensor, lengths: Tensor, tokens: Tensor, owner: Tensor, quer
     lengths : Tensor of int, shape (passages,), in ascending order
     tokens : Tensor, shape (t, d), those of all queries, in the number type to compute in
     owner : Tensor of int, shape (t,), the query of each
-
-    Returns
-    -------
-    Tensor of float32, shape (passages, queries)
     """
     scores = torch.zeros(len(lengths), queries, device=tokens.device)
     ends = lengths.cumsum(0)

@@ -45,10 +45,8 @@ def _layer(layer: nn.Module, kind: torch.dtype) -> tuple[Tensor, ...]:
         layer.intermediate.dense.weight, layer.intermediate.dense.bias,
         layer.output.dense.weight, layer.output.dense.bias,
     )  # fmt: skip
-    norms = out.LayerNorm, layer.output.LayerNorm
-    return *(matrix.to(kind) for matrix in matrices), *(
-        x for n in norms for x in (n.weight, n.bias)
-    )
+    norms = (x for n in (out.LayerNorm, layer.output.LayerNorm) for x in (n.weight, n.bias))
+    return *(matrix.to(kind) for matrix in matrices), *norms
 
 
 def _layers(model: nn.Module, kind: torch.dtype) -> list[tuple[Tensor, ...]]:
@@ -115,17 +113,13 @@ def _kept(x: Tensor, kind: torch.dtype, cells: int) -> int:
 
 
 def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = None) -> Tensor:
-    """Last hidden states of the tokens.
+    """Last hidden states of the tokens, shape (T, d), in row order, in float32.
 
     Parameters
     ----------
     model : a model that :func:`supports` accepts, in evaluation mode (no dropout is applied)
     ids, mask : Tensor, shapes (B, n); the mask is True on tokens, special ones included
     keys : Tensor of bool, shape (B, n), tokens that others attend to, all by default
-
-    Returns
-    -------
-    Tensor of float32, shape (T, d), T the number of tokens, in row order
     """
     keys = mask if keys is None else keys
     kind = torch.float32
@@ -134,14 +128,15 @@ def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = N
     B, n = mask.shape
     config, table, d = model.config, model.embeddings, model.config.hidden_size
     place = mask.flatten().nonzero()[:, 0]  # (T,)
-    T, packed = len(place), len(place) < FULL * B * n
-    if packed:  # a few places of padding come along, so that the number of rows is round
+    T, rows = len(place), None
+    if len(place) < FULL * B * n:
+        # a few places of padding come along, so that the number of rows is round
         rows = torch.cat([place, (~mask).flatten().nonzero()[: -T % ROUND, 0]])
     # RoBERTa counts from its padding
     first = 0 if type(model).__name__ == "BertModel" else table.padding_idx + 1
     with torch.autocast(ids.device.type, enabled=False):
         tokens, positions = ids.flatten(), torch.arange(n, device=ids.device).repeat(B)
-        if packed:
+        if rows is not None:
             tokens, positions = tokens[rows], positions[rows]
         x = model.get_input_embeddings()(tokens)
         x = x + embedding(positions + first, table.position_embeddings.weight)
@@ -152,19 +147,17 @@ def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = N
         if not keys.all():
             bias = torch.zeros(B, n, dtype=kind, device=ids.device).masked_fill(~keys, -1e9)
         step = B if ids.is_cuda else max(1, ATTENTION_CELLS // (config.num_attention_heads * n * n))
-        layers = _layers(model, kind)
-        again = 0
+        layers, again = _layers(model, kind), 0
         if torch.is_grad_enabled():
             again = len(layers) - _kept(x, kind, B * config.num_attention_heads * n * n)
-
         shape, eps = (B, n, config.num_attention_heads), config.layer_norm_eps
 
         def run(x: Tensor, *weights: Tensor) -> Tensor:
-            return _block(x, weights, rows if packed else None, bias, shape, step, eps)
+            return _block(x, weights, rows, bias, shape, step, eps)
 
         for number, weights in enumerate(layers):
             if number < again:
                 x = checkpoint(run, x, *weights, use_reentrant=False, preserve_rng_state=False)
             else:
                 x = run(x, *weights)
-    return x[:T] if packed else x.index_select(0, place)
+    return x.index_select(0, place) if rows is None else x[:T]
