@@ -44,7 +44,9 @@ def distill(
     student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig, out: str | Path, *,
     accumulate: int = 1, processes: int | None = None, progress: bool = True,
 ) -> Path:  # fmt: skip
-    """Train a student on sentence pairs and write a run folder; an interrupted run goes on.
+    """Train a student on sentence pairs and write a run folder, whose path is returned.
+
+    An interrupted run goes on.
 
     Parameters
     ----------
@@ -55,10 +57,6 @@ def distill(
     processes : how many are expected, by default as many as the launcher says; a launcher may start
         fewer than it was asked for without a word, as ``accelerate launch --cpu`` does
     progress : show a bar with pairs per second and time left
-
-    Returns
-    -------
-    Path of the run folder
     """
     from accelerate import Accelerator
 

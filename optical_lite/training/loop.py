@@ -55,9 +55,8 @@ class Session:
         self.peaks = [group["lr"] for group in optimizer.param_groups]
         lines = self._resume() if self.state.exists() else []
         self.first = len(lines)
-        before = (
-            runs.log_lines(self.log, lines)[-1]["seconds"] if lines else 0
-        )  # earlier sessions count
+        # earlier sessions count
+        before = runs.log_lines(self.log, lines)[-1]["seconds"] if lines else 0
         self.began = time.perf_counter() - before
         if writes:
             if not lines:  # a finished run that begins anew is not finished

@@ -54,15 +54,13 @@ def data_hash(bitext: Bitext) -> str:
 def opened(place: Path, record: dict, what: str) -> dict:
     """Begin a training in a new folder, or check that the folder holds the same one.
 
+    Returned is what the file says: the record, where it was begun, and what was added later.
+
     Parameters
     ----------
     place : the file that says what the training is
     record : what it is
     what : how an error calls it
-
-    Returns
-    -------
-    What the file says: the record, where it was begun, and what was written there later.
     """
     folder = place.parent
     for part in (folder, folder / "checkpoints"):
@@ -124,13 +122,11 @@ def finish(out: Path, student: Encoder, cut: dict) -> None:
         discard(out / "student")
     log = read_log(out)
     window = max(1, min(20, len(log) // 5))
-    seconds = log[-1]["seconds"]
+    seconds, pairs = log[-1]["seconds"], sum(line.get("pairs", 0) for line in log)
     summary = {
         "steps": len(log),
         "seconds": seconds,
-        "pairs_per_second": round(
-            sum(line.get("pairs", 0) for line in log) / max(seconds, 1e-3), 1
-        ),
+        "pairs_per_second": round(pairs / max(seconds, 1e-3), 1),
         "loss_first": sum(line["loss"] for line in log[:window]) / window,
         "loss_last": sum(line["loss"] for line in log[-window:]) / window,
         "sentences_cut": cut,
