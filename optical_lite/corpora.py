@@ -125,10 +125,8 @@ class Collection:
                         f"{self.name}: got a judgement for query {query!r} and passage "
                         f"{passage!r}, expected ids of the collection; mend the qrels"
                     )
-        right = {
-            query for query, grades in self.qrels.items() if max(grades.values(), default=0) > 0
-        }
-        if unjudged := [query for query in self.queries if query not in right]:
+        best = {query: max(grades.values(), default=0) for query, grades in self.qrels.items()}
+        if unjudged := [query for query in self.queries if best.get(query, 0) <= 0]:
             raise InputError(
                 f"{self.name}: got {len(unjudged)} queries without a relevant passage (first "
                 f"{unjudged[0]!r}), expected at least one each; drop them or judge them"

@@ -34,9 +34,8 @@ def tokens(
     readers = student.reading_to(limit), teacher.reading_to(limit)
     sides = Ragged(folder), Ragged(folder)
     while some := list(itertools.islice(pairs, 4096)):
-        for name, reader, side, texts in zip(
-            cut, readers, sides, zip(*some, strict=True), strict=True
-        ):
+        columns = zip(*some, strict=True)
+        for name, reader, side, texts in zip(cut, readers, sides, columns, strict=True):
             ids, here = reader.read(texts)
             side.extend(ids)
             cut[name] += here

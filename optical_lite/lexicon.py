@@ -89,10 +89,6 @@ def ibm1(
     symmetric : estimate both directions and keep what they agree on, the geometric mean of their
         expected counts
 
-    Returns
-    -------
-    Lexicon
-
     Examples
     --------
     >>> pairs = [(["maji", "safi"], ["clean", "water"]), (["maji"], ["water"])]

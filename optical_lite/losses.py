@@ -81,12 +81,8 @@ def greedy_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) 
 def one_to_one(C: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
     """Greedy one-to-one alignment: again and again the cheapest pair of two tokens still free.
 
-    Returns
-    -------
-    Tensor of bool, shape (B, n, m), with min(n_k, m_k) pairs for each sentence pair
+    Costs and masks of a batch -> bool, shape (B, n, m), min(n_k, m_k) pairs a sentence pair.
 
-    Examples
-    --------
     >>> C = torch.tensor([[[0.1, 0.2], [0.0, 0.9]]])
     >>> both = torch.ones(1, 2, dtype=torch.bool)
     >>> one_to_one(C, both, both).int().tolist()

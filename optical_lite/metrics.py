@@ -104,16 +104,11 @@ def _one(
 
 
 def per_query(
-    run: Mapping[str, Sequence[tuple[str, float]]],
-    qrels: Mapping[str, Mapping[str, int]],
-    metrics: Sequence[str] = METRICS,
-    *,
-    ties: str = "expected",
-) -> dict[str, dict[str, float]]:
+    run: Mapping[str, Sequence[tuple[str, float]]], qrels: Mapping[str, Mapping[str, int]],
+    metrics: Sequence[str] = METRICS, *, ties: str = "expected",
+) -> dict[str, dict[str, float]]:  # fmt: skip
     """Each metric of each judged query; a query the run does not answer has 0.
 
-    Examples
-    --------
     >>> per_query({"q": [("wrong", 2.0), ("right", 1.0)]}, {"q": {"right": 1}}, ["mrr@10", "r@1"])
     {'mrr@10': {'q': 0.5}, 'r@1': {'q': 0.0}}
 

@@ -38,6 +38,9 @@ def extend(
 ) -> Encoder:  # fmt: skip
     """Make a student: a copy of the teacher whose vocabulary knows the bitext's source language.
 
+    It is on the teacher's device, and its ``model.config.base_vocab_size`` says how many rows are
+    the teacher's. See notebook 04.
+
     Parameters
     ----------
     teacher : an encoder with a WordPiece or a unigram tokenizer
@@ -52,14 +55,6 @@ def extend(
         IBM Model 1, or with a prior for like places and both directions, see
         :func:`optical_lite.lexicon.ibm1`
     seed : for ``random``
-
-    Returns
-    -------
-    Encoder, on the teacher's device, with ``model.config.base_vocab_size`` rows of the teacher's
-
-    Examples
-    --------
-    See lesson 04.
     """
     one_of("vocabulary: got fill", fill, FILLS)
     one_of("vocabulary: got lexicon", lexicon, LEXICONS)
@@ -142,16 +137,14 @@ def _fill(
                 rows[k] = table[ids].mean(0)
         return rows
     lexicon = _piece_lexicon(tokenizer, teacher, bitext, **how)
-    number = {piece: k for k, piece in enumerate(new)}
     number_of = teacher.tokenizer.token_to_id  # None of what a unigram tokenizer lacks
     found = (number_of(word) for word in lexicon.target)
     ids = torch.tensor([number_of("<unk>") if i is None else i for i in found])
     teacher.put_away()
-    for f, piece in enumerate(lexicon.source):
-        if piece in number:
-            cells = lexicon.table[[f]]
+    for k, piece in enumerate(new):
+        row = lexicon.position(piece)
+        if row is not None and (cells := lexicon.table[[row]]).nnz:
             weights = torch.from_numpy(cells.data).float()
-            if len(weights):
-                rows[number[piece]] = (weights / weights.sum()) @ table[ids[cells.indices]]
+            rows[k] = (weights / weights.sum()) @ table[ids[cells.indices]]
     teacher.release()
     return rows
