@@ -75,6 +75,7 @@ def weights(out):
 
 def test_a_stopped_run_goes_on_to_the_same_bits(half, train, finished):
     assert len(runs.read_log(half)) == 3
+    assert not (half / "student").exists()  # nothing half-written
     train(half)
     assert weights(half) == weights(finished[0])
     assert [line["loss"] for line in runs.read_log(half)] == [line["loss"] for line in runs.read_log(finished[0])]

@@ -27,6 +27,9 @@ def test_only_what_should_train_moves_and_the_run_can_be_loaded(teacher, tmp_pat
     layers = {name.split(".")[3] for name in moved if name.startswith("model.encoder.layer")}
     assert layers == (set("012345") if which == "all" else set())
     assert any("word_embeddings" in name for name in moved) == (which == "all")
+    base = vocabulary.base_rows(student)
+    start = vocabulary.extend(teacher, bitext, size=500)
+    assert (student.embedding[base:] - start.embedding[base:]).abs().max() > 1e-4
     text = ["Daktari huweka vidonge"]
     expected = student.encode(text).vectors
     torch.testing.assert_close(runs.load_student(tmp_path / "run").encode(text).vectors, expected)
@@ -39,31 +42,32 @@ def test_only_what_should_train_moves_and_the_run_can_be_loaded(teacher, tmp_pat
 @pytest.mark.parametrize(
     "change",
     [
-        {"loss": "transport + 0.1 late", "solver": "unbalanced"},
-        {"loss": "match", "special": True},
-        {"loss": "0.5 sentence + score", "marginals": "idf"},
-        {"solver": "partial"},
-        {"solver": "proximal", "special": True},
+        {"loss": "transport + 0.1 late", "solver": "unbalanced"}, {"loss": "match", "special": True},
+        {"loss": "0.5 sentence + score", "marginals": "idf"}, {"solver": "partial"}, {"loss": "greedy"},
+        {"solver": "proximal", "special": True}, {"loss": "sentence"}, {"marginals": "idf"},
+        {"trainable": "all", "rate": 1e-5},
     ],
-)
+)  # fmt: skip
 def test_every_kind_of_loss_trains(teacher, tmp_path, change):
     bitext = pocket.bitext("sw")
     student = vocabulary.extend(teacher, bitext, size=500)
-    distill.distill(
-        student, teacher, bitext, DistillConfig(steps=2, batch=4, **change), tmp_path / "run", progress=False
-    )
-    assert all(line["loss"] > 0 for line in runs.read_log(tmp_path / "run"))
+    config = DistillConfig(steps=2, batch=4, **change)
+    out = distill.distill(student, teacher, bitext, config, tmp_path / "run", progress=False)
+    log = runs.read_log(out)
+    assert len(log) == 2
+    assert all(line["loss"] > 0 for line in log)
+    assert runs.load_checkpoint(out, 2).encode(["maji"]).vectors.isfinite().all()
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"loss": "transport + magic"}, "got 'magic'"),
-        ({"loss": "2 ^ late"}, "expected one of transport"),
-        ({"trainable": "half"}, "got 'half'"),
-        ({"solver": "newton"}, "got 'newton'"),
+        ({"loss": "transport + magic"}, "got 'magic'"), ({"loss": "2 ^ late"}, "expected one of transport"),
+        ({"loss": "x"}, "got 'x', expected one of transport"), ({"trainable": "half"}, "got 'half'.* new, all"),
+        ({"solver": "newton"}, "got 'newton'"), ({"marginals": "x"}, "uniform, idf"), ({"epsilon": 0}, "above 0"),
+        ({"steps": -1}, "steps"),
     ],
-)
+)  # fmt: skip
 def test_bad_settings_are_named(change, text):
     with pytest.raises(InputError, match=text):
         DistillConfig(**change)
