@@ -33,10 +33,8 @@ class TokenBatch:
 
     Attributes
     ----------
-    vectors : Tensor, shape (B, n, d)
-        unit vectors; 0 where ``mask`` is False
-    mask : Tensor of bool, shape (B, n)
-        True on the tokens of the text; False on padding and special tokens
+    vectors : Tensor, shape (B, n, d), unit vectors; 0 where ``mask`` is False
+    mask : Tensor of bool, shape (B, n), False on padding and special tokens
     ids : Tensor of int, shape (B, n)
     tokens : list of B lists of n strings
     """
@@ -91,10 +89,7 @@ class Encoder(nn.Module):
             :class:`Path` is a folder and nothing else
         max_length : tokens of a text that are read; 256, or what the model can where that is less
 
-        Raises
-        ------
-        InputError
-            no such folder, damaged files, more tokens than the model has positions for
+        Damaged files and more tokens than the model has positions for are refused.
         """
         weights.quiet()
         folder, name, prefixes = weights.found(name)
@@ -216,13 +211,7 @@ class Encoder(nn.Module):
         return self.read(texts)[1]
 
     def pad(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Pad token ids to a rectangle.
-
-        Returns
-        -------
-        ids : Tensor of int, shape (B, n)
-        mask : Tensor of bool, shape (B, n), True on tokens, special ones included
-        """
+        """Token ids as a rectangle (B, n), and its mask, True on tokens, special ones included."""
         lengths = torch.tensor([len(row) for row in ids], dtype=torch.long)
         mask = torch.arange(max(1, *map(len, ids), 1)) < lengths[:, None]
         padded = torch.full(mask.shape, self.pad_id)
@@ -258,9 +247,7 @@ class Encoder(nn.Module):
     ) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
         """Encode texts in batches of like length, about ``tokens`` tokens each.
 
-        Yields
-        ------
-        rows (positions in ``texts``), vectors (b, n, d), ids (b, n), content mask (b, n)
+        Each is rows (positions in ``texts``), vectors (b, n, d), ids (b, n), content mask (b, n).
         """
         ids = self.tokenize(texts)
         for rows, vectors, _ in self.batches_of_ids(ids, tokens):

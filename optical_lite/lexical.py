@@ -100,22 +100,11 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
               s' = \frac{s - \min s}{\max s - \min s}
 
     A passage that a list lacks has 0 there, like that list's last; so has a list whose scores are
-    all the same. Where one list is empty the other counts whole.
+    all the same. Where one list is empty the other counts whole. The second run's weight w is
+    ``share``, from 0 to 1; choose it on development questions.
 
-    Parameters
-    ----------
-    first, second : runs of the same questions
-    share : w, the second run's weight, from 0 to 1; choose it on development questions
-    k : passages to keep
+    Runs of different questions, a passage twice and a score that is no finite number are refused.
 
-    Raises
-    ------
-    InputError
-        a share outside 0 to 1, runs of different questions, a passage twice, a score that is no
-        finite number
-
-    Examples
-    --------
     >>> first = {"q": [("a", 9.0), ("b", 8.0), ("c", 7.0)]}
     >>> fuse(first, {"q": [("c", 3.0), ("b", 2.0), ("d", 1.0)]})
     {'q': [('a', 0.5), ('b', 0.5), ('c', 0.5), ('d', 0.0)]}
@@ -139,10 +128,8 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
             width, twice = high - low, len(values) < len(ranking)
             if twice or not all(map(isfinite, (width, *values))):
                 said = "a passage twice" if twice else f"scores from {low} to {high}"
-                raise InputError(
-                    f"fuse: got {said} for question {query!r}, expected finite scores, a passage "
-                    "once"
-                )
+                got = f"got {said} for question {query!r}"
+                raise InputError(f"fuse: {got}, expected finite scores, a passage once")
             for passage, value in ranking:
                 share_of_it = weight * (value - low) / width if width else 0.0
                 scores[passage] = scores.get(passage, 0.0) + share_of_it

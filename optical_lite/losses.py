@@ -178,11 +178,8 @@ def repeated(ids: Tensor) -> Tensor:
 def find_own(scores: Tensor, same: Tensor | None) -> Tensor:
     """Cross entropy of the right column of each row, which has the row's number.
 
-    Parameters
-    ----------
-    scores : Tensor, shape (B, K), K at least B
-    same : Tensor of bool, shape (B, K), True where another column holds the right one's text, which
-        is then left out; or None
+    Scores have the shape (B, K), K at least B. Where ``same``, of that shape, is True another
+    column holds the right one's text, and is left out.
     """
     scores = scores / TEMPERATURE
     scores = scores if same is None else scores.masked_fill(same, -torch.inf)

@@ -84,9 +84,7 @@ def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
 def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     """:func:`maxsim` of all queries with all passages of an index, in blocks of bounded memory.
 
-    Returns
-    -------
-    Tensor, shape (queries, passages), columns in the order of ``index.ids``
+    Its shape is (queries, passages), the columns in the order of ``index.ids``.
     """
     tokens = queries.vectors[queries.mask]  # (t, d), the tokens of all queries
     tokens = tokens.bfloat16() if uses_bf16() else tokens.float()

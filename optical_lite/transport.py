@@ -123,11 +123,8 @@ def solve(
     mass : for ``partial``: the share of the mass that has to move, above 0 and at most 1;
         ``marginal_error`` is that of the enlarged problem (:func:`.kernels.logdomain.with_waste`)
 
-    Raises
-    ------
-    InputError
-        wrong shapes, complex numbers, negative mass, unequal sums, NaN costs, an option out of
-        range, unknown method
+    Wrong shapes, complex numbers, negative mass, unequal sums, NaN costs, an option out of range
+    and an unknown method are refused.
 
     Examples
     --------

@@ -43,10 +43,7 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
         a link must hold at least this share of its row's sum and of its column's sum, whatever the
         rule
 
-    Raises
-    ------
-    InputError
-        unknown rule, wrong shape, NaN or negative cells, a threshold outside 0 to 1
+    An unknown rule, a wrong shape, NaN or negative cells, a threshold outside 0 to 1 are refused.
 
     Examples
     --------

@@ -122,10 +122,7 @@ def _distance(pair: Pair) -> Tensor:
 def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[Alignment]:
     """Find plans and links of encoded pairs; pairs of like size are solved together.
 
-    Parameters
-    ----------
-    pairs : of :func:`encode_pairs`, or alignments, of which everything after the cost is found anew
-    config : see :class:`AlignConfig`
+    Of alignments everything after the cost is found anew.
     """
     found: list[Alignment | None] = [None] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda k: tuple(pairs[k].cost.shape))
@@ -179,16 +176,8 @@ def _link(
 
 
 def align(student: Encoder, teacher: Encoder, source: Text, target: Text, **options) -> Alignment:
-    """Align one sentence pair.
+    """Align one sentence pair; options are the fields of :class:`AlignConfig`.
 
-    Parameters
-    ----------
-    student, teacher : encoders of the source and of the target side
-    source, target : sentences, or lists of words
-    **options : fields of :class:`AlignConfig`
-
-    Examples
-    --------
     >>> from optical_lite.encoder import teacher
     >>> found = align(teacher(), teacher(), "Clean water is safe.", "Clean water is safe.")
     >>> sorted(found.links)

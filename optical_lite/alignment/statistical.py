@@ -60,13 +60,8 @@ def _best(lexicon: Lexicon, source: Sequence[str], target: Sequence[str]) -> Lin
 def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:
     """IBM Model 1, trained both ways on lower-cased words, the directions combined by grow-diag.
 
-    Parameters
-    ----------
-    pairs : word pairs to align; the aligner trains on them too, as all of its kind do
-    more : further word pairs to train on
+    Like all of its kind it trains on the pairs that it aligns, and on ``more``.
 
-    Examples
-    --------
     >>> single = [(["maji"], ["water"]), (["safi"], ["clean"])]
     >>> text = [(["maji", "safi"], ["clean", "water"]), *single]
     >>> [sorted(found) for found in ibm_model1(text[:1], text[1:])]

@@ -123,18 +123,10 @@ def word_plan(
 def encode_pairs(
     student: Encoder, teacher: Encoder, pairs: Sequence[tuple[Text, Text]], *, first: int = 1
 ) -> list[Pair]:
-    """Encode sentence pairs: the slow half of :func:`align`; :func:`realign` does the rest.
+    """Encode sentence pairs: the slow half of :func:`.plans.align`; ``realign`` does the rest.
 
-    Parameters
-    ----------
-    student, teacher : encoders of the source and of the target side
-    pairs : (source, target), each a sentence or a list of words
-    first : number of the first pair, for error messages
-
-    Raises
-    ------
-    InputError
-        an empty side, or more tokens than the encoder reads
+    An empty side, or one of more tokens than its encoder reads, is an InputError, which counts the
+    pairs from ``first``.
     """
     left = _sides(student, [source for source, _ in pairs], "source", first)
     right = _sides(teacher, [target for _, target in pairs], "target", first)

@@ -30,13 +30,8 @@ def writing(
 ) -> Iterator[Callable[[int, Tensor], None]]:  # fmt: skip
     """Write an index file in any order; it is whole when the block ends well, else it is gone.
 
-    Parameters
-    ----------
-    about : what else the header says: ``max_length``, ``cut`` and ``scorer``
-
-    Yields
-    ------
-    put : puts float16 vectors, shape (n, width), where their first row belongs
+    What is yielded puts float16 vectors, shape (n, width), where their first row belongs. The
+    header may say more ``about`` them: ``max_length``, ``cut`` and ``scorer``.
     """
     total = int(lengths.sum())
     tensors = {"lengths": ("I64", [len(lengths)]), "vectors": ("F16", [total, width])}

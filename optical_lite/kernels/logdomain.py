@@ -50,12 +50,9 @@ def _until(
     update: Callable, state: tuple, plan_of: Callable, cost: Tensor, limit: int, every: int,
     done: Callable,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Update until each problem is done: its plan, when that was, and whether it was.
+    """Update a state until each problem is done: its plan, when that was, and whether it was.
 
-    Parameters
-    ----------
-    update, plan_of : the state after a pair of updates, and the plan of a state
-    done : tells from the plan now and the one of the check before which problems are
+    ``done`` tells it from the plan now and the one of the check before.
     """
     plan, before = torch.zeros_like(cost), torch.zeros_like(cost)
     iterations = torch.full((len(cost),), limit, device=cost.device)

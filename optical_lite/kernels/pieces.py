@@ -72,11 +72,8 @@ def wordpiece(
 ) -> tuple[bytes, list[str]]:  # fmt: skip
     """Pieces learned from the source texts; English ones frequent there alone get a new row, too.
 
-    Parameters
-    ----------
-    source, target : the texts of both sides
-    size : pieces to learn, before those that are known are left out
-    accents : keep them, as scripts whose vowel signs are marks need it
+    So many pieces (``size``) are learned, and then those that are known left out. ``accents`` are
+    kept where a script's vowel signs are marks.
     """
     english = json.loads(tokenizer.to_str())
     settings = copy.deepcopy(english)
@@ -117,13 +114,8 @@ def unigram(
     """Whole words that a unigram tokenizer cuts up, each with the best score of its list.
 
     A segmentation's score is the sum of its pieces', all below 0, so that a word with the best one
-    is never cut again.
-
-    Parameters
-    ----------
-    mine, theirs : how often each word occurs on the two sides
-    size : most words added
-    seen : times that a new word occurs at least
+    is never cut again. At most ``size`` words are added, of those that occur ``seen`` times or more
+    on the source side.
     """
     settings = json.loads(tokenizer.to_str())
     vocab = settings["model"]["vocab"]  # [piece, score] of each

@@ -37,11 +37,7 @@ def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor,
     """Raise on wrong shapes, masses or costs; one number type; nothing on padding; equal sums.
 
     Whole numbers and half precision are solved in float32: sums of rounded halves miss every
-    tolerance.
-
-    Returns
-    -------
-    cost, a and b; which problems have mass, shape (B,); the largest absolute cost
+    tolerance. After cost, a and b: which problems have mass, shape (B,), the largest absolute cost.
     """
     if cost.ndim != 3 or a.shape != cost.shape[:2] or b.shape != (cost.shape[0], cost.shape[2]):
         raise InputError(

@@ -14,14 +14,12 @@ import numpy as np
 class Ragged(Sequence):
     """Lists of whole numbers below 2^31; memory holds where each begins: 8 MB for a million.
 
+    They lie in a file of some folder, without a name, until they are forgotten.
+
     >>> rows = Ragged()
     >>> rows.extend([[5, 6], [], [7]])
     >>> list(rows), rows.lengths.tolist()
     ([[5, 6], [], [7]], [2, 0, 1])
-
-    Parameters
-    ----------
-    folder : where the file lies, without a name, until the rows are forgotten
     """
 
     def __init__(self, folder: Path | None = None) -> None:

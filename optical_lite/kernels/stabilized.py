@@ -82,16 +82,10 @@ def stabilized(
 
     Absorption: Schmitzer, SIAM J. Sci. Comput. 41(3), 2019. Over-relaxation: Thibault et al.,
     Algorithms 14(5), 2021, here with a factor for each problem; the last update before a check is
-    plain, so that the columns are exact.
+    plain, so that the columns are exact. No cost is further from 0 than ``largest``.
 
-    Parameters
-    ----------
-    largest : float
-        no cost is further from 0 than this, padding included
-
-    Returns
-    -------
-    plan (B, n, m), not finite where a problem left the number range all the same; iterations (B,)
+    Returned are the plan (B, n, m), not finite where a problem left the number range all the same,
+    and the iterations (B,).
     """
     a, b = mass[:, None, :], masses[:, None, :]  # (B, 1, n), (B, 1, m)
     real_u, real_v = a.sign(), b.sign()

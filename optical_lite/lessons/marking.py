@@ -22,9 +22,7 @@ class NotYet(Exception):
 def exercise(function: str = "") -> Callable:
     """Turn a test that raises :class:`NotYet` into a check that prints what it thinks.
 
-    Parameters
-    ----------
-    function : the name of the function that is asked for, where the answer is one
+    Where the answer is to be a function, its name is given.
     """
 
     def checked(test: Callable) -> Callable[[object], None]:
@@ -103,9 +101,7 @@ def same(
 ) -> None:  # fmt: skip
     """Raise unless a number or tensor is close to the expected one.
 
-    Parameters
-    ----------
-    mistakes : what comes of a mistake that is often made, by the hint to it
+    ``mistakes`` is what comes of a mistake that is often made, by the hint to it.
     """
     need(got is not None and got is not ..., f"{what} is missing")
     near = {"atol": tolerance, "rtol": tolerance}

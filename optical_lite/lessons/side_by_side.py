@@ -38,15 +38,8 @@ def first_rank(ranking: list[tuple[str, float]], grades: Mapping[str, int]) -> i
 def browse(collection: Collection, before: Run, after: Run) -> pandas.DataFrame:
     """Two runs over the same questions as one table, the largest gain in MRR@10 first.
 
-    A question that a run leaves out has no top passage.
+    A question, whose id is the index, has no top passage in a run that leaves it out.
 
-    Returns
-    -------
-    DataFrame, a row a question (its id is the index): ``question``, ``translation``,
-    ``rank before``, ``rank after``, ``gain``, ``top before``, ``top after``, ``right``
-
-    Examples
-    --------
     >>> texts, judged = {"a": "Fire.", "b": "Water."}, {"q": {"b": 1}}
     >>> data = Collection("toy", "sw", texts, {"q": "maji"}, judged, {"q": "water"})
     >>> runs = {"q": [("a", 2.0), ("b", 1.0)]}, {"q": [("b", 2.0), ("a", 1.0)]}
@@ -78,11 +71,9 @@ def browse(collection: Collection, before: Run, after: Run) -> pandas.DataFrame:
 def traits(collection: Collection, encoder: Encoder, bitext: Bitext) -> pandas.DataFrame:
     """What may make a question easy or hard, a row a question; a word is one of :mod:`.text`.
 
-    Returns
-    -------
-    DataFrame with ``words``; ``pieces``, tokens a word under ``encoder``; ``unseen``, the share of
-    its words that the bitext's source side never has; ``shared``, the share that its right passage
-    has as they are, as names do. A question without words has 0 everywhere.
+    Columns are ``words``; ``pieces``, tokens a word under ``encoder``; ``unseen``, the share of its
+    words that the bitext's source side never has; ``shared``, the share that its right passage has
+    as they are, as names do. A question without words has 0 everywhere.
     """
     from pandas import DataFrame
 

@@ -54,13 +54,8 @@ def data_hash(bitext: Bitext) -> str:
 def opened(place: Path, record: dict, what: str) -> dict:
     """Begin a training in a new folder, or check that the folder holds the same one.
 
-    Returned is what the file says: the record, where it was begun, and what was added later.
-
-    Parameters
-    ----------
-    place : the file that says what the training is
-    record : what it is
-    what : how an error calls it
+    The file ``place`` says what the training is; that is returned: the record, where it was begun,
+    and what was added later. An error calls it ``what``.
     """
     folder = place.parent
     for part in (folder, folder / "checkpoints"):

@@ -26,12 +26,9 @@ from ..settings import InputError, get, uses_bf16
 
 
 class VectorStore:
-    """Teacher vectors of a list of sentences, encoded when first asked for.
+    """A frozen teacher's vectors of a list of sentences, encoded when first asked for.
 
-    Parameters
-    ----------
-    teacher : frozen encoder
-    sentences : token ids of each sentence, special tokens included
+    A sentence is its token ids, special tokens included.
     """
 
     def __init__(self, teacher: Encoder, sentences: Sequence[Sequence[int]]) -> None:
@@ -90,13 +87,7 @@ class VectorStore:
         return len(missing)
 
     def batch(self, rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Vectors, ids and mask of some sentences, padded.
-
-        Returns
-        -------
-        vectors : Tensor of float32, shape (B, m, d), 0 on padding
-        ids, mask : Tensor, shapes (B, m), special tokens included
-        """
+        """Vectors (B, m, d), float32, 0 on padding, ids (B, m) and mask (B, m) of sentences."""
         for _ in range(9):  # another process may write the same sentence, in another order of sums
             found = list(self._read(rows))
             if all(one is not None for one in found):
