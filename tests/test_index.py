@@ -84,11 +84,13 @@ def test_search_in_shards_gives_the_same_run(teacher, built, path, monkeypatch):
     assert torch.equal(torch.cat([shard.vectors for shard in built.shards(16)]), built.vectors)
 
 
-def test_ties_between_shards_are_kept(teacher, monkeypatch):
+@pytest.mark.parametrize("shard", [1, retrieval.SHARD])
+def test_ties_at_the_cut_are_kept_between_shards_too(teacher, monkeypatch, shard):
     same_words = PassageIndex.build(teacher, dict.fromkeys("dbca", "The same words.") | {"e": "Other things entirely!"})
-    monkeypatch.setattr(retrieval, "SHARD", 1)
+    monkeypatch.setattr(retrieval, "SHARD", shard)
     (ranking,) = retrieval.search(same_words, teacher, {"q": "the same words"}, k=2).values()
     assert [name for name, _ in ranking] == ["a", "b", "c", "d"]
+    assert len({score for _, score in ranking}) == 1
 
 
 def test_interruption_leaves_nothing(teacher, passages, built, tmp_path, monkeypatch):

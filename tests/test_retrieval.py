@@ -62,13 +62,6 @@ def test_cache_gives_the_same_index(teacher):
     assert "new" in changed.ids
 
 
-def test_ties_at_the_cut_are_kept(teacher):
-    index = PassageIndex.build(teacher, {name: "The same words." for name in "abcd"} | {"e": "Other things entirely!"})
-    (ranking,) = retrieval.search(index, teacher, {"q": "the same words"}, k=2).values()
-    assert [name for name, _ in ranking] == ["a", "b", "c", "d"]
-    assert len({score for _, score in ranking}) == 1
-
-
 def test_bm25_agrees_with_the_formula():
     """Lucene's BM25 with k1 = 1.5, b = 0.75, by hand."""
     from math import log
