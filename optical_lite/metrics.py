@@ -119,10 +119,8 @@ def per_query(
     """
     for query, grades in qrels.items():
         if max(grades.values(), default=0) <= 0:
-            raise InputError(
-                f"metrics: got query {query!r} without a relevant passage, expected at least one; "
-                "drop it"
-            )
+            got = f"got query {query!r} without a relevant passage"
+            raise InputError(f"metrics: {got}, expected at least one; drop it")
         scores = dict(run.get(query, ()))
         if len(scores) < len(run.get(query, ())) or not all(map(isfinite, scores.values())):
             raise InputError(

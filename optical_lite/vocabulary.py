@@ -130,9 +130,8 @@ def _fill(
     teacher.release()
     if fill == "mean":
         for k, piece in enumerate(new):
-            ids = teacher.tokenizer.encode(
-                piece.removeprefix("##").removeprefix(pieces.MARK), add_special_tokens=False
-            ).ids
+            word = piece.removeprefix("##").removeprefix(pieces.MARK)
+            ids = teacher.tokenizer.encode(word, add_special_tokens=False).ids
             if ids:
                 rows[k] = table[ids].mean(0)
         return rows

@@ -31,10 +31,8 @@ def available(name: str) -> bool:
 
 def _need(name: str) -> None:
     if not available(name):
-        raise InputError(
-            f"{name}: got no package {PACKAGES[name]}, expected it; pip install "
-            "'optical-lite[align]'"
-        )
+        got = f"got no package {PACKAGES[name]}"
+        raise InputError(f"{name}: {got}, expected it; pip install 'optical-lite[align]'")
 
 
 def _lower(pairs: Sequence[Words]) -> list[Words]:

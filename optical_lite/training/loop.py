@@ -136,10 +136,8 @@ class Session:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if not math.isfinite(said["loss"]):
-            raise InputError(
-                f"{name}: got loss {said['loss']} at step {number}, expected a finite number; "
-                "lower the rate"
-            )
+            got = f"got loss {said['loss']} at step {number}"
+            raise InputError(f"{name}: {got}, expected a finite number; lower the rate")
         return {"step": number, "loss": said["loss"], **rates, "norm": norm, **said}
 
     def add(self, line: dict, file: TextIO) -> None:

@@ -88,18 +88,10 @@ def opened(place: Path, record: dict, what: str) -> dict:
 
 def open_run(out: Path, config: dict, bitext: Bitext, student: Encoder, teacher: Encoder) -> None:
     """Write what a run is, or check that the folder holds the same run."""
-    record = {
-        "config": config,
-        "bitext": {
-            "name": bitext.name,
-            "lang": bitext.source,
-            "pairs": len(bitext),
-            "sha256": data_hash(bitext),
-            "notes": bitext.notes,
-        },
-        "student": model_record(student),
-        "teacher": model_record(teacher),
-    }
+    pairs = {"name": bitext.name, "lang": bitext.source, "pairs": len(bitext)}
+    pairs |= {"sha256": data_hash(bitext), "notes": bitext.notes}
+    models = {"student": model_record(student), "teacher": model_record(teacher)}
+    record = {"config": config, "bitext": pairs, **models}
     opened(out / "config.json", record, "a run")
 
 
