@@ -96,21 +96,11 @@ def word_plan(
     plan, source_owner: Sequence[int], target_owner: Sequence[int], N: int, M: int,
     of_cells: np.ufunc = np.add,
 ) -> np.ndarray:  # fmt: skip
-    """Sum a plan over the tokens of each word.
+    """Sum a plan over the tokens of each word: shape (n, m) -> (N, M).
 
-    Parameters
-    ----------
-    plan : Tensor or array, shape (n, m)
-    source_owner, target_owner : n and m numbers, the words of the tokens
-    N, M : numbers of words
-    of_cells : what is made of a word's cells; ``np.maximum`` for similarities
+    The owners are the words of the n and of the m tokens; a word without one has an empty row or
+    column. Of similarities the largest of a word's cells is taken, with ``np.maximum``.
 
-    Returns
-    -------
-    array, shape (N, M); a word without tokens has an empty row or column
-
-    Examples
-    --------
     >>> word_plan([[0.2, 0.1], [0.1, 0.2], [0.0, 0.4]], [0, 0, 1], [0, 1], 2, 2).round(2).tolist()
     [[0.3, 0.3], [0.0, 0.4]]
     """
