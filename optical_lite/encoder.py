@@ -82,14 +82,14 @@ class Encoder(nn.Module):
     def load(cls, name: str | Path = DEFAULT, max_length: int | None = None) -> Encoder:
         """Load an encoder, every weight from its file.
 
+        Damaged files, and more tokens than the model has positions for, are an InputError.
+
         Parameters
         ----------
         name : a known encoder (``minilm``, the default, or ``multilingual``, fetched at its first
             use), a folder, or ``hub:OWNER/NAME`` (see :func:`optical_lite.weights.place`); a
             :class:`Path` is a folder and nothing else
         max_length : tokens of a text that are read; 256, or what the model can where that is less
-
-        Damaged files and more tokens than the model has positions for are refused.
         """
         weights.quiet()
         folder, name, prefixes = weights.found(name)

@@ -100,7 +100,8 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
     all the same. Where one list is empty the other counts whole. The second run's weight w is
     ``share``, from 0 to 1; choose it on development questions.
 
-    Runs of different questions, a passage twice and a score that is no finite number are refused.
+    Runs of different questions, a passage twice, a score that is no finite number and another share
+    are an InputError.
 
     >>> first = {"q": [("a", 9.0), ("b", 8.0), ("c", 7.0)]}
     >>> fuse(first, {"q": [("c", 3.0), ("b", 2.0), ("d", 1.0)]})

@@ -100,6 +100,9 @@ def solve(
 ) -> TransportPlan:  # fmt: skip
     """Solve a batch of transport problems; the plan is a constant for automatic differentiation.
 
+    Wrong shapes, complex numbers, negative mass, unequal sums, NaN costs, an option out of range
+    and an unknown method are an InputError.
+
     Parameters
     ----------
     cost : ``C``, shape (B, n, m), of any real type; ignored where ``a`` or ``b`` is 0, NaN too
@@ -122,9 +125,6 @@ def solve(
         both sides, and ``converged`` whether the plan came to rest
     mass : for ``partial``: the share of the mass that has to move, above 0 and at most 1;
         ``marginal_error`` is that of the enlarged problem (:func:`.kernels.logdomain.with_waste`)
-
-    Wrong shapes, complex numbers, negative mass, unequal sums, NaN costs, an option out of range
-    and an unknown method are refused.
 
     Examples
     --------

@@ -26,6 +26,9 @@ TINY = np.finfo(float).tiny
 def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
     """Choose links from a matrix between words.
 
+    An unknown rule, a wrong shape, NaN or negative cells, a threshold outside 0 to 1 are an
+    InputError.
+
     Parameters
     ----------
     matrix : array or Tensor, shape (N, M), non-negative
@@ -42,8 +45,6 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
     threshold : float, 0 to 1
         a link must hold at least this share of its row's sum and of its column's sum, whatever the
         rule
-
-    An unknown rule, a wrong shape, NaN or negative cells, a threshold outside 0 to 1 are refused.
 
     Examples
     --------
