@@ -176,7 +176,7 @@ def _link(
 
 
 def align(student: Encoder, teacher: Encoder, source: Text, target: Text, **options) -> Alignment:
-    """Align one sentence pair; options are the fields of :class:`AlignConfig`.
+    """Align a sentence pair, whose source the student reads, as :class:`AlignConfig` has options.
 
     >>> from optical_lite.encoder import teacher
     >>> found = align(teacher(), teacher(), "Clean water is safe.", "Clean water is safe.")

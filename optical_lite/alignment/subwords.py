@@ -87,7 +87,7 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
             code = codes[k]
             keep = [place for place, i in enumerate(code.ids) if i not in encoder.special]
             owner = _owners(whole[k], words[k], [code.offsets[place] for place in keep])
-            unknown = [i for i in range(len(words[k])) if i not in set(owner)]
+            unknown = sorted(set(range(len(words[k]))).difference(owner))
             sides[k] = words[k], [code.tokens[place] for place in keep], owner, unknown, row[keep]
     return sides
 
