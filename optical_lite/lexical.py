@@ -23,13 +23,13 @@ def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) 
     """
     import bm25s
 
-    def scorer(corpus: list[list[str]]) -> Callable[[list[str]], np.ndarray]:
+    def scorer(corpus: list[list[str]]) -> Callable[[list[str]], np.ndarray | None]:
         engine = bm25s.BM25()
         engine.index(corpus, show_progress=False)
 
-        def score(asked: list[str]) -> np.ndarray:
+        def score(asked: list[str]) -> np.ndarray | None:
             known = [term for term in asked if term in engine.vocab_dict]
-            return engine.get_scores(known) if known else np.zeros(len(corpus))
+            return engine.get_scores(known) if known else None
 
         return score
 
@@ -84,8 +84,11 @@ def _ranked(passages: Mapping[str, str], queries: Mapping[str, str], k: int, sco
         return {query: [] for query in queries}
     score, run = scorer(corpus), {}
     for query, text in queries.items():
-        scores = torch.from_numpy(score(terms(text)))[None].float()
-        (best,) = top([query], names, scores, k).values()
+        scores = score(terms(text))
+        if scores is None:  # no word that any passage has
+            run[query] = []
+            continue
+        (best,) = top([query], names, torch.from_numpy(scores)[None].float(), k).values()
         run[query] = [(passage, value) for passage, value in best if value > 0]
     return run
 

@@ -147,9 +147,10 @@ def solve(
         return _finish(torch.zeros_like(cost), cost, a, b, none, tolerance)
     if method == "partial":
         wide = logdomain.with_waste(cost, a, b, mass, epsilon)
-        limits = {"tolerance": tolerance, "max_iterations": max_iterations}
-        limits["check_every"] = check_every
-        found = solve(*wide, epsilon=epsilon, method="stabilized", **limits)
+        found = solve(
+            *wide, epsilon=epsilon, method="stabilized", max_iterations=max_iterations,
+            tolerance=tolerance, check_every=check_every,
+        )  # fmt: skip
         plan = found.plan[:, :-1, :-1]
         price = (plan * cost).sum((1, 2)).where(found.marginal_error < math.inf, math.inf)
         return replace(found, plan=plan, cost=price)

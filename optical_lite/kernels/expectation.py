@@ -76,7 +76,8 @@ def _cells(left: Side, right: Side, firsts: np.ndarray, F: int) -> tuple:
     pairs = np.concatenate([codes for codes, _ in found])
     pairs.sort()  # in place: np.unique would hold two more copies
     pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
-    cell = [np.searchsorted(pairs, codes).astype(np.int32)[inverse] for codes, inverse in found]
+    kind = np.int32 if len(pairs) < 2**31 else np.int64
+    cell = [np.searchsorted(pairs, codes).astype(kind)[inverse] for codes, inverse in found]
     del found
     indptr = np.searchsorted(pairs, np.arange(F + 1) << 32)
     return indptr, (pairs & 0xFFFFFFFF).astype(np.int32), np.concatenate(cell)
