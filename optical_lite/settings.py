@@ -46,11 +46,18 @@ class InputError(ValueError):
     long, and may hold line breaks: of the text, the middle is left out, and what cannot be seen is
     written as Python writes it.
 
-    >>> print(InputError("id: got 'a\nb', expected one line"))
+    Parameters
+    ----------
+    place : file and line, or what else is wrong; the whole text where nothing else is given
+
+    Examples
+    --------
+    >>> print(InputError("id", "'a\nb'", "one line"))
     id: got 'a\nb', expected one line
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, place: object, got: object = "", expected: object = "") -> None:
+        text = f"{place}: got {got}, expected {expected}" if expected else str(place)
         shown = text if len(text) < 800 else f"{text[:500]} ... {text[-200:]}"
         shown = (char if char.isprintable() else ascii(char)[1:-1] for char in shown)
         super().__init__("".join(shown))
@@ -89,10 +96,8 @@ def _variable(name: str, default: str = "") -> str:
 def _integer(name: str, default: int, least: int, most: int) -> int:
     value = _variable(name, str(default))
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", value) or not least <= int(value) <= most:
-        raise InputError(
-            f"{name}: got {value[:40]!r}, expected an integer from {least} to {most}; mend or "
-            "unset it"
-        )
+        expected = f"an integer from {least} to {most}; mend or unset it"
+        raise InputError(name, f"{value[:40]!r}", expected)
     return int(value)
 
 
@@ -109,9 +114,7 @@ def _folder(name: str, default: str = "") -> Path | None:
     try:
         return Path(value).expanduser() if value else None
     except RuntimeError as error:
-        raise InputError(
-            f"{name}: got {value!r} ({error}), expected a folder; set {name} to one"
-        ) from None
+        raise InputError(name, f"{value!r} ({error})", f"a folder; set {name} to one") from None
 
 
 @functools.cache
@@ -140,10 +143,8 @@ def launched(name: str, least: int = 0) -> int:
     """What a launcher (torchrun) says to each of its processes; where none does, the least."""
     said = os.environ.get(name, str(least))
     if not re.fullmatch("[0-9]{1,6}", said) or int(said) < least:
-        raise InputError(
-            f"{name}: got {said[:40]!r}, expected a whole number from {least}, as torchrun sets "
-            "it; unset it"
-        )
+        expected = f"a whole number from {least}, as torchrun sets it; unset it"
+        raise InputError(name, f"{said[:40]!r}", expected)
     return int(said)
 
 
@@ -241,7 +242,7 @@ def seed_everything(seed: int | None = None) -> int:
 
     seed = get().seed if seed is None else seed
     if not 0 <= seed <= SEEDS:
-        raise InputError(f"seed: got {seed}, expected a whole number from 0 to {SEEDS}")
+        raise InputError("seed", seed, f"a whole number from 0 to {SEEDS}")
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -40,10 +40,8 @@ def load(folder: Path, rows: int) -> Tokenizer:
         codes = found.encode_batch(PROBES)
         highest = max([*found.get_vocab().values(), *(i for code in codes for i in code.ids)])
     if highest >= rows:
-        raise InputError(
-            f"{path}: got a piece of number {highest:,}, expected numbers below {rows:,}, the rows "
-            f"of the embedding table; {AGAIN}"
-        )
+        expected = f"numbers below {rows:,}, the rows of the embedding table; {AGAIN}"
+        raise InputError(path, f"a piece of number {highest:,}", expected)
     return found
 
 

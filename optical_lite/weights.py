@@ -83,17 +83,15 @@ def from_hub(name: str) -> Path:
     repo, _, revision = name.partition("@")
     revision = revision or REVISIONS.get(repo, "main")
     if not NAME.fullmatch(repo):
-        expected = f"{HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION"
-        raise InputError(f"model: got {HUB}{name}, expected {expected}")
+        raise InputError("model", f"{HUB}{name}", f"{HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION")
     said = f"model: asking the hub (huggingface.co) for {repo}, revision {revision}"
     print(said, file=sys.stderr)
     try:
         folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(FILES)))
     except Exception as error:  # of the network, of the hub, of a name that it does not know
-        raise InputError(
-            f"model: got no {repo!r} from the hub ({type(error).__name__}), expected revision "
-            f"{revision}; check the name and the network, or give a folder"
-        ) from error
+        got = f"no {repo!r} from the hub ({type(error).__name__})"
+        expected = f"revision {revision}; check the name and the network, or give a folder"
+        raise InputError("model", got, expected) from error
     for path in folder.iterdir():
         # large files are kept under their sha256
         if re.fullmatch(r"[0-9a-f]{64}", stated := path.resolve().name):
@@ -105,8 +103,8 @@ def inside(folder: str | Path, name: str) -> Path:
     """The path of a folder's file; a link that leads out of it is refused: it may be anyone's."""
     found = Path(folder) / name
     if not found.resolve().is_relative_to(Path(folder).resolve()):
-        got = f"{found}: got a link out of {folder}"
-        raise InputError(f"{got}, expected a file of its own; copy the file in its place")
+        expected = "a file of its own; copy the file in its place"
+        raise InputError(found, f"a link out of {folder}", expected)
     return found
 
 
@@ -151,13 +149,11 @@ def _settings(place: Path, tensors: int) -> dict:
 
     record = read_json(place, SHAPE)
     if (family := record["model_type"]) not in FAMILIES:
-        raise InputError(
-            f"{place}: got model_type {shown(family)!r}, expected a text encoder, one of "
-            f"{', '.join(FAMILIES)}; take another model"
-        )
+        expected = f"a text encoder, one of {', '.join(FAMILIES)}; take another model"
+        raise InputError(place, f"model_type {shown(family)!r}", expected)
     if len(record.get("prefixes", "12")) != 2:
-        got = f"{place}: got {len(record['prefixes'])} prefixes"
-        raise InputError(f"{got}, expected two, of a question and of a passage; {AGAIN}")
+        expected = f"two, of a question and of a passage; {AGAIN}"
+        raise InputError(place, f"{len(record['prefixes'])} prefixes", expected)
     own = vars(CONFIG_MAPPING[family]()).keys() - vars(PreTrainedConfig()).keys()
     own -= {"sinusoidal_pos_embds"}  # values that the file has; to make them takes long
     kept = {key: value for key, value in record.items() if key in own or key in FURTHER}
@@ -227,13 +223,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except Exception as error:  # safetensors' own, and the system's
         said = " ".join(str(error).split())[:80]
-        raise InputError(
-            f"{path}: got no whole safetensors file ({said}), expected one; {AGAIN}"
-        ) from None
+        raise InputError(path, f"no whole safetensors file ({said})", f"one; {AGAIN}") from None
     for key, value in found.items():
         if not value.is_floating_point() and not key.endswith("_ids"):
-            got = f"{path}: got {key} of {value.dtype}"
-            raise InputError(f"{got}, expected floating-point numbers; {AGAIN}")
+            raise InputError(path, f"{key} of {value.dtype}", f"floating-point numbers; {AGAIN}")
     return found
 
 
@@ -266,7 +259,7 @@ def first_layers(model: nn.Module, layers: int) -> nn.Module:
     """The same model, stopping after some of its layers; weights are shared."""
     whole = getattr(getattr(model, "encoder", None), "layer", ())
     if not 1 <= layers <= len(whole):
-        raise InputError(f"encoder: got {layers} layers, expected 1 to {len(whole)}")
+        raise InputError("encoder", f"{layers} layers", f"1 to {len(whole)}")
     model, stack = copy.copy(model), copy.copy(model.encoder)
     model._modules, stack._modules = dict(model._modules), dict(stack._modules)
     stack.layer, model.encoder = whole[:layers], stack
@@ -285,7 +278,7 @@ def load_projection(folder: Path, width: int) -> nn.Linear | None:
     weight = read_tensors(path).get("weight")
     if weight is None or weight.ndim != 2 or weight.shape[1] != width or not len(weight):
         said = "no tensor weight" if weight is None else f"a weight of shape {tuple(weight.shape)}"
-        raise InputError(f"{path}: got {said}, expected one of shape (any, {width}); {AGAIN}")
+        raise InputError(path, said, f"one of shape (any, {width}); {AGAIN}")
     if not weight.isfinite().all():
         raise InputError(f"{path}: got values that are no finite numbers (NaN or inf); {AGAIN}")
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)

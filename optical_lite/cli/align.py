@@ -31,10 +31,10 @@ def command(
     linking = {name: value for name, value in linking.items() if value is not None}
     pair = (source, target) if source is not None and target is not None else None
     if html and (tsv or pharaoh or svg):
-        raise InputError("align: got --html with another output, expected it alone; run it twice")
+        raise InputError("align", "--html with another output", "it alone; run it twice")
     if not html and ((pair is None) == (tsv is None) or (tsv is None) != (pharaoh is None)):
         expected = "SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
-        raise InputError(f"align: got neither one pair nor one file, expected {expected}")
+        raise InputError("align", "neither one pair nor one file", expected)
     lang = lang or (runs.read_config(run)["bitext"]["lang"] if run else "sw")
     both = encoders(lang, run, model, teacher)
     if html:

@@ -21,8 +21,7 @@ def command(
     said = {"--run": run, "--predictions": predictions, "--trec-run": trec_run}
     if len(given := [name for name, value in said.items() if value]) != 1:
         got = " and ".join(given) or "nothing to evaluate"
-        expected = "one of --run, --predictions and --trec-run"
-        raise InputError(f"evaluate: got {got}, expected {expected}")
+        raise InputError("evaluate", got, "one of --run, --predictions and --trec-run")
     if trec_run:
         return of_run_file(trec_run, qrels, ties)
     encoders = lang_of_run = None
@@ -40,7 +39,7 @@ def command(
         found, count = metrics.summary(ranked, data.qrels), len(data.queries)
     else:
         expected = "--trec-run RUN --qrels QRELS for them"
-        raise InputError(f"evaluate: got predictions for {data.name}, expected {expected}")
+        raise InputError("evaluate", f"predictions for {data.name}", expected)
     name, by = getattr(data, "name", collection), run or predictions
     print(f"{by} on {name} ({lang or 'its languages'}, {count} questions): {listed(found)}")
     return {"metrics": found, "queries": count, "run": by, "collection": name, **cuts}
@@ -95,11 +94,11 @@ def of_pairs(
             place = Path(tune or path.with_suffix(".dev"))
             if place.resolve() == path.resolve():
                 expected = "others for the threshold; give --tune FILE"
-                raise InputError(f"{place}: got the pairs to judge, expected {expected}")
+                raise InputError(place, "the pairs to judge", expected)
             other = xglue.read(place, task.lang, task=task.name)
             if not other.labels:
                 expected = "labelled ones for the threshold; give --tune FILE"
-                raise InputError(f"{place}: got pairs without labels, expected {expected}")
+                raise InputError(place, "pairs without labels", expected)
             cut = xglue.threshold(xglue.rank(other, student, english), other.labels)
             values = [float(value > cut) for value in values]
         asked, texts = zip(*task.pairs, strict=True)

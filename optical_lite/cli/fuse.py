@@ -12,7 +12,7 @@ def command(*, trec_run: list[str], share: float, k: int, ties: str, out: str) -
     asked = [*runs[0], *(query for query in runs[1] if query not in runs[0])]
     if not runs[0].keys() & runs[1].keys():
         both = " and ".join(trec_run)
-        raise InputError(f"fuse: got no question that both {both} answer, expected some")
+        raise InputError("fuse", f"no question that both {both} answer", "some")
     run = lexical.fuse(*({query: run.get(query, []) for query in asked} for run in runs), share, k)
     for path, one in zip(trec_run, runs, strict=True):
         if missing := len(asked) - len(one):

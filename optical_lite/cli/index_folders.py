@@ -52,9 +52,7 @@ def make(
     """
     if (shard and engine) or (made and not engine):
         expected = "--index DIR --engine ENGINE"
-        raise InputError(
-            f"index: got --shard with --engine, or --index without, expected {expected}"
-        )
+        raise InputError("index", "--shard with --engine, or --index without", expected)
     number, of = shard or (1, 1)
     folder = Path(out) / f"shard_{number}_of_{of}" if shard else Path(out)
     about = {"texts": hash_texts(data.passages), "encoder": model_record(encoder)}
@@ -74,7 +72,7 @@ def make(
         )
         if isinstance(built, qdrant.Engine):
             expected = "one that holds vectors; leave out --index"
-            raise InputError(f"{made}: got an index in an engine, expected {expected}")
+            raise InputError(made, "an index in an engine", expected)
         record = {"collection": data.name, "passages": len(built.ids), **about}
         record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)
         if engine:
@@ -101,7 +99,7 @@ def _there(folder: Path, wanted: dict) -> dict:
         other.append("whose vectors have changed")
     if other:
         expected = "this one; delete it, or choose another --out"
-        raise InputError(f"{folder}: got a shard {other[0]}, expected {expected}")
+        raise InputError(folder, f"a shard {other[0]}", expected)
     print(f"{folder}: there already, {record['passages']:,} passages")
     return {"folder": str(folder), **record}
 
@@ -123,7 +121,7 @@ def open_index(
     if engine := record.get("engine"):
         found, loaded = _engine(folder, record, candidates, where), []
     elif candidates:
-        raise InputError(f"{folder}: got --candidates, expected an index in an engine for them")
+        raise InputError(folder, "--candidates", "an index in an engine for them")
     else:
         loaded = [PassageIndex.load(part / "index.safetensors") for part in parts]
         found = loaded[0] if len(loaded) == 1 else Shards(loaded)
@@ -145,12 +143,12 @@ def open_index(
          f"{wanted}; leave out --max-length, or index anew"),
     ):  # fmt: skip
         if wrong:
-            raise InputError(f"{folder}: got an index {got}, expected {expected}")
+            raise InputError(folder, f"an index {got}", expected)
     for part, one in parts.items() if loaded else ():
         path, known = part / "index.safetensors", "sample" if "sample" in one else "sha256"
         if one.get(known) != (_sample(path) if known == "sample" else digest(path)):
             expected = "those that its index.json tells of; copy both files again, or index anew"
-            raise InputError(f"{path}: got other vectors, expected {expected}")
+            raise InputError(path, "other vectors", expected)
     if record["precision"] != precision():
         print(f"{folder}: its passages were encoded in {shown(record['precision'])}")
     return found
@@ -174,21 +172,19 @@ def _engine(folder: str | Path, record: dict, candidates: int, where: str | None
             f"an index in a {record['engine']}",
             "--engine URL for a server, none for a folder",
         )
-        raise InputError(f"{folder}: got {got}, expected {expected}")
+        raise InputError(folder, got, expected)
     fits(record, ENGINE, f"{folder}/index.json")
     sizes = _files(Path(folder))
     if other := [name for name, size in record["files"].items() if sizes.get(name) != size]:
         expected = f"{record['files'][other[0]]:,}; index anew"
-        got = f"{sizes.get(other[0], 0):,} bytes of {other[0]}"
-        raise InputError(f"{folder}: got {got}, expected {expected}")
+        raise InputError(folder, f"{sizes.get(other[0], 0):,} bytes of {other[0]}", expected)
     # a URL in a file is not followed
     kept = qdrant.store(where or "folder", Path(folder), record["name"])
     if (there := kept.count()) != record["points"]:
         expected = f"{record['points']:,}; load anew"
-        raise InputError(f"{folder}: got {there:,} passages in its engine, expected {expected}")
+        raise InputError(folder, f"{there:,} passages in its engine", expected)
     if there and kept.mark() != _mark(record):
-        expected = "its own; index anew"
-        raise InputError(f"{folder}: got the engine of another index, expected {expected}")
+        raise InputError(folder, "the engine of another index", "its own; index anew")
     about = record["passages"], record["passages_read_to"], record["passages_cut"]
     return qdrant.Engine(kept, *about, candidates)
 
@@ -215,10 +211,10 @@ def _parts(folder: Path) -> list[Path]:
     found = [name for name in names if re.fullmatch(r"shard_\d+_of_\d+", name)]
     if not found:
         expected = "a folder made by the command index; check the path"
-        raise InputError(f"{folder}: got no index.json, expected {expected}")
+        raise InputError(folder, "no index.json", expected)
     wanted = [f"shard_{i}_of_{len(found)}" for i in range(1, len(found) + 1)]
     if set(found) != set(wanted):
         got = ", ".join(sorted(found)[:8])
         expected = "all of one number and no others; make those that lack, delete the others"
-        raise InputError(f"{folder}: got {got}, expected {expected}")
+        raise InputError(folder, got, expected)
     return [folder / name for name in wanted]

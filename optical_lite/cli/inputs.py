@@ -34,7 +34,7 @@ def ranked(data: object, command: str) -> Collection:
     """What was read, if it has judged passages to rank; XOR's questions and XGLUE's pairs lack."""
     if not isinstance(data, Collection):
         got = f"{type(data).__name__.lower()} without judged passages"
-        raise InputError(f"{command}: got {got}, expected a collection")
+        raise InputError(command, got, "a collection")
     return data
 
 
@@ -55,10 +55,8 @@ def encoders(
         questions, lang = runs.load_student(system), runs.read_config(system)["bitext"]["lang"]
         passages = questions if both else runs.load_teacher(system, teacher)
     if (width := questions.dimension) != passages.dimension:
-        raise InputError(
-            f"{system}: got a student of {width} dimensions, expected {passages.dimension}, those "
-            "of its teacher; give --both, or train it anew"
-        )
+        expected = f"{passages.dimension}, those of its teacher; give --both, or train it anew"
+        raise InputError(system, f"a student of {width} dimensions", expected)
     return questions.reading_to(max_length), passages.reading_to(max_length), lang
 
 

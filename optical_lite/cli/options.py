@@ -174,10 +174,8 @@ def apart(options: list[Option], values: dict[str, object]) -> None:
             if place == os.devnull or os.path.isdir(place):
                 continue
             if place in written and (kind in WRITE or os.path.exists(place)):
-                raise InputError(
-                    f"{value}: got one path for {written[place]} and {option}, expected a file of "
-                    "its own for what is written; choose another"
-                )
+                expected = "a file of its own for what is written; choose another"
+                raise InputError(value, f"one path for {written[place]} and {option}", expected)
             if kind in WRITE:
                 written[place] = option
 

@@ -29,7 +29,7 @@ def command(
     missing = [f"--{name}" for name, value in {**given, "out": out}.items() if not value]
     if missing:
         expected = f"them for {config}; or give --dry-run"
-        raise InputError(f"paper: got no {', '.join(missing)}, expected {expected}")
+        raise InputError("paper", f"no {', '.join(missing)}", expected)
     lang = given["lang"]
     data = inputs.ranked(inputs.read(collection=given["collection"], lang=lang, **where), "paper")
     # before the days of training

@@ -24,12 +24,12 @@ class Measured(NamedTuple):
 def measured(paths: Sequence[str], qrels: str | None, names: Sequence[str], ties: str) -> Measured:
     """Values of run files; a line says how many topics have no relevant document and count not."""
     if not qrels:
-        raise InputError("evaluate: got a run without judgements, expected --qrels FILE")
+        raise InputError("evaluate", "a run without judgements", "--qrels FILE")
     found = trec.read_qrels(qrels)
     judged = {query: grades for query, grades in found.items() if max(grades.values()) > 0}
     if not judged:
         expected = "one at least; check that the last column is the grade"
-        raise InputError(f"{qrels}: got no relevant document, expected {expected}")
+        raise InputError(qrels, "no relevant document", expected)
     if without := len(found) - len(judged):
         say(f"{without} topics have no relevant document and are left out")
     runs = {path: trec.read_run(path) for path in paths}
@@ -53,10 +53,8 @@ def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int
         missing = topics - run.keys()
         if missing == topics:
             own = ", ".join(map(repr, sorted(run)[:3])) or "none"
-            raise InputError(
-                f"{name}: got answers to none of the {len(topics)} topics of {of}, such as "
-                f"{min(topics)!r}, expected the same topics in both; its own are {own}"
-            )
+            got = f"answers to none of the {len(topics)} topics of {of}, such as {min(topics)!r}"
+            raise InputError(name, got, f"the same topics in both; its own are {own}")
         if missing:
             say(f"{name}: {len(missing)} of {len(topics)} topics have no answer and count 0")
         if extra := len(run.keys() - topics):

@@ -27,7 +27,7 @@ def command(
         said = f"got {wrong[0]} with --system {system}, which has no use for it"
         raise InputError(f"search: {said}; leave it out")
     if candidates and not index:
-        raise InputError("search: got --candidates without --index, expected one in an engine")
+        raise InputError("search", "--candidates without --index", "one in an engine")
     if not by_words:
         given = {"model": model, "teacher": teacher, "both": both, "max_length": max_length}
         questions, passages, own = inputs.encoders(system, **given)
@@ -56,7 +56,7 @@ def structured(data, bitext: str | None, lang: str | None, k: int):
     """A run of structured queries without accents, by a lexicon that agrees in both directions."""
     if not bitext:
         expected = "--bitext FILE to learn a lexicon from"
-        raise InputError(f"search: got structured without sentence pairs, expected {expected}")
+        raise InputError("search", "structured without sentence pairs", expected)
     pairs = inputs.read_pairs(bitext, lang or "xx")
     words = lexicon.word_lexicon(pairs, marks=False, **vocabulary.LEXICONS["symmetric"])
     asked = {query: unmarked(text) for query, text in data.queries.items()}

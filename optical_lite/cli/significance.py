@@ -12,7 +12,7 @@ def command(
     """Compare each run with the first."""
     if len(set(trec_run)) < 2 or len(set(trec_run)) < len(trec_run):
         got = ", ".join(trec_run)
-        raise InputError(f"significance: got {got}, expected two different run files or more")
+        raise InputError("significance", got, "two different run files or more")
     found, judged, _ = run_files.measured(trec_run, qrels, [metric], ties)
     values = {path: of[metric] for path, of in found.items()}
     means = {path: metrics.mean(value) for path, value in values.items()}

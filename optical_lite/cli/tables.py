@@ -20,7 +20,7 @@ def command(
     if table and "/" in table:
         if check or write:
             known = ", ".join(summary.names())
-            raise InputError(f"table: got {table!r}, a published table, expected one of {known}")
+            raise InputError("table", f"{table!r}, a published table", f"one of {known}")
         print(pages.published(table, format))
         return {"published": table}
     names = [table] if table else summary.names()

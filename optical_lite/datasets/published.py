@@ -42,8 +42,7 @@ def find_code(lang: str, known: Iterable[str], name: str) -> str:
 def pair_up(name: str, lang: str, source: list[str], target: list[str]) -> Bitext:
     """Make a bitext of two files' lines, which must be as many."""
     if len(source) != len(target):
-        got = f"{name}: got {len(source)} source and {len(target)} English lines"
-        raise InputError(f"{got}, expected as many")
+        raise InputError(name, f"{len(source)} source and {len(target)} English lines", "as many")
     return Bitext(name, language(lang), "en", tuple(zip(source, target, strict=True)))
 
 
@@ -87,7 +86,7 @@ def ntrex(lang: str) -> Bitext:
 def flores(lang: str, split: str = "devtest") -> Bitext:
     """FLORES-200 (CC BY-SA 4.0): a test set, ``dev`` or ``devtest``; not for training."""
     if split not in ("dev", "devtest"):
-        raise InputError(f"flores: got split {split!r}, expected 'dev' or 'devtest'")
+        raise InputError("flores", f"split {split!r}", "'dev' or 'devtest'")
     folder = f"data/common-parallel-corpora/flores-200-{split}/"
     names = (path.removeprefix(folder) for path in paths("flores") if path.startswith(folder))
     files = {name[:3]: folder + name for name in names}
@@ -188,7 +187,7 @@ def afriqa(lang: str, split: str = "test") -> Collection:
     mine = [row for where, part, row in gold if (where, part) == (code, split)]
     if not mine:
         have = ", ".join(sorted({f"{where} {part}" for where, part, _ in gold}))
-        raise InputError(f"afriqa: got {code} {split}, expected one with gold passages: {have}")
+        raise InputError("afriqa", f"{code} {split}", f"one with gold passages: {have}")
     training = [row for _, part, row in gold if part != "test"]
     seen_passages = {fold(row["context"]) for row in training}
     seen_questions = {fold(tidy(row["question_translated"])) for row in training}
@@ -248,10 +247,8 @@ def training_bitext(
     """
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:
-        raise InputError(
-            f"recipe: got {unknown[0]!r}, expected {', '.join(RECIPES)}, or some of "
-            f"{', '.join(PARTS)} joined by +"
-        )
+        expected = f"{', '.join(RECIPES)}, or some of {', '.join(PARTS)} joined by +"
+        raise InputError("recipe", f"{unknown[0]!r}", expected)
     tested = {collection.name.split("-")[0] for collection in hold_out} - {"afriqa"}
     parts = []
     for name in names:
@@ -259,9 +256,7 @@ def training_bitext(
             parts += [PARTS[name](lang)] if name not in tested else []
     if not parts:
         known = " or ".join(names)
-        raise InputError(
-            f"training bitext: got language {lang!r}, expected one that {known} covers"
-        )
+        raise InputError("training bitext", f"language {lang!r}", f"one that {known} covers")
     return functools.reduce(operator.add, parts).clean(without=asked(hold_out))
 
 

@@ -56,15 +56,12 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
     where = ()
     if kind in READERS:
         if path is None:
-            raise InputError(
-                f"{kind}: got no path, expected the folder or file to read; give --collection"
-            )
+            raise InputError(kind, "no path", "the folder or file to read; give --collection")
         function, where = READERS[kind], (path,)
     elif kind == "pocket" or kind in testsets.NAMES:
         if path not in (None, kind):
-            raise InputError(
-                f"{kind}: got {path} to read from, expected none: it is known by name; leave it out"
-            )
+            expected = "none: it is known by name; leave it out"
+            raise InputError(kind, f"{path} to read from", expected)
         function = pocket.collection if kind == "pocket" else partial(testsets.load, kind)
     else:
         raise InputError(
@@ -82,9 +79,7 @@ def write(kind: str, data: Collection, folder: str | Path) -> Path:
     """Write a collection as ``trec`` or ``beir`` into a new folder, which appears whole."""
     if kind not in WRITERS or not isinstance(data, Collection):
         said = kind if kind not in WRITERS else f"a {type(data).__name__}"
-        raise InputError(
-            f"convert: got {said}, expected a collection to write as {' or '.join(WRITERS)}"
-        )
+        raise InputError("convert", said, f"a collection to write as {' or '.join(WRITERS)}")
     with new_folder(folder) as part:
         WRITERS[kind](data, part)
     return Path(folder)

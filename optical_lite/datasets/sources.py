@@ -63,10 +63,8 @@ def registry() -> dict[tuple[str, str], Source]:
 
 def _verify(content: bytes, source: Source, place: str) -> bytes:
     if len(content) < source.bytes:
-        raise InputError(
-            f"{place}: got {len(content):,} bytes, expected {source.bytes:,} (cut short); delete "
-            "it and fetch again"
-        )
+        expected = f"{source.bytes:,} (cut short); delete it and fetch again"
+        raise InputError(place, f"{len(content):,} bytes", expected)
     found = sha256(content)
     if found != source.sha256:
         raise InputError(
@@ -81,8 +79,8 @@ class _Https(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, request, file, code, message, headers, address):
         if not address.startswith("https://"):
-            got = f"{request.full_url}: got sent to {address!r}"
-            raise InputError(f"{got}, expected an https address; try again later")
+            expected = "an https address; try again later"
+            raise InputError(request.full_url, f"sent to {address!r}", expected)
         return super().redirect_request(request, file, code, message, headers, address)
 
 
@@ -117,7 +115,7 @@ def read(dataset: str, path: str) -> bytes:
     """
     source = registry().get((dataset, path))
     if source is None:
-        raise InputError(f"{dataset}: got path {path!r}, expected a file of data/sources.tsv")
+        raise InputError(dataset, f"path {path!r}", "a file of data/sources.tsv")
     if (here := place(source)).exists():
         return _verify(here.read_bytes(), source, str(here))
     content = _download(source)

@@ -51,7 +51,7 @@ def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collectio
         and test share one index.
     """
     if split not in ("test", "dev"):
-        raise InputError(f"belebele: got split {split!r}, expected 'test' or 'dev'")
+        raise InputError("belebele", f"split {split!r}", "'test' or 'dev'")
     english = {name: pair[1] for name, pair in _sentences("swh").items()}
     translated = {name: pair[0] for name, pair in _sentences(lang).items()}
     by_text = {bare(text): name for name, text in english.items()}
@@ -222,9 +222,9 @@ def load(name: str, lang: str, split: str = "test") -> Collection:
     if name in ("belebele", "belebele-hard"):
         return belebele(lang, split, hard=name == "belebele-hard")
     if name not in TEST_ONLY:
-        raise InputError(f"collection: got {name!r}, expected {', '.join(NAMES)}; check the name")
+        raise InputError("collection", f"{name!r}", f"{', '.join(NAMES)}; check the name")
     if split != "test":
-        raise InputError(f"{name}: got split {split!r}, expected 'test': all of it is a test set")
+        raise InputError(name, f"split {split!r}", "'test': all of it is a test set")
     return TEST_ONLY[name](lang)
 
 

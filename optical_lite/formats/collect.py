@@ -24,10 +24,8 @@ def identifier(where: str, name: str) -> None:
     odd = (c in "\ufeff\u2028\u2029" or unicodedata.category(c) in ("Cc", "Cs") for c in name)
     if not name or any(odd):
         said = f"id {name!r}" if name else "no id"
-        raise InputError(
-            f"{where}: got {said}, expected one without tabs, line breaks and control "
-            "characters; mend it"
-        )
+        expected = "one without tabs, line breaks and control characters; mend it"
+        raise InputError(where, said, expected)
 
 
 def unique(
@@ -47,10 +45,8 @@ def unique(
     found: dict[str, str] = {}
     for number, name, text in items:
         if name in found:
-            raise InputError(
-                f"{path}, {unit} {number}: got id {name!r} twice, expected an id of its own for "
-                "each; mend the file"
-            )
+            expected = "an id of its own for each; mend the file"
+            raise InputError(f"{path}, {unit} {number}", f"id {name!r} twice", expected)
         identifier(f"{path}, {unit} {number}", name)
         found[name] = text
     return found
@@ -63,10 +59,8 @@ def grade(where: str, value: object) -> int:
     -1
     """
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", str(value)):
-        raise InputError(
-            f"{where}: got grade {str(value)[:40]!r}, expected a whole number such as 0 or 1; "
-            "mend the line"
-        )
+        expected = "a whole number such as 0 or 1; mend the line"
+        raise InputError(where, f"grade {str(value)[:40]!r}", expected)
     return int(value)
 
 
@@ -78,10 +72,8 @@ def judgements(
     for number, query, passage, value in items:
         grades = found.setdefault(query, {})
         if passage in grades:
-            raise InputError(
-                f"{path}, {unit} {number}: got passage {passage!r} judged twice for query "
-                f"{query!r}, expected once; delete one of the two"
-            )
+            got = f"passage {passage!r} judged twice for query {query!r}"
+            raise InputError(f"{path}, {unit} {number}", got, "once; delete one of the two")
         grades[passage] = grade(f"{path}, {unit} {number}", value)
     return found
 
@@ -94,28 +86,23 @@ def real(place: str, text: str) -> float:
     """
     value = float(text) if REAL.fullmatch(text) else math.inf
     if not math.isfinite(value):
-        raise InputError(
-            f"{place}: got score {text[:40]!r}, expected a finite number such as 0.5; mend the line"
-        )
+        expected = "a finite number such as 0.5; mend the line"
+        raise InputError(place, f"score {text[:40]!r}", expected)
     return value
 
 
 def find(folder: str | Path, *patterns: str) -> Path:
     """The one file of a folder that fits the first of some patterns that any file fits."""
     if not os.path.isdir(folder):
-        raise InputError(
-            f"{str(folder)[:200]}: got no such folder, expected one with {patterns[0]}; check the "
-            "path"
-        )
+        expected = f"one with {patterns[0]}; check the path"
+        raise InputError(str(folder)[:200], "no such folder", expected)
     folder = Path(folder)
     found = next(filter(None, (sorted(folder.glob(pattern)) for pattern in patterns)), [])
     if len(found) != 1:
         many = ", ".join(str(path.relative_to(folder)) for path in found[:3])
         got = f"{many} for" if found else "no file"
-        raise InputError(
-            f"{folder}: got {got} {' or '.join(patterns)}, expected one file; move the others "
-            "away, or check the folder and the language"
-        )
+        expected = "one file; move the others away, or check the folder and the language"
+        raise InputError(folder, f"{got} {' or '.join(patterns)}", expected)
     regular(found[0])
     return found[0]
 
@@ -146,10 +133,8 @@ def collect(
         known = {q: {p: g for p, g in grades.items() if p in passages} for q, grades in asked}
         qrels = {q: grades for q, grades in known.items() if max(grades.values(), default=0) > 0}
     if not qrels:
-        raise InputError(
-            f"{name}: got no judged question, expected at least one; check that the ids of the "
-            "files agree"
-        )
+        expected = "at least one; check that the ids of the files agree"
+        raise InputError(name, "no judged question", expected)
     kept, *more = (
         {q: value for q, value in (values or {}).items() if q in qrels}
         for values in (queries, translations, flags)
@@ -167,16 +152,12 @@ def check_written(data: Collection) -> None:
         for name, text in texts.items():
             identifier(f"{data.name}, {what}", name)
             if (size := len(text)) > TEXT:
-                raise InputError(
-                    f"{data.name}, {what} {name!r}: got {size:,} characters, expected {TEXT:,} at "
-                    "most"
-                )
+                expected = f"{TEXT:,} at most"
+                raise InputError(f"{data.name}, {what} {name!r}", f"{size:,} characters", expected)
     if unasked := sorted((data.translations.keys() | data.flags.keys()) - data.queries.keys()):
-        raise InputError(
-            f"{data.name}: got a translation or flag of {unasked[0]!r}, expected a question's id"
-        )
+        raise InputError(data.name, f"a translation or flag of {unasked[0]!r}", "a question's id")
     if not data.qrels:
-        raise InputError(f"{data.name}: got no judged question, expected at least one")
+        raise InputError(data.name, "no judged question", "at least one")
     for query, grades in data.qrels.items():
         for passage, value in grades.items():
             grade(f"{data.name}, question {query!r}, passage {passage!r}", value)

@@ -28,23 +28,18 @@ def read_ir_datasets(
     try:
         import ir_datasets
     except ImportError:
-        raise InputError(
-            f"{path}: got no package ir_datasets, expected it for its names; run: pip install "
-            "ir_datasets"
-        ) from None
+        expected = "it for its names; run: pip install ir_datasets"
+        raise InputError(path, "no package ir_datasets", expected) from None
 
     def known(name: str, *parts: str):
         try:
             data = ir_datasets.load(name)
         except KeyError:
-            raise InputError(
-                f"ir_datasets: got {name!r}, expected a name of https://ir-datasets.com; check it"
-            ) from None
+            expected = "a name of https://ir-datasets.com; check it"
+            raise InputError("ir_datasets", f"{name!r}", expected) from None
         if missing := [part for part in parts if not getattr(data, f"has_{part}")()]:
-            raise InputError(
-                f"ir_datasets: got {name!r} without {' and '.join(missing)}, expected a judged "
-                "one; choose a split"
-            )
+            expected = "a judged one; choose a split"
+            raise InputError("ir_datasets", f"{name!r} without {' and '.join(missing)}", expected)
         return data
 
     def text(record) -> str:

@@ -41,10 +41,8 @@ class _Unpacked(gzip.GzipFile):
     def read1(self, size: int = -1) -> bytes:
         chunk = super().read1(size)
         if self.tell() > self.most:
-            raise InputError(
-                f"{self.name}: got more than {self.most:,} bytes unpacked, expected at most "
-                f"{RATIO} times the file; unpack it yourself if you trust it"
-            )
+            expected = f"at most {RATIO} times the file; unpack it yourself if you trust it"
+            raise InputError(self.name, f"more than {self.most:,} bytes unpacked", expected)
         return chunk
 
 
@@ -89,10 +87,9 @@ def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
         with _open(Path(path), encoding) as file:
             while line := file.readline(LONGEST + 1):
                 if len(line) > LONGEST:
-                    raise InputError(
-                        f"{path}, line {done + 1}: got more than {LONGEST:,} characters, expected "
-                        "a shorter line; check that it is a text file"
-                    )
+                    got = f"more than {LONGEST:,} characters"
+                    expected = "a shorter line; check that it is a text file"
+                    raise InputError(f"{path}, line {done + 1}", got, expected)
                 done += 1
                 yield line.removesuffix("\n").removesuffix("\r")
     except FAILURES as error:
@@ -109,9 +106,7 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
                 found.append(chunk)
                 size += len(chunk)
                 if size > LARGEST:
-                    raise InputError(
-                        f"{path}: got more than {LARGEST:,} characters, expected a smaller file"
-                    )
+                    raise InputError(path, f"more than {LARGEST:,} characters", "a smaller file")
     except FAILURES as error:
         raise _failure(path, error, encoding, "".join(found).count("\n")) from None
     return "".join(found).replace("\r\n", "\n")
@@ -133,10 +128,8 @@ def numbered(
             continue
         cells = line.split(sep)
         if len(cells) != columns:
-            raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, expected {columns} ({shape}); "
-                "mend the line"
-            )
+            expected = f"{columns} ({shape}); mend the line"
+            raise InputError(f"{path}, line {number}", f"{len(cells)} columns", expected)
         yield number, cells
 
 
@@ -147,9 +140,7 @@ def filled(path: str | Path) -> Iterator[tuple[int, str]]:
         if not line.strip():
             blank = blank or number
         elif blank:
-            raise InputError(
-                f"{path}, line {blank}: got a blank line, expected text; fill or delete it"
-            )
+            raise InputError(f"{path}, line {blank}", "a blank line", "text; fill or delete it")
         else:
             yield number, line
 
@@ -161,9 +152,8 @@ def parse_json(text: str, where: str):
         try:
             json.dumps(found, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise InputError(
-                f"{where}: got half of a surrogate pair, expected whole characters; mend it"
-            ) from None
+            expected = "whole characters; mend it"
+            raise InputError(where, "half of a surrogate pair", expected) from None
     return found
 
 
@@ -189,5 +179,5 @@ def file_part(what: str, name: str) -> str:
     """
     if not re.fullmatch(r"(?=.{1,64}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", str(name)):
         got, such = str(name)[:64], "such as sw, dev.small"
-        raise InputError(f"{what}: got {got!r}, expected letters, digits, - and _, {such}")
+        raise InputError(what, f"{got!r}", f"letters, digits, - and _, {such}")
     return name

@@ -29,19 +29,15 @@ def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
     for number, line in filled(path):
         cells = line.split("\t")
         if len(cells) != 2:
-            raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, expected 2 "
-                "(source<TAB>English); mend the line"
-            )
+            expected = "2 (source<TAB>English); mend the line"
+            raise InputError(f"{path}, line {number}", f"{len(cells)} columns", expected)
         for side, cell in zip(("source", "English"), cells, strict=True):
             if not cell.strip():
-                raise InputError(
-                    f"{path}, line {number}: got an empty {side} side, expected text; fill or "
-                    "delete the line"
-                )
+                expected = "text; fill or delete the line"
+                raise InputError(f"{path}, line {number}", f"an empty {side} side", expected)
         yield cells[0], cells[1]
     if not number:
-        raise InputError(f"{path}: got no sentence pair, expected lines source<TAB>English")
+        raise InputError(path, "no sentence pair", "lines source<TAB>English")
 
 
 class FilePairs(Sequence):
@@ -60,10 +56,8 @@ class FilePairs(Sequence):
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         if self._now(self.path) != self.state:
-            raise InputError(
-                f"{self.path}: got a file that changed while it was read, expected the same; begin "
-                "anew"
-            )
+            expected = "the same; begin anew"
+            raise InputError(self.path, "a file that changed while it was read", expected)
         return pairs(self.path)
 
     def __getitem__(self, place: int | slice) -> tuple:
@@ -79,10 +73,8 @@ def read_bitext(path: str | Path, lang: str) -> Bitext:
     file of more than :data:`WHOLE` bytes stays where it is, see :class:`FilePairs`.
     """
     if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", lang):
-        raise InputError(
-            f"language: got {lang!r}, expected a code of two or three small letters such as sw or "
-            "luo"
-        )
+        expected = "a code of two or three small letters such as sw or luo"
+        raise InputError("language", f"{lang!r}", expected)
     large = Path(path).is_file() and Path(path).stat().st_size > WHOLE
     return Bitext(Path(path).name, lang, "en", FilePairs(path) if large else tuple(pairs(path)))
 

@@ -45,33 +45,25 @@ def read_topics(
     """
     wanted = fields.split("+")
     if not set(wanted) <= {"title", "desc", "narr"}:
-        raise InputError(
-            f"topics: got fields {fields!r}, expected title, desc, narr joined by +, such as "
-            "title+desc"
-        )
+        expected = "title, desc, narr joined by +, such as title+desc"
+        raise InputError("topics", f"fields {fields!r}", expected)
     text = read_text(path, encoding)
     whole = [*spans(text, ("topic", "top"))]
     names = {name.lower() for _, name, _, _ in whole}
     opened = len(re.findall(rf"<(?:{'|'.join(names)})[\s>]", text, re.IGNORECASE)) if whole else 0
     if opened != len(whole):
-        raise InputError(
-            f"{path}: got {opened} <top> and {len(whole)} whole <top>...</top>, expected equally "
-            "many; mend the file"
-        )
+        expected = "equally many; mend the file"
+        raise InputError(path, f"{opened} <top> and {len(whole)} whole <top>...</top>", expected)
     found = [_tagged(path, inside) for _, _, inside, _ in whole] or [*_translated(text)]
     if not found:
-        raise InputError(
-            f"{path}: got no topic, expected <top>...</top> or lines that start with query_id:"
-        )
+        raise InputError(path, "no topic", "<top>...</top> or lines that start with query_id:")
     topics: dict[str, tuple[str, list[str] | None]] = {}
     for number, topic in enumerate(found, 1):
         name = topic.get("id", "").strip()
         question = " ".join(topic[field] for field in wanted if topic.get(field))
         if not name or name in topics or not question.strip():
             said = f"topic {name!r} twice" if name in topics else "no text" if name else "no number"
-            raise InputError(
-                f"{path}, topic {number}: got {said}, expected a number of its own and {fields}"
-            )
+            raise InputError(f"{path}, topic {number}", said, f"a number of its own and {fields}")
         topics[name] = question, topic["flags"].split() if "flags" in topic else None
     return topics
 
@@ -91,10 +83,8 @@ def _tagged(path: str | Path, inside: str) -> dict[str, str]:
         after = tags[number + 1] if number + 1 < len(tags) else None
         text = inside[mark.end() : after.start() if after else None]
         if field in topic:
-            raise InputError(
-                f"{path}: got two <{tag}> in topic {topic.get('id')!r}, expected one language a "
-                "file"
-            )
+            expected = "one language a file"
+            raise InputError(path, f"two <{tag}> in topic {topic.get('id')!r}", expected)
         label = LABELS[field][bool(after and after[1] and after[2].lower() == tag.lower())]
         topic[field] = plain(re.sub(label, "", text, flags=re.IGNORECASE) if label else text)
     return topic
@@ -123,9 +113,8 @@ def renamed(topics: dict, judged: Qrels) -> dict:
         same = [other for other in names.get(_number(name), []) if other not in topics]
         found[same[0] if len(same) == 1 and name not in judged else name] = value
     if len(found) < len(topics):
-        raise InputError(
-            f"topics: got {', '.join(topics)[:200]}, expected numbers that judgements tell apart"
-        )
+        expected = "numbers that judgements tell apart"
+        raise InputError("topics", f"{', '.join(topics)[:200]}", expected)
     return found
 
 
@@ -143,9 +132,9 @@ def topic(lang: str, name: str, question: str, flags: dict[str, list[str]]) -> s
     """A topic in CLEF's form, whose tags are closed."""
     tag, marks = f"{re.sub('[^A-Za-z0-9]', '-', lang).upper()}-title", flags.get(name)
     if marks is not None and " ".join(marks).split() != marks:
-        raise InputError(f"question {name!r}: got flags {marks}, expected words without blanks")
+        raise InputError(f"question {name!r}", f"flags {marks}", "words without blanks")
     if not question.strip():
-        raise InputError(f"question {name!r}: got no text, expected some, as TREC's topics have")
+        raise InputError(f"question {name!r}", "no text", "some, as TREC's topics have")
     noted = "" if marks is None else f"<flags>{marked_up(' '.join(marks))}</flags>\n"
     asked = f"<{tag}>{marked_up(question)}</{tag}>"
     return f"<top>\n<num>{marked_up(name)}</num>\n{asked}\n{noted}</top>\n"

@@ -35,10 +35,8 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
         block.append(line)
         size += len(line) + 1
         if size > LONGEST:
-            raise InputError(
-                f"{file}, line {number}: got more than {LONGEST:,} characters without </DOC>, "
-                "expected <DOC>...</DOC>"
-            )
+            got = f"more than {LONGEST:,} characters without </DOC>"
+            raise InputError(f"{file}, line {number}", got, "<DOC>...</DOC>")
         if not re.search("</DOC>", line, re.IGNORECASE):
             continue
         text = "\n".join(block)
@@ -50,10 +48,8 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
         block, size = [text[end:]], len(text) - end
     begun += len(re.findall(r"<DOC[\s>]", "\n".join(block), re.IGNORECASE))
     if not whole or begun != whole:
-        raise InputError(
-            f"{file}: got {begun} <DOC> and {whole} whole <DOC>...</DOC>, expected equally many "
-            "and at least one; mend the file or move it away"
-        )
+        expected = "equally many and at least one; mend the file or move it away"
+        raise InputError(file, f"{begun} <DOC> and {whole} whole <DOC>...</DOC>", expected)
 
 
 def _files(path: Path) -> list[Path]:
@@ -73,7 +69,7 @@ def _files(path: Path) -> list[Path]:
         found += [Path(folder, name) for name in names if not name.startswith(".")]
     if odd := [file for file in found if not file.is_file()]:
         said = "a link to nothing" if odd[0].is_symlink() else "something that is no file"
-        raise InputError(f"{odd[0]}: got {said}, expected a file; mend it or move it away")
+        raise InputError(odd[0], said, "a file; mend it or move it away")
     return sorted(found)
 
 
@@ -97,15 +93,11 @@ def read_documents(
             continue
         more = unique(file, _named(file, encoding, lenient), "document")
         if same := found.keys() & more.keys():
-            raise InputError(
-                f"{file}: got id {min(same)!r} twice, expected an id of its own for each; another "
-                "file has it"
-            )
+            expected = "an id of its own for each; another file has it"
+            raise InputError(file, f"id {min(same)!r} twice", expected)
         found |= more
     if not found:
-        raise InputError(
-            f"{path}: got no document, expected files with <DOC>...</DOC>; check the path"
-        )
+        raise InputError(path, "no document", "files with <DOC>...</DOC>; check the path")
     return found
 
 
@@ -114,7 +106,7 @@ def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[int, str,
     for number, inside in enumerate(_documents(file, encoding), 1):
         ids = [name for tag in NAME for name in elements(inside, (tag,))]
         if not ids:
-            raise InputError(f"{file}, document {number}: got no <DOCNO>, expected one")
+            raise InputError(f"{file}, document {number}", "no <DOCNO>", "one")
         need_columns(ids[0], of=f"{file}, document {number}")
         _look(f"{file}, document {ids[0]!r}", inside, lenient)
         text = elements(inside, TITLE) + elements(inside, TEXT)
@@ -128,13 +120,12 @@ def _look(where: str, inside: str, lenient: bool) -> None:
     starts = [*(start for start, *_ in whole), len(inside)]
     left = " ".join(inside[end:start] for end, start in zip(ends, starts, strict=True))
     if tag := re.search(rf"<({'|'.join(TITLE + TEXT)})(\s[^<>]*)?>", left, re.IGNORECASE):
-        raise InputError(f"{where}: got <{tag[1]}> without </{tag[1]}>, expected both; mend it")
+        raise InputError(where, f"<{tag[1]}> without </{tag[1]}>", "both; mend it")
     left = re.sub(rf"<({'|'.join(NAME)})\b[^<>]*>[^<>]*", "", left, flags=re.IGNORECASE)
     if not whole and not lenient and any(map(str.isalpha, plain(left))):
-        raise InputError(
-            f"{where}: got words in other elements than {', '.join(TITLE + TEXT)} alone, expected "
-            "one of these; rename theirs, or give --lenient to read it as empty"
-        )
+        got = f"words in other elements than {', '.join(TITLE + TEXT)} alone"
+        expected = "one of these; rename theirs, or give --lenient to read it as empty"
+        raise InputError(where, got, expected)
 
 
 def read_qrels(path: str | Path) -> Qrels:
@@ -158,10 +149,8 @@ def read_run(path: str | Path) -> Run:
     for number, (query, _, passage, _, score, _) in cells:
         place = f"{path}, line {number}, topic {query!r}"
         if passage in found.setdefault(query, {}):
-            raise InputError(
-                f"{place}: got document {passage!r} twice, expected each document once; mend the "
-                "line"
-            )
+            expected = "each document once; mend the line"
+            raise InputError(place, f"document {passage!r} twice", expected)
         found[query][passage] = real(place, score)
     return {query: ranked(scores.items()) for query, scores in found.items()}
 
@@ -179,7 +168,7 @@ def need_columns(*names: str, of: str | Path) -> None:
     """Refuse names that a file with columns between blanks cannot hold."""
     for name in names:
         if name.split() != [name] or name.startswith("\ufeff") or SURROGATE.search(name):
-            raise InputError(f"{of}: got name {name!r}, expected one without blanks; rename it")
+            raise InputError(of, f"name {name!r}", "one without blanks; rename it")
 
 
 def write_run(path: str | Path, run: Run, tag: str) -> Path:
@@ -192,15 +181,12 @@ def write_run(path: str | Path, run: Run, tag: str) -> Path:
     for query, ranking in run.items():
         need_columns(query, tag, *(document for document, _ in ranking), of=path)
         if len(dict(ranking)) < len(ranking):
-            raise InputError(
-                f"{path}: got a document twice for topic {query!r}, expected each once; not written"
-            )
+            expected = "each once; not written"
+            raise InputError(path, f"a document twice for topic {query!r}", expected)
         for rank, (document, score) in enumerate(ranked(ranking), 1):
             if not math.isfinite(score):
-                raise InputError(
-                    f"{path}: got score {score} of document {document!r} for topic {query!r}, "
-                    "expected a finite number; not written"
-                )
+                got = f"score {score} of document {document!r} for topic {query!r}"
+                raise InputError(path, got, "a finite number; not written")
             text.append(f"{query} Q0 {document} {rank} {float(score)!r} {tag}\n")
     return write_atomic(path, "".join(text))
 
@@ -254,10 +240,8 @@ def write(collection: Collection, folder: str | Path) -> None:
     write_atomic(folder / "documents" / f"{stem}.sgml", "".join(documents))
     translations = collection.translations.items()
     if lang == "en" and any(collection.queries[name] != text for name, text in translations):
-        raise InputError(
-            f"{collection.name}: got English questions and other translations of them, expected "
-            "one English text each; write it in BEIR's form"
-        )
+        got = "English questions and other translations of them"
+        raise InputError(collection.name, got, "one English text each; write it in BEIR's form")
     if translations and lang != "en":
         english = (topic("en", *each, {}) for each in translations)
         write_atomic(folder / "topics.en.txt", "".join(english))

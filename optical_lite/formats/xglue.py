@@ -55,18 +55,17 @@ def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
     for number, line in filled(path):
         cells = line.split("\t")
         if len(cells) not in (width, width + 1) or not cells[0].strip():
-            raise InputError(
-                f"{path}, line {number}: got {len(cells)} columns, the first {cells[0][:40]!r}, "
-                f"expected {width} and a label, a query first ({task}); mend the line"
-            )
+            got = f"{len(cells)} columns, the first {cells[0][:40]!r}"
+            expected = f"{width} and a label, a query first ({task}); mend the line"
+            raise InputError(f"{path}, line {number}", got, expected)
         pairs.append((cells[0], " ".join(filter(None, cells[1:width]))))
         if len(cells) > width:
             label = cells[width].strip().lower()
             one_of(f"{path}, line {number}: got label", label, known)
             labels.append(known[label])
     if not pairs or len(labels) not in (0, len(pairs)):
-        got = f"{path}: got {len(labels)} labels for {len(pairs)} lines"
-        raise InputError(f"{got}, expected one each, or none at all")
+        expected = "one each, or none at all"
+        raise InputError(path, f"{len(labels)} labels for {len(pairs)} lines", expected)
     return Task(task, lang, tuple(pairs), tuple(labels))
 
 
@@ -93,7 +92,7 @@ def score(task: Task, predictions: Sequence[float]) -> float:
     """
     if not task.labels or len(predictions) != len(task.labels):
         got = f"{len(predictions)} predictions for {len(task.labels)} labels"
-        raise InputError(f"{task.name}: got {got}, expected one each")
+        raise InputError(task.name, got, "one each")
     if task.name != "wpr":
         both = zip(predictions, task.labels, strict=True)
         return metrics.mean({str(i): p == y for i, (p, y) in enumerate(both)})
@@ -105,10 +104,8 @@ def score(task: Task, predictions: Sequence[float]) -> float:
             value = metrics.per_query(ranking, {"q": grades}, ["ndcg"])["ndcg"]["q"]
         values[str(lines_.start)] = value
     if not values:
-        raise InputError(
-            "wpr: got no query with two pages, expected at least one; lines of a query stand "
-            "together"
-        )
+        expected = "at least one; lines of a query stand together"
+        raise InputError("wpr", "no query with two pages", expected)
     return metrics.mean(values)
 
 

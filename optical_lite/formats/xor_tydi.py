@@ -85,10 +85,8 @@ def read_predictions(path: str | Path) -> dict[str, list[str]]:
     for number, record in enumerate(records, 1):
         name = str(record["id"])
         if name in found:
-            raise InputError(
-                f"{path}, object {number}: got question {name!r} twice, expected once; delete one "
-                "of the two"
-            )
+            expected = "once; delete one of the two"
+            raise InputError(f"{path}, object {number}", f"question {name!r} twice", expected)
         found[name] = record["ctxs"]
     return found
 
@@ -116,9 +114,8 @@ def recall(
     spans = {name: [a for a in answers.get(name, ()) if a not in ("yes", "no")] for name in found}
     spans = {name: wanted for name, wanted in spans.items() if wanted}
     if not spans:
-        raise InputError(
-            "xor: got no question with an answer to look for, expected at least one; check the ids"
-        )
+        expected = "at least one; check the ids"
+        raise InputError("xor", "no question with an answer to look for", expected)
     hits: dict[str, dict[str, list[bool]]] = {}
     for name, wanted in spans.items():
         split: list[str] = []
