@@ -12,9 +12,10 @@ from pathlib import Path
 from ..corpora import Collection
 from ..safe_files import regular
 from ..settings import InputError
-from .lines import TEXT
+from .lines import TEXT, numbered
 
 Qrels = dict[str, dict[str, int]]
+BEIR = ["query-id", "corpus-id", "score"]  # header of its judgements
 # float() also takes nan, 1_0 and other digits
 REAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -28,26 +29,24 @@ def identifier(where: str, name: str) -> None:
         raise InputError(where, said, expected)
 
 
-def unique(
-    path: str | Path, items: Iterable[tuple[int, str, str]], unit: str = "line"
-) -> dict[str, str]:
+def unique(items: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     """Texts by id; an id that is empty, holds what breaks lines, or occurs twice is an error.
 
     Parameters
     ----------
-    items : number of the line (or of what ``unit`` names), id and text of each
+    items : where each stands, for the error message, its id and its text
 
     Examples
     --------
-    >>> unique("toy", [(1, "a", "maji"), (2, "b", "moto")])
+    >>> unique([("toy, line 1", "a", "maji"), ("toy, line 2", "b", "moto")])
     {'a': 'maji', 'b': 'moto'}
     """
     found: dict[str, str] = {}
-    for number, name, text in items:
+    for where, name, text in items:
         if name in found:
             expected = "an id of its own for each; mend the file"
-            raise InputError(f"{path}, {unit} {number}", f"id {name!r} twice", expected)
-        identifier(f"{path}, {unit} {number}", name)
+            raise InputError(where, f"id {name!r} twice", expected)
+        identifier(where, name)
         found[name] = text
     return found
 
@@ -64,18 +63,25 @@ def grade(where: str, value: object) -> int:
     return int(value)
 
 
-def judgements(
-    path: str | Path, items: Iterable[tuple[int, str, str, object]], unit: str = "line"
-) -> Qrels:
-    """Grades by passage, by query, from line, query, passage and grade; none may come twice."""
+def judgements(items: Iterable[tuple[str, str, str, object]]) -> Qrels:
+    """Grades by passage, by query, from place, query, passage and grade; none may come twice."""
     found: Qrels = {}
-    for number, query, passage, value in items:
+    for where, query, passage, value in items:
         grades = found.setdefault(query, {})
         if passage in grades:
             got = f"passage {passage!r} judged twice for query {query!r}"
-            raise InputError(f"{path}, {unit} {number}", got, "once; delete one of the two")
-        grades[passage] = grade(f"{path}, {unit} {number}", value)
+            raise InputError(where, got, "once; delete one of the two")
+        grades[passage] = grade(where, value)
     return found
+
+
+def read_qrels(path: str | Path, columns: int = 4, sep: str | None = "\t") -> Qrels:
+    """Judgements of a file, of four columns, or of BEIR's three, with their header or without."""
+    shape = {4: "query iteration passage grade", 3: " ".join(BEIR)}[columns]
+    rows = numbered(path, columns, shape, sep=sep)
+    if columns == 3:
+        rows = (row for n, row in enumerate(rows) if n or row[-1] != BEIR[-1])
+    return judgements((where, query, *rest[-2:]) for where, query, *rest in rows)
 
 
 def real(place: str, text: str) -> float:

@@ -47,11 +47,11 @@ def read_ir_datasets(
         return getattr(record, "first_sent", None) or record.default_text()
 
     asked, searched = known(path, "queries", "qrels"), known(documents or path, "docs")
-    found = ((n, one.doc_id, text(one)) for n, one in enumerate(searched.docs_iter(), 1))
-    passages = unique(documents or path, found, "document")
-    found = ((n, one.query_id, text(one)) for n, one in enumerate(asked.queries_iter(), 1))
-    queries = unique(path, found, "query")
-    judged = enumerate(asked.qrels_iter(), 1)
-    found = ((n, one.query_id, one.doc_id, one.relevance) for n, one in judged)
-    qrels = judgements(path, found, "judgement")
+    of = f"{documents or path}, document"
+    passages = unique((of, one.doc_id, text(one)) for one in searched.docs_iter())
+    queries = unique((f"{path}, query", one.query_id, text(one)) for one in asked.queries_iter())
+    qrels = judgements(
+        (f"{path}, judgement", one.query_id, one.doc_id, one.relevance)
+        for one in asked.qrels_iter()
+    )
     return collect(path, lang, passages, queries, qrels, lenient=lenient)

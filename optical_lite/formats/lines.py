@@ -59,25 +59,23 @@ def _failure(path: object, error: Exception, encoding: str, done: int) -> InputE
     """What a failed read says, in one line."""
     if isinstance(error, InputError):
         return error
+    place = str(path)[:200]
     if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
-        said = "got a file that gzip cannot unpack, expected a whole .gz file; copy it again"
+        said = "a file that gzip cannot unpack", "a whole .gz file; copy it again"
     elif isinstance(error, OSError):
         got = str(error.strerror or error).lower()
-        said = f"got {got}, expected a text file that can be read; check the path"
+        said = got, "a text file that can be read; check the path"
     elif isinstance(error, LookupError):
-        said = f"got encoding {encoding!r}, expected a name such as utf-8 or iso-8859-1"
+        said = f"encoding {encoding!r}", "a name such as utf-8 or iso-8859-1"
     elif isinstance(error, UnicodeError):
-        got = str(error)
+        got, place = str(error), f"{place}, after line {done}"
         if isinstance(error, UnicodeDecodeError):
             got = f"byte 0x{error.object[error.start : error.start + 1].hex()}"
-        return InputError(
-            f"{path}, after line {done}: got {got}, expected {encoding}; convert it to UTF-8 with "
-            "iconv or, where the command has the option, name what it is: --encoding iso-8859-1"
-        )
+        how = "convert it to UTF-8 with iconv or, where the command has the option, name what it is"
+        said = got, f"{encoding}; {how}: --encoding iso-8859-1"
     else:  # a null character in a path or in the name of an encoding
-        said = f"got {error}, expected the path of a text file and a known encoding"
-    shown = str(path)[:200]
-    return InputError(f"{shown if shown.isprintable() else repr(shown)}: {said}")
+        said = error, "the path of a text file and a known encoding"
+    return InputError(place, *said)
 
 
 def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
@@ -114,8 +112,8 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
 
 def numbered(
     path: str | Path, columns: int, shape: str, *, sep: str | None = "\t"
-) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that is not blank; quotation marks are text.
+) -> Iterator[tuple[str, ...]]:
+    """File and number of each line that is not blank, and its cells; quotation marks are text.
 
     Parameters
     ----------
@@ -126,23 +124,24 @@ def numbered(
     for number, line in enumerate(lines(path), 1):
         if not line.strip(" "):
             continue
-        cells = line.split(sep)
+        where, cells = f"{path}, line {number}", line.split(sep)
         if len(cells) != columns:
             expected = f"{columns} ({shape}); mend the line"
-            raise InputError(f"{path}, line {number}", f"{len(cells)} columns", expected)
-        yield number, cells
+            raise InputError(where, f"{len(cells)} columns", expected)
+        yield where, *cells
 
 
-def filled(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Number and text of each line where every line counts: blank ones stand at the end alone."""
-    blank = 0
+def filled(path: str | Path) -> Iterator[tuple[str, str]]:
+    """File and number of each line, and its text; blank lines may stand at the end alone."""
+    blank = None
     for number, line in enumerate(lines(path), 1):
+        where = f"{path}, line {number}"
         if not line.strip():
-            blank = blank or number
+            blank = blank or where
         elif blank:
-            raise InputError(f"{path}, line {blank}", "a blank line", "text; fill or delete it")
+            raise InputError(blank, "a blank line", "text; fill or delete it")
         else:
-            yield number, line
+            yield where, line
 
 
 def parse_json(text: str, where: str):
@@ -157,14 +156,14 @@ def parse_json(text: str, where: str):
     return found
 
 
-def json_lines(path: str | Path, shape: dict) -> Iterator[tuple[int, dict]]:
-    """Number and object of each line of JSON that is not blank, of a shape as in :func:`fits`."""
+def json_lines(path: str | Path, shape: dict) -> Iterator[tuple[str, dict]]:
+    """File and number of each line of JSON that is not blank, and its object, see :func:`fits`."""
     for number, line in enumerate(lines(path), 1):
         if line.strip():
             where = f"{path}, line {number}"
             found = parse_json(line, where)
             fits(found, shape, where, "the line")
-            yield number, found
+            yield where, found
 
 
 def file_part(what: str, name: str) -> str:

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..corpora import Collection
-from .collect import collect, find, judgements, unique
+from .collect import collect, find, read_qrels, unique
 from .lines import file_part, numbered
 
 
 def texts(path: str | Path) -> dict[str, str]:
     """Passages or queries: lines ``id<TAB>text``."""
-    return unique(path, ((number, *cells) for number, cells in numbered(path, 2, "id<TAB>text")))
+    return unique(numbered(path, 2, "id<TAB>text"))
 
 
 def triples(path: str | Path) -> Iterator[tuple[str, str, str]]:
     """Training triples (query, relevant passage, other passage) as texts, one after the other."""
-    for _, cells in numbered(path, 3, "query<TAB>relevant<TAB>other"):
-        yield tuple(cells)
+    for _, *texts in numbered(path, 3, "query<TAB>relevant<TAB>other"):
+        yield tuple(texts)
 
 
 def read(
@@ -31,7 +31,5 @@ def read(
     folder, split = Path(path), file_part("split", split)
     names = "collection.tsv*", f"queries.{split}.tsv*"
     passages, queries = (texts(find(folder, name)) for name in names)
-    judged = find(folder, f"qrels.{split}.tsv*")
-    rows = numbered(judged, 4, "query<TAB>0<TAB>passage<TAB>grade")
-    qrels = judgements(judged, ((n, query, name, value) for n, (query, _, name, value) in rows))
+    qrels = read_qrels(find(folder, f"qrels.{split}.tsv*"))
     return collect(folder.name, lang, passages, queries, qrels, lenient=lenient)

@@ -13,8 +13,8 @@ from ..corpora import Bitext, Collection
 from ..json_files import fits
 from ..safe_files import regular, write_atomic
 from ..settings import InputError
-from .collect import check_written, collect, judgements, unique
-from .lines import filled, json_lines, numbered
+from .collect import check_written, collect, read_qrels, unique
+from .lines import filled, json_lines
 
 WHOLE = 1 << 24  # bytes of a file of pairs that is kept in memory
 
@@ -25,18 +25,17 @@ def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
     Texts are as they stand in the file, blanks at their ends too. Blank lines may stand at the end
     alone, so that the n-th pair is line n.
     """
-    number = 0
-    for number, line in filled(path):
+    where = None
+    for where, line in filled(path):
         cells = line.split("\t")
         if len(cells) != 2:
             expected = "2 (source<TAB>English); mend the line"
-            raise InputError(f"{path}, line {number}", f"{len(cells)} columns", expected)
+            raise InputError(where, f"{len(cells)} columns", expected)
         for side, cell in zip(("source", "English"), cells, strict=True):
             if not cell.strip():
-                expected = "text; fill or delete the line"
-                raise InputError(f"{path}, line {number}", f"an empty {side} side", expected)
+                raise InputError(where, f"an empty {side} side", "text; fill or delete the line")
         yield cells[0], cells[1]
-    if not number:
+    if not where:
         raise InputError(path, "no sentence pair", "lines source<TAB>English")
 
 
@@ -91,21 +90,19 @@ def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) ->
     for path in (corpus, asked, judged):
         regular(path)
     records = json_lines(corpus, {"_id": str, "text": str, "title?": maybe})
-    parts = ((n, row["_id"], (row.get("title"), row["text"])) for n, row in records)
-    passages = unique(corpus, ((n, name, " ".join(filter(None, both))) for n, name, both in parts))
+    parts = ((where, row["_id"], (row.get("title"), row["text"])) for where, row in records)
+    passages = unique((where, name, " ".join(filter(None, both))) for where, name, both in parts)
     kinds = {"_id": str, "text": str, "translation?": maybe, "flags?": (list, NoneType)}
     found = [*json_lines(asked, kinds)]
-    queries = unique(asked, ((n, row["_id"], row["text"]) for n, row in found))
+    queries = unique((where, row["_id"], row["text"]) for where, row in found)
     translations, flags = (
         {row["_id"]: row[field] for _, row in found if row.get(field) is not None}
         for field in ("translation", "flags")
     )
     for name, marks in flags.items():
         fits(marks, [str], f"{asked}, query {name!r}", "flags")
-    cells = numbered(judged, 3, "query-id<TAB>corpus-id<TAB>score")  # with its header or without
-    rows = ((n, *row) for n, row in cells if not (n == 1 and row[2] == "score"))
     more = {"translations": translations, "flags": flags, "lenient": lenient}
-    return collect(folder.name, lang, passages, queries, judgements(judged, rows), **more)
+    return collect(folder.name, lang, passages, queries, read_qrels(judged, 3), **more)
 
 
 def write_beir(data: Collection, folder: str | Path) -> None:

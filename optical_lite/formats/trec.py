@@ -16,14 +16,14 @@ from pathlib import Path
 from ..corpora import Collection, Run
 from ..safe_files import regular, write_atomic
 from ..settings import InputError
-from .collect import Qrels, check_written, collect, find, judgements, real, unique
+from . import collect as collecting
+from .collect import Qrels, check_written, collect, find, real, unique
 from .lines import LONGEST, file_part, lines, numbered
 from .sgml import elements, marked_up, plain, spans
 from .topics import read_topics, renamed, topic
 
 NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "HL", "TITLE", "TI")
 TEXT = ("LEAD", "LD", "LE", "LP", "TEXT", "TX", "TE")
-BEIR = ["query-id", "corpus-id", "score"]  # header of its judgements
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 does not hold
 
 
@@ -87,22 +87,18 @@ def read_documents(
         is empty, not an error
     """
     place = Path(path)
-    found: dict[str, str] = {}
-    for file in _files(place) if os.path.isdir(place) else [place]:
-        if file.suffix.lower() == ".dtd" or file.name.startswith("."):
-            continue
-        more = unique(file, _named(file, encoding, lenient), "document")
-        if same := found.keys() & more.keys():
-            expected = "an id of its own for each; another file has it"
-            raise InputError(file, f"id {min(same)!r} twice", expected)
-        found |= more
+    files = _files(place) if os.path.isdir(place) else [place]
+    files = [
+        file for file in files if file.suffix.lower() != ".dtd" and not file.name.startswith(".")
+    ]
+    found = unique(each for file in files for each in _named(file, encoding, lenient))
     if not found:
         raise InputError(path, "no document", "files with <DOC>...</DOC>; check the path")
     return found
 
 
-def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[int, str, str]]:
-    """Number, id and text of each document of a file."""
+def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[str, str, str]]:
+    """Place, id and text of each document of a file."""
     for number, inside in enumerate(_documents(file, encoding), 1):
         ids = [name for tag in NAME for name in elements(inside, (tag,))]
         if not ids:
@@ -110,7 +106,7 @@ def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[int, str,
         need_columns(ids[0], of=f"{file}, document {number}")
         _look(f"{file}, document {ids[0]!r}", inside, lenient)
         text = elements(inside, TITLE) + elements(inside, TEXT)
-        yield number, ids[0], " ".join(filter(None, text))
+        yield f"{file}, document {number}", ids[0], " ".join(filter(None, text))
 
 
 def _look(where: str, inside: str, lenient: bool) -> None:
@@ -130,13 +126,8 @@ def _look(where: str, inside: str, lenient: bool) -> None:
 
 def read_qrels(path: str | Path) -> Qrels:
     """Judgements: lines ``topic iteration document grade``, or BEIR's, whose header tells them."""
-    if next(lines(path), "").split() == BEIR:
-        found = (row for row in numbered(path, 3, " ".join(BEIR), sep=None) if row[1] != BEIR)
-        return judgements(
-            path, ((n, query, passage, value) for n, (query, passage, value) in found)
-        )
-    found = numbered(path, 4, "topic iteration document grade", sep=None)
-    return judgements(path, ((n, query, passage, value) for n, (query, _, passage, value) in found))
+    has_header = next(lines(path), "").split() == collecting.BEIR
+    return collecting.read_qrels(path, 3 if has_header else 4, sep=None)
 
 
 def read_run(path: str | Path) -> Run:
@@ -146,8 +137,8 @@ def read_run(path: str | Path) -> Run:
     """
     found: dict[str, dict[str, float]] = {}
     cells = numbered(path, 6, "topic Q0 document rank score tag", sep=None)
-    for number, (query, _, passage, _, score, _) in cells:
-        place = f"{path}, line {number}, topic {query!r}"
+    for where, query, _, passage, _, score, _ in cells:
+        place = f"{where}, topic {query!r}"
         if passage in found.setdefault(query, {}):
             expected = "each document once; mend the line"
             raise InputError(place, f"document {passage!r} twice", expected)

@@ -52,16 +52,16 @@ def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
     """Read ``xglue.TASK.LANG.SPLIT``; WPR's labels may be words (Perfect ... Bad) or 4 ... 0."""
     known = LABELS[task] | {str(value): value for value in LABELS[task].values()}
     width, pairs, labels = (2 if task == "qam" else 3), [], []
-    for number, line in filled(path):
+    for where, line in filled(path):
         cells = line.split("\t")
         if len(cells) not in (width, width + 1) or not cells[0].strip():
             got = f"{len(cells)} columns, the first {cells[0][:40]!r}"
             expected = f"{width} and a label, a query first ({task}); mend the line"
-            raise InputError(f"{path}, line {number}", got, expected)
+            raise InputError(where, got, expected)
         pairs.append((cells[0], " ".join(filter(None, cells[1:width]))))
         if len(cells) > width:
             label = cells[width].strip().lower()
-            one_of(f"{path}, line {number}: got label", label, known)
+            one_of(f"{where}: got label", label, known)
             labels.append(known[label])
     if not pairs or len(labels) not in (0, len(pairs)):
         expected = "one each, or none at all"
@@ -112,14 +112,12 @@ def score(task: Task, predictions: Sequence[float]) -> float:
 def read_predictions(path: str | Path, task: str) -> list[float]:
     """A file of predictions, a line each: a label, of WPR's also a score."""
     found = []
-    for number, line in filled(path):
+    for where, line in filled(path):
         known = LABELS[task].get(line.strip().lower())
-        value = real(f"{path}, line {number}", line.strip()) if known is None else known
+        value = real(where, line.strip()) if known is None else known
         if task != "wpr" and value not in LABELS[task].values():
-            raise InputError(
-                f"{path}, line {number}: got {line.strip()[:40]!r}, expected a label of {task}: "
-                f"{', '.join(LABELS[task])}, 0 or 1; cut scores at a threshold"
-            )
+            words = f"{', '.join(LABELS[task])}, 0 or 1; cut scores at a threshold"
+            raise InputError(where, repr(line.strip()[:40]), f"a label of {task}: {words}")
         found.append(value)
     return found
 

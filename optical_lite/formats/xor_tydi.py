@@ -43,11 +43,11 @@ def read_questions(path: str | Path) -> tuple[dict[str, str], dict[str, str], di
     """Questions, languages and answers by id, from JSON lines."""
     questions, langs, answers = [], {}, {}
     shape = {"id": (str, int), "question": str, "lang": str, "answers": [str]}
-    for number, record in json_lines(path, shape):
+    for where, record in json_lines(path, shape):
         name = str(record["id"])
-        questions.append((number, name, record["question"]))
+        questions.append((where, name, record["question"]))
         langs[name], answers[name] = record["lang"], record["answers"]
-    return unique(path, questions), langs, answers
+    return unique(questions), langs, answers
 
 
 def _unquoted(cell: str) -> str:
@@ -70,10 +70,9 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
     kept = [name for name in questions if lang in ("xx", langs[name])]
     if not kept:
         one_of(f"{path}: got no question in", lang, sorted(set(langs.values())))
-    place = find(path, "*.tsv*")
-    cells = numbered(place, 3, "id, text, title")
-    found = [(number, *map(_unquoted, row)) for number, row in cells if row != HEADER]
-    passages = unique(place, ((number, name, text) for number, name, text, _ in found))
+    rows = numbered(find(path, "*.tsv*"), 3, "id, text, title")
+    found = [(where, *map(_unquoted, row)) for where, *row in rows if row != HEADER]
+    passages = unique(each[:3] for each in found)
     titles = {name: title for _, name, _, title in found}
     return Questions({name: questions[name] for name in kept}, langs, answers, passages, titles)
 
