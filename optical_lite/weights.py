@@ -69,10 +69,8 @@ def place(name: str | Path) -> Path:
     folder = Path(name)
     if not folder.is_dir():
         hint = f"; for a model of the hub write {HUB}{name}" if NAME.fullmatch(str(name)) else ""
-        raise InputError(
-            f"model: got {str(name)!r}, expected a folder with config.json, model.safetensors and "
-            f"tokenizer.json; check the path{hint}"
-        )
+        expected = f"a folder with {', '.join(model_files.FILES)}; check the path{hint}"
+        raise InputError("model", repr(str(name)), expected)
     return folder
 
 
@@ -84,8 +82,8 @@ def from_hub(name: str) -> Path:
     revision = revision or REVISIONS.get(repo, "main")
     if not NAME.fullmatch(repo):
         raise InputError("model", f"{HUB}{name}", f"{HUB}OWNER/NAME or {HUB}OWNER/NAME@REVISION")
-    said = f"model: asking the hub (huggingface.co) for {repo}, revision {revision}"
-    print(said, file=sys.stderr)
+    said = f"asking the hub (huggingface.co) for {repo}, revision {revision}"
+    print(f"model: {said}", file=sys.stderr)
     try:
         folder = Path(snapshot_download(repo, revision=revision, allow_patterns=list(FILES)))
     except Exception as error:  # of the network, of the hub, of a name that it does not know
@@ -128,11 +126,9 @@ def load_model(folder: Path) -> nn.Module:
         if (most := positions(model)) < 3:
             raise ValueError(f"positions for {most} tokens")
     except Exception as error:  # a configuration can be wrong in many ways
-        said = " ".join(str(error).split())[:120]
-        raise InputError(
-            f"{folder}/config.json: got {type(error).__name__} ({said}), expected the settings of "
-            f"a BERT-like model of transformers that fit {path.name}; {AGAIN}"
-        ) from None
+        got = f"{type(error).__name__} ({' '.join(str(error).split())[:120]})"
+        expected = f"the settings of a BERT-like model of transformers that fit {path.name}"
+        raise InputError(f"{folder}/config.json", got, f"{expected}; {AGAIN}") from None
     prefix = f"{model.base_model_prefix}."
     _complete(path, found, prefix if any(key.startswith(prefix) for key in state) else "")
     for key, value in model.state_dict().items():
@@ -207,11 +203,9 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     if not path.is_file():
         other = sorted(p.name for p in folder.glob("*") if p.suffix in pickles)
         other += sorted(p.name for p in folder.glob("model.safetensors.index.json"))
-        raise InputError(
-            f"{folder}: got {other[0] if other else 'no weights'}, expected one file "
-            "model.safetensors (a pickle can run code); save it anew with save_pretrained, or "
-            "check the path"
-        )
+        expected = "one file model.safetensors (a pickle can run code); save it anew with "
+        expected += "save_pretrained, or check the path"
+        raise InputError(folder, other[0] if other else "no weights", expected)
     return read_tensors(path)
 
 

@@ -111,7 +111,6 @@ def show(one: plans.Alignment) -> str:
         if unknown:
             said = " ".join(words[k] for k in unknown)
             lines.append(f"{name} words unknown to the tokenizer [UNK]: {said}")
-    cost = f"transport cost {one.transport_cost:.3f}"
-    if not math.isfinite(one.transport_cost):
-        cost = "no transport"
+    has_cost = math.isfinite(one.transport_cost)
+    cost = f"transport cost {one.transport_cost:.3f}" if has_cost else "no transport"
     return "\n".join([*lines, cost if one.converged else f"{cost}, NOT converged"])

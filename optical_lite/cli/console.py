@@ -58,11 +58,12 @@ class Output:
 
 def reason(error: BaseException) -> str | None:
     """What stopped a command, in one line; None for what only a fault of the code can be."""
+    name = type(error).__name__
     if isinstance(error, InputError):
         said = str(error)
     elif isinstance(error, OSError):
-        names = (str(name) for name in (error.filename, error.filename2) if name is not None)
-        got = error.strerror or str(error) or type(error).__name__
+        names = (str(path) for path in (error.filename, error.filename2) if path is not None)
+        got = error.strerror or str(error) or name
         expected = "to use it; check path, kind and permissions"
         if error.errno in FULL:
             expected = "room on the disk; make some"
@@ -72,9 +73,7 @@ def reason(error: BaseException) -> str | None:
     elif isinstance(error, UnicodeError):
         kind, why = getattr(error, "encoding", "an encoding"), getattr(error, "reason", str(error))
         said = f"text: got what {kind} does not hold ({why}), expected text in UTF-8; mend it"
-    elif isinstance(error, MemoryError) or (
-        "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error)
-    ):
+    elif isinstance(error, MemoryError) or "OutOfMemory" in name or "allocate memory" in str(error):
         said = "memory: got less than the command needs, expected more; "
         said += "give smaller files, --batch or --size"
     else:

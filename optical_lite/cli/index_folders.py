@@ -32,9 +32,8 @@ RECORD = {
 }  # fmt: skip
 MIB, SAMPLE = 1 << 20, 64  # parts of an index that are compared whenever it is opened
 SHARD = {**RECORD, "sha256": str, "passages": int, "vectors": int}
-ENGINE = {
-    "name": str, "points": int, "passages": int, "passages_cut": int, "files": {str: int},
-}  # fmt: skip
+COUNTS = dict.fromkeys(("points", "passages", "passages_cut"), int)
+ENGINE = {**COUNTS, "name": str, "files": {str: int}}
 
 
 def make(
@@ -43,12 +42,9 @@ def make(
 ) -> dict:  # fmt: skip
     """Encode passages into a new folder, or one shard of them; a shard that is there is left.
 
-    A folder appears whole or not at all: a worker that was killed is started again.
-
-    Parameters
-    ----------
-    made : folder of an index of the same passages, to load into the engine instead of encoding
-    engine : ``folder`` or a URL, see :func:`optical_lite.engines.qdrant.store`
+    A folder appears whole or not at all: a worker that was killed is started again. ``made`` is the
+    folder of an index of the same passages, to load into the engine instead of encoding. For
+    ``engine`` see :func:`optical_lite.engines.qdrant.store`.
     """
     if (shard and engine) or (made and not engine):
         expected = "--index DIR --engine ENGINE"
@@ -65,11 +61,10 @@ def make(
             qdrant.need(engine, part, folder.name)
         print(precision_line())
         place = part / "index.safetensors"
-        built = (
-            open_index(made, data, encoder)
-            if made
-            else PassageIndex.build(encoder, passages, progress, place)
-        )
+        if made:
+            built = open_index(made, data, encoder)
+        else:
+            built = PassageIndex.build(encoder, passages, progress, place)
         if isinstance(built, qdrant.Engine):
             expected = "one that holds vectors; leave out --index"
             raise InputError(made, "an index in an engine", expected)
@@ -110,10 +105,8 @@ def open_index(
 ) -> PassageIndex | Shards | qdrant.Engine:  # fmt: skip
     """An index of a folder, if it is of these texts and this encoder, read to this length.
 
-    Parameters
-    ----------
-    candidates : see :class:`optical_lite.engines.qdrant.Engine`
-    where : URL of the server that the index was loaded into, where it was one
+    For ``candidates`` see :class:`optical_lite.engines.qdrant.Engine`; ``where`` is the URL of the
+    server that the index was loaded into, where it was one.
     """
     parts = {part: read_json(part / "index.json", RECORD) for part in _parts(Path(folder))}
     records = list(parts.values())
@@ -168,11 +161,8 @@ def _sample(path: Path) -> str:
 def _engine(folder: str | Path, record: dict, candidates: int, where: str | None) -> qdrant.Engine:
     """The engine that an index was loaded into, if it holds what the record says."""
     if (record["engine"] == "server") != bool(where):
-        got, expected = (
-            f"an index in a {record['engine']}",
-            "--engine URL for a server, none for a folder",
-        )
-        raise InputError(folder, got, expected)
+        expected = "--engine URL for a server, none for a folder"
+        raise InputError(folder, f"an index in a {record['engine']}", expected)
     fits(record, ENGINE, f"{folder}/index.json")
     sizes = _files(Path(folder))
     if other := [name for name, size in record["files"].items() if sizes.get(name) != size]:
@@ -197,10 +187,8 @@ def _mark(record: dict) -> dict:
 
 def _files(folder: Path) -> dict[str, int]:
     """Sizes of an engine's files of vectors: Qdrant Edge fills what was cut off with zeros."""
-    found = sorted(folder.glob("engine/segments/*/vector_storage-*/**/*"))
-    return {
-        path.relative_to(folder).as_posix(): path.stat().st_size for path in found if path.is_file()
-    }
+    found = filter(Path.is_file, folder.glob("engine/segments/*/vector_storage-*/**/*"))
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(found)}
 
 
 def _parts(folder: Path) -> list[Path]:

@@ -23,10 +23,8 @@ def read(
     given = {name: value for name, value in options.items() if value not in (None, False)}
     data = reading.read(format, collection, lang or "xx", **given)
     if count := getattr(data, "unjudged", 0):
-        every = count + len(data.queries)
-        run_files.say(
-            f"{data.name}: {count:,} of {every:,} questions have no judgement and are left out"
-        )
+        of = f"{data.name}: {count:,} of {count + len(data.queries):,} questions"
+        run_files.say(f"{of} have no judgement and are left out")
     return data
 
 

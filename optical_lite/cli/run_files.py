@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from .. import metrics, retrieval
 from ..formats import trec
+from ..formats.collect import Qrels
 from ..settings import InputError
 
 
-class Measured(NamedTuple):
-    """What judgements say of run files."""
+def measured(
+    paths: Sequence[str], qrels: str | None, names: Sequence[str], ties: str
+) -> tuple[dict[str, dict[str, dict[str, float]]], Qrels, dict[str, int]]:
+    """Values by file, metric and topic; judgements; how many topics each file does not answer.
 
-    # by file, metric and topic
-    values: dict[str, dict[str, dict[str, float]]]
-    judged: dict[str, dict[str, int]]
-    # topics, by file
-    unanswered: dict[str, int]
-
-
-def measured(paths: Sequence[str], qrels: str | None, names: Sequence[str], ties: str) -> Measured:
-    """Values of run files; a line says how many topics have no relevant document and count not."""
+    A line says how many topics have no relevant document and count not.
+    """
     if not qrels:
         raise InputError("evaluate", "a run without judgements", "--qrels FILE")
     found = trec.read_qrels(qrels)
@@ -35,7 +30,7 @@ def measured(paths: Sequence[str], qrels: str | None, names: Sequence[str], ties
     runs = {path: trec.read_run(path) for path in paths}
     unanswered = meet(runs, judged, qrels)
     values = {path: metrics.per_query(run, judged, names, ties=ties) for path, run in runs.items()}
-    return Measured(values, judged, unanswered)
+    return values, judged, unanswered
 
 
 def say(text: str) -> None:
@@ -65,10 +60,8 @@ def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int
 def write(path: str, run: dict[str, list], tag: str, k: int, ties: str, said: str) -> dict:
     """Write a run whose rankings end in whole ties, and say what it holds.
 
-    Parameters
-    ----------
-    ties : ``cut`` for at most k lines a question (of equal scores those of the first ids), ``all``
-        to keep them
+    ``ties`` cut: at most k lines a question, of equal scores those of the first ids; all: every
+    one.
     """
     how = f"more than {k} because of a tie"
     more = sum(len(ranking) > k for ranking in run.values())

@@ -14,15 +14,9 @@ RUN = 8  # words: a shorter English sentence inside a passage says nothing about
 def leakage(collection: Collection, bitext: Bitext) -> dict[str, int]:
     """Count what a training bitext already says of a test collection, by :func:`.text.bare`.
 
-    Returns
-    -------
-    dict
-        ``queries`` and ``translations``: how many stand in the bitext, on either side;
-        ``passages``: how many contain an English training sentence of at least 8 words;
-        ``of queries``, ``of passages``, ``pairs``: totals
+    ``queries`` and ``translations`` are how many stand in the bitext, on either side; ``passages``
+    how many contain an English training sentence of at least 8 words; the others are totals.
 
-    Examples
-    --------
     >>> pairs = Bitext("toy", "sw", "en", (("Nani?", "Who?"), ("maji", "water")))
     >>> asked = {"q": "nani"}, {"q": {"p": 1}}, {"q": "who"}
     >>> found = leakage(Collection("c", "sw", {"p": "Water."}, *asked), pairs)

@@ -68,12 +68,9 @@ def collection(lang: str, split: str = "test") -> Collection:
 
 
 def gold(lang: str) -> list[tuple[str, str, Links, Links]]:
-    """Gold word alignments of a low-resource language.
+    """Gold word alignments of a low-resource language: source, English, sure and possible links.
 
-    Returns
-    -------
-    list of (source, English, sure links, possible links)
-        links are 0-based pairs (source word, English word) over :func:`optical_lite.text.words`
+    Links are 0-based pairs (source word, English word) over :func:`optical_lite.text.words`.
     """
     lang = _language(lang, LOW_RESOURCE)
     sentences = {row["id"]: (row[lang], row["en"]) for row in _table("bitext.tsv")}

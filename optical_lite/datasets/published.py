@@ -85,8 +85,7 @@ def ntrex(lang: str) -> Bitext:
 
 def flores(lang: str, split: str = "devtest") -> Bitext:
     """FLORES-200 (CC BY-SA 4.0): a test set, ``dev`` or ``devtest``; not for training."""
-    if split not in ("dev", "devtest"):
-        raise InputError("flores", f"split {split!r}", "'dev' or 'devtest'")
+    one_of("flores: got split", split, ("dev", "devtest"))
     folder = f"data/common-parallel-corpora/flores-200-{split}/"
     names = (path.removeprefix(folder) for path in paths("flores") if path.startswith(folder))
     files = {name[:3]: folder + name for name in names}
@@ -166,14 +165,12 @@ def passage(row: dict) -> str:
 def afriqa(lang: str, split: str = "test") -> Collection:
     """AfriQA as a retrieval collection over the English passages of five languages, all splits.
 
-    A question's relevant passages are those identical to its gold passage (after :func:`fold`),
-    those that contain it and those contained in it: several questions share a passage, and
-    punishing the twin would punish right answers. Passages of fewer than 8 words do not spread
-    relevance by containment.
+    A question's relevant passages are its gold passage and those equal to it (after :func:`fold`),
+    containing it or contained in it: punishing a twin would punish right answers. Passages of fewer
+    than 8 words do not spread relevance by containment.
 
-    ``flags`` marks, per question, what could make it easier than it looks:
-    ``passage-in-training`` (its gold passage serves a train or dev question of some language) and
-    ``question-in-training`` (its English wording is also a train or dev question).
+    ``flags`` marks what could make a question easier than it looks: its gold passage serves a train
+    or dev question of some language, or its English wording is one.
     """
     code = find_code(lang, AFRIQA, "afriqa")
     gold = afriqa_gold()
@@ -231,24 +228,15 @@ def training_bitext(
 
     Parameters
     ----------
-    lang : any code of the language
     hold_out : collections to keep out, test and dev alike: a pair with a side equal to a question,
         or to its translation, is dropped (case, punctuation and blanks aside) and counted in
         ``notes``; a part of which a collection is made (NTREX, Tatoeba) is left out whole
-    recipe : ``default`` (MAFAND's training part and TICO-19), ``plus`` (everything but FLORES,
-        which is a test set), ``unasked`` (that without AfriQA's questions),
-        ``questions`` (AfriQA's train and dev questions and CIRAL's), or names of ``PARTS`` joined
-        by ``+``
-
-    Raises
-    ------
-    InputError
-        unknown part, or no part with this language
+    recipe : a key of ``RECIPES``, or names of ``PARTS`` joined by ``+``; FLORES is a test set
     """
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:
         expected = f"{', '.join(RECIPES)}, or some of {', '.join(PARTS)} joined by +"
-        raise InputError("recipe", f"{unknown[0]!r}", expected)
+        raise InputError("recipe", repr(unknown[0]), expected)
     tested = {collection.name.split("-")[0] for collection in hold_out} - {"afriqa"}
     parts = []
     for name in names:

@@ -1,7 +1,7 @@
 """Reading: one door to every collection, whatever form it comes in, and writers of two forms.
 
-``read("trec", "clef2003", "sw", encoding="iso-8859-1")``, ``read("belebele", lang="mr")``,
-``read(None, "folder")``.
+>>> len(read("pocket", lang="sw").passages), read(None, "pocket", "mr").lang
+(160, 'mr')
 """
 
 from __future__ import annotations
@@ -36,18 +36,13 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
     ----------
     kind : a key of :data:`READERS`, ``pocket`` or one of :data:`.testsets.NAMES`; None takes
         ``path`` for a BEIR folder, else for such a name
-    path : folder or file; a name for ``ir_datasets``; not needed by pocket and named collections
+    path : folder or file, or a name of ``ir_datasets``; of named collections none
     lang : language of the questions
     options : of the format's reader, such as ``split``, ``lenient``, ``encoding``
 
     Returns
     -------
     Collection; :class:`~.xor_tydi.Questions` for ``xor``, :class:`~.xglue.Task` for wpr, qadsm, qam
-
-    Examples
-    --------
-    >>> len(read("pocket", lang="sw").passages)
-    160
     """
     from . import pocket, testsets
 
@@ -64,14 +59,12 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
             raise InputError(kind, f"{path} to read from", expected)
         function = pocket.collection if kind == "pocket" else partial(testsets.load, kind)
     else:
-        raise InputError(
-            f"collection: got {kind[:200]!r}, expected {', '.join(testsets.NAMES)}, pocket, a BEIR "
-            f"folder, or a folder and its --format ({', '.join(READERS)}); check the path"
-        )
+        expected = f"{', '.join(testsets.NAMES)}, pocket, a BEIR folder, or a folder and its "
+        expected += f"--format ({', '.join(READERS)}); check the path"
+        raise InputError("collection", repr(kind[:200]), expected)
     if unknown := sorted(set(options) - set(inspect.signature(function).parameters)):
-        raise InputError(
-            f"{kind}: got --{', --'.join(unknown)}, which this format does not have; leave it out"
-        )
+        options = f"--{', --'.join(unknown)}, which this format does not have"
+        raise InputError(f"{kind}: got {options}; leave it out")
     return function(*where, file_part("language", lang), **options)
 
 

@@ -65,12 +65,10 @@ def _verify(content: bytes, source: Source, place: str) -> bytes:
     if len(content) < source.bytes:
         expected = f"{source.bytes:,} (cut short); delete it and fetch again"
         raise InputError(place, f"{len(content):,} bytes", expected)
-    found = sha256(content)
-    if found != source.sha256:
-        raise InputError(
-            f"{place}: got sha256 {found[:12]}..., expected {source.sha256[:12]}... (changed "
-            f"content); restore the file of {source.repo} at commit {source.commit[:12]}"
-        )
+    if (found := sha256(content)) != source.sha256:
+        mend = f"restore the file of {source.repo} at commit {source.commit[:12]}"
+        expected = f"{source.sha256[:12]}... (changed content); {mend}"
+        raise InputError(place, f"sha256 {found[:12]}...", expected)
     return content
 
 
@@ -94,24 +92,15 @@ def _download(source: Source) -> bytes:
             content = answer.read(source.bytes + 1)  # never more, whatever is sent
             return _verify(content, source, source.address)
     except (urllib.error.URLError, OSError) as error:
-        raise OutOfReach(
-            f"{source.dataset}: got no answer from {source.address} ({error}), expected the file; "
-            "connect to the network, or set OPTICAL_LITE_MIRROR to a folder that holds "
-            f"{source.local}"
-        ) from error
+        mend = f"connect to the network, or set OPTICAL_LITE_MIRROR to a folder with {source.local}"
+        got = f"no answer from {source.address} ({error})"
+        raise OutOfReach(source.dataset, got, f"the file; {mend}") from error
 
 
 def read(dataset: str, path: str) -> bytes:
     """The verified bytes of a file: from the mirror, the cache or the network, in this order.
 
-    Parameters
-    ----------
-    dataset, path : a row of ``data/sources.tsv``
-
-    Raises
-    ------
-    InputError
-        unknown file, no network, truncated or changed content. Nothing unverified is written.
+    Nothing unverified is written.
     """
     source = registry().get((dataset, path))
     if source is None:

@@ -42,16 +42,11 @@ def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collectio
     its sentences. ``test``: the own sentences of the first 300 passages, so that no two queries
     share a passage. ``dev``: every sentence of the other 187.
 
-    Parameters
-    ----------
-    lang : a language of which both halves of FLORES are in the registry
-    split : ``test`` or ``dev``
-    hard : leave the own sentence out of *every* passage, so that the query must find its context
-        and no passage is told by being whole; dev then has the own sentences of the 187 alone. Dev
-        and test share one index.
+    ``hard`` leaves the own sentence out of *every* passage, so that the query must find its context
+    and no passage is told by being whole; dev then has the own sentences of the 187 alone. Dev and
+    test share one index.
     """
-    if split not in ("test", "dev"):
-        raise InputError("belebele", f"split {split!r}", "'test' or 'dev'")
+    one_of("belebele: got split", split, ("test", "dev"))
     english = {name: pair[1] for name, pair in _sentences("swh").items()}
     translated = {name: pair[0] for name, pair in _sentences(lang).items()}
     by_text = {bare(text): name for name, text in english.items()}
@@ -208,21 +203,16 @@ def dev_collection(lang: str) -> Collection:
 
 
 def load(name: str, lang: str, split: str = "test") -> Collection:
-    """A published collection by name, as the command line and the tables know it.
+    """A published collection of :data:`NAMES`, as the command line and the tables know it.
 
-    Parameters
-    ----------
-    name : ``afriqa``, ``belebele``, ``belebele-hard`` (each with ``split``), or a name of
-        ``TEST_ONLY``
-    lang : any code of the language
-    split : ``test`` or ``dev``; for ``afriqa`` also ``train``
+    ``split`` is ``test`` or ``dev``; of ``afriqa`` also ``train``, of ``TEST_ONLY`` only ``test``.
     """
     if name == "afriqa":
         return afriqa(lang, split)
     if name in ("belebele", "belebele-hard"):
         return belebele(lang, split, hard=name == "belebele-hard")
     if name not in TEST_ONLY:
-        raise InputError("collection", f"{name!r}", f"{', '.join(NAMES)}; check the name")
+        raise InputError("collection", repr(name), f"{', '.join(NAMES)}; check the name")
     if split != "test":
         raise InputError(name, f"split {split!r}", "'test': all of it is a test set")
     return TEST_ONLY[name](lang)

@@ -30,14 +30,8 @@ def identifier(where: str, name: str) -> None:
 
 
 def unique(items: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-    """Texts by id; an id that is empty, holds what breaks lines, or occurs twice is an error.
+    """Texts by id, of place, id and text; an id that breaks lines or comes twice is an error.
 
-    Parameters
-    ----------
-    items : where each stands, for the error message, its id and its text
-
-    Examples
-    --------
     >>> unique([("toy, line 1", "a", "maji"), ("toy, line 2", "b", "moto")])
     {'a': 'maji', 'b': 'moto'}
     """
@@ -120,15 +114,11 @@ def collect(
 ) -> Collection:  # fmt: skip
     """A collection of what a reader found; questions without a judgement are left out and counted.
 
-    Parameters
-    ----------
-    lenient : also leave out judgements of unknown passages or questions, and questions that then
-        have no relevant passage. Without it both are errors. CLEF needs it when only a part of its
-        documents is at hand: the convention there is to keep a topic if one of its relevant
-        documents is.
+    ``lenient`` also leaves out judgements of unknown passages or questions, and questions that then
+    have no relevant passage, which are errors without it. CLEF needs it when only a part of its
+    documents is at hand: the convention there is to keep a topic if one of its relevant documents
+    is.
 
-    Examples
-    --------
     >>> texts, asked = {"p": "Water is wet."}, {"q": "maji?", "r": "moto?"}
     >>> judged = {"q": {"p": 1, "elsewhere": 1}, "r": {"elsewhere": 1}}
     >>> collect("toy", "sw", texts, asked, judged, lenient=True).qrels

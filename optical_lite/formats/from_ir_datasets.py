@@ -18,12 +18,9 @@ def read_ir_datasets(
 ) -> Collection:
     """Read a collection by its name, such as ``wikiclir/sw``; what it lacks is downloaded.
 
-    Parameters
-    ----------
-    lang : the questions' language; ``clirmatrix/en/bi139-base/sw/test1`` has Swahili ones and
-        English documents
-    documents : name of another data set, whose documents are searched: mMARCO's German questions,
-        ``mmarco/v2/de/dev/small``, ask for English passages in ``msmarco-passage``
+    ``lang`` is the questions' language: ``clirmatrix/en/bi139-base/sw/test1`` has Swahili ones and
+    English documents. ``documents`` names another data set, whose documents are searched: mMARCO's
+    German questions, ``mmarco/v2/de/dev/small``, ask for passages in ``msmarco-passage``.
     """
     try:
         import ir_datasets
@@ -36,7 +33,7 @@ def read_ir_datasets(
             data = ir_datasets.load(name)
         except KeyError:
             expected = "a name of https://ir-datasets.com; check it"
-            raise InputError("ir_datasets", f"{name!r}", expected) from None
+            raise InputError("ir_datasets", repr(name), expected) from None
         if missing := [part for part in parts if not getattr(data, f"has_{part}")()]:
             expected = "a judged one; choose a split"
             raise InputError("ir_datasets", f"{name!r} without {' and '.join(missing)}", expected)

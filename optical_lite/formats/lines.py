@@ -115,11 +115,7 @@ def numbered(
 ) -> Iterator[tuple[str, ...]]:
     """File and number of each line that is not blank, and its cells; quotation marks are text.
 
-    Parameters
-    ----------
-    columns : how many cells a line has
-    shape : the columns in words, for the error message
-    sep : what separates them, None for any run of blanks
+    ``shape`` names the columns for the error message; ``sep`` None is any run of blanks.
     """
     for number, line in enumerate(lines(path), 1):
         if not line.strip(" "):
@@ -177,6 +173,6 @@ def file_part(what: str, name: str) -> str:
     such as sw, dev.small
     """
     if not re.fullmatch(r"(?=.{1,64}\Z)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", str(name)):
-        got, such = str(name)[:64], "such as sw, dev.small"
-        raise InputError(what, f"{got!r}", f"letters, digits, - and _, {such}")
+        expected = "letters, digits, - and _, such as sw, dev.small"
+        raise InputError(what, repr(str(name)[:64]), expected)
     return name

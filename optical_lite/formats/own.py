@@ -73,7 +73,7 @@ def read_bitext(path: str | Path, lang: str) -> Bitext:
     """
     if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", lang):
         expected = "a code of two or three small letters such as sw or luo"
-        raise InputError("language", f"{lang!r}", expected)
+        raise InputError("language", repr(lang), expected)
     large = Path(path).is_file() and Path(path).stat().st_size > WHOLE
     return Bitext(Path(path).name, lang, "en", FilePairs(path) if large else tuple(pairs(path)))
 

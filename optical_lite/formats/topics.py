@@ -38,10 +38,7 @@ def read_topics(
 ) -> dict[str, tuple[str, list[str] | None]]:
     """Question and flags, where there are any, by topic id.
 
-    Parameters
-    ----------
-    fields : what makes a question, of title, desc and narr joined by +; a topic may lack one of
-        them, not all
+    A question is made of ``fields``; a topic may lack one of them, not all.
     """
     wanted = fields.split("+")
     if not set(wanted) <= {"title", "desc", "narr"}:

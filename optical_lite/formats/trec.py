@@ -79,12 +79,8 @@ def read_documents(
     """Documents of a file, or of all files of a folder: headline and text by id.
 
     The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both,
-    and judgements name the first. CLEF's files are in ISO-8859-1.
-
-    Parameters
-    ----------
-    lenient : a document whose words all stand in elements that are no text (a photograph's caption)
-        is empty, not an error
+    and judgements name the first. CLEF's files are in ISO-8859-1. With ``lenient`` a document whose
+    words all stand in elements that are no text (a photograph's caption) is empty, not an error.
     """
     place = Path(path)
     files = _files(place) if os.path.isdir(place) else [place]
@@ -187,17 +183,11 @@ def read(
     topics: str | Path | None = None, qrels: str | Path | None = None, fields: str = "title+desc",
     encoding: str = "utf-8", lenient: bool = False,
 ) -> Collection:  # fmt: skip
-    """Read a folder in TREC form.
+    """Read a folder in TREC form, or from ``documents``, ``topics`` and ``qrels`` elsewhere.
 
     Topics ``C041`` and judgements of topic ``41`` belong together; the question then has the name
     that judgements use. English topics beside those of another language are the questions'
-    reference English.
-
-    Parameters
-    ----------
-    documents, topics, qrels : where they are, if not in the folder under their usual names
-    fields : see :func:`read_topics`
-    lenient : see :func:`.collect.collect`
+    reference English. For ``fields`` see :func:`read_topics`, for ``lenient`` :func:`.collect`.
     """
     folder = Path(path)
     judged = read_qrels(qrels or find(folder, "qrels.txt*", "qrels*"))

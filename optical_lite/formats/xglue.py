@@ -123,12 +123,9 @@ def read_predictions(path: str | Path, task: str) -> list[float]:
 
 
 def rank(task: Task, questions: Encoder, passages: Encoder, size: int = 64) -> list[float]:
-    """Score of each line: MaxSim over the number of query tokens; 0 for an empty side.
+    """Score of each line by the encoders of queries and of candidates, such as student and teacher.
 
-    Parameters
-    ----------
-    questions, passages : the encoders of queries and candidates, for instance a student and its
-        teacher
+    It is MaxSim over the number of query tokens; 0 for an empty side.
     """
     from ..retrieval import explain
 

@@ -62,9 +62,7 @@ def _unquoted(cell: str) -> str:
 def read(path: str | Path, lang: str = "xx") -> Questions:
     """Read a folder with a ``*.jsonl`` of questions and a ``*.tsv`` of passages as DPR has them.
 
-    Parameters
-    ----------
-    lang : keep the questions of this language; ``xx`` keeps all
+    ``lang`` keeps the questions of one language; ``xx`` keeps all.
     """
     questions, langs, answers = read_questions(find(path, "*.jsonl*"))
     kept = [name for name in questions if lang in ("xx", langs[name])]
@@ -94,19 +92,13 @@ def recall(
     found: Mapping[str, Sequence[str]], langs: Mapping[str, str],
     answers: Mapping[str, Sequence[str]],
 ) -> dict[str, dict[str, float]]:  # fmt: skip
-    """R@2kt and R@5kt by language, and their mean over languages as ``mean``.
+    """R@2kt and R@5kt by language, and their mean over languages, of passages, best first.
 
     As in the published script, tokens are joined by blanks before an answer is looked for, capitals
     count, answers yes and no do not, and a question counts if it is among the predictions and has
     another answer than those two. The script cuts words by NLTK's ``word_tokenize``; ours splits at
     punctuation in the same way, but for a few contractions and abbreviations.
 
-    Parameters
-    ----------
-    found : passages of each question, best first; give enough to fill the tokens
-
-    Examples
-    --------
     >>> recall({"q": ["Nairobi is a city.", "It rains."]}, {"q": "te"}, {"q": ["rains"]})
     {'R@2kt': {'te': 1.0, 'mean': 1.0}, 'R@5kt': {'te': 1.0, 'mean': 1.0}}
     """
