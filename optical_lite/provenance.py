@@ -91,8 +91,6 @@ def banner() -> None:
 def same_precision(folder: str | Path, environment: dict) -> None:
     """Refuse to go on with what was begun in another number type, where its record names one."""
     if (begun := environment.get("precision")) not in (None, precision()):
-        mend = (
-            f"give --precision {begun} or OPTICAL_LITE_PRECISION={begun}, or choose another folder"
-        )
-        got = f"what was begun with matrix products in {begun}"
-        raise InputError(folder, got, f"{precision()} as asked for now; {mend}")
+        expected = f"{precision()} as asked for now; give --precision {begun} or "
+        expected += f"OPTICAL_LITE_PRECISION={begun}, or choose another folder"
+        raise InputError(folder, f"what was begun with matrix products in {begun}", expected)

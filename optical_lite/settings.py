@@ -89,7 +89,7 @@ def _variable(name: str, default: str = "") -> str:
 
 def _integer(name: str, value: str, least: int, most: int) -> int:
     """A variable's value, of which the name is said where it is wrong."""
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", value) or not least <= int(value) <= most:
+    if not re.fullmatch("[0-9]{1,18}", value) or not least <= int(value) <= most:
         expected = f"a whole number from {least} to {most}; mend or unset it"
         raise InputError(name, repr(value[:40]), expected)
     return int(value)

@@ -38,32 +38,15 @@ def own(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(own):
     run = own / "run"
-    line = [
-        "train",
-        "--bitext",
-        own / "pairs.tsv",
-        "--lang",
-        "luo",
-        "--out",
-        run,
-        "--steps",
-        3,
-        "--batch",
-        8,
-        "--quiet",
-    ]
-    assert __main__.main([str(x) for x in line]) == 0
+    line = f"train --bitext {own}/pairs.tsv --lang luo --out {run} --steps 3 --batch 8 --quiet"
+    assert __main__.main(line.split()) == 0
     return run
 
 
 def test_demo_writes_the_promised_json(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(plots, "FIGURES", tmp_path / "figures")
-    assert (
-        __main__.main(
-            ["demo", "--lang", "so", "--out", str(tmp_path / "run"), "--json", str(tmp_path / "x.json"), "--quiet"]
-        )
-        == 0
-    )
+    line = f"demo --lang so --out {tmp_path}/run --json {tmp_path}/x.json --quiet"
+    assert __main__.main(line.split()) == 0
     found = json.loads((tmp_path / "x.json").read_text())
     assert set(found) == {"collection", "lang", "systems", "queries", "seconds"}
     assert (found["collection"], found["lang"], found["queries"]) == ("pocket", "so", 112)
@@ -80,21 +63,8 @@ def test_demo_writes_the_promised_json(tmp_path, capsys, monkeypatch):
 
 
 def test_own_bitext_and_beir_folder(own, trained, tmp_path):
-    assert (
-        __main__.main(
-            [
-                "evaluate",
-                "--run",
-                str(trained),
-                "--collection",
-                str(own / "beir"),
-                "--json",
-                str(tmp_path / "e.json"),
-                "--quiet",
-            ]
-        )
-        == 0
-    )
+    line = f"evaluate --run {trained} --collection {own}/beir --json {tmp_path}/e.json --quiet"
+    assert __main__.main(line.split()) == 0
     found = json.loads((tmp_path / "e.json").read_text())
     lengths = {f"{side}_{what}" for side in ("passages", "questions") for what in ("cut", "read_to")}
     assert set(found) == {"metrics", "queries", "run", "collection", *lengths}
@@ -104,20 +74,9 @@ def test_own_bitext_and_beir_folder(own, trained, tmp_path):
 
 def test_evaluate_agrees_with_the_pocket_reader(own, trained, tmp_path):
     """The same passages and questions through both readers differ only by the passages' titles being told apart."""
-    for name, collection in (("a", str(own / "beir")), ("b", "pocket")):
-        line = [
-            "evaluate",
-            "--run",
-            str(trained),
-            "--collection",
-            collection,
-            "--lang",
-            "sw",
-            "--json",
-            str(tmp_path / name),
-            "--quiet",
-        ]
-        assert __main__.main(line) == 0
+    for name, collection in (("a", own / "beir"), ("b", "pocket")):
+        line = f"evaluate --run {trained} --collection {collection} --lang sw --json {tmp_path}/{name} --quiet"
+        assert __main__.main(line.split()) == 0
     a, b = (json.loads((tmp_path / name).read_text())["metrics"] for name in "ab")
     assert a == pytest.approx(b)
 
@@ -132,35 +91,27 @@ def test_check_is_well_and_names_a_failure(capsys, monkeypatch):
     assert "git checkout data" in out
 
 
-def bad(tmp_path, content):
-    (tmp_path / "bad.tsv").write_bytes(content)
-    return ["train", "--bitext", str(tmp_path / "bad.tsv"), "--lang", "sw", "--out", str(tmp_path / "run")]
-
-
 @pytest.mark.parametrize(
     ("line", "text"),
     [
-        (lambda t: bad(t, b"maji\twater\tx\n"), "got 3 columns, expected 2"),
-        (lambda t: bad(t, b"\twater\n"), "empty source side"),
-        (lambda t: bad(t, b"\xe9\tcoffee\n"), "expected utf-8"),
-        (lambda t: ["train", "--bitext", str(t / "none.tsv"), "--out", str(t / "run")], "no such file"),
-        (lambda t: ["train", "--bitext", "pocket", "--lang", "xx", "--out", str(t / "run")], "got language 'xx'"),
-        (
-            lambda t: ["train", "--bitext", "pocket", "--lang", "sw", "--model", "no/model", "--out", str(t / "run")],
-            "got 'no/model'",
-        ),
-        (
-            lambda t: ["train", "--bitext", "pocket", "--lang", "sw", "--loss", "magic", "--out", str(t / "run")],
-            "got 'magic'",
-        ),
-        (lambda t: ["demo", "--lang", "klingon"], "got language 'klingon'"),
-        (lambda t: ["demo", "--collection", "trec"], "expected one of pocket, afriqa"),
-        (lambda t: ["evaluate", "--run", str(t), "--collection", "pocket"], "expected a finished run"),
-        (lambda t: ["fetch", "squad"], "expected one of afriqa"),
+        ("train --bitext three --lang sw --out run", "got 3 columns, expected 2"),
+        ("train --bitext empty --lang sw --out run", "empty source side"),
+        ("train --bitext latin --lang sw --out run", "expected utf-8"),
+        ("train --bitext none.tsv --out run", "no such file"),
+        ("train --bitext pocket --lang xx --out run", "got language 'xx'"),
+        ("train --bitext pocket --lang sw --model no/model --out run", "got 'no/model'"),
+        ("train --bitext pocket --lang sw --loss magic --out run", "got 'magic'"),
+        ("demo --lang klingon", "got language 'klingon'"),
+        ("demo --collection trec", "expected one of pocket, afriqa"),
+        ("evaluate --run . --collection pocket", "expected a finished run"),
+        ("fetch squad", "expected one of afriqa"),
     ],
 )
-def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, capsys, line, text):
-    assert __main__.main(line(tmp_path)) == 2
+def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, line, text):
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("three", b"maji\twater\tx\n"), ("empty", b"\twater\n"), ("latin", b"\xe9\tcoffee\n")):
+        (tmp_path / name).write_bytes(content)
+    assert __main__.main(line.split()) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
