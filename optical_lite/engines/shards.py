@@ -9,12 +9,7 @@ from ..index import PassageIndex
 
 
 class Shards:
-    """Several indexes of the same encoder, read to the same length.
-
-    Attributes
-    ----------
-    ids, cut, max_length, scorer : as in :class:`optical_lite.index.PassageIndex`, over all parts
-    """
+    """Several indexes of the same encoder, read to the same length; see :class:`PassageIndex`."""
 
     def __init__(self, parts: Sequence[PassageIndex]) -> None:
         self.parts, self.ids = parts, [name for part in parts for name in part.ids]

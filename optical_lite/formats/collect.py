@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..corpora import Collection
 from ..safe_files import regular
@@ -29,13 +30,13 @@ def identifier(where: str, name: str) -> None:
         raise InputError(where, said, expected)
 
 
-def unique(items: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+def unique(items: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
     """Texts by id, of place, id and text; an id that breaks lines or comes twice is an error.
 
     >>> unique([("toy, line 1", "a", "maji"), ("toy, line 2", "b", "moto")])
     {'a': 'maji', 'b': 'moto'}
     """
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for where, name, text in items:
         if name in found:
             expected = "an id of its own for each; mend the file"

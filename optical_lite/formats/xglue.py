@@ -33,13 +33,9 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Task:
-    """A file of one of the tasks.
+    """A file of ``wpr``, ``qadsm`` or ``qam``: query and candidate text of each line, and labels.
 
-    Attributes
-    ----------
-    name, lang : ``wpr``, ``qadsm`` or ``qam``; language
-    pairs : query and candidate text of each line
-    labels : 0 to 4 for WPR, 0 or 1 for the others; empty for a file that is not judged
+    Labels are 0 to 4 for WPR, 0 or 1 for the others; none for a file that is not judged.
     """
 
     name: str

@@ -24,12 +24,9 @@ HEADER = ["id", "text", "title"]
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions, what answers them, and passages.
+    """Questions, their languages and English answers by id; passages and their titles by id.
 
-    Attributes
-    ----------
-    questions, langs, answers : text, language and English answers by question id
-    passages, titles : by passage id; a title helps to find a passage, and is no part of its text
+    A title helps to find a passage, and is no part of its text.
     """
 
     questions: dict[str, str]
@@ -77,15 +74,10 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
 
 def read_predictions(path: str | Path) -> dict[str, list[str]]:
     """Passages of each question, best first, from JSON: a list of ``id``, ``lang``, ``ctxs``."""
-    records, found = parse_json(read_text(path), str(path)), {}
+    records = parse_json(read_text(path), str(path))
     fits(records, [{"id": (str, int), "ctxs": [str]}], path, "the file")
-    for number, record in enumerate(records, 1):
-        name = str(record["id"])
-        if name in found:
-            expected = "once; delete one of the two"
-            raise InputError(f"{path}, object {number}", f"question {name!r} twice", expected)
-        found[name] = record["ctxs"]
-    return found
+    named = ((n, str(record["id"]), record["ctxs"]) for n, record in enumerate(records, 1))
+    return unique((f"{path}, object {n}", name, passages) for n, name, passages in named)
 
 
 def recall(
