@@ -170,7 +170,8 @@ def afriqa(lang: str, split: str = "test") -> Collection:
     than 8 words do not spread relevance by containment.
 
     ``flags`` marks what could make a question easier than it looks: its gold passage serves a train
-    or dev question of some language, or its English wording is one.
+    or dev question of some language (``passage-in-training``), or its English wording is one
+    (``question-in-training``).
     """
     code = find_code(lang, AFRIQA, "afriqa")
     gold = afriqa_gold()

@@ -63,8 +63,8 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
         expected += f"--format ({', '.join(READERS)}); check the path"
         raise InputError("collection", repr(kind[:200]), expected)
     if unknown := sorted(set(options) - set(inspect.signature(function).parameters)):
-        options = f"--{', --'.join(unknown)}, which this format does not have"
-        raise InputError(f"{kind}: got {options}; leave it out")
+        got = f"got --{', --'.join(unknown)}, which this format does not have"
+        raise InputError(f"{kind}: {got}; leave it out")
     return function(*where, file_part("language", lang), **options)
 
 

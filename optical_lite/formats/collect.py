@@ -70,12 +70,12 @@ def judgements(items: Iterable[tuple[str, str, str, object]]) -> Qrels:
     return found
 
 
-def read_qrels(path: str | Path, columns: int = 4, sep: str | None = "\t") -> Qrels:
+def read_judgements(path: str | Path, columns: int = 4, sep: str | None = "\t") -> Qrels:
     """Judgements of a file, of four columns, or of BEIR's three, with their header or without."""
     shape = {4: "query iteration passage grade", 3: " ".join(BEIR)}[columns]
     rows = numbered(path, columns, shape, sep=sep)
-    if columns == 3:
-        rows = (row for n, row in enumerate(rows) if n or row[-1] != BEIR[-1])
+    header = (f"{path}, line 1", BEIR[-1]) if columns == 3 else None
+    rows = (row for row in rows if (row[0], row[-1]) != header)
     return judgements((where, query, *rest[-2:]) for where, query, *rest in rows)
 
 

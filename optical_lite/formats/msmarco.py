@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..corpora import Collection
-from .collect import collect, find, read_qrels, unique
+from .collect import collect, find, read_judgements, unique
 from .lines import file_part, numbered
 
 
@@ -31,5 +31,5 @@ def read(
     folder, split = Path(path), file_part("split", split)
     names = "collection.tsv*", f"queries.{split}.tsv*"
     passages, queries = (texts(find(folder, name)) for name in names)
-    qrels = read_qrels(find(folder, f"qrels.{split}.tsv*"))
+    qrels = read_judgements(find(folder, f"qrels.{split}.tsv*"))
     return collect(folder.name, lang, passages, queries, qrels, lenient=lenient)

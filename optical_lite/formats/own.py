@@ -13,7 +13,7 @@ from ..corpora import Bitext, Collection
 from ..json_files import fits
 from ..safe_files import regular, write_atomic
 from ..settings import InputError
-from .collect import check_written, collect, read_qrels, unique
+from .collect import check_written, collect, read_judgements, unique
 from .lines import filled, json_lines
 
 WHOLE = 1 << 24  # bytes of a file of pairs that is kept in memory
@@ -102,7 +102,7 @@ def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) ->
     for name, marks in flags.items():
         fits(marks, [str], f"{asked}, query {name!r}", "flags")
     more = {"translations": translations, "flags": flags, "lenient": lenient}
-    return collect(folder.name, lang, passages, queries, read_qrels(judged, 3), **more)
+    return collect(folder.name, lang, passages, queries, read_judgements(judged, 3), **more)
 
 
 def write_beir(data: Collection, folder: str | Path) -> None:

@@ -66,9 +66,9 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
     if not kept:
         one_of(f"{path}: got no question in", lang, sorted(set(langs.values())))
     rows = numbered(find(path, "*.tsv*"), 3, "id, text, title")
-    found = [(where, *map(_unquoted, row)) for where, *row in rows if row != HEADER]
-    passages = unique(each[:3] for each in found)
-    titles = {name: title for _, name, _, title in found}
+    cells = ((where, *map(_unquoted, row)) for where, *row in rows if row != HEADER)
+    found = unique((where, name, (text, title)) for where, name, text, title in cells)
+    passages, titles = ({name: both[side] for name, both in found.items()} for side in (0, 1))
     return Questions({name: questions[name] for name in kept}, langs, answers, passages, titles)
 
 
