@@ -25,7 +25,10 @@ from .options import (
 class Command:
     """A command as ``--help`` shows it, and what it takes.
 
-    ``precision`` is its number type of matrix products where nobody says another, if it has such.
+    Parameters
+    ----------
+    line, more : of its help
+    precision : number type of matrix products where nobody says another, if it has such
     """
 
     def __init__(

@@ -42,13 +42,18 @@ def make(
 ) -> dict:  # fmt: skip
     """Encode passages into a new folder, or one shard of them; a shard that is there is left.
 
-    A folder appears whole or not at all: a worker that was killed is started again. ``made`` is the
-    folder of an index of the same passages, to load into the engine instead of encoding. For
-    ``engine`` see :func:`optical_lite.engines.qdrant.store`.
+    A folder appears whole or not at all: a worker that was killed is started again.
+
+    Parameters
+    ----------
+    made : folder of an index of the same passages, to load into the engine instead of encoding
+    engine : ``folder`` or a URL, see :func:`optical_lite.engines.qdrant.store`
     """
     if (shard and engine) or (made and not engine):
         expected = "--index DIR --engine ENGINE"
-        raise InputError("index", "--shard with --engine, or --index without", expected)
+        raise InputError(
+            f"index: got --shard with --engine, or --index without, expected {expected}"
+        )
     number, of = shard or (1, 1)
     folder = Path(out) / f"shard_{number}_of_{of}" if shard else Path(out)
     about = {"texts": hash_texts(data.passages), "encoder": model_record(encoder)}
@@ -67,7 +72,7 @@ def make(
             built = PassageIndex.build(encoder, passages, progress, place)
         if isinstance(built, qdrant.Engine):
             expected = "one that holds vectors; leave out --index"
-            raise InputError(made, "an index in an engine", expected)
+            raise InputError(f"{made}: got an index in an engine, expected {expected}")
         record = {"collection": data.name, "passages": len(built.ids), **about}
         record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)
         if engine:

@@ -27,7 +27,7 @@ def command(
         said = f"got {wrong[0]} with --system {system}, which has no use for it"
         raise InputError(f"search: {said}; leave it out")
     if candidates and not index:
-        raise InputError("search", "--candidates without --index", "one in an engine")
+        raise InputError("search: got --candidates without --index, expected one in an engine")
     if not by_words:
         given = {"model": model, "teacher": teacher, "both": both, "max_length": max_length}
         questions, passages, own = inputs.encoders(system, **given)

@@ -17,7 +17,7 @@ def command(
     """Extend the vocabulary and train; ``keep`` and ``settings`` are of :class:`.DistillConfig`."""
     if bitext != "published" and recipe != "default":
         expected = "that of --bitext published alone; leave it out"
-        raise InputError("train", f"--recipe {recipe} for {bitext}", expected)
+        raise InputError(f"train: got --recipe {recipe} for {bitext}, expected {expected}")
     held = [testsets.load(name, lang) for name in hold_out]
     if bitext == "published":
         pairs = published.training_bitext(lang, held, recipe)
