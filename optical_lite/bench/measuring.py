@@ -33,15 +33,8 @@ MIB = 1 << 20
 PEERS, PLAID = (ROOT / folder / "bin" / "python" for folder in (".venv-bench", ".venv-plaid"))
 MISSING = "the peer is not installed or failed"
 COLUMNS = [
-    "name",
-    "ours",
-    "peer",
-    "peer_name",
-    "unit",
-    "ratio",
-    "limit_share",
-    "memory_mib",
-    "note",
+    *("name", "ours", "peer", "peer_name", "unit"),
+    *("ratio", "limit_share", "memory_mib", "note"),
 ]
 
 

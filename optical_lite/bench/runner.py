@@ -18,7 +18,7 @@ from ..provenance import environment
 from ..safe_files import write_atomic
 from ..settings import device, has_bf16, one_of
 from ..study.markup import markdown, replace_block
-from . import first_use, gpu, growth, measuring, search, training, transport
+from . import first_use, measuring, scale, search, training, transport
 
 # what a run of everything does, in this order
 BENCHMARKS = {
@@ -29,11 +29,10 @@ BENCHMARKS = {
     "aligning": training.aligning,
     "transport": transport.transport,
     "maximum_similarity": search.maximum_similarity,
-    "growth": growth.growth,
     "lessons": first_use.lessons,
 }
-# too long, or another page
-ONLY_BY_NAME = {"gpu": gpu.gpu, "scale": growth.scale}
+# another page's
+ONLY_BY_NAME = {"scale": scale.scale}
 HEADER = ["what", "ours", "peer", "unit", "times faster", "share of the limit", "MiB more", "note"]
 
 
@@ -86,7 +85,7 @@ def number(value: float | None) -> str:
 
 
 def cells(found: dict) -> tuple[str, ...]:
-    """A row as text, see :data:`HEADER`."""
+    """A row as text, under :data:`HEADER`."""
     peer = f"{number(found['peer'])} ({found['peer_name']})" if found["peer_name"] else ""
     ratio = f"{found['ratio']:.2f}" if found["ratio"] else ""
     share = f"{found['limit_share']:.0%}" if found["limit_share"] else ""
@@ -127,7 +126,7 @@ def lesson_table(rows: list[dict]) -> str:
     return markdown(("lesson", "smoke, s", "pocket, s"), lines)
 
 
-OWN = {"growth": growth_table, "lessons": lesson_table, "gpu": table, "scale": growth_table}
+OWN = {"lessons": lesson_table, "scale": growth_table}
 
 
 def kind() -> str:

@@ -54,13 +54,6 @@ def exact(
     return side_by_side(name, "questions/s", ours, peers, repetitions, **how)
 
 
-def large(repetitions: int) -> list[dict]:
-    """A hundred questions and 100,000 passages."""
-    index, questions = material.large()
-    said = "100 questions at once, random vectors"
-    return exact(index, some(questions, slice(100)), {}, repetitions, said)
-
-
 def maximum_similarity(repetitions: int) -> Iterator[dict]:
     """Exact scoring: the real pool, the engines that people use, and 100,000 passages."""
     index, questions = material.real()
@@ -71,7 +64,9 @@ def maximum_similarity(repetitions: int) -> Iterator[dict]:
     peers = {"torch brute force, float32": plain}
     yield from exact(index, questions, peers, repetitions, said)
     yield from engines(1000, repetitions)
-    yield from large(repetitions)
+    index, questions = material.large()
+    said = "100 questions at once, random vectors"
+    yield from exact(index, some(questions, slice(100)), {}, repetitions, said)
 
 
 def engines(passages: int, repetitions: int) -> list[dict]:

@@ -124,17 +124,12 @@ def encoding(repetitions: int) -> list[dict]:
         "plain forward pass, batches of 32": Peer(lambda: plain_encode(english, passages)),
         "sentence-transformers encode": Peer(ask_peer("encode", request)["seconds"]),
     }
-    return encode(passages, peers, repetitions)
-
-
-def encode(passages: list[str], peers: dict[str, Peer], repetitions: int) -> list[dict]:
-    """Encode passages, and keep nothing."""
 
     def ours() -> None:
-        for _ in teacher().batches(passages):
+        for _ in english.batches(passages):
             pass
 
-    operations = material.forward(teacher(), map(len, teacher().tokenize(passages)))
+    operations = material.forward(english, map(len, english.tokenize(passages)))
     how = {"work": len(passages), "operations": operations}
     return side_by_side("encode passages", "passages/s", ours, peers, repetitions, **how)
 

@@ -6,7 +6,7 @@ import pytest
 from steps import table_of
 
 from optical_lite.__main__ import main
-from optical_lite.bench import first_use, gpu, growth, measuring, runner, search
+from optical_lite.bench import first_use, measuring, runner, scale, search
 from optical_lite.settings import ROOT, InputError
 
 pytestmark = pytest.mark.float32
@@ -65,10 +65,10 @@ def test_an_unknown_name_is_refused(capsys):
     assert "got 'nothing', expected one of machine, " in capsys.readouterr().err
 
 
+BLOCKS = {"bench-bf16", "bench-float32", "lessons", "scale"}
 PAGE = "before\n{}after\n".format(
-    "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in (
-        "bench-bf16", "bench-float32", "growth", "lessons", "gpu", "scale"))
-)  # fmt: skip
+    "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in sorted(BLOCKS))
+)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def written(tmp_path):
         page.write_text(PAGE)
         runner.write([{**row, "bench": bench} for row in rows], page)
         text = page.read_text()
-        for other in {"bench-bf16", "bench-float32", "growth", "lessons", "gpu", "scale"} - {block}:
+        for other in BLOCKS - {block}:
             assert table_of(text, other) == f"old {other}\n"
         return table_of(text, block)
 
@@ -106,35 +106,20 @@ def test_the_table_of_this_kind_of_machine_is_replaced_and_nothing_else(tmp_path
 
 def test_growth_and_lessons_have_tables_of_their_own(written):
     rows = [
-        growth.entry(name, n, unit, value)
+        scale.entry(name, n, unit, value)
         for n, memory in ((10, 0.0), (20, 2.0), (40, 8.0))
         for name, unit, value in (("pairs", "ms", n**2), ("pairs: memory", "MiB", memory), ("little", "MiB", 0.5))
     ]
-    for bench in ("growth", "scale"):
-        found = written(bench, rows, bench)
-        assert "| pairs | 10 to 40 | 100 to 1,600 ms | 2.00 |" in found
-        assert "| pairs: memory | 10 to 40 | 0 to 8 MiB | 2.00 |" in found
-        assert "| little | 10 to 40 | 0.5 to 0.5 MiB | below 1 MiB |" in found
+    found = written("scale", rows, "scale")
+    assert "| pairs | 10 to 40 | 100 to 1,600 ms | 2.00 |" in found
+    assert "| pairs: memory | 10 to 40 | 0 to 8 MiB | 2.00 |" in found
+    assert "| little | 10 to 40 | 0.5 to 0.5 MiB | below 1 MiB |" in found
     rows = [
         measuring.row(f"lesson {lesson}, {profile}", "ms", seconds * 1000, lesson=lesson, profile=profile)
         for lesson, profile, seconds in (
             ("00", "smoke", 3.0), ("00", "pocket", 60.0), ("01", "smoke", 1.0), ("01", "pocket", 2.0))
     ]  # fmt: skip
     assert "| 00 | 3 | 60 |\n| 01 | 1 | 2 |\n| all | 4 | 62 |" in written("lessons", rows, "lessons")
-
-
-def test_a_gpu_fills_its_rows_and_without_one_they_are_empty(monkeypatch, written):
-    monkeypatch.setattr(gpu, "device", lambda: "cpu")
-    rows = list(gpu.gpu(1))
-    assert [(r["ours"], r["note"]) for r in rows] == [(None, "no GPU here")] * 3
-    monkeypatch.setattr(gpu, "device", lambda: "cuda")
-    found = [measuring.row("a", "pairs/s", 1200.0, limit_share=0.6)]
-    monkeypatch.setattr(gpu, "CASES", {"a": ("pairs/s", lambda: found), "b": ("pairs/s", pytest.fail)})
-    clock = iter([0.0, 1.0, 601.0])
-    monkeypatch.setattr(gpu.time, "perf_counter", lambda: next(clock))
-    rows = list(gpu.gpu(1))
-    assert rows[1]["note"] == "left out after 10 minutes"
-    assert "| a | 1,200 |  | pairs/s |  | 60% |  |  |" in written("gpu", rows, "gpu")
 
 
 def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path):
@@ -152,7 +137,7 @@ def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path):
 
 def test_what_is_run_by_name_only_is_not_run_else(monkeypatch):
     monkeypatch.setattr(runner, "BENCHMARKS", {"a": lambda _: []})
-    monkeypatch.setattr(runner, "ONLY_BY_NAME", {"gpu": pytest.fail})
+    monkeypatch.setattr(runner, "ONLY_BY_NAME", {"scale": pytest.fail})
     assert runner.command([]) == []
 
 

@@ -2,12 +2,13 @@
 
 import collections
 import functools
+import types
 
 import pytest
 import torch
 
 from optical_lite import settings
-from optical_lite.bench import growth, material, measuring, search, training
+from optical_lite.bench import material, measuring, scale, search, training
 from optical_lite.bench import transport as bench_transport
 
 pytestmark = pytest.mark.float32  # the benchmarks measure the real encoder
@@ -70,7 +71,9 @@ def test_training_and_encoding(without):
     without.setattr(material, "bitext", functools.partial(material.bitext, 48))
     names = whole(training.distillation(1))
     assert names["distil new rows, teacher stored"]["note"] == measuring.MISSING
-    assert whole(training.encode(["Clean water.", "Rats"], {}, 1))["encode passages"]["note"] == ""
+    few = types.SimpleNamespace(passages={"1": "Clean water.", "2": "Rats"})
+    without.setattr(material, "collection", lambda: few)
+    assert whole(training.encoding(1))["encode passages"]["note"] == measuring.MISSING
 
 
 def test_aligning(without):
@@ -87,20 +90,15 @@ def test_search(without):
     assert all(row["peer"] is None for name, row in rows.items() if "one question at a time" in name)
 
 
-def test_growth(without):
-    without.setattr(growth, "CASES", {name: ((2,), prepare) for name, (_, prepare) in growth.CASES.items()})
-    assert len(whole(row for row in growth.growth(1) if row["unit"] == "ms")) == 4
-
-
 def test_scale(without):
-    without.setattr(growth, "SIZES", (20, 40))
-    rows = list(growth.scale(1))
+    without.setattr(scale, "SIZES", (20, 40))
+    rows = list(scale.scale(1))
     found = whole([row for row in rows if "memory" not in row["name"]])
-    for size in growth.SIZES:
+    for size in scale.SIZES:
         numbers = material.large(size)[0].vectors.numel()
         assert found[f"passages: index on disk, {size}"]["ours"] == pytest.approx(2 * numbers / 1e6, rel=0.05)
     assert len(rows) == 2 * len({row["quantity"] for row in rows})
-    source, target = zip(*growth.made_up(200), strict=True)
+    source, target = zip(*scale.made_up(200), strict=True)
     assert all(sorted(w[1:] for w in a) == sorted(w[1:] for w in b) for a, b in zip(source, target, strict=True))
     counts = collections.Counter(word for words in source for word in words)
     assert counts["s1"] > 20 * counts["s1000"]

@@ -1,13 +1,12 @@
-"""Benchmarks of what more data costs: several small sizes, and ten times as much as a large one.
+"""Benchmark of what more data costs: passages and sentence pairs, and ten times as many.
 
-Passages of ``scale`` are those of :func:`.material.large`. Its sentence pairs are made up: a word
-is drawn the more often the lower its number, as in a text, and stands for the word of the same
-number on the other side.
+Passages are those of :func:`.material.large`. Sentence pairs are made up: a word is drawn the more
+often the lower its number, as in a text, and stands for the word of the same number on the other
+side.
 """
 
 from __future__ import annotations
 
-import copy
 import os
 import tempfile
 import time
@@ -16,65 +15,20 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from torch.nn.functional import normalize
 
-from .. import vocabulary
 from ..corpora import Bitext
-from ..cost import uniform_marginal
-from ..datasets import pocket
 from ..distillation import tokens
-from ..encoder import Encoder, teacher
+from ..encoder import teacher
 from ..formats.own import FilePairs
 from ..lexicon import ibm1
 from ..retrieval import PassageIndex, score
 from ..safe_files import write_atomic
-from ..transport import solve
 from . import material, search
-from .measuring import Peak, row, side_by_side
+from .measuring import Peak, row
 
 SIZES = 10_000, 100_000
 # of the vocabulary of made-up text; of a sentence
 WORDS, LENGTH = 200_000, 14
-
-
-def plans(pairs: int, n: int) -> Callable:
-    """Twenty iterations for so many pairs of n tokens a side."""
-    vectors = normalize(torch.randn(2, pairs, n, 384), dim=-1)
-    cost, mass = 1 - vectors[0] @ vectors[1].mT, uniform_marginal(torch.ones(pairs, n))
-    return lambda: solve(cost, mass, mass, max_iterations=20, tolerance=0.0)
-
-
-def step(n: int) -> Callable:
-    """Forward and backward pass of eight sentences of n tokens, whose embeddings train."""
-    english, ids = teacher(), torch.randint(1000, 20_000, (8, n))
-    encoder = Encoder(copy.deepcopy(english.model), english.tokenizer, english.name)
-    encoder.model.get_input_embeddings().requires_grad_(True)
-    return lambda: encoder(ids, torch.ones_like(ids, dtype=torch.bool)).sum().backward()
-
-
-def students(languages: int) -> Callable:
-    """A student for each of so many languages, from 512 pairs each."""
-    codes = ("sw", "so", "tl", "mr", "es", "fr", "de")[:languages]
-    chosen = [pocket.bitext(lang) for lang in codes]
-    return lambda: [vocabulary.extend(teacher(), text, size=2000) for text in chosen]
-
-
-# what grows: sizes, and a function from a size to the work to be timed
-CASES: dict[str, tuple[tuple[int, ...], Callable]] = {
-    "transport, pairs": ((64, 128, 256, 512), lambda pairs: plans(pairs, 32)),
-    "transport, tokens a sentence": ((16, 32, 64, 128), lambda n: plans(64, n)),
-    "encoder step, tokens a sentence": ((32, 64, 128, 256), step),
-    "students, languages": ((1, 2, 4, 7), students),
-}
-
-
-def growth(repetitions: int) -> Iterator[dict]:
-    """Time and memory against size."""
-    for name, (sizes, prepare) in CASES.items():
-        for size in sizes:
-            (found,) = side_by_side(name, "ms", prepare(size), {}, repetitions)
-            yield entry(name, size, "ms", found["ours"])
-            yield entry(f"{name}: memory", size, "MiB", found["memory_mib"])
 
 
 def entry(quantity: str, size: int, unit: str, value: float) -> dict:
