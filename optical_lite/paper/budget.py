@@ -14,8 +14,8 @@ measure yours and give it as ``--share``.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from pathlib import Path
-from typing import NamedTuple
 
 from ..json_files import read_json
 from ..settings import InputError, one_of
@@ -27,22 +27,12 @@ GPUS = {"A100": (312, 80), "H100": (989, 80)}
 SHARE = 0.3
 
 
-class Shape(NamedTuple):
-    """The sizes that decide what a BERT-like encoder costs, named as in its ``config.json``."""
-
-    vocab_size: int
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    max_position_embeddings: int
-    type_vocab_size: int
-
-
+# the sizes that decide what a BERT-like encoder costs, named as in its ``config.json``
+Shape = namedtuple("Shape", TINY)
 SHAPES = {  # as in the models' own config.json
     MBERT: Shape(119_547, 768, 12, 12, 3072, 512, 2),
     XLMR: Shape(250_002, 768, 12, 12, 3072, 514, 1),
-    "tiny": Shape(*TINY.values()),
+    "tiny": Shape(**TINY),
 }
 
 
@@ -105,11 +95,10 @@ def estimate(config: PaperConfig) -> dict:
     found = {"shape": shape._asdict(), "parameters": count}
     found |= {"weights": weights, "optimizer": optimizer}
     triples = kept(shape, t.batch, q) + kept(shape, 2 * t.batch, p)
-    sides = (
+    for name, steps, step, activations, frozen in (
         ("teacher", t.steps, 3 * t.batch * (question + 2 * passage), triples, 0),
         ("student", s.steps, s.batch * 4 * question, kept(shape, s.batch, q), weights),
-    )
-    for name, steps, step, activations, frozen in sides:
+    ):
         memory = weights + optimizer + activations + frozen
         cell = {"step": step, "total": step * steps, "activations": activations, "memory": memory}
         found[name] = cell
@@ -123,48 +112,45 @@ def report(config: PaperConfig, gpu: str = "A100", share: float | None = None) -
     share, found, (peak, room) = share or SHARE, estimate(config), GPUS[gpu]
     shape, count, t, s = shape_of(config.model), found["parameters"], config.teacher, config.student
     v, d, n, _, f, *positions = shape
-    print(f"{config.name}: {config.model}, nothing is trained\n{config.note}\nsettings")
-    for name, value, source in config.settings():
-        print(f"  {name:<24}{value!s:<12}  {source}")
-    layer = f"4 x ({d}² + {d}) + 2 x {d} x {f} + {f} + {d} + 4 x {d}"
-    training = found["weights"] + found["optimizer"]
-    print(
-        f"\nparameters: {count['total']:,}\n"
-        f"  embeddings  ({v:,} + {sum(positions)}) x {d} + 2 x {d} = {count['embeddings']:,}\n"
-        f"  layers      {n} x ({layer}) = {count['layers']:,}\n"
-        f"  projection  {d} x {t.dimension} = {count['projection']:,}\n\n"
-        f"memory of training, GB (the {gpu} has {room})\n"
-        f"  weights 4 B, gradients 4 B, Adam 8 B a parameter: 16 x {count['total']:,} = "
-        f"{_gb(training)}"
-    )
-    for name, beside in (
-        ("teacher", ""),
-        ("student", f" + the frozen teacher {_gb(found['weights'])}"),
-    ):
-        memory, activations = found[name]["memory"], _gb(found[name]["activations"])
-        full = memory > room * 1e9
-        note = "  too much: a smaller batch" if full else ""
-        print(f"  {name}: that + activations {activations}{beside} = {_gb(memory)}{note}")
     q, p = t.question_length, t.passage_length
-    question, passage = (f"{forward(shape, k, t.dimension):.3g}" for k in (q, p))
-    print(
-        f"\noperations; hours on one {gpu} at {share:.0%} of {peak} TFLOP/s\n"
-        f"  a question of {q} tokens, forward: {question}; a passage of {p}: {passage}\n"
-        f"  teacher step: 3 x {t.batch} x ({question} + 2 x {passage}) = "
-        f"{found['teacher']['step']:.3g}\n"
-        f"  student step: {s.batch} x (3 x {question} + the teacher's {question}) = "
-        f"{found['student']['step']:.3g}"
-    )
-    for name, label in (
-        ("teacher", f"teacher, {t.steps:,} steps"),
-        ("student", f"student, {s.steps:,} steps"),
-        ("passages", "a million passages, encoded once"),
-    ):
-        cell = found[name]
-        cell["hours"] = cell["total"] / (peak * 1e12 * share) / 3600
-        print(f"  {label}: {cell['total']:.3g} = {cell['hours']:,.3g} h")
-    size = f"10⁶ x {p} x {t.dimension} x 2 B = {_gb(found['passages']['index'])}"
-    print(f"  index of a million passages: {size} GB at most, disk and memory")
+    asked, read = (f"{forward(shape, length, t.dimension):.3g}" for length in (q, p))
+    weights, training = _gb(found["weights"]), _gb(found["weights"] + found["optimizer"])
+    memory = {}
+    for name, beside in (("teacher", ""), ("student", f" + the frozen teacher {weights}")):
+        size, activations = found[name]["memory"], _gb(found[name]["activations"])
+        note = "  too much: a smaller batch" if size > room * 1e9 else ""
+        memory[name] = f"that + activations {activations}{beside} = {_gb(size)}{note}"
+    hours = {}
+    for name in ("teacher", "student", "passages"):
+        total = found[name]["total"]
+        found[name]["hours"] = total / (peak * 1e12 * share) / 3600
+        hours[name] = f"{total:.3g} = {found[name]['hours']:,.3g} h"
+    lines = [f"  {name:<24}{value!s:<12}  {source}" for name, value, source in config.settings()]
+    settings = "\n".join(lines)
+    print(f"""{config.name}: {config.model}, nothing is trained
+{config.note}
+settings
+{settings}
+
+parameters: {count["total"]:,}
+  embeddings  ({v:,} + {sum(positions)}) x {d} + 2 x {d} = {count["embeddings"]:,}
+  layers      {n} x (4 x ({d}² + {d}) + 2 x {d} x {f} + {f} + {d} + 4 x {d}) = {count["layers"]:,}
+  projection  {d} x {t.dimension} = {count["projection"]:,}
+
+memory of training, GB (the {gpu} has {room})
+  weights 4 B, gradients 4 B, Adam 8 B a parameter: 16 x {count["total"]:,} = {training}
+  teacher: {memory["teacher"]}
+  student: {memory["student"]}
+
+operations; hours on one {gpu} at {share:.0%} of {peak} TFLOP/s
+  a question of {q} tokens, forward: {asked}; a passage of {p}: {read}
+  teacher step: 3 x {t.batch} x ({asked} + 2 x {read}) = {found["teacher"]["step"]:.3g}
+  student step: {s.batch} x (3 x {asked} + the teacher's {asked}) = {found["student"]["step"]:.3g}
+  teacher, {t.steps:,} steps: {hours["teacher"]}
+  student, {s.steps:,} steps: {hours["student"]}
+  a million passages, encoded once: {hours["passages"]}
+  index of a million passages: 10⁶ x {p} x {t.dimension} x 2 B = {_gb(found["passages"]["index"])} \
+GB at most, disk and memory""")
     return found
 
 

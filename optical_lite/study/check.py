@@ -1,10 +1,4 @@
-"""Reproduction: write the tables' pages, and check that a rerun still gives the expected numbers.
-
-:func:`check` fails on five things, and prints each: a cheap row that comes out *below or above* its
-expected value by more than the tolerance, a run that is gone, a published number that we miss
-without a reason, a number between marks that the records do not give, and a page that differs from
-them.
-"""
+"""Reproduction: write the tables' pages, and check that a rerun still gives their numbers."""
 
 from __future__ import annotations
 
@@ -25,23 +19,17 @@ def demo_rows() -> dict[str, dict[str, float]]:
     """Rows of the demo on the pocket collection: metrics by cell."""
     from . import demo
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.redirect_stdout(io.StringIO()),
-    ):
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         found = demo.run(out=Path(folder) / "run", figures=False, progress=False)
     # in profile smoke training is a few steps
-    rows = (
-        ("lexicon", "extended") if get().profile == "smoke" else ("lexicon", "extended", "student")
-    )
+    rows = ("lexicon", "extended", "student")[: 2 if get().profile == "smoke" else 3]
     return {f"pocket_sw/{row}": found.record()["systems"][row] for row in rows}
 
 
 def grid_cells(
     systems: Sequence[str] = ("zero_shot", "bm25", "lexicon", "extended"),
-    langs: Sequence[str] = ("tw",),
-    seeds: Sequence[int] = (0,),
-) -> dict[str, dict[str, float]]:
+    langs: Sequence[str] = ("tw",), seeds: Sequence[int] = (0,),
+) -> dict[str, dict[str, float]]:  # fmt: skip
     """Cells of the comparison, from nothing but the data: metrics by cell, means over the seeds.
 
     By default cheap ones of Twi, which has one collection and 481 sentence pairs.
@@ -51,28 +39,15 @@ def grid_cells(
     with tempfile.TemporaryDirectory() as folder:
         grid.run([*systems], [*langs], [*seeds], folder=Path(folder), anew=True)
         found = records.cells(record_files.loose(Path(folder)))
-    return {
-        key: {metric: own["mean"] for metric, own in metrics.items()}
-        for key, metrics in found.items()
-    }
+    return {key: {name: own["mean"] for name, own in cell.items()} for key, cell in found.items()}
 
 
 # tables with rows that can be run again on the spot, a minute or two on two cores
-RERUNS: dict[str, Callable[..., dict[str, dict[str, float]]]] = {
-    "demo": demo_rows,
-    "clir": grid_cells,
-}
+RERUNS: dict[str, Callable[..., dict]] = {"demo": demo_rows, "clir": grid_cells}
 
 
 def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> list[str]:
-    """Run rows of a table again; print each number and return what is wrong.
-
-    Parameters
-    ----------
-    name : of the table, a key of :data:`RERUNS`
-    chosen : ``systems``, ``langs`` and ``seeds`` of the comparison, whether the table shows them or
-        not; by default its cheap rows
-    """
+    """Run rows of a table again; print each number and return what is wrong, see :func:`check`."""
     table, start, wrong = summary.spec(name), time.perf_counter(), []
     stated = summary.expected(table["ours"])["cells"]
     try:
@@ -100,7 +75,18 @@ def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> list[str]:
 
 
 def check(names: Sequence[str], chosen: dict[str, Sequence] | None = None) -> list[str]:
-    """Print what is checked and return what is wrong; for ``chosen`` see :func:`rerun`."""
+    """Print what is checked and return what is wrong, a line each.
+
+    Wrong are a rerun that comes out *below or above* its expected value by more than the tolerance,
+    a run that is gone, a published number that we miss without a reason, a number between marks
+    that the records do not give, and a page that differs from them.
+
+    Parameters
+    ----------
+    names : of tables; those of :data:`RERUNS` run again
+    chosen : ``systems``, ``langs`` and ``seeds`` of the comparison to run in place of its cheap
+        rows, whether the table shows them or not
+    """
     wrong: list[str] = []
     if chosen and "clir" not in names:
         said = f"got {' '.join(chosen)} for {', '.join(names)}"
@@ -112,7 +98,6 @@ def check(names: Sequence[str], chosen: dict[str, Sequence] | None = None) -> li
                 wrong.append(f"{where}: missing")
             elif cell.state == summary.DIFFERS and not cell.reason:
                 wrong.append(f"{where}: differs from the published number, and no reason is given")
-    for name in names:
         if name == "clir" or (name in RERUNS and not chosen):
             wrong += rerun(name, chosen)
     differ = [f"{path} differs from its records; run: make tables" for path in pages.stale()]
@@ -141,11 +126,7 @@ def draw_answer(folder: Path | None = None) -> list[str]:
 def listing() -> list[str]:
     """One line for each table of ours, then the published ones."""
     works = published_numbers.works().items()
-    published = [f"{work}/{name}" for work, content in works for name in content["tables"]]
-    return [
-        *(
-            f"{n}: {summary.spec(n)['title']}; {pages.counts(pages.shown(n))}"
-            for n in summary.names()
-        ),
-        f"published: {' '.join(published)}",
-    ]
+    published = (f"{work}/{name}" for work, content in works for name in content["tables"])
+    titles = {name: summary.spec(name)["title"] for name in summary.names()}
+    ours = [f"{name}: {x}; {pages.counts(pages.shown(name))}" for name, x in titles.items()]
+    return [*ours, f"published: {' '.join(published)}"]

@@ -16,15 +16,8 @@ from ..significance import Comparison, compare
 from . import records
 from .systems import SYSTEMS, expand
 
-ANSWER = (  # what all are compared with, and what is
-    "m_zero_shot",
-    {
-        "vocabulary": "m_extended",
-        "transport": "m_optical",
-        "contrast": "m_late",
-        "both": "m_optical_late",
-    },
-)
+ADDED = {"vocabulary": "m_extended", "transport": "m_optical", "contrast": "m_late"}
+ANSWER = "m_zero_shot", ADDED | {"both": "m_optical_late"}  # what all are compared with, and what
 
 
 def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
@@ -86,16 +79,12 @@ def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Compar
     collection : such as ``afriqa``
     plus, minus : systems; a language without a record of one of them is left out
     """
-    wanted = [*plus, *minus]
+    signed = [(1, system) for system in plus] + [(-1, system) for system in minus]
     places = [p for p in records.places() if p.rpartition("_")[0] == collection]
-    places = [p for p in places if all(records.read(p, name) for name in wanted)]
+    places = [p for p in places if all(records.read(p, system) for _, system in signed)]
     if not places:
         return None
-    signs = [1] * len(plus) + [-1] * len(minus)
-    rows = [
-        sum(s * records.by_question(p, x) for s, x in zip(signs, wanted, strict=True))
-        for p in places
-    ]
+    rows = [sum(sign * records.by_question(p, x) for sign, x in signed) for p in places]
     groups = [list(records.groups(p).values()) for p in places]
     if all(each == groups[0] for each in groups):
         values, labels = np.mean(rows, axis=0), groups[0]

@@ -1,11 +1,13 @@
-"""The tables of ``data/expected/evidence.md``, whose words a person wrote."""
+"""Tables of pages whose words a person wrote: of the evidence, and of every gold set."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 
-from ..significance import Comparison, holm
-from . import records
+from ..alignment import statistical
+from ..significance import holm
+from . import alignment_grid, records
 from .evidence import ANSWER, answer, pooled
 from .markup import markdown, number
 from .systems import OPPONENTS, REFERENCE, SYSTEMS, TUNING, expand
@@ -20,7 +22,6 @@ CHOICES = {  # in use: what it was compared with
     "plus_sharp": ["plus_symmetric"],
     "m_dev": [name for name in TUNING if name != "m_dev"],
 }
-
 SINGLE = {  # of the comparison with a multilingual encoder; the others are fused, or read English
     "structured query": "a_structured",
     "zero-shot, mean": "m_zero_shot_mean",
@@ -40,7 +41,6 @@ BESIDE = {
     "BM25, reference": "a_ceiling_bm25",
     "encoder, reference": "m_ceiling",
 }
-
 STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "vocabulary, over zero-shot": (["m_extended"], ["m_zero_shot"]),
     "transport, over the vocabulary": (["m_optical"], ["m_extended"]),
@@ -56,23 +56,20 @@ STEPS = {  # of the comparison: systems that are added, and that are subtracted
 }
 
 
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-
-
-def _said(found: Comparison, p: float) -> str:
-    value, low, high = (number(each, "+") for each in (found.difference, found.low, found.high))
-    return f"{value} ({low} to {high}), {_p(p)}"
+def _said(found: dict) -> dict:
+    """Comparisons in words, None left out; p after Holm's correction over all of them."""
+    found = {key: each for key, each in found.items() if each}
+    words = {}
+    for key, p in holm({key: each.p for key, each in found.items()}).items():
+        each = found[key]
+        value, low, high = (number(x, "+") for x in (each.difference, each.low, each.high))
+        sure = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+        words[key] = f"{value} ({low} to {high}), {sure}"
+    return words
 
 
 def _mean(place: str, system: str) -> float:
     return float(records.by_question(place, system).mean())
-
-
-def _pairs(place: str, system: str) -> str:
-    """How many pairs a system's student learns from."""
-    made = records.read(place, system)
-    return f"{made[0]['bitext']['pairs']:,}" if made else ""
 
 
 def _lang(place: str) -> str:
@@ -89,18 +86,16 @@ def against_best(name: str, among: tuple[str, ...]) -> dict[str, tuple[str, str]
         difference in words, with p after Holm's correction over the collections; languages with
         more resources are a family of their own
     """
-    found: dict[str, tuple[str, Comparison]] = {}
+    best: dict[str, str] = {}
+    families: tuple[dict, dict] = {}, {}
     for place in records.places():
         have = [each for each in among if records.read(place, each)]
         if have and records.read(place, name):
-            best = max(have, key=lambda each: _mean(place, each))
-            found[place] = best, records.compare(name, best, place)
-    said = {}
-    for apart in (False, True):
-        family = [place for place in found if (_lang(place) in REFERENCE) is apart]
-        p = holm({place: found[place][1].p for place in family})
-        said |= {place: (found[place][0], _said(found[place][1], p[place])) for place in family}
-    return said
+            best[place] = max(have, key=lambda each: _mean(place, each))
+            family = families[_lang(place) in REFERENCE]
+            family[place] = records.compare(name, best[place], place)
+    said = {place: words for each in families for place, words in _said(each).items()}
+    return {place: (best[place], words) for place, words in said.items()}
 
 
 def opponents() -> str:
@@ -117,10 +112,8 @@ def opponents() -> str:
 def steps() -> str:
     """What each step adds, mean over languages; p after Holm's correction over the table."""
     kinds = {"AfriQA": "afriqa", "Belebele": "belebele", "Belebele, hard": "belebele-hard"}
-    found = {(step, kind): pooled(kind, *STEPS[step]) for step in STEPS for kind in kinds.values()}
-    p = holm({key: each.p for key, each in found.items() if each})
-    cells = {key: _said(each, p[key]) if each else "" for key, each in found.items()}
-    rows = [(step, *(cells[step, kind] for kind in kinds.values())) for step in STEPS]
+    cells = _said({(s, kind): pooled(kind, *STEPS[s]) for s in STEPS for kind in kinds.values()})
+    rows = [(step, *(cells.get((step, kind), "") for kind in kinds.values())) for step in STEPS]
     return markdown(("step", *kinds), rows)
 
 
@@ -142,13 +135,9 @@ def scores() -> str:
 def gains() -> str:
     """One row a collection: MRR@10 of zero-shot, then what each loss adds."""
     found = answer()
-    p = holm({(place, name): e.p for place, row in found.items() for name, e in row.items()})
+    cells = _said({(place, name): e for place, row in found.items() for name, e in row.items()})
     rows = [
-        (
-            place,
-            f"{_mean(place, ANSWER[0]):.3f}",
-            *(_said(each, p[place, name]) for name, each in row.items()),
-        )
+        (place, f"{_mean(place, ANSWER[0]):.3f}", *(cells[place, name] for name in row))
         for place, row in found.items()
     ]
     return markdown(("collection", "zero-shot", *ANSWER[1]), rows)
@@ -163,46 +152,84 @@ def choices() -> str:
         if found:
             mean = number(fmean(each.difference for each in found.values()), "+")
             sure = {lang: each.difference for lang, each in found.items() if each.p < 0.05}
-            sides = (
-                ", ".join(lang for lang, value in sure.items() if value * sign > 0)
-                for sign in (1, -1)
-            )
+            ahead = ", ".join(lang for lang, value in sure.items() if value > 0) or "none"
+            behind = ", ".join(lang for lang, value in sure.items() if value < 0) or "none"
             titles = SYSTEMS[used].title, SYSTEMS[instead].title
-            rows.append((*titles, len(found), mean, *(side or "none" for side in sides)))
+            rows.append((*titles, len(found), mean, ahead, behind))
     header = ("in use", "instead", "languages", "mean difference", "ahead", "behind")
     return markdown(header, rows)
 
 
 def leaks() -> str:
     """One row a language of AfriQA: what other pairs change, with p after Holm's correction."""
-    columns = ("vocabulary", "m_extended"), ("both", "m_optical_late")
+    columns = {"vocabulary": "m_extended", "both": "m_optical_late"}
     ends = {"twins": "with twins", "unasked": "no question of AfriQA"}
-    found = {
+    cells = _said({
         (place, name, end): records.compare(f"{name}_{end}", name, place)
         for place in records.places()
-        for _, name in columns
+        for name in columns.values()
         for end in ends
-    }
-    found = {key: each for key, each in found.items() if each}
-    p, rows = holm({key: each.p for key, each in found.items()}), []
-    for place in dict.fromkeys(place for place, *_ in found):
-        row = [_lang(place), *(_pairs(place, f"m_extended{end}") for end in ("", "_twins"))]
-        for _, name in columns:
+    })  # fmt: skip
+    rows = []
+    for place in dict.fromkeys(place for place, *_ in sorted(cells)):
+        made = [records.read(place, f"m_extended{end}") for end in ("", "_twins")]
+        row = [_lang(place), *(f"{each[0]['bitext']['pairs']:,}" if each else "" for each in made)]
+        for name in columns.values():
             row.append(f"{_mean(place, name):.3f}")
-            keys = [(place, name, end) for end in ends]
-            row += [_said(found[key], p[key]) if key in found else "" for key in keys]
+            row += [cells.get((place, name, end), "") for end in ends]
         rows.append(row)
     titles = (
-        f"{said}{end}" for said, _ in columns for end in ("", *map(", {}".format, ends.values()))
+        f"{said}{end}" for said in columns for end in ("", *map(", {}".format, ends.values()))
     )
     return markdown(("language", "pairs", "with twins", *titles), rows)
 
 
+def rates(records: Sequence[dict], prior: str) -> str:
+    """AER on every gold set, in per cent, with or without a prior for word order.
+
+    An asterisk where the interval of the difference to transport leaves 0 out.
+    """
+    columns = {
+        f"{kind}_{method}{prior}": f"{kind}_transport{prior}"
+        for kind in alignment_grid.ENCODERS
+        for method in ("transport", "similarity", "argmax")
+    }
+    if prior:
+        columns |= dict.fromkeys(statistical.ALIGNERS, f"distilled_transport{prior}")
+    rows = []
+    for record in records:
+        cells = []
+        for system, ours in columns.items():
+            test = record["transport against"].get(ours, {}).get(system)
+            mark = "*" if test and test["low"] * test["high"] > 0 else ""
+            value = record["systems"].get(system)
+            cells.append(f"{100 * value['aer']:.1f}{mark}" if value else "missing")
+        rows.append((record["set"], f"{record['bitext']['pairs']:,}", *cells))
+    said = (name.removesuffix("_order").replace("_", " ") for name in columns)
+    return markdown(("set", "pairs", *said), rows)
+
+
+def verdicts() -> str:
+    """:func:`.alignment_grid.verdicts` of each transport system."""
+    known, plain = alignment_grid.SYSTEMS, {name: name for name in statistical.ALIGNERS}
+    title = plain | {x: x.replace("_order", ", order prior").replace("_", " ", 1) for x in known}
+    rows = [
+        (title[ours], title[system], *counts.values())
+        for ours in known
+        if "_transport" in ours
+        for system, counts in alignment_grid.verdicts(_sets(), ours).items()
+    ]
+    header = ("system", "against", "fewer errors", "no clear difference", "more errors")
+    return markdown(header, rows)
+
+
+def _sets() -> list[dict]:
+    return [*alignment_grid.known().values()]
+
+
 TABLES = {
-    "opponents": opponents,
-    "steps": steps,
-    "scores": scores,
-    "gains": gains,
-    "leaks": leaks,
-    "choices": choices,
+    **{table.__name__: table for table in (opponents, steps, scores, gains, leaks, choices)},
+    "alignment_plain": lambda: rates(_sets(), ""),
+    "alignment_order": lambda: rates(_sets(), "_order"),
+    "alignment_verdicts": verdicts,
 }

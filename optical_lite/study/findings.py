@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 import re
 from fnmatch import fnmatch
+from pathlib import Path
 from statistics import fmean
 
 from ..settings import ROOT, InputError
@@ -39,27 +40,32 @@ class Missing(InputError):
     """A run that is not there (yet)."""
 
 
+def _there(value: object, expected: str) -> object:
+    """The value of a run; without one it is missing."""
+    if value is None:
+        raise Missing(f"findings: got {expected}")
+    return value
+
+
 def _mean(system: str, place: str) -> float:
     ranks = records.by_question(place, systems.find(system) and system)
-    if ranks is None:
-        raise Missing(
-            f"findings: got no record of {system} on {place}, expected one; run: tables --run"
-        )
-    return float(ranks.mean())
+    said = f"no record of {system} on {place}, expected one; run: tables --run"
+    return float(_there(ranks, said).mean())
 
 
 def _gain(system: str, base: str, place: str) -> float:
     return _mean(system, place) - _mean(base, place)
 
 
+def _gap(system: str, place: str) -> float:
+    return _gain(system, "zero_shot", place) / _gain("ceiling", "zero_shot", place)
+
+
 def _count(limit: float | None, system: str, base: str, *among: str) -> int:
     """Collections on which a system is above another with p below a limit; all, without a limit."""
     family = {name: systems.find(name) and name for name in system.split("+")}
     found, (counted, *_) = evidence.over(base, family, among), family
-    if not found:
-        raise Missing(
-            f"findings: got no collection with records of {system} and {base}, expected one"
-        )
+    _there(found or None, f"no collection with records of {system} and {base}, expected one")
     if limit is None:
         return len(found)
     p = holm({(place, name): e.p for place, each in found.items() for name, e in each.items()})
@@ -67,29 +73,13 @@ def _count(limit: float | None, system: str, base: str, *among: str) -> int:
     return sum(p[place, counted] < limit for place in above)
 
 
-def _run(reference: str, metric: str) -> float:
-    found = summary.metrics_of(reference).get(metric)
-    if found is None:
-        raise Missing(f"findings: got no {metric} of {reference}, expected a record and its metric")
-    return found
-
-
-def _published(text: str) -> float:
-    found = published_numbers.number(*text.split(" | ")).value
-    if found is None:
-        raise Missing(f"findings: got an empty cell {text}, expected a number")
-    return found
-
-
-def _gap(system: str, place: str) -> float:
-    return _gain(system, "zero_shot", place) / _gain("ceiling", "zero_shot", place)
-
-
-def _apart(system: str, base: str, place: str) -> float:
-    return abs(_gain(system, base, place))
-
-
-MEASURES = {"mean": (_mean, 1), "gap": (_gap, 1), "gain": (_gain, 2), "apart": (_apart, 2)}
+# what is taken of a place, and of how many systems
+MEASURES = {
+    "mean": (_mean, 1),
+    "gap": (_gap, 1),
+    "gain": (_gain, 2),
+    "apart": (lambda *of: abs(_gain(*of)), 2),
+}
 COUNTS = {"above": 0.05, "surely": 0.01, "among": None}
 OVER = {"least": min, "most": max, "average": fmean}
 
@@ -97,22 +87,23 @@ OVER = {"least": min, "most": max, "average": fmean}
 def measure(text: str) -> float:
     """The value of a measure.
 
-    Examples
-    --------
     >>> round(measure("gap ceiling afriqa_sw"), 2), measure("least gap zero_shot afriqa_*")
     (1.0, 0.0)
     """
     name, _, rest = text.partition(" ")
     words = rest.split()
     if name == "published" and rest.count(" | ") == 2:
-        return _published(rest)
+        cell = published_numbers.number(*rest.split(" | "))
+        return _there(cell.value, f"an empty cell {rest}, expected a number")
     if name == "run" and len(words) == 2:
-        return _run(*words)
+        found = summary.metrics_of(words[0]).get(words[1])
+        said = f"no {words[1]} of {words[0]}, expected a record and its metric"
+        return _there(found, said)
     if name in COUNTS and len(words) > 2:
         return _count(COUNTS[name], *words)
     if extreme := OVER.get(name):
         name, *words = words or [""]
-    value, width = MEASURES.get(name, (None, 0))  # how many systems stand before the places
+    value, width = MEASURES.get(name, (None, 0))
     if value is None or len(words) <= width or (len(words) > width + 1 and not extreme):
         raise InputError(
             f"findings: got {text!r}, expected a measure such as 'gap plus_sharp afriqa_sw'"
@@ -120,12 +111,10 @@ def measure(text: str) -> float:
     places = [*records.places(), *records.places(dev=True)]
     have = [place for place in places if any(fnmatch(place, word) for word in words[width:])]
     if not have or (len(have) > 1 and not extreme):
-        expected = (
-            "COLLECTION_LANG" if not have else f"one; or {', '.join(OVER)} before the measure"
-        )
-        raise InputError(
-            f"findings: got {len(have)} places like {' '.join(words[width:])}, expected {expected}"
-        )
+        one = f"one; or {', '.join(OVER)} before the measure"
+        expected = one if have else "COLLECTION_LANG"
+        said = f"{len(have)} places like {' '.join(words[width:])}"
+        raise InputError(f"findings: got {said}, expected {expected}")
     return (extreme or min)(value(*words[:width], place) for place in have)
 
 
@@ -138,8 +127,9 @@ def say(value: float, like: str) -> str:
     >>> say(0.70649, "0.71"), say(0.00012, "0.04"), say(33061, "1,000"), say(-0.0214, "+0.021")
     ('0.71', '0.0001', '33,061', '−0.021')
     """
-    found = any(map(str.isdigit, like))
-    digits = len(like.partition(".")[2]) if found else 0 if isinstance(value, int) else 3
+    digits = len(like.partition(".")[2])
+    if not any(map(str.isdigit, like)):
+        digits = 0 if isinstance(value, int) else 3
     if digits and 0 < abs(value) < 0.5 * 10.0**-digits:
         digits = -math.floor(math.log10(abs(value)))
     kind = ("+" if like.startswith("+") else "") + ("," if "," in like else "")
@@ -170,18 +160,17 @@ def fill(page: str, where: str) -> str:
 
 
 def texts() -> dict[str, str]:
-    """The pages and notebooks that are written by hand, by their path from the repository's root.
+    """Pages and notebooks with marked numbers, by their path from the repository's root.
 
-    Of these are all that have marked numbers; in ``data/expected`` those with a marked table, too.
+    In ``data/expected`` those with a marked table, too.
     """
-    patterns = ("README.md", "docs/*.md", "data/expected/*.md", "notebooks/**/*.ipynb")
-    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file())
-    found = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}
-    return {
-        path: text
-        for path, text in found.items()
-        if OPEN in text or (path.startswith("data/") and markup.START in text)
-    }
+    found = {}
+    for pattern in ("README.md", "docs/*.md", "data/expected/*.md", "notebooks/**/*.ipynb"):
+        for path in sorted(filter(Path.is_file, ROOT.glob(pattern))):
+            text = path.read_text(encoding="utf-8")
+            if OPEN in text or (pattern.startswith("data/") and markup.START in text):
+                found[str(path.relative_to(ROOT))] = text
+    return found
 
 
 def problems() -> list[str]:

@@ -11,21 +11,22 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import itertools
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from .. import lexical, lexicon, metrics, retrieval, settings, vocabulary
+from .. import lexical, lexicon, metrics, retrieval, vocabulary
 from ..corpora import Bitext, Collection, language
 from ..datasets import leaks, published, testsets
 from ..encoder import DEFAULT, Encoder, teacher
-from ..json_files import read_json, write_json
+from ..json_files import write_json
 from ..provenance import environment, model_record, sha256
 from ..retrieval import PassageIndex
 from ..safe_files import clear, discard, hold
@@ -37,7 +38,6 @@ from . import record_files, systems
 from .systems import LANGUAGES, SYSTEMS, System
 
 TRAINING = ROOT / "runs" / "grid"  # runs of cells that are not finished
-RANKINGS = ROOT / "runs" / "rankings"  # of systems that others fuse
 PARTS = {name for system in SYSTEMS.values() for name in system.parts}
 
 
@@ -50,10 +50,6 @@ def _timed(make: Callable) -> tuple[object, np.ndarray]:
     """What a function returns, and the seconds that it took: of the wall, of the processor."""
     began = time.perf_counter(), time.process_time()
     return make(), np.subtract((time.perf_counter(), time.process_time()), began)
-
-
-def _digest(value: object) -> str:
-    return sha256(repr(value).encode())
 
 
 def _hash(data: Collection) -> str:
@@ -69,7 +65,7 @@ def _student(system: System) -> System:
 
 def training(lang: str, system: System, seed: int) -> Path:
     """The run folder of a student, while its cell is not finished."""
-    return TRAINING / f"{lang}_{_digest((_student(system), seed))[:12]}"
+    return TRAINING / f"{lang}_{sha256(repr((_student(system), seed)).encode())[:12]}"
 
 
 def _clear(folder: Path, done: set[Path]) -> None:
@@ -85,7 +81,7 @@ def _clear(folder: Path, done: set[Path]) -> None:
 class Workplace:
     """What the cells of one language share: collections, bitexts, indexes, untrained students.
 
-    With ``dev`` they are about the language's development questions, in place of its tests.
+    With ``dev`` its questions are those for development, in place of its tests.
     """
 
     def __init__(self, lang: str, dev: bool = False) -> None:
@@ -97,6 +93,7 @@ class Workplace:
         asked = [test for name, test in tests.items() if name in systems.ASKED]
         self.held_out = {"dev": [*tests.values(), held], "twins": asked, "equal": asked}
         self.trained: list[Path] = []  # folders of runs whose cell has no record yet
+        self.ranked: dict[tuple[str, int, str], retrieval.Run] = {}
         self.collections: dict[str, Collection] = {"dev": held} if dev else tests
 
     @functools.cache  # noqa: B019 (a workplace lives as long as its queue)
@@ -167,19 +164,25 @@ class Workplace:
     def queries(self, system: System, data: Collection) -> dict[str, str]:
         """What a system is asked, before any translation of its own."""
         asked = data.translations if system.reads == "reference" else data.queries
-        return (
-            dict(asked)
-            if system.marks
-            else {query: unmarked(text) for query, text in asked.items()}
-        )
+        return {query: text if system.marks else unmarked(text) for query, text in asked.items()}
 
-    def search(
-        self, system: System, encoder: Encoder, data: Collection, seed: int = 0
-    ) -> retrieval.Run:
+    def ranking(self, name: str, seed: int, collection: str) -> retrieval.Run:
         """Rank a collection's passages by a system; of fused parts the last has its share."""
+        system = systems.find(name)
         if system.parts:
-            *runs, last = (self.ranking(name, seed, data) for name in system.parts)
+            *runs, last = (self.ranking(part, seed, collection) for part in system.parts)
             return lexical.fuse(functools.reduce(lexical.fuse, runs), last, system.share)
+        seed = seed if system.train or seed in system.seeds else 0
+        found = self.ranked.get((name, seed, collection))
+        if found is None:
+            encoder, _ = self.encoder(system, seed)
+            found = self.search(system, encoder, self.collections[collection])
+        if name in PARTS:  # the student of what others fuse takes minutes
+            self.ranked[name, seed, collection] = found
+        return found
+
+    def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
+        """Rank a collection's passages by one engine."""
         queries, (table, _) = self.queries(system, data), self.lexicon(system)
         if system.reads == "lexicon":
             queries = {query: table.translate(text) for query, text in queries.items()}
@@ -190,22 +193,6 @@ class Workplace:
         index = self.index(teacher_of(system), data.name, system.scorer)
         return retrieval.search(index, encoder, queries)
 
-    def ranking(
-        self, name: str, seed: int, data: Collection, *, anew: bool = False
-    ) -> retrieval.Run:
-        """What a part of a system ranks, kept in a file, for its student takes minutes.
-
-        Another system, seed, collection or number type has another file.
-        """
-        system = systems.find(name)
-        seed = seed if seed in system.seeds else 0
-        what = replace(system, title=""), seed, _hash(data), settings.precision()
-        place = RANKINGS / f"{data.name}_{self.lang}" / f"{name}_{_digest(what)[:16]}.json"
-        if anew or not place.exists():
-            write_json(place, self.search(system, self.encoder(system, seed)[0], data, seed))
-        kept = read_json(place).items()
-        return {query: [(passage, score) for passage, score in found] for query, found in kept}
-
     @functools.cache  # noqa: B019
     def index(self, of: Encoder, name: str, scorer: str = "maxsim") -> PassageIndex:
         """Passages as a teacher sees them."""
@@ -215,18 +202,14 @@ class Workplace:
     def run(self, name: str, seed: int, folder: Path, asked: Sequence[str]) -> None:
         """One cell: write a record for each collection that is asked for."""
         system = systems.find(name)
-        (encoder, record), (table, extra) = self.encoder(system, seed), self.lexicon(system)
+        (_, record), (table, extra) = self.encoder(system, seed), self.lexicon(system)
         spent = zip(("seconds", "cpu_seconds"), extra.tolist(), strict=True)
         record = record | {key: round(record[key] + more, 1) for key, more in spent}
         bitext = self.bitext(*system.source) if system.fill or table else None
         source = bitext and {"name": bitext.name, "pairs": len(bitext), "sha256": data_hash(bitext)}
         for collection in asked:
             data = self.collections[collection]
-            if name in PARTS:
-                ranked = self.ranking(name, seed, data, anew=True)
-            else:
-                ranked = self.search(system, encoder, data, seed)
-            values = metrics.per_query(ranked, data.qrels)
+            values = metrics.per_query(self.ranking(name, seed, collection), data.qrels)
             ranks = (f"{value:.4g}" for _, value in sorted(values["mrr@10"].items()))
             found = {
                 **{"system": name, "collection": collection, "lang": self.lang, "seed": seed},
@@ -250,26 +233,11 @@ class Workplace:
             discard(self.trained.pop())  # the records stay, the weights can be made again
 
 
-def cells(
-    names: list[str] | None, langs: list[str] | None, seeds: list[int] | None
-) -> Iterator[tuple[str, str, int]]:
-    """(language, system, seed) of a queue; the seeds of a system follow each other."""
-    for lang in map(language, langs or LANGUAGES):
-        for name in systems.expand(names):
-            for seed in SYSTEMS[name].seeds if seeds is None else seeds:
-                if seed in SYSTEMS[name].seeds or SYSTEMS[name].train:
-                    yield lang, name, seed
-
-
 def run(
-    names: list[str] | None = None,
-    langs: list[str] | None = None,
-    seeds: list[int] | None = None,
-    *,
-    dev: bool = False,
-    folder: Path | None = None,
+    names: list[str] | None = None, langs: list[str] | None = None,
+    seeds: list[int] | None = None, *, dev: bool = False, folder: Path | None = None,
     anew: bool = False,
-) -> int:
+) -> int:  # fmt: skip
     """Run what is missing of a queue, and return how many cells that were.
 
     Stop it when you like, the same call goes on. A language that lacks what a system needs, such as
@@ -288,28 +256,33 @@ def run(
     kind = "clir_dev" if dev else "clir"
     folder = folder or record_files.LOOSE / kind
     have = {} if anew else record_files.load(record_files.SETS[kind])
+    done = {record_files.key(record) for record in record_files.every(have)}
     todo: list[tuple[str, str, int, list[str]]] = []
     # trainings of cells that have their records, and of others
     trained: dict[bool, set[Path]] = {True: set(), False: set()}
-    for lang, name, seed in cells(names, langs, seeds):
-        missing = [
-            each
-            for each in (["dev"] if dev else systems.tested(lang, name))
-            if not (folder / f"{each}_{lang}" / f"{name}_{seed}.json").exists()
-            and not record_files.find(have, f"{each}_{lang}", name, seed)
-        ]
-        trained[not missing].add(training(lang, SYSTEMS[name], seed))
-        if missing:
-            todo.append((lang, name, seed, missing))
+    # the seeds of a system follow each other
+    for lang, name in itertools.product(map(language, langs or LANGUAGES), systems.expand(names)):
+        system = SYSTEMS[name]
+        for seed in system.seeds if seeds is None else seeds:
+            if seed not in system.seeds and not system.train:
+                continue
+            missing = [
+                each
+                for each in (["dev"] if dev else systems.tested(lang, name))
+                if not (folder / f"{each}_{lang}" / f"{name}_{seed}.json").exists()
+                and (f"{each}_{lang}", name, seed) not in done
+            ]
+            trained[not missing].add(training(lang, system, seed))
+            if missing:
+                todo.append((lang, name, seed, missing))
     _clear(folder, trained[True] - trained[False])
     place, ran = None, 0
     for lang, name, seed, missing in tqdm(todo, desc="grid", unit="cell", disable=None):
         if place is None or place.lang != lang:
             place = Workplace(lang, dev)
-        system = SYSTEMS[name]
         try:
-            for each in (system, *map(systems.find, system.parts)):
-                place.bitext(*each.source)
+            for each in (name, *SYSTEMS[name].parts):
+                place.bitext(*SYSTEMS[each].source)
         except InputError as error:
             if name in (names or ()):
                 raise

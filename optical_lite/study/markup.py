@@ -12,8 +12,6 @@ from ..settings import InputError
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; a bar inside a cell is escaped.
 
-    Examples
-    --------
     >>> print(markdown(["system", "MRR"], [["BM25", "0.352"]]))
     | system | MRR |
     |---|---|
@@ -24,21 +22,9 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([head, "|" + "---|" * len(header), *body])
 
 
-def html(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """An HTML table without styles or scripts."""
-    return pd.DataFrame(rows, columns=header).to_html(index=False, border=0)
-
-
-def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A LaTeX tabular for the booktabs package."""
-    return pd.DataFrame(rows, columns=header).to_latex(index=False, escape=True)
-
-
 def number(value: float | None, sign: str = "") -> str:
     """A number of a table, nothing for None.
 
-    Examples
-    --------
     >>> number(-0.0214), number(0.5, "+"), number(None)
     ('−0.021', '+0.500', '')
     """
@@ -47,14 +33,16 @@ def number(value: float | None, sign: str = "") -> str:
 
 MADE = "<!-- made by `make tables`; do not edit -->"
 START = "<!-- table:"
-FORMATS = {"md": markdown, "html": html, "latex": latex}
+FORMATS = {  # how a header and rows are written: HTML without styles, LaTeX for booktabs
+    "md": markdown,
+    "html": lambda head, rows: pd.DataFrame(rows, columns=head).to_html(index=False, border=0),
+    "latex": lambda head, rows: pd.DataFrame(rows, columns=head).to_latex(index=False, escape=True),
+}
 
 
 def replace_block(page: str, name: str, content: str, where: str = "page") -> str:
     r"""The page with other content between the two marks.
 
-    Examples
-    --------
     >>> replace_block("before\n<!-- table:x -->\nold\n<!-- /table:x -->\nafter", "x", "new")
     'before\n<!-- table:x -->\nnew\n<!-- /table:x -->\nafter'
     """

@@ -12,32 +12,25 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..settings import ROOT
-from . import alignment_page, evidence_page, findings, markup, published_numbers, records, summary
+from . import evidence_page, findings, markup, published_numbers, records, summary
 from .summary import SMALL, Cell
 
-HEADER = (
-    *("system", "data", "metric", "paper", "ours mean ± sd (n)", "Δ"),
-    *("state", "why", "how"),
-)
+HEADER = ("system", "data", "metric", "paper", "ours mean ± sd (n)", "Δ", "state", "why", "how")
 INTRODUCTION = (
     "Copied as printed from the sources named under each table. *Read in* says how: in the "
     "`original`, in a `copy` of its text, in a `figure` whose cells carry numbers, in somebody "
     "else's `restatement` (secondary), or by `nobody` yet. Quote the source, not this page."
 )
-SUMMARY, EVIDENCE = "data/expected/systems.csv", "data/expected/evidence.md"
-# of pages that a person wrote, beside those of data/tables
-TABLES = evidence_page.TABLES | alignment_page.TABLES
+EVIDENCE = "data/expected/evidence.md"
 
 
-def title(metric: str) -> str:
-    """How a metric is written in a table."""
+def _title(metric: str) -> str:
     return metric.upper().replace("NDCG", "nDCG")
 
 
-def _notes(texts: Iterable[str], marks: str) -> dict[str, str]:
-    """A short mark for each different text, in order of appearance."""
-    different = dict.fromkeys(filter(None, texts))
-    return {text: f"{marks}{number}" for number, text in enumerate(different, 1)}
+def _ours(cell: Cell) -> str:
+    """Our number; what is gone is missing."""
+    return str(cell.ours or (summary.MISSING if cell.state == summary.MISSING else ""))
 
 
 def shown(name: str) -> list[Cell]:
@@ -52,44 +45,39 @@ def long(name: str, kind: str = "md") -> str:
     Cells of a row and a metric that hold no number and say the same share a line.
     """
     cells = shown(name)
-    why, how = _notes((c.reason for c in cells), "r"), _notes((c.command for c in cells), "c")
+    # a short mark for each different text, in order of appearance
+    reasons = dict.fromkeys(cell.reason for cell in cells if cell.reason)
+    notes = {text: f"r{n}" for n, text in enumerate(reasons, 1)}
+    commands = dict.fromkeys(cell.command for cell in cells)
+    notes |= {text: f"c{n}" for n, text in enumerate(commands, 1)}
     found: dict[tuple, list[str]] = {}
     for cell in cells:
         paper = markup.number(cell.paper) or ("empty" if cell.published else "none")
-        ours = str(cell.ours) if cell.ours else _gone(cell)
-        delta, marks = markup.number(cell.delta, "+"), (why.get(cell.reason, ""), how[cell.command])
+        ours, delta = _ours(cell), markup.number(cell.delta, "+")
         own = cell.column if ours or cell.paper is not None else ""
-        said = title(cell.metric), paper, ours, delta, cell.state, *marks
+        marks = notes.get(cell.reason, ""), notes[cell.command]
+        said = _title(cell.metric), paper, ours, delta, cell.state, *marks
         found.setdefault((cell.row, own, said), []).append(cell.column)
     rows = [(row, ", ".join(columns), *said) for (row, _, said), columns in found.items()]
-    marks = [(mark, text) for notes in (why, how) for text, mark in notes.items()]
-    write = markup.FORMATS[kind]
+    write, marks = markup.FORMATS[kind], [(mark, text) for text, mark in notes.items()]
     return "\n\n".join([write(HEADER, rows), write(("mark", "meaning"), marks)])
-
-
-def _gone(cell: Cell) -> str:
-    return summary.MISSING if cell.state == summary.MISSING else ""
 
 
 def wide(name: str, kind: str = "md") -> str:
     """Systems down, collections and metrics across: our numbers, where there are any."""
     table = summary.spec(name)
-    found = {(cell.key, cell.metric): _short(cell) for cell in summary.cells(name)}
+    found = {(x.key, x.metric): _ours(x).partition(" (")[0] for x in summary.cells(name)}
     run = {key.partition("/")[0] for (key, _), said in found.items() if said}
     columns = [
         (key, metric) for key in table["columns"] if key in run for metric in table["metrics"]
     ]
-    labels = [f"{table['columns'][key]['label']} {title(metric)}" for key, metric in columns]
-    rows = []
-    for row, own in table["rows"].items():
-        line = [found.get((f"{key}/{row}", metric), "") for key, metric in columns]
-        if any(line):
-            rows.append([own["label"], *line])
+    labels = [f"{table['columns'][key]['label']} {_title(metric)}" for key, metric in columns]
+    lines = {
+        row: [found.get((f"{key}/{row}", metric), "") for key, metric in columns]
+        for row in table["rows"]
+    }
+    rows = [[table["rows"][row]["label"], *line] for row, line in lines.items() if any(line)]
     return markup.FORMATS[kind](["system", *labels], rows)
-
-
-def _short(cell: Cell) -> str:
-    return str(cell.ours).partition(" (")[0] if cell.ours else _gone(cell)
 
 
 def counts(cells: Iterable[Cell]) -> str:
@@ -111,9 +99,8 @@ def page(name: str) -> str:
         parts += ["## Beside the published ones", said, long(name), "Published numbers from:"]
         found = [cell.published for cell in cells if cell.published]
         sources = dict.fromkeys((each.source, *each.doubts) for each in found)
-        parts.append(
-            "\n".join(f"- {' '.join([s, *(f'*{d}*' for d in doubts)])}" for s, *doubts in sources)
-        )
+        said = (" ".join([s, *(f"*{doubt}*" for doubt in doubts)]) for s, *doubts in sources)
+        parts.append("\n".join(f"- {source}" for source in said))
     else:
         made = f"Made by `{table['command']}`."
         parts.append(f"Nothing is published to compare with: {said} {made}")
@@ -124,16 +111,14 @@ def published(name: str, kind: str = "md") -> str:
     """A published table, ``work/table``, as printed, with its source and doubts."""
     own = published_numbers.table(name)
     found = {row: published_numbers.row(own, row) for row in own["rows"]}
-    rows = [
-        (row, *(_printed(value, own) for value in line["values"])) for row, line in found.items()
-    ]
+    rows = [(row, *(_printed(x, own) for x in line["values"])) for row, line in found.items()]
     header = (f"{own['title']}: {own['metric']}", *own["columns"])
     parts = [markup.FORMATS[kind](header, rows)]
     sources: dict[tuple[str, str], list[str]] = {}
     for row, line in found.items():
         sources.setdefault((line["source"], line["read_in"]), []).append(row)
+    where = f", {own['where']}" if own.get("where") else ""
     for (source, read), names in sources.items():
-        where = f", {own['where']}" if own.get("where") else ""
         scope = "" if len(names) == len(found) else f" ({', '.join(names)})"
         parts.append(f"Source{scope}: {source}{where}; read in: {read}.")
     if own.get("empty"):
@@ -165,10 +150,11 @@ def generated() -> dict[str, str]:
     """Every generated file by its path from the repository's root, as it should be."""
     found = {f"data/expected/{name}.md": page(name) for name in summary.names()}
     found["data/expected/published.md"] = published_page()
-    found[SUMMARY] = records.summarise()
+    found["data/expected/systems.csv"] = records.summarise()
     for path, text in findings.texts().items():
         for name in re.findall(rf"{markup.START}(\w+) -->", text):
-            made = TABLES[name]() if name in TABLES else wide(name)
+            own = evidence_page.TABLES.get(name)
+            made = own() if own else wide(name)
             text = markup.replace_block(text, name, made, path)
         found[path] = findings.fill(text, path)
     return found

@@ -25,18 +25,12 @@ from ..settings import DATA, InputError
 from .toml_files import read_toml
 
 FOLDER = DATA / "paper"
+ROW = {"values": [(int, float, type(None))], "doubts?": [str], "source?": str, "read_in?": str}
 
 
 @dataclass(frozen=True)
 class Number:
-    """One published number.
-
-    Attributes
-    ----------
-    value : as printed, or None where the cell is empty
-    unit, metric, source, read_in : as in the file
-    doubts : what to know before quoting it
-    """
+    """One published number as its file has it; ``value`` is None where the cell is empty."""
 
     value: float | None
     unit: str
@@ -49,8 +43,6 @@ class Number:
 def works() -> dict[str, dict]:
     """Every work by the name of its file.
 
-    Examples
-    --------
     >>> works()["simalign"]["tables"]["aer"]["columns"][4]
     'hin'
     """
@@ -72,19 +64,17 @@ def row(table: dict, name: str) -> dict:
     own = dict(own) if isinstance(own, dict) else {"values": own}
     if isinstance(own.get("values"), list):
         own["values"] = [None if value == "" else value for value in own["values"]]
-    number = (int, float, type(None))
-    shape = {"values": [number], "doubts?": [str], "source?": str, "read_in?": str}
     where = f"table {table['title']}", f"row {name!r}"
-    fits(own, shape, *where)
-    values, columns = own["values"], table["columns"]
-    if len(values) != len(columns):
+    fits(own, ROW, *where)
+    got, expected = len(own["values"]), len(table["columns"])
+    if got != expected:
         raise InputError(
-            f"{where[0]}: got {len(values)} values in {where[1]}, expected {len(columns)}, one a "
-            "column; mend the file"
+            f"{where[0]}: got {got} values in {where[1]}, expected {expected}, one a column; mend "
+            "the file"
         )
     doubts = (*table["doubts"], *own.get("doubts", ()))
     source = {key: own.get(key, table[key]) for key in ("source", "read_in")}
-    return {"values": values, "doubts": doubts, **source}
+    return {"values": own["values"], "doubts": doubts, **source}
 
 
 def number(name: str, row_name: str, column: str) -> Number:
@@ -94,8 +84,6 @@ def number(name: str, row_name: str, column: str) -> Number:
     --------
     >>> number("africlirmatrix/ndcg10", "BM25", "swa").value
     0.418
-    >>> number("afriqa/averages", "mDPR, no translation", "mean over languages").read_in
-    'restatement'
     """
     found = table(name)
     columns = found["columns"]

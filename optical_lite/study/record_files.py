@@ -86,12 +86,6 @@ def load(base: Path) -> Records:
     return _load(base, states(base))
 
 
-def find(found: Records, place: str, system: str, seed: int) -> dict | None:
-    """The record of a cell, None where there is none."""
-    made = found.get(place, {}).get(system, ())
-    return next((record for record in made if key(record)[2] == seed), None)
-
-
 def shared(base: Path) -> dict[str, dict]:
     """What stands beside a set: shared parts by hash; ``groups``, a number a question by place."""
     return _shared(base, states(base))
@@ -151,7 +145,7 @@ def write_groups(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
     write_atomic(folder / GROUPS, " ".join(str(found[query]) for query in sorted(found)) + "\n")
 
 
-def fold_all(source: Path = LOOSE) -> dict[str, tuple[int, int]]:
+def fold_all(source: Path) -> dict[str, tuple[int, int]]:
     """:func:`fold` of every set with a folder of its name in ``source``, or that is ``source``."""
     folders = {name: source if source.name == name else source / name for name in SETS}
     if not any(folder.is_dir() for folder in folders.values()):
@@ -161,22 +155,20 @@ def fold_all(source: Path = LOOSE) -> dict[str, tuple[int, int]]:
 
 
 def fold(source: Path, base: Path) -> tuple[int, int]:
-    """Take loose records into a set; one that differs from what is there already is an error.
+    """Take the records of a queue's folder into a set: how many are new, of how many.
 
-    Parameters
-    ----------
-    source : a folder that :func:`.grid.run` wrote
-    base : one of :data:`SETS`
-
-    Returns
-    -------
-    new, all : records that were taken in, records in ``source``
+    Raises
+    ------
+    InputError
+        a record, or groups of questions, that differ from those that are there already
     """
     # one writer; another waits, and then finds what this one has written
     with hold(base.parent, wait=True):
-        have, parts = load(base), copy.deepcopy(shared(base))
-        found = list(every(loose(source)))
-        new = [record for record in found if not _same(record, have)]
+        known, parts = {key(record): record for record in every(load(base))}, shared(base)
+        parts, found = copy.deepcopy(parts), [*every(loose(source))]
+        before = len(known)
+        for record in found:
+            _same(known.setdefault(key(record), record), record)
         for path in sorted(source.rglob(GROUPS)):
             text = path.read_text(encoding="ascii").strip()
             if parts.setdefault("groups", {}).setdefault(path.parent.name, text) != text:
@@ -184,22 +176,19 @@ def fold(source: Path, base: Path) -> tuple[int, int]:
                     f"{path}: got other groups of questions than {SHARED_FILE} has, expected the "
                     "same collection; run the cells of that folder again"
                 )
-        if new or parts != shared(base):
-            write(base, [*every(have), *new], parts)
-    return len(new), len(found)
+        if len(known) > before or parts != shared(base):
+            write(base, known.values(), parts)
+    return len(known) - before, len(found)
 
 
-def _same(record: dict, have: Records) -> bool:
-    """Whether a set has a record already; raise where it has another of that cell."""
-    old = find(have, *key(record))
-    if old and old != record:
-        names = sorted(old.keys() | record.keys())
-        parts = ", ".join(name for name in names if old.get(name) != record.get(name))
+def _same(old: dict, new: dict) -> None:
+    """Raise where two records of a cell differ."""
+    names = sorted(old.keys() | new.keys())
+    if parts := ", ".join(name for name in names if old.get(name) != new.get(name)):
         raise InputError(
-            f"fold: got {' '.join(map(str, key(record)))} a second time with another {parts}, "
+            f"fold: got {' '.join(map(str, key(new)))} a second time with another {parts}, "
             "expected one record a cell; delete one of the two"
         )
-    return old is not None
 
 
 def write(base: Path, found: Iterable[dict], parts: dict[str, dict]) -> None:

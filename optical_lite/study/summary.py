@@ -27,7 +27,7 @@ SMALL = "small and machine-written: compare orderings, not values"
 
 @dataclass(frozen=True)
 class Summary:
-    """Our number: mean, sample standard deviation (None for one run) and count of runs."""
+    """Our number: mean, sample standard deviation (None for one run), runs."""
 
     mean: float
     sd: float | None = None
@@ -48,8 +48,7 @@ class Cell:
     paper : the published number as a fraction, or None
     published : where it comes from, or None
     ours : mean over the records, or None without any
-    tolerance : largest accepted distance, on both sides
-    state : see ``data/expected/README.md``
+    tolerance, state : as for :func:`verdict`
     """
 
     key: str
@@ -76,13 +75,7 @@ class Cell:
 
 
 def names() -> list[str]:
-    """The tables there are.
-
-    Examples
-    --------
-    >>> "demo" in names()
-    True
-    """
+    """The tables there are."""
     return sorted(path.stem for path in SPECS.glob("*.toml"))
 
 
@@ -104,12 +97,7 @@ def spec(name: str) -> dict:
 
 
 def metrics_of(reference: str) -> dict[str, float]:
-    """The numbers of a record, none where it is gone.
-
-    Parameters
-    ----------
-    reference : ``file.json`` of ``data/expected``, or ``file.json#path.inside``
-    """
+    """The numbers of ``file.json#path.inside`` of ``data/expected``, none where it is gone."""
     name, _, inside = reference.partition("#")
     path = EXPECTED / name
     try:
@@ -136,10 +124,6 @@ def _demo() -> dict[str, dict]:
     return cells
 
 
-def _systems() -> dict[str, dict]:
-    return {key: {"metrics": found} for key, found in records.cells(load(records.RECORDS)).items()}
-
-
 def _alignment() -> dict[str, dict]:
     sets = load(record_files.SETS["alignment"]).get("alignment", {})
     return {
@@ -149,33 +133,32 @@ def _alignment() -> dict[str, dict]:
     }
 
 
-RECORDED = {"demo": _demo, "systems": _systems, "alignment": _alignment}
+RECORDED = {
+    "demo": _demo,
+    "systems": lambda: {
+        key: {"metrics": found} for key, found in records.cells(load(records.RECORDS)).items()
+    },
+    "alignment": _alignment,
+}
 
 
 def expected(kind: str) -> dict:
     """``cells`` by ``column/row``, each with the ``mean`` of its metrics over its records.
 
-    Parameters
-    ----------
-    kind : of :data:`RECORDED`; another has nothing recorded yet
+    A kind that is not in :data:`RECORDED` has nothing recorded yet.
     """
-    return {"cells": RECORDED[kind]() if kind in RECORDED else {}}
+    return {"cells": RECORDED.get(kind, dict)()}
 
 
 def verdict(
-    paper: float | None,
-    ours: float | None,
-    *,
-    tolerance: float,
-    needs: str = "",
-    values: bool = True,
-    gaps: tuple[float, float] | None = None,
-) -> str:
-    """What to make of a published number and ours.
+    paper: float | None, ours: float | None, *, tolerance: float, needs: str = "",
+    values: bool = True, gaps: tuple[float, float] | None = None,
+) -> str:  # fmt: skip
+    """What to make of a published number and ours; ``data/expected/README.md`` has the states.
 
     Parameters
     ----------
-    paper, ours : the two numbers, None where there is none
+    paper, ours : None where there is none
     tolerance : largest accepted distance, on both sides
     needs : what we lack, where the run was not attempted
     values : whether the two values may be compared at all; without, only directions
@@ -227,7 +210,7 @@ def _cell(table: dict, recorded: dict, row: str, column: str, metric: str) -> Ce
         found = recorded.get(f"{column}/{row}", {}).get("metrics", {}).get(metric)
         return Summary(**found) if found else None
 
-    key, row_spec, column_spec = f"{column}/{row}", table["rows"][row], table["columns"][column]
+    own, across = table["rows"][row], table["columns"][column]
     number, group = _published(table, column, row, metric)
     paper, ours = _fraction(number), ours_of(row)
     gaps, baseline = None, group.get("baseline")
@@ -240,35 +223,23 @@ def _cell(table: dict, recorded: dict, row: str, column: str, metric: str) -> Ce
             and abs(number.value - printed.value) > isinstance(printed.value, int) / 2
         ):
             gaps = paper - base[0], ours.mean - base[1].mean
+    key = f"{column}/{row}"
     tolerance = recorded.get(key, {}).get("tolerance", table.get("tolerance", 0.0))
-    state = verdict(
-        paper,
-        ours and ours.mean,
-        tolerance=tolerance,
-        needs=row_spec.get("needs", table.get("needs", "")),
-        values=group.get("values", True) and not column_spec.get("small", False),
-        gaps=gaps,
-    )
+    needs = own.get("needs", table.get("needs", ""))
+    values = group.get("values", True) and not across.get("small", False)
+    how = {"tolerance": tolerance, "needs": needs, "values": values, "gaps": gaps}
     reason = group.get("reason", "")
     if number is not None and number.value is None:
         empty = "the published cell is empty; see where data/paper says how to fill it in"
         reason = reason or empty
-    command = column_spec.get("command", table["command"])
     return Cell(
-        key=key,
-        row=row_spec["label"],
-        column=column_spec["label"],
-        metric=metric,
-        paper=paper,
-        published=number,
-        ours=ours,
-        tolerance=tolerance,
-        state=state,
-        reason=reason,
-        command=command,
-    )
+        key=key, row=own["label"], column=across["label"], metric=metric,
+        paper=paper, published=number, ours=ours, tolerance=tolerance,
+        state=verdict(paper, ours and ours.mean, **how), reason=reason,
+        command=across.get("command", table["command"]),
+    )  # fmt: skip
 
 
 def close(got: float | None, wanted: float, tolerance: float) -> bool:
-    """Whether a rerun agrees with the expected value: no further off on either side."""
+    """Whether a number agrees with another: no further off on either side."""
     return got is not None and math.isfinite(got) and abs(got - wanted) <= tolerance + 1e-9

@@ -4,7 +4,7 @@ import pytest
 
 from optical_lite.alignment.linking import AlignmentScore
 from optical_lite.json_files import read_json
-from optical_lite.study import alignment_grid, alignment_page
+from optical_lite.study import alignment_grid, evidence_page
 
 RECORDS = alignment_grid.known()
 SETTINGS = read_json(alignment_grid.SETTINGS)
@@ -60,4 +60,4 @@ def test_pocket_sets_are_aligned_better_by_transport_than_by_the_nearest_word():
 
 def test_a_missing_score_is_missing():
     record = {"set": "x", "bitext": {"pairs": 1}, "systems": {}, "transport against": {}}
-    assert "missing" in alignment_page.rates([record], "")
+    assert "missing" in evidence_page.rates([record], "")

@@ -30,8 +30,7 @@ def put(base, found):
 
 def every(base):
     """The records of a set, for a test that changes them."""
-    found = record_files.load(base).values()
-    return [dict(record) for rows in found for made in rows.values() for record in made]
+    return [dict(record) for record in record_files.every(record_files.load(base))]
 
 
 @pytest.fixture
@@ -46,14 +45,8 @@ def toy(tmp_path, monkeypatch):
     for name, level in LEVELS.items():
         own = draw.normal(0, 0.005, 60)
         for seed in systems.SYSTEMS[name].seeds:
-            values = (
-                level
-                + noise
-                - noise.mean()
-                + own
-                - own.mean()
-                + (0.01 * (seed - 2) if systems.SYSTEMS[name].train else 0.0)
-            )
+            apart = 0.01 * (seed - 2) if systems.SYSTEMS[name].train else 0.0
+            values = level + noise - noise.mean() + own - own.mean() + apart
             record = {
                 "system": name, "collection": "toy", "lang": "sw", "seed": seed,
                 "metrics": dict.fromkeys(records.METRICS, float(values.mean())), "cpu_seconds": 3.0,
@@ -109,7 +102,7 @@ def test_the_best_opponent_is_chosen_anew_on_every_collection(toy):
 
 
 def test_what_the_page_says_of_leakage_is_in_the_records():
-    counts = [r["leakage"] for r in record_files.every(record_files.load(records.RECORDS)) if r.get("leakage")]
+    counts = [record["leakage"] for record in every(records.RECORDS) if record.get("leakage")]
     assert {(found["queries"], found["translations"]) for found in counts} == {(0, 0)}
     assert max(found["passages"] for found in counts) == 1
     assert min(found["of passages"] for found in counts if found["passages"]) == 488
@@ -117,10 +110,9 @@ def test_what_the_page_says_of_leakage_is_in_the_records():
 
 def test_what_the_page_says_of_two_devices_is_in_the_records():
     found = []
-    for ours in record_files.every(record_files.load(records.CPU_RECORDS)):
-        place, name, seed = record_files.key(ours)
-        theirs = record_files.find(record_files.load(records.RECORDS), place, name, seed)
-        found.append(abs(records.ranks([ours]).mean() - records.ranks([theirs]).mean()))
+    theirs = {record_files.key(each): each for each in every(records.RECORDS)}
+    for ours in every(records.CPU_RECORDS):
+        found.append(abs(records.ranks([ours]).mean() - records.ranks([theirs[record_files.key(ours)]]).mean()))
     text = (summary.EXPECTED / "evidence.md").read_text(encoding="utf-8")
     assert f"In {sum(value < 5e-5 for value in found)} of these {len(found)} cells" in text
     assert max(found) <= 0.005

@@ -11,9 +11,9 @@ PAGE = "a\n<!-- table:x -->\nold\n<!-- /table:x -->\nb\n<!-- table:y -->\nkeep\n
 def test_special_characters_survive_each_format():
     header, rows = ("a|b", "%"), [("<x>", "50 % & more"), ("±", "Δ−1")]
     assert r"a\|b" in markup.markdown(header, rows)
-    assert "&lt;x&gt;" in markup.html(header, rows)
-    assert "<x>" not in markup.html(header, rows)
-    found = markup.latex(header, rows)
+    assert "&lt;x&gt;" in markup.FORMATS["html"](header, rows)
+    assert "<x>" not in markup.FORMATS["html"](header, rows)
+    found = markup.FORMATS["latex"](header, rows)
     assert r"50 \% \& more \\" in found
     assert found.count("&") == 4  # one in each of three lines, and the escaped one
 
