@@ -151,23 +151,6 @@ def pylate(request: dict) -> dict:
     return answers("PyLate rank.rerank", search, request)
 
 
-def plaid(request: dict) -> dict:
-    """PLAID as fast-plaid has it: 4-bit residuals, 8 probes, 4,096 full scores."""
-    from importlib.metadata import version
-
-    from fast_plaid.search import FastPlaid
-
-    with tempfile.TemporaryDirectory() as folder:
-        engine = FastPlaid(folder, device="cpu")
-        engine.create(passages(request))
-
-        def search(query) -> list[int]:
-            (found,) = engine.search(query[None], top_k=100, show_progress=False)
-            return [passage for passage, _ in found]
-
-        return answers(f"PLAID, fast-plaid {version('fast-plaid')}", search, request)
-
-
 if __name__ == "__main__":
     import torch
 

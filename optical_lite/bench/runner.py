@@ -26,7 +26,6 @@ BENCHMARKS = {
     "startup": first_use.startup,
     "distillation": training.distillation,
     "encoding": training.encoding,
-    "aligning": training.aligning,
     "transport": transport.transport,
     "maximum_similarity": search.maximum_similarity,
     "lessons": first_use.lessons,

@@ -1,4 +1,4 @@
-"""Benchmarks of training, encoding and aligning: against plain loops and other libraries."""
+"""Benchmarks of training and encoding: against plain loops and other libraries."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ import torch
 
 from .. import distillation as method
 from .. import model_files, vocabulary
-from ..alignment.plans import align, write_links
 from ..config import DistillConfig
 from ..corpora import Bitext
-from ..datasets import pocket
 from ..encoder import DEFAULT, Encoder, teacher
 from ..training import distill, runs
 from ..training.vector_store import VectorStore
@@ -26,8 +24,6 @@ from .measuring import Peer, ask_peer, side_by_side
 
 STEPS = 24
 LENGTH = 64
-# pairs to align in a file, and one at a time; words a side, so that each fits the encoder
-PAIRS, FEW, LONGEST = 512, 32, 60
 
 
 def used(student: Encoder, bitext: Bitext, config: DistillConfig) -> tuple[list[int], list[int]]:
@@ -140,30 +136,3 @@ def plain_encode(encoder: Encoder, passages: list[str], batch: int = 32) -> None
         for start in range(0, len(passages), batch):
             ids, mask = encoder.pad(encoder.tokenize(passages[start : start + batch]))
             encoder.model(input_ids=ids, attention_mask=mask.long())
-
-
-def aligning(repetitions: int) -> Iterator[dict]:
-    """A file of pairs into a file of links, against one pair at a time."""
-    every = material.bitext().pairs
-    fits = (pair for pair in every if all(len(side.split()) <= LONGEST for side in pair))
-    pairs = list(itertools.islice(fits, PAIRS))
-    student = vocabulary.extend(teacher(), pocket.bitext("sw"))
-    with tempfile.TemporaryDirectory() as folder:
-        tsv, links = Path(folder) / "pairs.tsv", Path(folder) / "links.txt"
-        lines = "".join(f"{source}\t{target}\n" for source, target in pairs)
-        tsv.write_text(lines, encoding="utf-8")
-        for name, layers in {"align --tsv": 6, "align --tsv --layer 4": 4}.items():
-            both = student.upto(layers), teacher().upto(layers)
-
-            def ours(both=both) -> None:
-                write_links(*both, tsv, links, progress=False)
-
-            def plain(both=both) -> None:
-                for pair in pairs[:FEW]:
-                    align(*both, *pair)
-
-            sides = zip(both, zip(*pairs, strict=True), strict=True)
-            counts = [material.forward(e, map(len, e.tokenize(texts))) for e, texts in sides]
-            peers = {"one pair at a time": Peer(plain, work=FEW)}
-            how = {"work": len(pairs), "operations": sum(counts)}
-            yield from side_by_side(name, "pairs/s", ours, peers, repetitions, **how)

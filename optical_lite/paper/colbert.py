@@ -38,8 +38,7 @@ def markers(tokenizer: Tokenizer) -> tuple[int, int] | None:
     """Token ids that mark a question and a passage; None where the tokenizer has none to spare.
 
     The two lowest ``[unusedN]`` of a BERT; an umbrella and a cup, which hardly any text has, for
-    XLM-R: DR.DECR means to use them (its released code has their code points, 9748 and 9749, where
-    their ids should be).
+    XLM-R, as DR.DECR means it (its code has their code points in place of their ids).
     """
     vocabulary = tokenizer.get_vocab()
     spare = sorted(i for token, i in vocabulary.items() if re.fullmatch(r"\[unused\d+\]", token))
@@ -48,9 +47,7 @@ def markers(tokenizer: Tokenizer) -> tuple[int, int] | None:
 
 
 class ColBERT(Encoder):
-    """An encoder in one of two roles, in which it reads texts differently with the same weights.
-
-    It begins as a reader of questions, see :meth:`reading`.
+    """An encoder that reads questions, or, :meth:`reading` ``passage``, passages.
 
     Parameters
     ----------
@@ -124,12 +121,8 @@ class ColBERT(Encoder):
 def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[str, dict[str, str]]:
     """Passages of long documents, ``{document: {document#0: text, document#1: text, ...}}``.
 
-    Together they hold all of it. A passage may begin inside a word.
-
-    Parameters
-    ----------
-    encoder : whose tokens are counted; a passage has as many as it reads, special tokens included
-    stride : tokens from the start of a passage to that of the next
+    Together they hold all of it. A passage has as many tokens as the encoder reads and may begin
+    inside a word; ``stride`` tokens later begins the next.
     """
     room, found = encoder.lengths[1] - 2 - len(encoder.marker), {}
     if not 1 <= stride <= room:
@@ -175,19 +168,15 @@ def fit(
     start: ColBERT, triples: str | Path, config: TeacherConfig, out: str | Path, *,
     save_every: int = 1000, progress: bool = True,
 ) -> ColBERT:  # fmt: skip
-    """Train a teacher on triples; an interrupted run goes on, a finished one is loaded.
+    """Train a teacher, in place; an interrupted run goes on, a finished one is loaded.
+
+    Without dropout, which ColBERT's own code has; gradients are clipped at norm 1. What is returned
+    is frozen.
 
     Parameters
     ----------
-    start : where it starts; trained in place
-    triples : a file of text triples, read in its order, see
-        :func:`optical_lite.formats.msmarco.triples`
+    triples : a file for :func:`optical_lite.formats.msmarco.triples`, read in its order
     save_every : steps between states to go on from
-
-    Returns
-    -------
-    ColBERT, frozen. Without dropout, gradients clipped at norm 1; ColBERT's own code trains with
-    dropout.
     """
     out, path = Path(out), Path(triples)
     stream(path)  # complains of a wrong file before anything is written

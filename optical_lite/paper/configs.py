@@ -19,13 +19,9 @@ TINY = {"vocab_size": 3000, "hidden_size": 64, "num_hidden_layers": 2, "num_atte
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """Training of a teacher on triples.
+    """Training of a teacher on triples, with settings as in :class:`.config.DistillConfig`.
 
-    Attributes
-    ----------
-    dimension : length of the token vectors, by a projection
-    steps, batch, rate, warmup : as in :class:`optical_lite.config.DistillConfig`
-    question_length, passage_length : tokens that are read
+    ``dimension`` is that of the token vectors, by a projection; lengths are tokens that are read.
     """
 
     dimension: int
@@ -44,10 +40,8 @@ class PaperConfig:
 
     Attributes
     ----------
-    name : as on the command line
     model : hub name or folder to start from, ``tiny`` for a random one
-    teacher : training on triples; ``dimension`` is that of the projection
-    student : training on sentence pairs; ``max_length`` equals the teacher's ``question_length``
+    teacher, student : training on triples, and on sentence pairs, which are read as questions
     depth : documents a question in a ranking
     stride : tokens from one passage of a long document to the next
     sources : where a setting comes from, by name; the settings that are not here are ours

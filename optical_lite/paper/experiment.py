@@ -54,7 +54,7 @@ def tiny(seed: int = 0) -> Encoder:
     how = {"vocab_size": TINY["vocab_size"], "show_progress": False, "special_tokens": fixed}
     trainer = WordPieceTrainer(**how)
     tokenizer.train_from_iterator(texts, trainer)
-    ends = [(token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    ends = ((token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]"))
     tokenizer.post_processor = processors.BertProcessing(*ends)
     seed_everything(seed)
     config = BertConfig(**TINY | {"vocab_size": tokenizer.get_vocab_size()})
@@ -102,19 +102,21 @@ def compare(runs: dict[str, Run], qrels: dict) -> dict:
     """
     values = {name: metrics.per_query(run, qrels, METRICS) for name, run in runs.items()}
     means = {name: {m: metrics.mean(v[m]) for m in METRICS} for name, v in values.items()}
-    ours, tests = values["student"], {}
+    others, tests = [name for name in runs if name != "student"], {}
     for metric in METRICS:
-        p, tests[metric] = {}, {}
-        for name in values.keys() - {"student"}:
+        p = {}
+        for name in others:
             # one question, or the same difference on all: no reason to lose the experiment
             with suppress(InputError):
-                p[name] = significance.t_test(ours[metric], values[name][metric])
+                p[name] = significance.t_test(values["student"][metric], values[name][metric])
         corrected = significance.bonferroni(p)
-        for name in values:
-            if name != "student":
-                difference = means["student"][metric] - means[name][metric]
-                test = {"p": p.get(name), "p_bonferroni": corrected.get(name)}
-                tests[metric][name] = {"difference": difference, **test}
+        tests[metric] = {
+            name: {
+                "difference": means["student"][metric] - means[name][metric],
+                **{"p": p.get(name), "p_bonferroni": corrected.get(name)},
+            }
+            for name in others
+        }
     return {"systems": means, "tests": tests}
 
 
@@ -126,10 +128,8 @@ def run(
 
     Parameters
     ----------
-    config : one of :data:`CONFIGS`, or a changed one
     triples : file of English training triples
-    bitext : sentence pairs of the questions' language with English
-    data : questions and English passages
+    bitext, data : sentence pairs of a language with English; its questions and English passages
     out : folder for ``teacher/``, ``student/`` (a run), ``rankings/`` (TREC runs) and
         ``result.json``
     first : a first stage to re-rank; retrieval from the whole collection without one

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import statistics
 import sys
 import time
@@ -40,10 +41,7 @@ from . import record_files, systems
 RECORDS = record_files.SETS["alignment"]
 SETTINGS = DATA / "expected" / "alignment_settings.json"
 PUBLISHED = ("tico19", "ntrex", "flores")
-EXTRA = {lang: PUBLISHED for lang in ("fr", "es", "hi")} | {
-    "de": PUBLISHED[1:],
-    "it": PUBLISHED[1:],
-}
+EXTRA = dict.fromkeys(("fr", "es", "hi"), PUBLISHED) | dict.fromkeys(("de", "it"), PUBLISHED[1:])
 # The multilingual student learns at the layer that is read: the encoder as it is errs least there
 # on development sets. It keeps its vocabulary and trains every weight: on the same sets new rows
 # err more, with the rest trained or not.
@@ -84,7 +82,7 @@ def bitext(lang: str) -> Bitext:
     if lang in pocket.LOW_RESOURCE:
         return pocket.bitext(lang)
     parts = [getattr(published, name)(lang) for name in EXTRA.get(lang, ())]
-    return functools.reduce(lambda x, y: x + y, [*parts, gold.raw(lang)]).clean()
+    return functools.reduce(operator.add, [*parts, gold.raw(lang)]).clean()
 
 
 def encoders(kind: str, lang: str) -> tuple[Encoder, Encoder]:
@@ -116,19 +114,17 @@ def options(method: str, prior: str) -> Iterator[AlignConfig]:
 def search(kind: str, sets: tuple[str, ...]) -> dict[str, dict]:
     """What errs least on development sets, for each method: ``layer``, ``config``, ``aer``."""
     found: dict[str, dict] = {}
-    read = {name: encoders(kind, gold.load(name).lang) for name in sets}
+    data = [gold.load(name) for name in sets]
+    read = [encoders(kind, each.lang) for each in data]
     solved_alike = ("transport",), ("exact",), tuple(METHODS)[2:]
     for layer in ENCODERS[kind][1]:
-        encoded = {name: _encoded(read[name], gold.load(name), layer) for name in sets}
+        encoded = [_encoded(*both, layer) for both in zip(read, data, strict=True)]
         for prior, methods in itertools.product(PRIORS, solved_alike):
             for config in options(methods[0], prior):
-                plans = {
-                    name: [one.word_plan for one in realign(each, config)]
-                    for name, each in encoded.items()
-                }
+                plans = [[one.word_plan for one in realign(each, config)] for each in encoded]
                 rules = ((method, rule) for method in methods for rule in METHODS[method])
                 for (method, rule), threshold in itertools.product(rules, THRESHOLDS):
-                    rates = [_rate(each, name, rule, threshold) for name, each in plans.items()]
+                    rates = (_rate(*x, rule, threshold) for x in zip(plans, data, strict=True))
                     aer = round(statistics.fmean(rates), 4)
                     system = f"{kind}_{method}{prior}"
                     if system not in found or aer < found[system]["aer"]:
@@ -137,19 +133,9 @@ def search(kind: str, sets: tuple[str, ...]) -> dict[str, dict]:
     return found
 
 
-def _rate(plans: list, name: str, rule: str, threshold: float) -> float:
-    rows = zip(plans, gold.load(name).rows, strict=True)
-    scores = [score(links(W, rule, threshold), *marked) for W, (_, _, *marked) in rows]
-    return total(scores).aer
-
-
-def choose() -> dict[str, dict[str, dict]]:
-    """Settings of every system, for pocket and for published sets."""
-    found = {
-        place: {name: value for kind in ENCODERS for name, value in search(kind, sets).items()}
-        for place, sets in CHOSEN_ON.items()
-    }
-    return found | {"environment": environment()}
+def _rate(plans: list, data: gold.GoldSet, rule: str, threshold: float) -> float:
+    rows = zip(plans, data.rows, strict=True)
+    return total([score(links(W, rule, threshold), *marked) for W, (_, _, *marked) in rows]).aer
 
 
 def study(name: str) -> dict:
@@ -164,10 +150,8 @@ def study(name: str) -> dict:
             alignments = realign(read(settings[system]["layer"]), config)
             found[system] = [one.links for one in alignments]
             late[system] = sum(not one.converged for one in alignments)
-    missing = [name for name in statistical.ALIGNERS if not statistical.available(name)]
-    for system, align in statistical.ALIGNERS.items():
-        if system not in missing:
-            found[system] = align(data.pairs, _more(data, pairs))
+    for system in filter(statistical.available, statistical.ALIGNERS):
+        found[system] = statistical.ALIGNERS[system](data.pairs, _more(data, pairs))
     scores: dict[str, list[AlignmentScore]] = {
         system: [score(x, *marked) for x, (_, _, *marked) in zip(each, data.rows, strict=True)]
         for system, each in found.items()
@@ -184,22 +168,20 @@ def study(name: str) -> dict:
     return {
         **{"set": name, "lang": data.lang, "sentences": len(data), "notes": data.notes},
         "bitext": {"name": pairs.name, "pairs": len(pairs), "sha256": data_hash(pairs)},
-        "not installed": missing,
+        "not installed": [name for name in statistical.ALIGNERS if name not in found],
         "training": {kind: config and asdict(config) for kind, (*_, config) in ENCODERS.items()},
         "systems": {
-            system: _record(total(each), late.get(system, 0), settings.get(system, {}))
-            for system, each in scores.items()
+            system: {
+                **{rate: round(getattr(each, rate), 4) for rate in ("aer", "precision", "recall")},
+                **{"counts": asdict(each), "not_converged": late.get(system, 0)},
+                **{key: x for key, x in settings.get(system, {}).items() if key != "aer"},
+            }
+            for system, each in ((system, total(each)) for system, each in scores.items())
         },
         "transport against": against,
         "seconds": round(time.perf_counter() - began, 1),
         "environment": environment(),
     }
-
-
-def _record(found: AlignmentScore, late: int, settings: dict) -> dict:
-    rates = {name: round(getattr(found, name), 4) for name in ("aer", "precision", "recall")}
-    own = {key: settings[key] for key in ("layer", "config") if settings}
-    return {**rates, "counts": asdict(found), "not_converged": late, **own}
 
 
 def _more(data: gold.GoldSet, pairs: Bitext) -> list[tuple[list[str], list[str]]]:
@@ -251,7 +233,10 @@ def main(names: list[str]) -> None:
     """Measure the sets that have no record yet; ``--choose`` searches the settings first."""
     loose = record_files.LOOSE / RECORDS.stem
     if names[:1] == ["--choose"]:
-        write_json(SETTINGS, choose())
+        chosen = {place: {} for place in CHOSEN_ON} | {"environment": environment()}
+        for (place, sets), kind in itertools.product(CHOSEN_ON.items(), ENCODERS):
+            chosen[place] |= search(kind, sets)
+        write_json(SETTINGS, chosen)
         names = names[1:]
     for name in names or gold.REPORTED:
         if name not in known():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +36,6 @@ SYSTEMS = {
     "student": "student, after transport",
     "ceiling": "reference English, English encoder",
 }
-COLLECTIONS = ("pocket", "afriqa")
 # Chosen on development questions (pocket's; of AfriQA those of Igbo and Hausa), never on test.
 # Of a multilingual encoder: the kit recipe, not chosen anew.
 CONFIGS = {
@@ -48,15 +48,7 @@ CONFIGS = {
 
 @dataclass
 class Result:
-    """What a demo found out.
-
-    Attributes
-    ----------
-    model : the teacher's name
-    runs : ranked passages of each system
-    per_query : value of each metric for each question, by system
-    seconds : wall time of each stage
-    """
+    """What a demo found out: of each system its run, and each metric by question."""
 
     collection: Collection
     bitext: Bitext
@@ -64,7 +56,7 @@ class Result:
     model: str = DEFAULT
     runs: dict[str, Run] = field(default_factory=dict)
     per_query: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: Counter[str] = field(default_factory=Counter)  # wall time of each stage
 
     def record(self) -> dict:
         """The stable machine-readable form."""
@@ -85,7 +77,7 @@ class Result:
         """Time a stage."""
         start = time.perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        self.seconds[name] += time.perf_counter() - start
 
     def add(self, system: str, run: Run) -> None:
         """Keep a system's run and its metrics."""
@@ -95,7 +87,7 @@ class Result:
 
 def load(collection: str, lang: str) -> tuple[Collection, Bitext]:
     """A known collection with the bitext that goes with it."""
-    one_of("collection: got", collection, COLLECTIONS)
+    one_of("collection: got", collection, ("pocket", "afriqa"))
     if collection == "pocket":
         return pocket.collection(lang), pocket.bitext(lang)
     questions = published.afriqa(lang)
@@ -114,14 +106,9 @@ def baselines(result: Result, index: PassageIndex) -> None:
 
 
 def run(
-    collection: str = "pocket",
-    lang: str = "sw",
-    *,
-    out: str | Path | None = None,
-    figures: bool = True,
-    progress: bool = True,
-    model: str = DEFAULT,
-) -> Result:
+    collection: str = "pocket", lang: str = "sw", *, out: str | Path | None = None,
+    figures: bool = True, progress: bool = True, model: str = DEFAULT,
+) -> Result:  # fmt: skip
     """Train and compare; print the table and three examples, and draw a pair's plans.
 
     Parameters
@@ -176,7 +163,6 @@ def run(
 
 
 def _suffix(model: str) -> str:
-    """What names of files have for another teacher."""
     return "" if model == DEFAULT else f"_{Path(model).name}"
 
 
@@ -211,15 +197,9 @@ def print_examples(result: Result) -> None:
 def alignment(
     student: Encoder, source: str, target: str, english: Encoder | None = None
 ) -> tuple[Tensor, Tensor, list[str], list[str]]:
-    """Cost matrix and plan of one sentence pair, without special tokens.
+    """Cost matrix and plan of a sentence pair, both (n, m), then its n source and m target tokens.
 
-    Parameters
-    ----------
-    english : reads the target, by default the English encoder
-
-    Returns
-    -------
-    C, T : Tensor, shapes (n, m); source tokens; target tokens
+    ``english`` reads the target, by default the English encoder; special tokens are left out.
     """
     one = plans.align(student, english or teacher(), source, target)
     return one.cost, one.plan, one.source_tokens, one.target_tokens

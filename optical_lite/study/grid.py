@@ -220,9 +220,6 @@ class Workplace:
                 "leakage": bitext and self.leakage(collection, *system.source),
                 "teacher": model_record(teacher_of(system))["sha256"],
             }
-            if table:
-                known = table.coverage(self.queries(system, data).values())
-                found["known_words"] = round(known, 4)
             if system.parts:
                 found |= {"fused": list(system.parts), "share": system.share}
             found |= {**record, "environment": environment()}

@@ -19,8 +19,7 @@ CACHED = bench_transport.problems, material.real
 def without(monkeypatch, tmp_path):
     """No published data, no peers, and nothing that an earlier test has read of either."""
     monkeypatch.delenv("OPTICAL_LITE_MIRROR", raising=False)
-    for name in ("PEERS", "PLAID"):
-        monkeypatch.setattr(measuring, name, tmp_path / "none")
+    monkeypatch.setattr(measuring, "PEERS", tmp_path / "none")
     monkeypatch.setattr(measuring, "limits", lambda: {"matrix": 100.0, "copy": 10.0})
     for cached in (settings.get, *CACHED):
         cached.cache_clear()
@@ -74,12 +73,6 @@ def test_training_and_encoding(without):
     few = types.SimpleNamespace(passages={"1": "Clean water.", "2": "Rats"})
     without.setattr(material, "collection", lambda: few)
     assert whole(training.encoding(1))["encode passages"]["note"] == measuring.MISSING
-
-
-def test_aligning(without):
-    without.setattr(training, "PAIRS", 4)
-    without.setattr(training, "FEW", 2)
-    assert {"align --tsv", "align --tsv --layer 4"} == set(whole(training.aligning(1)))
 
 
 def test_search(without):
