@@ -69,11 +69,8 @@ def search(
     """Retrieve from the whole index, or re-rank a first stage; a document is its best passage.
 
     Re-ranking orders the documents that a question has there by exact MaxSim; nothing else enters
-    the ranking, and a question without documents stays without an answer.
-
-    Parameters
-    ----------
-    parts : passages of each document, see :func:`.colbert.split`
+    the ranking, and a question without documents stays without an answer. ``parts`` are passages of
+    each document, as :func:`.colbert.split` cuts them.
     """
     owner = {passage: document for document, own in parts.items() for passage in own}
     k, lots = depth * max(map(len, parts.values()), default=1), [queries]

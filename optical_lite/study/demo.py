@@ -26,15 +26,13 @@ from ..settings import ROOT, get, one_of
 from ..training.distill import distill
 from ..training.runs import checkpoint_steps, load_checkpoint
 from ..views import figures as plots
-from .systems import SHARP
+from .systems import MAIN, SHARP
 
 SYSTEMS = {
-    "zero_shot": "raw question, English encoder",
-    "bm25": "raw question, BM25",
-    "lexicon": "lexicon translation, English encoder",
+    **{name: MAIN[name].title for name in ("zero_shot", "bm25", "lexicon")},
     "extended": "student, vocabulary extended",
     "student": "student, after transport",
-    "ceiling": "reference English, English encoder",
+    "ceiling": MAIN["ceiling"].title,
 }
 # Chosen on development questions (pocket's; of AfriQA those of Igbo and Hausa), never on test.
 # Of a multilingual encoder: the kit recipe, not chosen anew.

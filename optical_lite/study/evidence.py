@@ -21,12 +21,9 @@ ANSWER = "m_zero_shot", ADDED | {"both": "m_optical_late"}  # what all are compa
 
 
 def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
-    """One row a system: ``mean`` of MRR@10, ``sd`` over its seeds and their number ``n``.
+    """MRR@10 of systems, or groups of them, on a place such as ``afriqa_sw``; by default of all.
 
-    Parameters
-    ----------
-    place : ``COLLECTION_LANG``, such as ``afriqa_sw``
-    names : systems or groups of :mod:`.systems`; all that have records by default
+    One row a system that has records: ``mean``, ``sd`` over its seeds, and their number ``n``.
     """
     if place not in (known := records.places()):
         raise InputError(
@@ -74,10 +71,7 @@ def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Compar
     Languages count alike. Where they ask the same questions, as Belebele's do, a question is one
     unit in all of them: each language would else count the same sentences again.
 
-    Parameters
-    ----------
-    collection : such as ``afriqa``
-    plus, minus : systems; a language without a record of one of them is left out
+    A language without a record of one of them is left out.
     """
     signed = [(1, system) for system in plus] + [(-1, system) for system in minus]
     places = [p for p in records.places() if p.rpartition("_")[0] == collection]
@@ -97,11 +91,10 @@ def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Compar
 
 
 def curve(place: str, names: Iterable[str], *, over: str = "") -> pd.DataFrame:
-    """MRR@10 against the number of sentence pairs, of systems that were run with ``NAME_500``, ...
+    """MRR@10 on a place against the number of sentence pairs, of systems run as ``NAME_500``, ...
 
     Parameters
     ----------
-    place : ``COLLECTION_LANG``
     names : of systems, without the number
     over : a system whose mean, from as many pairs, is taken from each; sizes that it was not run
         with are left out

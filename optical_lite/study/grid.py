@@ -85,10 +85,9 @@ class Workplace:
     """
 
     def __init__(self, lang: str, dev: bool = False) -> None:
-        self.lang, self.dev = language(lang), dev
+        self.lang = language(lang)
         self.place = systems.place(self.lang)
-        names = self.place.collections
-        tests = {name: testsets.load(name, self.lang) for name in names}
+        tests = {name: testsets.load(name, self.lang) for name in self.place.collections}
         held = testsets.dev_collection(self.lang)
         asked = [test for name, test in tests.items() if name in systems.ASKED]
         self.held_out = {"dev": [*tests.values(), held], "twins": asked, "equal": asked}
@@ -243,9 +242,8 @@ def run(
 
     Parameters
     ----------
-    names : systems or groups of :mod:`.systems`, all by default
-    langs : two-letter codes, all by default
-    seeds : in place of each system's own
+    names, langs, seeds : systems or groups of :mod:`.systems`, languages, and seeds in place of
+        each system's own; all by default
     dev : on development questions, for choosing settings
     folder : where records are written, a folder of ``runs/records`` by default
     anew : run what ``data/expected`` has, too

@@ -22,9 +22,7 @@ from . import record_files
 from .record_files import Records, load
 from .systems import SYSTEMS
 
-RECORDS, DEV_RECORDS, CPU_RECORDS = (
-    record_files.SETS[name] for name in ("clir", "clir_dev", "clir_cpu")
-)
+RECORDS, DEV_RECORDS, CPU_RECORDS = map(record_files.SETS.get, ("clir", "clir_dev", "clir_cpu"))
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 ENDS = ("zero_shot", "ceiling")  # of the gap that a system closes
 METRICS = ("mrr@10", "r@10", "r@100", "map")
@@ -109,11 +107,8 @@ def sums(made: list[dict]) -> dict[str, dict]:
 
 def cells(found: Records) -> dict[str, dict[str, dict]]:
     """:func:`sums` of every system, by ``PLACE/SYSTEM``."""
-    return {
-        f"{place}/{name}": sums(made)
-        for place, rows in found.items()
-        for name, made in rows.items()
-    }
+    runs = ((place, name, made) for place, rows in found.items() for name, made in rows.items())
+    return {f"{place}/{name}": sums(made) for place, name, made in runs}
 
 
 def summarise() -> str:
@@ -146,7 +141,10 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
             line["gap_closed"] = (values[name].mean() - zero) / (ceiling - zero)
         for test in tests:
             line |= test.get(name, {})
-        line["seconds"] = _cpu_seconds([*made, *cheap.get(name, ())])
+        every = [*made, *cheap.get(name, ())]
+        # those of an accelerator say nothing of a processor
+        spent = [x["cpu_seconds"] for x in every if x["environment"]["device"] == "cpu"]
+        line["seconds"] = round(float(np.mean(spent)), 1) if spent else None
         line["made"] = "; ".join(sorted({_made(record) for record in made}))
         yield line
 
@@ -164,21 +162,14 @@ def _same_data(place: str, found: list[dict]) -> None:
 
 def _tests(values: dict[str, np.ndarray], baseline: str, labels: dict) -> dict[str, dict]:
     """Every system against one: its difference, and p after Holm's correction."""
-    if baseline not in values:
-        return {}
-    others = {name: _as_map(row) for name, row in values.items() if name != baseline}
-    found = significance.compare_all(others, _as_map(values[baseline]), labels)
+    others = {name: _as_map(row) for name, row in values.items()}
+    base = others.pop(baseline, None)
+    found = significance.compare_all(others, base, labels) if base else {}
     p = significance.holm({name: result.p for name, result in found.items()})
     return {
         name: {f"vs_{baseline}": result.difference, f"p_{baseline}": p[name]}
         for name, result in found.items()
     }
-
-
-def _cpu_seconds(found: list[dict]) -> float | None:
-    """Mean of the records made on a processor; those of an accelerator say nothing of it."""
-    spent = [record["cpu_seconds"] for record in found if record["environment"]["device"] == "cpu"]
-    return round(float(np.mean(spent)), 1) if spent else None
 
 
 def _made(record: dict) -> str:

@@ -18,11 +18,7 @@ def test_a_line_names_what_it_shares_and_reads_as_the_record_that_it_was(tmp_pat
     record_files.write(tmp_path / "clir", [other, RECORD], {})
     assert record_files.load(tmp_path / "clir") == {"toy_sw": {"optical": [RECORD, other]}}
     shared = json.loads((tmp_path / "shared.json").read_text())
-    assert {kind: len(found) for kind, found in shared.items()} == {
-        "environments": 1,
-        "configurations": 1,
-        "bitexts": 1,
-    }
+    assert {kind: len(found) for kind, found in shared.items()} == dict.fromkeys(record_files.SHARED.values(), 1)
     assert [len(path.read_text().splitlines()) for path in (tmp_path / "clir").iterdir()] == [2]
     one = tmp_path / "one.jsonl"  # a set in one file
     record_files.write(one, [RECORD], shared)
@@ -65,9 +61,8 @@ def test_the_files_of_the_kit_are_as_they_are_written():
             assert keys == sorted(set(keys))
             assert base.suffix or {place for place, *_ in keys} == {path.stem}
             assert name == "alignment" or {line["system"] for line in lines} <= systems.SYSTEMS.keys()
-            used |= {
-                (kind, line[part]) for line in lines for part, kind in record_files.SHARED.items() if line.get(part)
-            }
+            parts = record_files.SHARED.items()
+            used |= {(kind, line[part]) for line in lines for part, kind in parts if line.get(part)}
             places |= {("groups", place) for place, *_ in keys if name != "alignment"}
     shared = record_files.shared(record_files.SETS["clir"])
     assert used | places == {(kind, name) for kind, found in shared.items() for name in found}
