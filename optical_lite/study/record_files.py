@@ -183,8 +183,9 @@ def fold(source: Path, base: Path) -> tuple[int, int]:
 
 def _same(old: dict, new: dict) -> None:
     """Raise where two records of a cell differ."""
-    names = sorted(old.keys() | new.keys())
-    if parts := ", ".join(name for name in names if old.get(name) != new.get(name)):
+    if old != new:
+        names = sorted(old.keys() | new.keys())
+        parts = ", ".join(name for name in names if old.get(name) != new.get(name))
         raise InputError(
             f"fold: got {' '.join(map(str, key(new)))} a second time with another {parts}, "
             "expected one record a cell; delete one of the two"
