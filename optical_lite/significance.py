@@ -156,7 +156,8 @@ def bootstrap(
 
 def _interval(sums: np.ndarray, sizes: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
     floats = (some.astype(float) for some in counts)
-    means = [some @ sums.T / (some @ sizes)[:, None] for some in floats]  # of as many as drawn
+    # a draw of large groups has more queries
+    means = [some @ sums.T / (some @ sizes)[:, None] for some in floats]
     return np.percentile(np.concatenate(means), [2.5, 97.5], axis=0)
 
 

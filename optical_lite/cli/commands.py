@@ -28,19 +28,34 @@ class Command:
     Parameters
     ----------
     line, more : of its help
+    idle : which options have no effect in which case, see :func:`.options.idle`
     precision : number type of matrix products where nobody says another, if it has such
     """
 
     def __init__(
         self, line: str, example: str, *options: Option, more: str = "",
-        precision: str | None = None,
+        idle: dict[str, str] | None = None, precision: str | None = None,
     ) -> None:  # fmt: skip
         self.line, self.example, self.more, self.precision = line, example, more, precision
+        self.idle = idle or {}
         self.options = [take("--json", "also write the result as JSON", metavar="PATH"), *options]
         if precision:
             said = "number type of matrix products; auto: bf16 where the processor has it "
             said += f" (default OPTICAL_LITE_PRECISION, else {precision})"
             self.options.append(take("--precision", said, choices=PRECISIONS))
+
+
+# how texts become vectors, and these a score
+ENCODING = "--both --model --teacher --scorer --max-length"
+
+
+def encoders_of(option: str) -> dict[str, str]:
+    """What has no effect beside an option that names a run's folder or the word encoder."""
+    return {
+        f"{option} encoder": "--both --teacher",
+        f"no {option} encoder": "--model",
+        "--both": "--teacher",
+    }
 
 
 COMMANDS = {
@@ -81,6 +96,16 @@ COMMANDS = {
         QUIET,
         more="Started as torchrun --nproc-per-node 4 -m optical_lite train ..., or by accelerate "
              "launch, four processes share the work of one run.",
+        idle={
+            "no --bitext published": "--recipe",
+            "no --fill lexicon": "--lexicon",
+            "--fill none": "--size",
+            "no --trainable all and --row-rate": "--rate",
+            "no --loss *transport*": "--solver --marginals --epsilon --reach --mass",
+            "no --solver unbalanced": "--reach",
+            "no --solver partial": "--mass",
+            "--solver exact": "--epsilon",
+        },
         precision="auto",
     ),
     "convert": Command(
@@ -105,6 +130,7 @@ COMMANDS = {
         QUIET,
         more="Many workers, one command each, with --shard 1/8 to --shard 8/8 and the same --out, "
              "make one index.",
+        idle={"--engine": "--shard", "--index": "--max-length", "no --engine": "--index"},
         precision="auto",
     ),
     "search": Command(
@@ -121,6 +147,13 @@ COMMANDS = {
         *TEACHING,
         *RANKING,
         QUIET,
+        idle={
+            "--system bm25": f"--index --engine --candidates {ENCODING}",
+            "--system structured": f"--index --engine --candidates {ENCODING}",
+            "no --system structured": "--bitext",
+            "no --index": "--engine --candidates",
+            **encoders_of("--system"),
+        },
         precision="auto",
     ),
     "evaluate": Command(
@@ -134,6 +167,15 @@ COMMANDS = {
         take("--tune", "pairs for qadsm's and qam's threshold (the .dev beside)", metavar="FILE"),
         take("--ties", "of a run file: expected, or trec for trec_eval's order", "expected"),
         QUIET,
+        idle={
+            "--trec-run": "--collection --format --lang --split --lenient --documents --topics "
+                          f"--fields --encoding --tune {ENCODING}",
+            "--predictions": f"--tune {ENCODING}",
+            "no --trec-run": "--ties",
+            "no --format qadsm and no --format qam": "--tune",
+            **{f"--format {kind}": "--scorer" for kind in ("xor", "wpr", "qadsm", "qam")},
+            **encoders_of("--run"),
+        },
         precision="float32",
     ),
     "export": Command(
@@ -184,6 +226,16 @@ COMMANDS = {
         take("--seeds", "to --run (0 to 4) or --check again (0)", nargs="+", metavar="N"),
         flag("--dev", "with --run: on development questions, to choose settings"),
         take("--format", "of what is printed", "md", choices=("md", "html", "latex")),
+        idle={
+            "--run": "--table --list --check --write --fold --format",
+            "--fold": "--table --list --check --write --systems --langs --seeds --format",
+            "--list": "--table --check --write --format",
+            "--write": "--table --check --format",
+            "--check": "--format",
+            "no --run": "--dev",
+            "no --run and no --fold": "--records",
+            "no --run and no --check": "--systems --langs --seeds",
+        },
     ),
     "align": Command(
         "Link the words of a sentence pair, or of a file of pairs, by a transport plan.",
@@ -210,6 +262,20 @@ COMMANDS = {
         take("--reach", "of --method unbalanced"),
         take("--mass", "of --method partial"),
         QUIET,
+        idle={
+            "--html and no target": "source",
+            "--tsv": "source --svg",
+            "no --run": "--teacher",
+            "--run": "--model",
+            "--run and no --html": "--lang",
+            f"no --model {MODEL} and no --html": "--lang",
+            # a page can be turned to every method
+            "no --method unbalanced and no --html": "--reach",
+            "no --method partial and no --html": "--mass",
+            "no --method unbalanced and no --method partial and no --html": "--null",
+            "--method exact and no --html": "--epsilon",
+            "--method similarity and no --html": "--epsilon --marginals",
+        },
     ),
     "paper": Command(
         "The experiment at its real size, or on a random tiny BERT; --dry-run says what it costs.",
@@ -226,6 +292,11 @@ COMMANDS = {
         take("--first-stage", "re-rank this TREC run in place of retrieving", metavar="RUN"),
         *READING,
         QUIET,
+        idle={
+            "no --dry-run": "--gpu --share",
+            "--dry-run": "--out --triples --bitext --first-stage --collection --format --lang "
+                         "--split --lenient --documents --topics --qrels --fields --encoding",
+        },
     ),
     "bench": Command(
         "Measure ours against its peers, side by side in one run.",

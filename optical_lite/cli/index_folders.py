@@ -49,11 +49,6 @@ def make(
     made : folder of an index of the same passages, to load into the engine instead of encoding
     engine : ``folder`` or a URL, see :func:`optical_lite.engines.qdrant.store`
     """
-    if (shard and engine) or (made and not engine):
-        expected = "--index DIR --engine ENGINE"
-        raise InputError(
-            f"index: got --shard with --engine, or --index without, expected {expected}"
-        )
     number, of = shard or (1, 1)
     folder = Path(out) / f"shard_{number}_of_{of}" if shard else Path(out)
     about = {"texts": hash_texts(data.passages), "encoder": model_record(encoder)}
@@ -73,6 +68,7 @@ def make(
         if isinstance(built, qdrant.Engine):
             expected = "one that holds vectors; leave out --index"
             raise InputError(f"{made}: got an index in an engine, expected {expected}")
+        encoder = encoder.reading_to(built.max_length)  # as the index of --index does
         record = {"collection": data.name, "passages": len(built.ids), **about}
         record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)
         if engine:

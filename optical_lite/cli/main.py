@@ -14,7 +14,7 @@ from ..json_files import write_json
 from ..settings import computing_in, launched
 from . import console
 from .commands import COMMANDS
-from .options import Parser, apart
+from .options import Parser, apart, idle
 
 EXAMPLE = "python -m optical_lite {}"
 
@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         values = vars(parser(COMMANDS.keys() & set(words)).parse_args(words))
         name, json = values.pop("command"), values.pop("json")
         apart(COMMANDS[name].options, {"json": json, **values})
+        idle(name, COMMANDS[name].options, COMMANDS[name].idle, {"json": json, **values})
         command = importlib.import_module(f".{name}", __package__).command
         # it writes as it goes on
         if "json" in inspect.signature(command).parameters:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..config import DistillConfig
@@ -178,6 +179,38 @@ def apart(options: list[Option], values: dict[str, object]) -> None:
                 raise InputError(value, f"one path for {written[place]} and {option}", expected)
             if kind in WRITE:
                 written[place] = option
+
+
+def idle(
+    command: str, options: list[Option], rules: dict[str, str], values: dict[str, object]
+) -> None:
+    """Refuse an option that has no effect beside another, or without it.
+
+    Parameters
+    ----------
+    rules : options without effect, by the case in which they have none: ``--dry-run``, ``no
+        --index``, ``--method exact``, ``--loss *transport*``; several are joined by ``and``
+    """
+    default = {option: how.get("default", False) for option, how in options}
+
+    def value(option: str) -> object:
+        return values[option.lstrip("-").replace("-", "_")]
+
+    def holds(case: str) -> bool:
+        option, _, wanted = case.removeprefix("no ").partition(" ")
+        found = value(option)
+        same = fnmatchcase(str(found), wanted) if wanted else found != default[option]
+        return same != case.startswith("no ")
+
+    for case, names in rules.items():
+        if all(map(holds, case.split(" and "))):
+            for option in names.split():
+                if value(option) != default[option]:
+                    beside = f"with {case}".replace("with no ", "without ")
+                    raise InputError(
+                        f"{command}: got {option} {beside}, expected it where it has an effect; "
+                        "leave it out"
+                    )
 
 
 class Parser(argparse.ArgumentParser):

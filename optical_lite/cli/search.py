@@ -7,7 +7,6 @@ from ..formats import trec
 from ..settings import InputError, precision_line
 from ..text import unmarked
 from . import index_folders, inputs, run_files
-from .options import MODEL
 
 
 def command(
@@ -17,17 +16,9 @@ def command(
 ) -> dict:  # fmt: skip
     """Search what ``where`` says, see :func:`.inputs.read`; ``lang`` is by default the run's."""
     cuts, by_words, own = {}, system in ("bm25", "structured"), None
-    vectors = {
-        "--index": index, "--engine": engine, "--candidates": candidates, "--both": both,
-        "--teacher": teacher, "--max-length": max_length, "--model": model != MODEL,
-        "--scorer": scorer != "maxsim",
-    }  # fmt: skip
-    others = {"--bitext": bitext and system != "structured", **(vectors if by_words else {})}
-    if wrong := [option for option, value in others.items() if value]:
-        said = f"got {wrong[0]} with --system {system}, which has no use for it"
-        raise InputError(f"search: {said}; leave it out")
-    if candidates and not index:
-        raise InputError("search: got --candidates without --index, expected one in an engine")
+    if 0 < candidates < k:
+        expected = f"--k {k} at least, or 0 to score all passages"
+        raise InputError(f"search: got --candidates {candidates}, expected {expected}")
     if not by_words:
         given = {"model": model, "teacher": teacher, "both": both, "max_length": max_length}
         questions, passages, own = inputs.encoders(system, **given)

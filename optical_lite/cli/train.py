@@ -4,7 +4,7 @@ from .. import vocabulary
 from ..config import DistillConfig
 from ..datasets import published, testsets
 from ..encoder import Encoder
-from ..settings import InputError, precision, precision_line
+from ..settings import precision, precision_line
 from ..training import distill, runs
 from . import inputs
 
@@ -15,9 +15,6 @@ def command(
     **settings: object,
 ) -> dict:  # fmt: skip
     """Extend the vocabulary and train; ``keep`` and ``settings`` are of :class:`.DistillConfig`."""
-    if bitext != "published" and recipe != "default":
-        expected = "that of --bitext published alone; leave it out"
-        raise InputError(f"train: got --recipe {recipe} for {bitext}, expected {expected}")
     held = [testsets.load(name, lang) for name in hold_out]
     if bitext == "published":
         pairs = published.training_bitext(lang, held, recipe)

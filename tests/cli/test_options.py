@@ -73,6 +73,71 @@ def test_help_imports_no_command(words):
     assert not {"torch", "numpy"} & modules
 
 
+RULES = [
+    (name, case, option)
+    for name, one in main.COMMANDS.items() for case, idle in one.idle.items() for option in idle.split()
+]  # fmt: skip
+
+
+def look(command, rules, **given):
+    """What is said of options that have their defaults, but for those given."""
+    values = {option: how.get("default", False) for option, how in main.COMMANDS[command].options} | given
+    values = {option.lstrip("-").replace("-", "_"): value for option, value in values.items()}
+    options.idle(command, main.COMMANDS[command].options, rules, values)
+
+
+@pytest.mark.parametrize(("command", "case", "option"), RULES)
+def test_an_option_without_effect_is_refused(command, case, option):
+    rules, given = main.COMMANDS[command].idle, {option: "given"}
+    look(command, rules)  # as they are, all have one
+    for part in case.split(" and "):
+        name, _, wanted = part.removeprefix("no ").partition(" ")
+        if wanted or not part.startswith("no "):
+            given[name] = "another" if part.startswith("no ") else wanted or "given"
+    with pytest.raises(InputError, match=f"^{command}: got {option} with.* expected it where it has an effect"):
+        look(command, rules, **given)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("evaluate --trec-run right --qrels right --scorer mean", "got --scorer with --trec-run,"),
+        ("evaluate --trec-run right --qrels right --collection pocket", "got --collection with --trec-run,"),
+        ("evaluate --run encoder --collection pocket --ties trec", "got --ties without --trec-run,"),
+        ("align --tsv right --pharaoh links --svg x.svg", "got --svg with --tsv,"),
+        ("align maji water --reach 0.1", "got --reach without --method unbalanced and no --html,"),
+        (
+            "train --bitext pocket --lang sw --out run --loss greedy --epsilon 0.1",
+            "got --epsilon without --loss *trans",
+        ),
+        ("tables --dev", "got --dev without --run,"),
+        ("paper --config tiny --out x --gpu H100", "got --gpu without --dry-run,"),
+        ("paper --config tiny --dry-run --lenient", "got --lenient with --dry-run,"),
+        ("index --collection pocket --lang sw --out x --index y", "got --index without --engine,"),
+    ],
+)
+def test_a_line_with_an_option_without_effect_is_refused(tmp_path, monkeypatch, capsys, line, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "right").write_text("")
+    assert __main__.main(line.split()) == 2
+    assert said in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["right"]
+
+
+@pytest.mark.parametrize("line", [
+    "train --bitext pocket --out run --loss transport+0.1late --epsilon 0.1", "train --bitext pocket --out r --rate 1",
+    "align --html a --reach 0.1 --null 0.5", "align maji water --method partial --mass 0.5 --null 0.5",
+    "align maji water --run r --teacher t", "search --system r --index i --candidates 9 --out o --teacher t",
+    "search --system encoder --model multilingual --scorer mean --out o", "evaluate --trec-run right --qrels right",
+    "evaluate --format qam --run r --collection c --tune right", "tables --run --dev --records r --langs sw",
+])  # fmt: skip
+def test_an_option_with_an_effect_is_taken(tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "right").write_text("")
+    values, one = vars(main.parser().parse_args(line.split())), main.COMMANDS[line.split()[0]]
+    options.idle("x", one.options, one.idle, values)
+
+
 WRONG = [
     *(("search", f"--k {k}", "a whole number from 1") for k in ("0", "-3", "1.5", "x", "²", "9" * 31, "1e9")),
     ("search", "--k --5", "expected one argument"),

@@ -12,11 +12,15 @@ START = "search --collection pocket --lang sw --out a.run --system"
     [
         ("bm25 --index nowhere", "got --index with --system bm25"),
         ("structured --bitext pocket --candidates 5", "got --candidates with --system structured"),
-        ("bm25 --bitext pocket", "got --bitext with --system bm25"),
+        ("bm25 --bitext pocket", "got --bitext without --system structured"),
         ("bm25 --scorer mean", "got --scorer with --system bm25"),
         ("bm25 --model multilingual", "got --model with --system bm25"),
-        ("encoder --bitext pocket", "got --bitext with --system encoder"),
-        ("encoder --candidates 5", "got --candidates without --index"),
+        ("encoder --bitext pocket", "got --bitext without --system structured"),
+        ("encoder --candidates 500", "got --candidates without --index"),
+        ("encoder --engine http://host:6333", "got --engine without --index"),
+        ("encoder --teacher minilm", "got --teacher with --system encoder"),
+        ("runs/mine --model minilm2", "got --model without --system encoder"),
+        ("encoder --index x --candidates 5", "got --candidates 5, expected --k 100 at least"),
     ],
 )
 def test_an_option_that_does_nothing_is_refused(tmp_path, monkeypatch, capsys, line, said):

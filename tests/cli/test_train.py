@@ -35,7 +35,10 @@ def test_held_out_questions_leave_ones_own_pairs(line, tmp_path, monkeypatch, ca
 
 @pytest.mark.parametrize(
     ("more", "text"),
-    [("--recipe plus", "got --recipe plus for"), ("--hold-out nothing", "got 'nothing', expected afriqa")],
+    [
+        ("--recipe plus", "got --recipe without --bitext published"),
+        ("--hold-out nothing", "got 'nothing', expected afriqa"),
+    ],
 )
 def test_what_ones_own_pairs_do_not_have_is_refused(line, tmp_path, capsys, more, text):
     assert __main__.main([*line, *more.split()]) == 2
