@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from .kernels import drawn
 from .settings import InputError
-
-CELLS = 1 << 20  # draws times groups at a time
-KEPT = 1 << 25  # draws times groups that are kept for the next comparison
 
 
 @dataclass(frozen=True)
@@ -109,8 +106,7 @@ def compare_all(
     gaps = np.array(list(rows))  # (k, queries)
     labels = queries if groups is None else [groups[q] for q in queries]
     sums, sizes = _by_group(gaps, labels)
-    drawn = _kept if len(sizes) * draws <= KEPT else _drawn
-    signs, counts = drawn(len(sizes), draws, seed)
+    signs, counts = drawn.both(len(sizes), draws, seed)
     flips = np.concatenate([some.astype(float) @ sums.T for some in signs])  # (draws, k)
     # the identity counts as one of the permutations, so p is never 0
     p = (1 + np.sum(np.abs(flips) >= np.abs(gaps.sum(1)) - 1e-12, axis=0)) / (draws + 1)
@@ -150,8 +146,7 @@ def bootstrap(
     array, shape (2, k), lower and upper ends
     """
     sums, sizes = _by_group(values, range(values.shape[1]) if labels is None else labels)
-    random = np.random.default_rng(seed)
-    return _interval(sums, sizes, _blocks(_counts, len(sizes), draws, random))
+    return _interval(sums, sizes, drawn.samples(len(sizes), draws, seed))
 
 
 def _interval(sums: np.ndarray, sizes: np.ndarray, counts: Iterable[np.ndarray]) -> np.ndarray:
@@ -159,36 +154,6 @@ def _interval(sums: np.ndarray, sizes: np.ndarray, counts: Iterable[np.ndarray])
     # a draw of large groups has more queries
     means = [some @ sums.T / (some @ sizes)[:, None] for some in floats]
     return np.percentile(np.concatenate(means), [2.5, 97.5], axis=0)
-
-
-def _signs(n: int, draws: int, random: np.random.Generator) -> np.ndarray:
-    """A sign of each of n groups in each draw, shape (draws, n)."""
-    return random.choice([-1.0, 1.0], size=(draws, n)).astype(np.int8)
-
-
-def _counts(n: int, draws: int, random: np.random.Generator) -> np.ndarray:
-    """How often each of n groups is in each draw of n of them, shape (draws, n)."""
-    picks = random.integers(0, n, size=(draws, n))
-    picks += n * np.arange(draws)[:, None]
-    found = np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n)
-    return found.astype(np.min_scalar_type(n))
-
-
-def _blocks(kind, n: int, draws: int, random: np.random.Generator) -> Iterator[np.ndarray]:
-    """What ``kind`` draws, in blocks that bound memory; the numbers are those of one block."""
-    rows = max(64, CELLS // n // 64 * 64)
-    for start in range(0, draws, rows):
-        yield kind(n, min(rows, draws - start), random)
-
-
-def _drawn(n: int, draws: int, seed: int) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
-    """Blocks of signs, then of counts; to be gone through in this order."""
-    random = np.random.default_rng(seed)
-    return _blocks(_signs, n, draws, random), _blocks(_counts, n, draws, random)
-
-
-# Many comparisons on one collection follow each other, and drawing takes longer than the rest.
-_kept = functools.lru_cache(maxsize=1)(lambda *which: tuple(map(list, _drawn(*which))))
 
 
 def holm(p: dict[str, float]) -> dict[str, float]:
