@@ -21,7 +21,7 @@ def read(
 ):  # fmt: skip
     """The collection that the options of :func:`.options.reading` name."""
     given = {name: value for name, value in options.items() if value not in (None, False)}
-    data = reading.read(format, collection, lang or "xx", **given)
+    data = reading.read(format, collection, lang, **given)
     if count := getattr(data, "unjudged", 0):
         of = f"{data.name}: {count:,} of {count + len(data.queries):,} questions"
         run_files.say(f"{of} have no judgement and are left out")
@@ -36,9 +36,11 @@ def ranked(data: object, command: str) -> Collection:
     return data
 
 
-def read_pairs(source: str, lang: str) -> Bitext:
+def read_pairs(source: str, lang: str | None) -> Bitext:
     """Sentence pairs that the command line names: ``pocket``, or a file of one's own."""
-    return pocket.bitext(lang) if source == "pocket" else own.read_bitext(source, lang)
+    if source == "pocket":
+        return pocket.bitext(reading.need_lang(lang, source))
+    return own.read_bitext(source, lang or "xx")
 
 
 def encoders(

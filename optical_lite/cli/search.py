@@ -48,7 +48,7 @@ def structured(data, bitext: str | None, lang: str | None, k: int):
     if not bitext:
         expected = "--bitext FILE to learn a lexicon from"
         raise InputError("search", "structured without sentence pairs", expected)
-    pairs = inputs.read_pairs(bitext, lang or "xx")
+    pairs = inputs.read_pairs(bitext, lang)
     words = lexicon.word_lexicon(pairs, marks=False, **vocabulary.LEXICONS["symmetric"])
     asked = {query: unmarked(text) for query, text in data.queries.items()}
     return lexical.structured(data.passages, asked, words, k)

@@ -3,6 +3,7 @@
 from .. import vocabulary
 from ..config import DistillConfig
 from ..datasets import published, testsets
+from ..datasets.reading import need_lang
 from ..encoder import Encoder
 from ..settings import precision, precision_line
 from ..training import distill, runs
@@ -10,14 +11,14 @@ from . import inputs
 
 
 def command(
-    *, bitext: str, lang: str, recipe: str, hold_out: list[str], out: str, model: str, fill: str,
-    lexicon: str, size: int, accumulate: int, processes: int | None, quiet: bool, keep: list[int],
-    **settings: object,
+    *, bitext: str, lang: str | None, recipe: str, hold_out: list[str], out: str, model: str,
+    fill: str, lexicon: str, size: int, accumulate: int, processes: int | None, quiet: bool,
+    keep: list[int], **settings: object,
 ) -> dict:  # fmt: skip
     """Extend the vocabulary and train; ``keep`` and ``settings`` are of :class:`.DistillConfig`."""
-    held = [testsets.load(name, lang) for name in hold_out]
+    held = [testsets.load(name, need_lang(lang, name)) for name in hold_out]
     if bitext == "published":
-        pairs = published.training_bitext(lang, held, recipe)
+        pairs = published.training_bitext(need_lang(lang, bitext), held, recipe)
     else:
         pairs = inputs.read_pairs(bitext, lang)
         # one's own stay as they are

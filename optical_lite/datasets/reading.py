@@ -29,7 +29,7 @@ READERS = {
 WRITERS = {"trec": trec.write, "beir": own.write_beir}
 
 
-def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **options):
+def read(kind: str | None, path: str | Path | None = None, lang: str | None = None, **options):
     """Read a collection.
 
     Parameters
@@ -37,7 +37,7 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
     kind : a key of :data:`READERS`, ``pocket`` or one of :data:`.testsets.NAMES`; None takes
         ``path`` for a BEIR folder, else for such a name
     path : folder or file, or a name of ``ir_datasets``; of named collections none
-    lang : language of the questions
+    lang : language of the questions; one's own may do without, they are of ``xx``
     options : of the format's reader, such as ``split``, ``lenient``, ``encoding``
 
     Returns
@@ -57,6 +57,7 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
         if path not in (None, kind):
             expected = "none: it is known by name; leave it out"
             raise InputError(kind, f"{path} to read from", expected)
+        lang = need_lang(lang, kind)
         function = pocket.collection if kind == "pocket" else partial(testsets.load, kind)
     else:
         expected = f"{', '.join(testsets.NAMES)}, pocket, a BEIR folder, or a folder and its "
@@ -65,7 +66,14 @@ def read(kind: str | None, path: str | Path | None = None, lang: str = "xx", **o
     if unknown := sorted(set(options) - set(inspect.signature(function).parameters)):
         got = f"got --{', --'.join(unknown)}, which this format does not have"
         raise InputError(f"{kind}: {got}; leave it out")
-    return function(*where, file_part("language", lang), **options)
+    return function(*where, file_part("language", lang or "xx"), **options)
+
+
+def need_lang(lang: str | None, of: str) -> str:
+    """A language code, without which what is known by a name cannot be read."""
+    if lang is None:
+        raise InputError(of, "no language", "a code such as sw; give --lang")
+    return lang
 
 
 def write(kind: str, data: Collection, folder: str | Path) -> Path:

@@ -190,7 +190,9 @@ def read(
     """
     folder = Path(path)
     judged = read_qrels(qrels or find(folder, "qrels.txt*", "qrels*"))
-    patterns = f"topics.{file_part('language', lang)}.txt*", "topics.txt*"
+    patterns = [f"topics.{file_part('language', lang)}.txt*", "topics.txt*"]
+    if lang == "xx" and not [*folder.glob(patterns[0])]:
+        del patterns[0]  # a language that nobody named is not asked for
     asked = renamed(read_topics(topics or find(folder, *patterns), fields, encoding), judged)
     english = [] if topics or lang == "en" else sorted(folder.glob("topics.en.txt*"))
     for place in english[:1]:

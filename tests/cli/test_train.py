@@ -48,6 +48,13 @@ def test_what_ones_own_pairs_do_not_have_is_refused(line, tmp_path, capsys, more
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("more", ["--bitext pocket", "--bitext published", "--bitext {} --hold-out afriqa"])
+def test_a_language_that_nobody_named_is_not_named(tmp_path, capsys, more):
+    (tmp_path / "own.tsv").write_text(PAIRS)
+    assert __main__.main(f"train --out {tmp_path}/run {more.format(tmp_path / 'own.tsv')}".split()) == 2
+    assert "got no language, expected a code such as sw; give --lang\n" in capsys.readouterr().err
+
+
 ODD = [
     {"WORLD_SIZE": "x"}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "0"}, {"WORLD_SIZE": "2", "RANK": "x"}, {"LOCAL_RANK": "x"},
     {"ACCELERATE_USE_CPU": "x"},

@@ -97,6 +97,11 @@ def test_named_collections_and_what_a_format_lacks(tmp_path):
     ):
         with pytest.raises(InputError, match=text):
             reading.read(kind, path, "de", **options)
+    for kind, path in (("pocket", None), (None, "pocket"), ("xquad-r", None)):
+        with pytest.raises(InputError, match="got no language, expected a code such as sw; give --lang"):
+            reading.read(kind, path)
+    with pytest.raises(InputError, match=r"got no file topics.txt\*, expected"):
+        reading.read("trec", SAMPLES / "trec", encoding="iso-8859-1")
 
 
 def test_belebele_and_xquad_r_through_the_door(mirror):
