@@ -142,6 +142,24 @@ def one_line(path: str | Path) -> Iterator[None]:
 
 
 @contextmanager
+def guard(place: object, expected: str, got: str = "{}") -> Iterator[None]:
+    """Raise one line for whatever a library raises; a panic of Rust is no :class:`Exception`.
+
+    Parameters
+    ----------
+    got : what the line says of it, with ``{}`` in its place
+    """
+    try:
+        with one_line(str(place)):
+            yield
+    except (InputError, MemoryError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        said = got.format(f"{type(error).__name__}: {' '.join(str(error).split()):.300}")
+        raise InputError(f"{named(str(place))}: got {said}, expected {expected}") from error
+
+
+@contextmanager
 def _part(path: Path, given: Path, folder: bool) -> Iterator[Path]:
     """A hidden file or folder beside a path, gone when the block ends."""
     part = opened = None

@@ -1,7 +1,9 @@
 """Tokenizer files: a tokenizer out of a folder that may be anyone's, and what it makes of texts.
 
 Tokenizers fail in two ways that :class:`Exception` does not cover, at load and at a text: with
-plain exceptions, and with panics of Rust, which are no ``Exception`` and write to standard error.
+plain exceptions, and with panics of Rust, which are no ``Exception`` and write to standard error. A
+regular expression that goes back without end is such a panic: its engine stops after ten million
+steps of one match.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
-from .safe_files import regular
+from .safe_files import guard, regular
 from .settings import InputError
 from .weights import AGAIN
 
+GOT = "no tokenizer ({})"
 # letters composed and apart, of many scripts, some that no vocabulary has, and nothing
 PROBES = (
     "a",
@@ -30,7 +33,7 @@ def load(folder: Path, rows: int) -> Tokenizer:
     """The tokenizer of a folder, for a model with so many rows in its embedding table."""
     path = folder / "tokenizer.json"
     regular(path)
-    with _unheard(), _failing(path, "expected a whole tokenizer.json that reads any text"):
+    with _unheard(), guard(path, f"a whole tokenizer.json that reads any text; {AGAIN}", GOT):
         found = Tokenizer.from_file(str(path))
         found.no_truncation()  # the file may carry silent limits of its own
         found.no_padding()
@@ -47,20 +50,8 @@ def load(folder: Path, rows: int) -> Tokenizer:
 
 def encoded(tokenizer: Tokenizer, texts: Sequence[str], **how: bool) -> list[Encoding]:
     """What a tokenizer makes of texts, see :meth:`tokenizers.Tokenizer.encode_batch`."""
-    with _failing("tokenizer", "expected one that reads any text"):
+    with guard("tokenizer", f"one that reads any text; {AGAIN}", GOT):
         return tokenizer.encode_batch(list(texts), **how)
-
-
-@contextmanager
-def _failing(place: object, expected: str) -> Iterator[None]:
-    """Turn whatever a tokenizer raises into one line."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit, MemoryError, InputError):
-        raise
-    except BaseException as error:
-        said = " ".join(str(error).split())[:80]
-        raise InputError(f"{place}: got no tokenizer ({said}), {expected}; {AGAIN}") from None
 
 
 @contextmanager

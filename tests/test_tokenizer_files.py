@@ -4,7 +4,7 @@ import json
 
 import pytest
 from test_weights import WORDS, encoder, refused
-from tokenizers import Tokenizer, models
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from optical_lite import tokenizer_files
 from optical_lite.encoder import Encoder
@@ -74,8 +74,18 @@ def test_a_text_is_cut_the_same_each_time(folder):
     assert json.loads(found.tokenizer.to_str())["model"]["dropout"] is None
 
 
+def test_a_pattern_that_never_ends_is_stopped():
+    """By the engine's own limit, ten million steps back in one match."""
+    endless = Tokenizer(models.WordLevel({"[UNK]": 0}, "[UNK]"))
+    endless.pre_tokenizer = pre_tokenizers.Split(Regex("(a+)+b"), "isolated")
+    with pytest.raises(InputError, match=r"got no tokenizer .*retry-limit-in-match over"):
+        tokenizer_files.encoded(endless, ["a" * 200])
+
+
 def test_what_fails_later_is_one_line():
     broken = Tokenizer(models.WordLevel({"a": 0}, "[UNK]"))
     for call in (tokenizer_files.encoded, lambda *given: list(pieces.cut(*given))):
-        with pytest.raises(InputError, match=r"tokenizer: got no tokenizer \(WordLevel error: Missing \[UNK\]"):
+        with pytest.raises(
+            InputError, match=r"tokenizer: got no tokenizer \(Exception: WordLevel error: Missing \[UNK\]"
+        ):
             call(broken, ["maji"])

@@ -13,7 +13,7 @@ import functools
 import importlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -22,7 +22,7 @@ from torch.nn.functional import normalize
 
 from ..encoder import TokenBatch
 from ..index import PassageIndex
-from ..safe_files import named, one_line
+from ..safe_files import guard
 from ..settings import InputError
 from .shards import Shards
 
@@ -34,8 +34,10 @@ def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        expected = "it to be installed; pip install 'optical_lite[engine]'"
-        raise InputError("engine", f"no {name}", expected) from None
+        raise InputError(
+            f"engine: got no {name}, expected it to be installed; pip install "
+            "'optical_lite[engine]'"
+        ) from None
 
 
 def _told(method: Callable) -> Callable:
@@ -43,16 +45,8 @@ def _told(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def told(store: Folder | Server, *args: object, **more: object) -> object:
-        try:
-            with one_line(store.place):
-                return method(store, *args, **more)
-        except (InputError, MemoryError, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a panic of Qdrant Edge is no Exception
-            said = f"{type(error).__name__}: {' '.join(str(error).split()):.300}"
-            raise InputError(
-                f"{named(store.place)}: got {said}, expected {store.expected}"
-            ) from error
+        with guard(store.place, store.expected):
+            return method(store, *args, **more)
 
     return told
 
@@ -72,11 +66,15 @@ class Folder:
         if width is None:
             return api.EdgeShard.load(str(place))
         every = api.MultiVectorConfig(api.MultiVectorComparator.MaxSim)
-        half = api.VectorStorageDatatype.Float16
-        common = {"size": width, "distance": api.Distance.Dot, "datatype": half}
+        common = {
+            "size": width,
+            "distance": api.Distance.Dot,
+            "datatype": api.VectorStorageDatatype.Float16,
+        }
         none = api.HnswIndexConfig(**{**GRAPH, "m": 0})  # a graph of MaxSim takes hours to build
-        apart = {"multivector_config": every, "hnsw_config": none, "memory": api.Memory.Cold}
-        tokens = api.EdgeVectorParams(**common, **apart)
+        tokens = api.EdgeVectorParams(
+            **common, multivector_config=every, hnsw_config=none, memory=api.Memory.Cold
+        )
         mean = api.EdgeVectorParams(**common, hnsw_config=api.HnswIndexConfig(**GRAPH))
         Path(place).mkdir(parents=True, exist_ok=True)
         # a folder is loaded as a whole or made again: no log of single writes is needed
@@ -109,13 +107,21 @@ class Folder:
         return found[0].payload.get("of") if found else None
 
     @_told
-    def best(self, tokens: list, mean: list, k: int, candidates: int) -> list[tuple[str, float]]:
+    def best(
+        self, tokens: list, mean: list, k: int, candidates: int, only: dict
+    ) -> list[tuple[str, float]]:
         """The k best passages of a question."""
         api = self.api
-        first = api.Prefetch(limit=candidates, query=api.Query.Nearest(mean, using="mean"))
+        must = [
+            api.FieldCondition(key=key, match=api.MatchValue(value)) for key, value in only.items()
+        ]
+        where = api.Filter(must=must) if must else None
+        first = api.Prefetch(
+            limit=candidates, query=api.Query.Nearest(mean, using="mean"), filter=where
+        )
         asked = api.QueryRequest(
-            limit=k, query=api.Query.Nearest(tokens, using="tokens"), with_payload=["id"],
-            prefetches=[first] if candidates else None,
+            limit=k, query=api.Query.Nearest(tokens, using="tokens"),
+            prefetches=[first] if candidates else None, filter=where, with_payload=["id"],
             params=api.SearchParams(exact=not candidates),
         )  # fmt: skip
         return [(point.payload["id"], point.score) for point in self.shard.query(asked)]
@@ -140,8 +146,9 @@ class Server:
             api, common = self.api, {"size": width, "distance": "Dot", "datatype": "float16"}
             every = api.MultiVectorConfig(comparator="max_sim")
             none = api.HnswConfigDiff(m=0)
-            apart = {"multivector_config": every, "hnsw_config": none, "on_disk": True}
-            tokens = api.VectorParams(**common, **apart)
+            tokens = api.VectorParams(
+                **common, multivector_config=every, hnsw_config=none, on_disk=True
+            )
             mean = api.VectorParams(**common, hnsw_config=api.HnswConfigDiff(**GRAPH))
             client.create_collection(self.name, {"tokens": tokens, "mean": mean})
         return client
@@ -149,8 +156,10 @@ class Server:
     @_told
     def put(self, points: Iterator[tuple[int, dict, dict]]) -> None:
         """Write points: number, vectors, payload; a number is there once, however often sent."""
-        point = self.api.PointStruct
-        made = (point(id=number, vector=vector, payload=of) for number, vector, of in points)
+        made = (
+            self.api.PointStruct(id=number, vector=vector, payload=more)
+            for number, vector, more in points
+        )
         self.client.upload_points(self.name, made, batch_size=POINTS, max_retries=5, wait=True)
 
     @_told
@@ -173,17 +182,27 @@ class Server:
     def need_free(self) -> None:
         """Refuse a name that the server has a collection of."""
         if self.client.collection_exists(self.name):
-            expected = "a new one; delete it, or choose another --out"
-            raise InputError(self.place, f"a collection {self.name!r} that is there", expected)
+            raise InputError(
+                f"{self.place}: got a collection {self.name!r} that is there, expected a new one; "
+                "delete it, or choose another --out"
+            )
 
     @_told
-    def best(self, tokens: list, mean: list, k: int, candidates: int) -> list[tuple[str, float]]:
+    def best(
+        self, tokens: list, mean: list, k: int, candidates: int, only: dict
+    ) -> list[tuple[str, float]]:
         """The k best passages of a question."""
-        first = self.api.Prefetch(query=mean, using="mean", limit=candidates)
+        api = self.api
+        must = [
+            api.FieldCondition(key=key, match=api.MatchValue(value=value))
+            for key, value in only.items()
+        ]
+        where = api.Filter(must=must) if must else None
+        first = api.Prefetch(query=mean, using="mean", limit=candidates, filter=where)
         found = self.client.query_points(
-            self.name, query=tokens, using="tokens", limit=k, with_payload=["id"],
-            prefetch=first if candidates else None,
-            search_params=self.api.SearchParams(exact=not candidates),
+            self.name, query=tokens, using="tokens", limit=k,
+            prefetch=first if candidates else None, query_filter=where, with_payload=["id"],
+            search_params=api.SearchParams(exact=not candidates),
         )  # fmt: skip
         return [(point.payload["id"], point.score) for point in found.points]
 
@@ -191,18 +210,26 @@ class Server:
 class Engine:
     """An index in an engine, which :func:`optical_lite.retrieval.search` takes like any other.
 
-    ``passages``, ``max_length`` and ``cut`` are of the index that was loaded. So many
-    ``candidates`` are looked up by the mean of their vectors and then scored; 0 scores all. ``ids``
-    are numbers of the passages; their names stay in the engine.
+    Parameters
+    ----------
+    store : a :class:`Folder` or a :class:`Server`
+    passages, max_length, cut : of the index that was loaded
+    candidates : passages looked up by the mean of their vectors and then scored, k at least; 0
+        scores all
+    only : what the passages' payload must say, such as ``{"lang": "sw"}``
+
+    Attributes
+    ----------
+    ids : numbers of the passages; their names stay in the engine
     """
 
     scorer = "maxsim"
 
     def __init__(
         self, store: Folder | Server, passages: int, max_length: int = 0, cut: int = 0,
-        candidates: int = 0,
+        candidates: int = 0, only: Mapping | None = None,
     ) -> None:  # fmt: skip
-        self.store, self.candidates = store, candidates
+        self.store, self.candidates, self.only = store, candidates, dict(only or {})
         self.ids, self.max_length, self.cut = range(passages), max_length, cut
 
     def rank(self, batch: TokenBatch, k: int) -> list[list[tuple[str, float]]]:
@@ -210,21 +237,26 @@ class Engine:
         found, candidates = [], max(k, self.candidates) if self.candidates else 0
         for vectors, mask in zip(batch.vectors, batch.mask, strict=True):
             tokens = vectors[mask].float().cpu()  # (n, d)
-            asked = tokens.tolist(), mean(tokens), k, candidates
+            asked = tokens.tolist(), mean(tokens), k, candidates, self.only
             found.append(self.store.best(*asked) if len(tokens) else [])
         return found
 
 
 def store(engine: str, folder: Path, name: str, width: int | None = None) -> Folder | Server:
-    """The store of an index folder: ``folder`` in it, or a collection at a server's URL.
+    """The store of an index folder: a folder in it, or a collection at a server's URL.
 
-    With a width, that of token vectors, it is made; else the one that is there is opened.
+    Parameters
+    ----------
+    engine : ``folder`` or a URL
+    name : of the collection
+    width : of token vectors, where the store is to be made; one that is there is opened
     """
     if engine == "folder":
         return Folder(folder / "engine", width)
     if "://" not in engine:
-        expected = "folder, or a Qdrant server's URL such as http://host:6333"
-        raise InputError("engine", repr(engine), expected)
+        raise InputError(
+            f"engine: got {engine!r}, expected folder, or a Qdrant server's URL such as http://host:6333"
+        )
     return Server(engine, name, width)
 
 
@@ -243,11 +275,18 @@ def mean(tokens: Tensor) -> list[float]:
     return normalize(tokens.float().mean(0), dim=0).tolist()
 
 
-def load(index: PassageIndex | Shards, store: Folder | Server, mark: object = None) -> int:
+def load(
+    index: PassageIndex | Shards, store: Folder | Server,
+    payloads: Mapping[str, Mapping] | None = None, mark: object = None,
+) -> int:  # fmt: skip
     """Write an index into an engine; how many passages it holds.
 
-    The first point keeps ``mark``, what the index is of, so that no other is taken for it.
+    Parameters
+    ----------
+    payloads : by passage id
+    mark : what the index is of; the first point keeps it, so that no other is taken for this one
     """
+    payloads = payloads or {}
 
     def points() -> Iterator[tuple[int, dict, dict]]:
         numbers = itertools.count()
@@ -256,8 +295,9 @@ def load(index: PassageIndex | Shards, store: Folder | Server, mark: object = No
             for name, vectors in zip(part.ids, passages, strict=True):
                 if len(vectors):  # no passage without tokens is ever found
                     both = {"tokens": vectors.float().tolist(), "mean": mean(vectors)}
-                    number, payload = next(numbers), {"id": name}
-                    yield number, both, payload if number else {**payload, "of": mark}
+                    more = {"id": name, **payloads.get(name, {})}
+                    number = next(numbers)
+                    yield number, both, more if number else {**more, "of": mark}
 
     store.put(points())
     return store.count()

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Local mode performs exact")
 DATA = pocket.collection("sw")
 STORES = {"folder": "qdrant_edge", "server": "qdrant_client"}
 NEAR = {"float32": 1e-3, "bf16": 0.15}  # a score is some 20; in bf16 it is our own that is rounded
+LANGS = {name: {"lang": "sw" if i % 3 else "so"} for i, name in enumerate(sorted(DATA.passages))}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def store(request, built, tmp_path_factory):
     width = built.vectors.shape[1]
     place = tmp_path_factory.mktemp("engine") / "shard"
     made = qdrant.Folder(place, width) if request.param == "folder" else qdrant.Server(":memory:", "passages", width)
-    assert qdrant.load(built, made) == len(DATA.passages)  # the one without tokens is not among them
+    assert qdrant.load(built, made, LANGS) == len(DATA.passages)  # the one without tokens is not among them
     if request.param == "folder":
         made.close()
         made = qdrant.Folder(place)
@@ -76,6 +77,14 @@ def test_candidates_of_a_first_stage_have_the_scores_of_maxsim(encoder, built, s
         assert len(ranking) == 10
         assert dict(ranking) == pytest.approx({name: scores[query][name] for name, _ in ranking}, abs=NEAR[number_type])
     assert few != expected
+
+
+@pytest.mark.parametrize("candidates", [0, 100])
+def test_a_filter_keeps_what_it_says(encoder, built, store, candidates):
+    engine = qdrant.Engine(store, len(built.ids), candidates=candidates, only={"lang": "so"})
+    for ranking in retrieval.search(engine, encoder, DATA.queries, 10).values():
+        assert len(ranking) == 10
+        assert {LANGS[name]["lang"] for name, _ in ranking} == {"so"}
 
 
 def test_a_question_without_tokens_finds_nothing(encoder, built, store):
@@ -144,7 +153,7 @@ def test_a_server_is_asked_by_its_url(server, number_type, monkeypatch):
     assert store.count() == 2
     vectors = torch.eye(2)[None]
     batch = TokenBatch(vectors, torch.tensor([[True, True]]), torch.zeros(1, 2, dtype=torch.long), [])
-    engine = qdrant.Engine(store, 2, candidates=50)
+    engine = qdrant.Engine(store, 2, candidates=50, only={"lang": "sw"})
     assert engine.rank(batch, 2) == [[("b", 1.75), ("a", 1.5)]]
     path, key, body = asked[-1]
     assert (path, key) == ("/collections/passages/points/query", "secret")
@@ -152,6 +161,8 @@ def test_a_server_is_asked_by_its_url(server, number_type, monkeypatch):
     first = body["prefetch"]
     assert (first["using"], first["limit"]) == ("mean", 50)
     assert first["query"] == pytest.approx([0.5**0.5] * 2)
+    only = {"must": [{"key": "lang", "match": {"value": "sw"}}]}
+    assert body["filter"] == first["filter"] == only
     store.close()
 
 

@@ -86,7 +86,7 @@ def test_an_answer_without_ids_is_one_line(server, replies):
     points = [{"id": 1, "version": 0, "score": 1.0}]
     replies["/collections/passages/points/query"] = {"result": {"points": points}}
     with pytest.raises(InputError, match=r"http://127.0.0.1:\d+: got TypeError: .*, expected a Qdrant server"):
-        qdrant.Server(server[0], "passages").best([[1.0]], [1.0], 1, 0)
+        qdrant.Server(server[0], "passages").best([[1.0]], [1.0], 1, 0, {})
 
 
 def gone(engine):
