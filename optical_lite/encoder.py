@@ -232,6 +232,10 @@ class Encoder(nn.Module):
         if packed.supports(self.model):
             hidden = packed.forward(self.model, ids, mask, keys)  # (T, d)
         else:
+            kind = self.model.config.model_type
+            if kind in weights.FLOAT32 and torch.is_autocast_enabled(self.device.type):
+                expected = f"float32, the one that {kind} models work in; give --precision float32"
+                raise InputError(f"encoder: got bf16 for {self.name}, expected {expected}")
             found = self.model(input_ids=ids, attention_mask=keys.long())
             hidden = found.last_hidden_state[mask].float()
         if self.projection is not None:

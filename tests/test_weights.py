@@ -163,9 +163,8 @@ def test_settings_that_no_text_encoder_has_do_not_count(number_type, folder, mon
         assert torch.equal(Encoder.load(folder).encode(["maji safi"]).vectors, before)
 
 
-@pytest.mark.own_number_type  # transformers' own DeBERTa and XMOD do not run in bfloat16
-@pytest.mark.parametrize("family", weights.FAMILIES)
-def test_every_family_is_read(tmp_path, family):
+def of_family(family):
+    """A small model with random weights, and the settings that it was made with."""
     sizes = {"vocab_size": 99, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "pad_token_id": 0,
              "intermediate_size": 16, "max_position_embeddings": 40}  # fmt: skip
     names = {"hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads",
@@ -175,7 +174,13 @@ def test_every_family_is_read(tmp_path, family):
             "modernbert": {"global_rope_theta": 70_000.0}, "xmod": {"default_language": "en_XX"},
             "albert": {"embedding_size": 4}, "electra": {"embedding_size": 8}}  # fmt: skip
     settings = {names.get(key, key): value for key, value in sizes.items()} | more.get(family, {})
-    model = MODEL_MAPPING[type(config := CONFIG_MAPPING[family](**settings))](config)
+    return MODEL_MAPPING[type(config := CONFIG_MAPPING[family](**settings))](config), settings
+
+
+@pytest.mark.own_number_type  # transformers' own DeBERTa and XMOD do not run in bfloat16
+@pytest.mark.parametrize("family", weights.FAMILIES)
+def test_every_family_is_read(tmp_path, family):
+    model, settings = of_family(family)
     first = encoder(model)
     again = Encoder.load(first.save(tmp_path / "model"))
     with computing_in("float32"):
@@ -183,6 +188,18 @@ def test_every_family_is_read(tmp_path, family):
     assert torch.allclose(*vectors, atol=1e-6)
     config = again.model.config.to_dict()
     assert {key: config.get(key, value) for key, value in settings.items()} == settings
+
+
+@pytest.mark.own_number_type
+@pytest.mark.parametrize("family", weights.FAMILIES)
+def test_every_family_runs_in_bfloat16_or_says_that_it_does_not(family):
+    one = encoder(of_family(family)[0])
+    with computing_in("bf16"):
+        if family in weights.FLOAT32:
+            with pytest.raises(InputError, match=r"got bf16 for small, expected float32, .*; give --precision float32"):
+                one.encode(["maji safi"])
+        else:
+            assert one.encode(["maji safi"]).vectors.isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "projection.safetensors"])
