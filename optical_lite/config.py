@@ -71,6 +71,8 @@ class DistillConfig:
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
             if not (value := getattr(self, name)) > 0:
                 raise InputError(f"{name}: got {value}, expected a number above 0")
+        if (value := max(self.keep, default=0)) > self.steps:
+            raise InputError(f"keep: got step {value}, expected at most steps, {self.steps}")
         if (value := self.row_rate) < 0:
             raise InputError(f"row_rate: got {value}, expected a number above 0, or 0 for rate's")
 

@@ -133,6 +133,12 @@ class Collection:
             )
 
 
+def need_pairs(bitext: Bitext, of: str) -> None:
+    """Refuse a bitext that nothing can be learned from."""
+    if not len(bitext):
+        raise InputError(f"{of}: got a bitext without pairs, expected at least one")
+
+
 def language(code: str) -> str:
     """Two-letter code of a known language.
 

@@ -81,7 +81,7 @@ def idf_table(sentences: Iterable[Sequence[int]], size: int) -> Tensor:
     Returns
     -------
     Tensor, shape (size,)
-        1 for a token of every sentence, largest for one never seen
+        1 for a token of every sentence, largest for one never seen; all 1 without a sentence
 
     Examples
     --------

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from . import losses
 from .config import DistillConfig
-from .corpora import Bitext
+from .corpora import Bitext, need_pairs
 from .cost import idf_table, weighted_marginal
 from .encoder import Encoder
 from .kernels.ragged import Ragged
@@ -114,9 +114,12 @@ def slope(step: int, config: DistillConfig) -> float:
 def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig) -> list[float]:
     """The method with the transport loss to read: transformers' forward pass, nothing kept.
 
+    Of the configuration it follows ``trainable``, ``epsilon``, ``steps``, ``batch``, ``rate``,
+    ``warmup``, ``max_length`` and ``seed``; the other fields have no effect here.
     :func:`.training.distill.distill` takes the same steps; the tests compare the losses, the
     benchmarks the time. Returns the loss of each step.
     """
+    need_pairs(bitext, "distill")
     source, target, _ = tokens(student, teacher, bitext, config.max_length)
     weights = student.requires_grad_(config.trainable == "all").embedding.requires_grad_(True)
     trained = [p for p in student.parameters() if p.requires_grad]

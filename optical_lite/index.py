@@ -26,7 +26,7 @@ class PassageIndex:
 
     Attributes
     ----------
-    ids : passage ids, shortest passage first
+    ids : passage ids, in the order of ``lengths``: shortest passage first, of means by name
     vectors : Tensor of float16, shape (sum of lengths, d); never write to it: it may map a file
     lengths : Tensor of int, shape (passages,)
     max_length, cut : tokens of a passage that were read, and how many passages were cut there

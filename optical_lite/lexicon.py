@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-from .corpora import Bitext
+from .corpora import Bitext, need_pairs
 from .kernels import expectation
 from .text import terms, unmarked, words
 
@@ -25,8 +25,8 @@ class Lexicon:
 
     Attributes
     ----------
-    source, target : the two vocabularies; ``source[0]`` is the null word, which explains English
-        words without a counterpart
+    source, target : the words of both sides, one a row and one a column of the table, as they first
+        come; ``source[0]`` is the null word, which explains English words without a counterpart
     table : sparse, shape (len(source), len(target)); ``table[f, e]`` is the probability that source
         word f is translated by English word e; rows sum to 1, less what was dropped
     """
@@ -107,6 +107,7 @@ def ibm1(
 
 def word_lexicon(bitext: Bitext, *, marks: bool = True, **options) -> Lexicon:
     """:func:`ibm1` of a bitext's :func:`.text.terms`, without accents where not ``marks``."""
+    need_pairs(bitext, "lexicon")
     form = (lambda text: text) if marks else unmarked
     pairs = (tuple(terms(form(side)) for side in pair) for pair in bitext.pairs)
     return ibm1(pairs, **options)

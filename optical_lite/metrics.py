@@ -117,6 +117,8 @@ def per_query(
     >>> per_query({"q": [("wrong", 1.0), ("right", 1.0)]}, {"q": {"right": 1}}, ["mrr@10"])
     {'mrr@10': {'q': 0.75}}
     """
+    if isinstance(metrics, str):
+        raise InputError(f"metrics: got {metrics!r}, expected a list of names; write [{metrics!r}]")
     for query, grades in qrels.items():
         if max(grades.values(), default=0) <= 0:
             got = f"got query {query!r} without a relevant passage"

@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
-from .corpora import Bitext
+from .corpora import Bitext, need_pairs
 from .encoder import Encoder
 from .kernels import pieces, shared_rows
 from .kernels.shared_rows import SplitEmbedding
@@ -60,6 +60,7 @@ def extend(
     one_of("vocabulary: got lexicon", lexicon, LEXICONS)
     if fill == "none":
         return teacher.copy(teacher.name)
+    need_pairs(bitext, "vocabulary")
     if (step := -(-len(bitext) // LEARNED)) > 1:
         bitext = replace(bitext, pairs=bitext.pairs[::step])
     base = teacher.rows

@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from optical_lite import distillation, vocabulary
+from optical_lite.config import DistillConfig
 from optical_lite.corpora import Bitext
 from optical_lite.datasets import pocket
 from optical_lite.kernels import expectation
 from optical_lite.lexicon import NULL, Lexicon, ibm1, word_lexicon
+from optical_lite.settings import InputError
 from optical_lite.text import terms, unmarked
 
 PAIRS = [
@@ -68,6 +71,15 @@ def test_translations_of_common_words():
 
 def test_no_pairs_give_an_empty_lexicon():
     assert ibm1([]).translations("maji") == []
+
+
+def test_a_bitext_without_pairs_teaches_nothing():
+    empty = Bitext("x", "sw", "en", ())
+    for learn in (word_lexicon, lambda pairs: vocabulary.extend(None, pairs)):
+        with pytest.raises(InputError, match="got a bitext without pairs, expected at least one"):
+            learn(empty)
+    with pytest.raises(InputError, match="got a bitext without pairs"):
+        distillation.plain(None, None, empty, DistillConfig())
 
 
 def test_places_tell_apart_what_counting_cannot():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from optical_lite import metrics, significance
+from optical_lite.kernels import drawn
 from optical_lite.settings import InputError
 
 
@@ -136,6 +137,11 @@ def test_the_usual_metrics_are_four():
     assert found == {"mrr@10": 1.0, "r@10": 1.0, "r@100": 1.0, "map": 1.0}
 
 
+def test_one_name_is_no_list_of_names():
+    with pytest.raises(InputError, match=r"got 'map', expected a list of names; write \['map'\]"):
+        metrics.summary({"q": [("a", 1.0)]}, {"q": {"a": 1}}, "map")
+
+
 def test_a_rank_at_the_cut_counts_and_one_below_does_not():
     ranking = {"q": [(f"p{i}", float(-i)) for i in range(1, 6)]}
     for rank in range(1, 6):
@@ -203,9 +209,9 @@ def at_once(sums, sizes, draws, seed):
 @pytest.mark.parametrize("cells", [1, 1 << 14, 1 << 20, 1 << 30])
 @pytest.mark.parametrize("kept", [0, 1 << 25])
 def test_draws_in_blocks_are_those_of_one_block(cells, kept, monkeypatch):
-    monkeypatch.setattr(significance, "CELLS", cells)
-    monkeypatch.setattr(significance, "KEPT", kept)
-    significance._kept.cache_clear()
+    monkeypatch.setattr(drawn, "CELLS", cells)
+    monkeypatch.setattr(drawn, "KEPT", kept)
+    drawn._kept.cache_clear()
     draw = random.Random(3)
     systems = {name: {str(q): draw.choice([0, 1 / 3, 0.5, 1]) for q in range(150)} for name in "abc"}
     groups = {query: int(query) // 2 for query in systems["a"]}

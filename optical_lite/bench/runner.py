@@ -47,6 +47,9 @@ def command(
     known = BENCHMARKS | ONLY_BY_NAME
     for name in names:
         one_of("bench: got", name, known)
+    if page:
+        # one that is not there is refused before the hours of measuring
+        Path(page).read_text(encoding="utf-8")
     # sets the threads
     device()
     print(json.dumps(environment()))

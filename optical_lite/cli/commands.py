@@ -45,6 +45,9 @@ class Command:
             self.options.append(take("--precision", said, choices=PRECISIONS))
 
 
+TIES = (
+    "equal scores of a run file: expected takes the mean over their orders, trec trec_eval's order"
+)
 # how texts become vectors, and these a score
 ENCODING = "--both --model --teacher --scorer --max-length"
 
@@ -81,7 +84,7 @@ COMMANDS = {
         "Distil a student from sentence pairs.",
         "train --bitext pairs.tsv --lang sw --out runs/mine",
         take("--bitext", "a UTF-8 TSV source<TAB>english; pocket; or published", required=True),
-        take("--lang", "language code of the source side; need not be in any list", "xx"),
+        take("--lang", "language code of the source side; of one's own pairs any (xx)"),
         take("--recipe", "published bitext: default, plus, or parts joined by +", "default"),
         take("--hold-out", "collections whose questions to drop", [], nargs="*", metavar="NAME"),
         folder("run folder; an interrupted run is resumed"),
@@ -143,7 +146,7 @@ COMMANDS = {
         take("--index", "made by index; else the cache's, built when missing", metavar="DIR"),
         take("--engine", "of the server that --index was loaded into", metavar="URL"),
         take("--candidates", "of an index in an engine: passages looked up by mean vectors, "
-             "then scored; 0 scores all", 0, metavar="N"),
+             "then scored, --k at least; 0 scores all", 0, metavar="N"),
         *TEACHING,
         *RANKING,
         QUIET,
@@ -165,7 +168,7 @@ COMMANDS = {
         take("--trec-run", "instead: a run file, with --qrels", metavar="RUN"),
         take("--predictions", "instead: predictions for wpr, qadsm, qam or xor", metavar="FILE"),
         take("--tune", "pairs for qadsm's and qam's threshold (the .dev beside)", metavar="FILE"),
-        take("--ties", "of a run file: expected, or trec for trec_eval's order", "expected"),
+        take("--ties", TIES, "expected"),
         QUIET,
         idle={
             "--trec-run": "--collection --format --lang --split --lenient --documents --topics "
@@ -206,7 +209,7 @@ COMMANDS = {
         take("--metric", "map, p@10, ndcg@10, r@100, mrr@10, ...", "map"),
         take("--test", "paired test", "permutation", choices=("permutation", "t")),
         take("--correction", "for many", "holm", choices=("holm", "bonferroni", "none")),
-        take("--ties", "expected, or trec for trec_eval's order", "expected"),
+        take("--ties", TIES, "expected"),
         more="Questions with the same relevant passages count as one group in the interval and the "
              "permutation test, not in t.",
     ),
@@ -303,7 +306,8 @@ COMMANDS = {
         "bench distillation --json rows.json",
         take("name", "machine, distillation, encoding, ...: default all", [], nargs="*"),
         take("--repetitions", "of each side, after one that does not count", 5),
-        take("--page", "also replace the tables of docs/performance.md", metavar="MD"),
+        take("--page", "page whose tables to replace, such as docs/performance.md; rows of "
+             "benchmarks without a name here are those that --json holds", metavar="MD"),
         precision="auto",
     ),
 }  # fmt: skip

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from .. import distillation, losses
 from ..config import DistillConfig
-from ..corpora import Bitext
+from ..corpora import Bitext, need_pairs
 from ..encoder import Encoder
 from ..kernels.ragged import Ragged
 from ..safe_files import hold
@@ -60,8 +60,7 @@ def distill(
     """
     from accelerate import Accelerator
 
-    if not len(bitext):
-        raise InputError("distill: got a bitext without pairs, expected at least one")
+    need_pairs(bitext, "distill")
     # its own mixed precision is fixed for the life of a process; ours is a setting of each run
     wanted, cpu = processes or launched("WORLD_SIZE", 1), device() == "cpu"
     try:

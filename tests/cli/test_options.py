@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optical_lite import __main__
+from optical_lite.bench import runner
 from optical_lite.cli import main, options
 from optical_lite.config import DistillConfig
 from optical_lite.settings import InputError
+from optical_lite.study import demo
 
 
 def actions():
@@ -138,6 +140,14 @@ def test_an_option_with_an_effect_is_taken(tmp_path, monkeypatch, line):
     options.idle("x", one.options, one.idle, values)
 
 
+def test_what_is_not_there_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
+    for module, name in ((demo, "load"), (runner, "environment")):
+        monkeypatch.setattr(module, name, lambda *_: pytest.fail("began to work"))
+    for line in ("demo --model nothing", f"bench --page {tmp_path}/none.md"):
+        assert __main__.main(line.split()) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
 WRONG = [
     *(("search", f"--k {k}", "a whole number from 1") for k in ("0", "-3", "1.5", "x", "²", "9" * 31, "1e9")),
     ("search", "--k --5", "expected one argument"),
@@ -236,7 +246,15 @@ def test_places(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rate": math.nan}, {"row_rate": math.nan}, {"warmup": math.inf}, {"seed": 10**400}, {"seed": -1}]
+    "wrong",
+    [
+        {"keep": (20, 9999)},
+        {"rate": math.nan},
+        {"row_rate": math.nan},
+        {"warmup": math.inf},
+        {"seed": 10**400},
+        {"seed": -1},
+    ],
 )
 def test_a_training_is_not_asked_to_do_what_no_number_says(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
