@@ -107,7 +107,7 @@ def opening_pairs(material: Material) -> list[tuple[int, str]]:
     block = np.array([_block(set().union(*row[2:4])) for row in rows]) + (before - after) / 10
     told.setdefault(int(np.argmax(block)), "words that translate together")
     notes = {k: f"{told.get(k, became[k])}: AER {before[k]:.2f} → {after[k]:.2f}" for k in order}
-    return [(k, notes[k]) for k in _first([*told, *order])]
+    return [(k, notes[k]) for k in list(dict.fromkeys([*told, *order]))[:COUNT]]
 
 
 def opening_questions(material: Material) -> list[tuple[str, str]]:
@@ -120,10 +120,5 @@ def opening_questions(material: Material) -> list[tuple[str, str]]:
         ranks.append([min(map(order.index, material.right(text))) + 1 for order, text in found])
     # from 20 to 2 is as much as from 10 to 1
     order = np.argsort(-np.subtract(*np.log(ranks)), kind="stable").tolist()
-    chosen = _first([order[0], order[-1], *order])
+    chosen = list(dict.fromkeys([order[0], order[-1], *order]))[:COUNT]
     return [(texts[k], f"rank {ranks[0][k]} → {ranks[1][k]}") for k in chosen]
-
-
-def _first(order: Sequence[int]) -> list[int]:
-    """The first of some numbers, each once."""
-    return list(dict.fromkeys(order))[:COUNT]

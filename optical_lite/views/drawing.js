@@ -3,7 +3,10 @@
 // Every picture is { node, paint }: SVG, with a canvas below it where there are thousands of cells. Text reaches the page
 // as text nodes only, whatever it holds.
 
+import { sum } from "./solver.js";
+
 const NS = "http://www.w3.org/2000/svg";
+export const BARS = 58; // pixels beside a plan for its masses
 export const MEANING = {
   hit: "sure, found", possible: "possible, found", miss: "sure, missed", false: "found, not in gold",
 };
@@ -15,11 +18,12 @@ function make(node, attributes, children) {
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
+export const change = (node, attributes) => make(node, attributes, []);
 export const html = (name, attributes = {}, ...children) => make(document.createElement(name), attributes, children);
 export const svg = (name, attributes = {}, ...children) =>
   make(document.createElementNS(NS, name), attributes, children);
 
-export function picture(width, height, label, ...children) {
+function picture(width, height, label, ...children) {
   const [w, h] = [Math.ceil(width), Math.ceil(height)];
   const frame = { viewBox: `0 0 ${w} ${h}`, width: w, height: h, role: "img", "aria-label": label, class: "pic" };
   return svg("svg", frame, ...children);
@@ -27,16 +31,16 @@ export function picture(width, height, label, ...children) {
 
 let pen;
 // How wide a text is, in pixels.
-export function wide(text, size = 14) {
+function wide(text, size = 14) {
   pen ||= document.createElement("canvas").getContext("2d");
   pen.font = `${size}px "Noto Sans", "DejaVu Sans", "Noto Sans Devanagari", sans-serif`;
   return pen.measureText(text).width;
 }
 
 // A vowel sign without its letter stands on a dotted circle, as fonts expect it.
-export const piece = (token) => token.replace(/^(##)?(?=\p{M})/u, "$1\u25cc");
+const piece = (token) => token.replace(/^(##)?(?=\p{M})/u, "$1\u25cc");
 
-export function rightToLeft(words) {
+function rightToLeft(words) {
   const text = words.join(""), count = (pattern) => (text.match(pattern) || []).length;
   return count(/[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/g) > count(/[^\W\d_]/g);
 }
@@ -119,9 +123,9 @@ export function sentences(source, target, strange, room, label) {
 // A matrix as cells, and beside it bars: outlines are the masses that a side has, filled is what the plan moves. A cell is
 // one pixel of a canvas that is enlarged without smoothing: a browser needs more than a frame to paint 4,096 rectangles.
 export function heatmap(rows, columns, title, room, bars = false) {
-  const names = [rows.map(piece), columns.map(piece)], [n, m] = [rows.length, columns.length], long = bars ? 58 : 0;
+  const names = [rows.map(piece), columns.map(piece)], [n, m] = [rows.length, columns.length], long = bars ? BARS : 0;
   const widest = (side, size) => Math.max(...names[side].map((text) => wide(text, size)));
-  const cell = Math.max(11, Math.min(32, Math.floor((room - widest(0, 13) - long - 60) / m), Math.floor(760 / n)));
+  const cell = Math.max(11, Math.min(32, Math.floor((room - widest(0, 13) - 60) / m), Math.floor(760 / n)));
   const size = Math.min(14, cell - 1), left = widest(0, size) + 12, tall = widest(1, size), top = 38 + 0.8 * tall;
   const [right, bottom] = [left + m * cell, top + n * cell];
   const label = (side, k) => {
@@ -182,14 +186,9 @@ export function heatmap(rows, columns, title, room, bars = false) {
     })));
   }
   function point(at) {
-    cursor.setAttribute("visibility", at === null ? "hidden" : "visible");
-    labels.flat().forEach((text) => text.classList.remove("on"));
-    if (at === null) return;
-    const [x, y] = place(at);
-    cursor.setAttribute("x", x - 1);
-    cursor.setAttribute("y", y - 1);
-    labels[0][Math.floor(at / m)].classList.add("on");
-    labels[1][at % m].classList.add("on");
+    const none = at === null, [x, y] = place(at), on = none ? [] : [labels[0][Math.floor(at / m)], labels[1][at % m]];
+    change(cursor, { visibility: none ? "hidden" : "visible", x: x - 1, y: y - 1 });
+    for (const text of labels.flat()) text.classList.toggle("on", on.includes(text));
   }
   // which side was rescaled last
   const flash = (side) => pairs.forEach((both, k) =>
@@ -212,8 +211,8 @@ export function heatmap(rows, columns, title, room, bars = false) {
   // the cells as rectangles, for a file
   function rectangles() {
     const [more, fewer, none] = shown.inks, sides = { width: cell - 1, height: cell - 1 };
-    const rect = (share, [x, y]) =>
-      svg("rect", { x, y, ...sides, fill: share < 0 ? fewer : more, "fill-opacity": strength(share).toFixed(3) });
+    const look = (share) => ({ fill: share < 0 ? fewer : more, "fill-opacity": strength(share).toFixed(3) });
+    const rect = (share, [x, y]) => svg("rect", { x, y, ...sides, ...look(share) });
     return [svg("rect", { ...area, fill: none }), ...Array.from(shown.share, (share, at) => rect(share, place(at)))];
   }
   return { node, drawing, rectangles, paint, point, flash, massAt, cellAt, rows: n, columns: m };
@@ -224,17 +223,17 @@ export function errorCurve(errors, label) {
   const [w, h] = [300, 84], power = (x) => Math.log10(Math.max(1e-6, x));
   const low = Math.floor(power(Math.min(...errors))), high = Math.max(low + 1, Math.ceil(power(Math.max(...errors))));
   const x = (k) => 44 + (k / Math.max(1, errors.length - 1)) * (w - 56);
-  const y = (e) => 10 + ((high - Math.log10(Math.max(e, 10 ** low))) / (high - low)) * (h - 34);
+  const y = (e) => 10 + ((high - power(e)) / (high - low)) * (h - 34);
   const dot = svg("circle", { r: 4.5, class: "dot" });
   const tick = (p) => svg("text", { x: 38, y: y(10 ** p) + 4, "text-anchor": "end", class: "small" }, `1e${p}`);
   const path = errors.map((e, k) => `${k ? "L" : "M"}${x(k).toFixed(1)} ${y(e).toFixed(1)}`).join("");
   const axis = svg("text", { x: 44, y: h - 6, class: "small" }, label);
   const node = picture(w, h, label, svg("path", { d: path, class: "curve" }), tick(low), tick(high), axis, dot);
-  return { node, paint: (k) => { dot.setAttribute("cx", x(k)); dot.setAttribute("cy", y(errors[k])); } };
+  return { node, paint: (k) => change(dot, { cx: x(k), cy: y(errors[k]) }) };
 }
 
 // Why MaxSim gives a passage its score: for each question token, its best passage token and how similar it is.
-export function reasons(tokens, best, where, passage, title) {
+function reasons(tokens, best, where, passage, title) {
   const left = Math.max(40, ...tokens.map((t) => wide(piece(t)))) + 14, width = left + 330;
   const rows = tokens.map((token, k) => {
     const y = 30 + 21 * k, long = 190 * Math.max(0, best[k]), found = passage[where[k]] ?? "(nothing)";
@@ -244,6 +243,50 @@ export function reasons(tokens, best, where, passage, title) {
       svg("text", { x: left + long + 6, y: y + 12, class: "small" }, `${piece(found)}  ${best[k].toFixed(2)}`));
   });
   return picture(width, 36 + 21 * tokens.length, title, svg("text", { x: 8, y: 16, class: "title" }, title), ...rows);
+}
+
+// A table.
+export function grid(head, lines) {
+  const row = (cells) => html("tr", {}, ...cells.map((x, k) => html(k ? "td" : "th", k ? {} : { scope: "row" }, x)));
+  const top = html("tr", {}, ...head.map((x) => html("th", { scope: "col" }, x)));
+  return html("div", { class: "scroll" }, html("table", {}, html("thead", {}, top), html("tbody", {}, ...lines.map(row))));
+}
+
+// A passage, its tokens as dark as the parts of the score that they hold.
+function highlighted(tokens, best, where) {
+  const weight = new Float64Array(tokens.length);
+  where.forEach((at, k) => { if (at >= 0) weight[at] += Math.max(0, best[k]); });
+  const high = Math.max(...weight, 1e-9), spans = tokens.map((token, k) => {
+    const look = { "data-k": k, class: weight[k] ? "met" : "", style: `--share:${(weight[k] / high).toFixed(2)}` };
+    return html("span", look, token.replace(/^##/, ""));
+  });
+  const spaced = (span, k) => (tokens[k].startsWith("##") || !k ? [span] : [" ", span]);
+  return html("p", { class: "passage" }, ...spans.flatMap(spaced));
+}
+
+// One student's ranking and reasons. `pick` chooses another passage; `known` are those whose reasons are here.
+export function ranking(name, question, part, passages, chosen, known, pick) {
+  const [best, where] = part.why[chosen], { tokens } = passages[chosen], head = ["rank", "right", "score", "passage"];
+  const lines = part.top.map(([id, value], k) =>
+    [String(k + 1), question.right.includes(id) ? "✓" : "", value.toFixed(2), passages[id].title]);
+  const list = grid(head, lines);
+  [...list.querySelectorAll("tbody tr")].forEach((row, k) => {
+    const id = part.top[k][0], does = () => known(id) && pick(id);
+    row.classList.toggle("chosen", id === chosen);
+    row.setAttribute("tabindex", "0");
+    row.addEventListener("click", does);
+    row.addEventListener("keydown", (event) => event.key === "Enter" && does());
+  });
+  const why = `why ${chosen} has rank ${part.ranks[chosen]}, score ${sum(best).toFixed(2)}`;
+  const picture = reasons(part.tokens, best, where, tokens, why), passage = highlighted(tokens, best, where);
+  picture.addEventListener("pointerover", (event) => {
+    const at = event.target.closest(".reason")?.dataset.where;
+    for (const span of passage.children) span.classList.toggle("on", span.dataset.k === at);
+  });
+  const facts = part.rank ? `the right passage has rank ${part.rank}` : "which passage is right is not known";
+  const node = html("figure", {}, html("figcaption", {}, name), html("p", { class: "facts" }, facts), list,
+    html("div", { class: "wide" }, picture), passage);
+  return { node, picture, facts, head, lines };
 }
 
 const STYLES = [
@@ -265,7 +308,7 @@ export function together(rows, background, face = "") {
         for (const name of ["class", "data-i", "data-j", "data-side", "data-k"]) to[k].removeAttribute(name);
       });
       copy.prepend(...rectangles());
-      for (const [name, value] of Object.entries({ x, y, width: w, height: h })) copy.setAttribute(name, value);
+      change(copy, { x, y, width: w, height: h });
       x += w + 16;
       tall = Math.max(tall, h);
       return copy;
@@ -281,15 +324,10 @@ export function together(rows, background, face = "") {
 }
 
 // An SVG text as PNG, so many pixels wide.
-export function toPng({ text, width, height }, pixels) {
-  return new Promise((resolve, reject) => {
-    const image = new Image(), canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [pixels, Math.round((pixels * height) / width)];
-    image.onload = () => {
-      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-      canvas.toBlob(resolve, "image/png");
-    };
-    image.onerror = reject;
-    image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
-  });
+export async function toPng({ text, width, height }, pixels) {
+  const image = new Image(), canvas = html("canvas", { width: pixels, height: Math.round((pixels * height) / width) });
+  image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
+  await image.decode();
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
 }

@@ -4,16 +4,19 @@
 // what the data does not hold: other pairs, other students, one's own text. optical_lite.views.material makes the data.
 
 import { METHODS, RULES } from "./solver.js";
-import { MEANING, errorCurve, heatmap, html, sentences, svg, toPng, together } from "./drawing.js";
-import { addends, cellText, frames, labelled, number, read, sideText } from "./reading.js";
-import { grid, ranking } from "./search.js";
+import {
+  BARS, MEANING, change, errorCurve, grid, heatmap, html, ranking, sentences, svg, toPng, together,
+} from "./drawing.js";
+import { addends, cellText, number, read, sideText } from "./reading.js";
 
 const DEFAULT = {
   view: "align", pair: 0, student: "", other: "", compare: "one", layer: 0, level: "word", method: "sinkhorn",
   epsilon: 0.05, reach: 0.5, mass: 0.8, marginals: "uniform", rule: "intersection", threshold: 0, null: 0, position: 0,
   cell: -1, hand: {}, question: 0, passage: "",
 };
-const aligning = (s) => s.view === "align", blurred = (s) => aligning(s) && !["exact", "similarity"].includes(s.method);
+const HINT = "Point at a word or a cell; click a cell for its sum; drag a bar to change a mass.";
+const aligning = (s) => s.view === "align", searching = (s) => !aligning(s);
+const blurred = (s) => aligning(s) && !["exact", "similarity"].includes(s.method);
 const SLIDERS = { // label, lowest, highest, step (0: a logarithmic scale), and when it does something
   epsilon: ["epsilon", 0.003, 3, 0, blurred],
   reach: ["reach: price of mass left behind", 0.01, 10, 0, (s) => aligning(s) && s.method === "unbalanced"],
@@ -22,40 +25,51 @@ const SLIDERS = { // label, lowest, highest, step (0: a logarithmic scale), and 
   null: ["no link for a word that keeps less", 0, 0.95, 0.05, (s) => blurred(s) && s.method !== "sinkhorn"],
   position: ["cost of distance from the diagonal", 0, 1, 0.05, aligning],
 };
-const COMPARE = [["one", "one student"], ["side", "two, side by side"], ["difference", "one minus the other"]];
+const within = (x, low, high) => Math.min(high, Math.max(low, x));
 const same = (list) => list.map((x) => [x, x]);
 const short = (text) => (text.length > 72 ? text.slice(0, 72).trimEnd() + "…" : text);
-const title = (item, k) => `${k + 1}. ${item.note ? `[${item.note}] ` : ""}${short(item.source || item.text)}`;
-const titles = (list) => list.map((item, k) => [k, title(item, k)]);
+const title = ({ note, source, text }, k) => [k, `${k + 1}. ${note ? `[${note}] ` : ""}${short(source || text)}`];
 const button = (text, onclick, more = {}) => html("button", { type: "button", onclick, ...more }, text);
 
+// Lists to choose from: label, [value, text] of each choice, and when it does something.
+const lists = (data) => ({
+  view: ["view", [["align", "Alignment"], ...(data.questions.length ? [["search", "Search"]] : [])]],
+  pair: ["sentence pair", data.pairs.map(title), aligning],
+  question: ["question", data.questions.map(title), searching],
+  compare: ["show", [["one", "one student"], ["side", "two, side by side"], ["difference", "one minus the other"]],
+    aligning],
+  student: ["student", same(data.names), () => true],
+  other: ["other student", same(data.names), (s) => s.compare !== "one" || searching(s)],
+  layer: ["layer", data.layers.map((l) => [l, l || "last"]), () => data.layers.length > 1],
+  method: ["solver", same(METHODS), aligning],
+  marginals: ["mass", [["uniform", "each token the same"], ["words", "each word the same"],
+    ...(data.idf ? [["idf", "rare ones more (idf)"]] : [])], aligning],
+  level: ["show and link", [["word", "words"], ["token", "sub-words"]], aligning],
+  rule: ["rule", same(RULES), aligning],
+});
+
 // What a state from outside (a link, a notebook) may say: known names, with values that they can have.
-function sane(given, data) {
-  const among = {
-    method: METHODS, rule: RULES, level: ["word", "token"], compare: COMPARE.map(([x]) => x), view: ["align", "search"],
-    student: data.names, other: data.names, pair: [...data.pairs.keys()], question: [...data.questions.keys()],
-    layer: data.layers, marginals: ["uniform", "words", ...(data.idf ? ["idf"] : [])],
-  };
+function sane(given, known) {
   const found = {};
   for (const [name, value] of Object.entries(DEFAULT)) {
     const x = typeof value === "number" ? Number(given[name]) : given[name];
     if (given[name] === undefined || x === null || typeof x !== typeof value || Number.isNaN(x)) continue;
-    if (name in among && !among[name].includes(x)) continue;
+    if (name in known && !known[name][1].some(([value]) => value === x)) continue;
     if (name === "hand") { // factors of words, by side
       const fine = ([k, y]) => /^\d+$/.test(k) && y >= 1e-3 && y <= 1e3;
       const factors = (side) => [side, Object.fromEntries(Object.entries(x[side]).filter(fine))];
       found.hand = Object.fromEntries(["s", "t"].filter((side) => x[side]).map(factors));
-    } else found[name] = name in SLIDERS ? Math.min(SLIDERS[name][2], Math.max(SLIDERS[name][1], x)) : x;
+    } else found[name] = name in SLIDERS ? within(x, SLIDERS[name][1], SLIDERS[name][2]) : x;
   }
   return found;
 }
 
 export class Explorer {
   constructor(root, data, { state = {}, save = () => {}, ask = null } = {}) {
-    Object.assign(this, { root, data, save, ask, step: -1, key: "", memory: {}, controls: {} });
+    Object.assign(this, { root, data, save, ask, step: -1, key: "", memory: {}, controls: {}, lists: lists(data) });
     const [other, student] = data.compared;
     this.start = { ...DEFAULT, layer: data.layers[0], student, other };
-    this.state = { ...this.start, ...sane(state, data) };
+    this.state = { ...this.start, ...sane(state, this.lists) };
     this.build();
     this.theme();
     this.watch = new MutationObserver(() => this.theme());
@@ -72,11 +86,9 @@ export class Explorer {
 
   close() {
     this.stop();
-    this.watch.disconnect();
-    this.sizes.disconnect();
+    for (const observer of [this.watch, this.sizes]) observer.disconnect();
+    for (const timer of [this.saving, this.speaking]) clearTimeout(timer);
     cancelAnimationFrame(this.waiting);
-    clearTimeout(this.saving);
-    clearTimeout(this.speaking);
   }
 
   // Dark where the page around it is dark.
@@ -95,88 +107,86 @@ export class Explorer {
 
   // --- controls
 
-  control(name, label, input, when, show) {
-    const node = html("label", { class: `control ${name}` }, html("span", {}, label), input);
-    this.controls[name] = { node, when, show, label: node.firstChild };
+  // A part of the page that is there when it does something; `show` brings it up to date.
+  part(name, node, when, show = () => {}) {
+    this.controls[name] = { node, when, show };
     return node;
   }
 
-  choice(name, label, options, when) {
-    const whole = typeof DEFAULT[name] === "number", select = html("select", {});
-    select.addEventListener("change", () => this.set({ [name]: whole ? Number(select.value) : select.value }));
+  control(name, label, input, when, show) {
+    return this.part(name, html("label", { class: `control ${name}` }, html("span", {}, label), input), when, show);
+  }
+
+  choice(name) {
+    const [label, options, when] = this.lists[name], read = typeof DEFAULT[name] === "number" ? Number : String;
+    const select = html("select", { onchange: () => this.set({ [name]: read(select.value) }) });
     const node = this.control(name, label, select, when, (state) => { select.value = state[name]; });
-    const option = ([value, text]) => html("option", { value }, text);
-    this.controls[name].fill = (all) => select.replaceChildren(...all.map(option));
-    this.controls[name].fill(options);
+    this.fill(name, options);
     return node;
+  }
+
+  fill(name, options) {
+    const option = ([value, text]) => html("option", { value }, text);
+    this.controls[name].node.lastChild.replaceChildren(...options.map(option));
   }
 
   slider(name) {
     const [label, low, high, step, when] = SLIDERS[name], output = html("output", {});
     const [to, from] = step ? [Number, Number] : [Math.log10, (x) => Number((10 ** x).toPrecision(3))];
-    const input = html("input", { type: "range", min: to(low), max: to(high), step: step || 0.01 });
-    input.addEventListener("input", () => this.set({ [name]: from(input.value) }));
+    const oninput = () => this.set({ [name]: from(input.value) });
+    const input = html("input", { type: "range", min: to(low), max: to(high), step: step || 0.01, oninput });
     const node = this.control(name, label, input, when, (state) => {
       input.value = to(state[name]);
       output.textContent = String(state[name]);
       input.setAttribute("aria-valuetext", String(state[name]));
     });
-    this.controls[name].label.append(" ", output);
+    node.firstChild.append(" ", output);
     return node;
   }
 
   build() {
-    const { data } = this, names = same(data.names), searching = (s) => s.view === "search";
-    const kinds = [["uniform", "each token the same"], ["words", "each word the same"], ["idf", "rare ones more (idf)"]];
-    const view = (name, text) => button(text, () => this.set({ view: name }), { class: "tab", "data-view": name });
-    const views = data.questions.length ? [view("align", "Alignment"), view("search", "Search")] : [];
-    this.tabs = html("div", { class: "tabs" }, ...views);
-    this.reset = button("reset masses", () => this.set({ hand: {} }));
+    const choice = (name) => this.choice(name), slider = (name) => this.slider(name);
+    const [, views] = this.lists.view, view = ([name, text]) =>
+      button(text, () => this.set({ view: name }), { class: "tab", "data-view": name });
+    this.tabs = html("div", { class: "tabs" }, ...(views.length > 1 ? views.map(view) : []));
+    const reset = button("reset masses", () => this.set({ hand: {} }));
     const texts = [
-      this.choice("pair", "sentence pair", titles(data.pairs), aligning),
-      ...this.own("pair", ["your own sentence", "its English"]),
-      this.choice("question", "question", titles(data.questions), searching),
-      ...this.own("question", ["your own question"]),
+      choice("pair"), ...this.own("pair", aligning, "align", ["your own sentence", "its English"]),
+      choice("question"), ...this.own("question", searching, "search", ["your own question"]),
     ];
     const parts = [
-      this.choice("compare", "show", COMPARE, aligning), this.choice("student", "student", names, () => true),
-      this.choice("other", "other student", names, (s) => s.compare !== "one" || searching(s)), this.training(),
-      this.choice("layer", "layer", data.layers.map((l) => [l, l || "last"]), () => data.layers.length > 1),
-      this.choice("method", "solver", same(METHODS), aligning),
-      ...["epsilon", "reach", "mass"].map((x) => this.slider(x)), this.iterations(),
-      this.choice("marginals", "mass", data.idf ? kinds : kinds.slice(0, 2), aligning), this.reset,
-      this.choice("level", "show and link", [["word", "words"], ["token", "sub-words"]], aligning),
-      this.choice("rule", "rule", same(RULES), aligning),
-      ...["threshold", "null", "position"].map((x) => this.slider(x)),
+      ...["compare", "student", "other"].map(choice), this.training(), choice("layer"), choice("method"),
+      ...["epsilon", "reach", "mass"].map(slider), this.iterations(), choice("marginals"),
+      this.part("reset", reset, (s) => aligning(s) && Object.keys(s.hand).length > 0),
+      ...["level", "rule"].map(choice), ...["threshold", "null", "position"].map(slider),
     ];
     this.figures = html("div", { class: "figures" });
     this.readout = html("p", { class: "readout" });
     this.sums = html("div", { class: "sum" });
     const summary = html("summary", {}, "the same as a table");
     this.table = html("details", { class: "twin", ontoggle: () => this.twin() }, summary, html("div"));
-    const kept = ["SVG", "PNG", "PNG for slides", "CSV", "Pharaoh", "link"].map((x) => button(x, () => this.export(x)));
+    const file = (kind, when = () => true) => this.part(kind, button(kind, () => this.export(kind)), when);
+    const kept = [...["SVG", "PNG", "PNG for slides", "CSV", "link"].map((x) => file(x)), file("Pharaoh", aligning)];
     this.message = html("p", { class: "message", role: "status" });
     this.spoken = html("p", { class: "spoken", role: "status" });
     const stage = html("div", { class: "stage" }, this.message, this.figures, this.readout, this.sums, this.table,
       html("div", { class: "exports" }, ...kept), this.spoken);
     const board = html("div", { class: "board" }, html("div", { class: "controls" }, ...parts), stage);
-    this.top = html("div", { class: "optical", "data-view": this.state.view }, html("style", {}, data.face || ""), this.tabs,
+    this.top = html("div", { class: "optical" }, html("style", {}, this.data.face || ""), this.tabs,
       html("div", { class: "texts" }, ...texts), board);
     this.root.replaceChildren(this.top);
   }
 
   // Boxes for one's own text, where a kernel can read it.
-  own(kind, labels) {
+  own(kind, when, does, labels) {
     if (!this.ask) return [];
     const box = (label) => html("input", { type: "text", placeholder: label, "aria-label": label, dir: "auto" });
-    const boxes = labels.map(box), send = html("button", {}, kind === "pair" ? "align" : "search");
+    const boxes = labels.map(box);
     const onsubmit = (event) => {
       event.preventDefault();
       this.request(kind, { texts: boxes.map((box) => box.value), note: "own" });
     };
-    const node = html("form", { class: "own", onsubmit }, ...boxes, send);
-    this.controls[`own ${kind}`] = { node, when: (s) => aligning(s) === (kind === "pair"), show: () => {} };
-    return [node];
+    return [this.part(`own ${kind}`, html("form", { class: "own", onsubmit }, ...boxes, html("button", {}, does)), when)];
   }
 
   // The steps of the run to which the student belongs, as [step, student].
@@ -185,8 +195,8 @@ export class Explorer {
   }
 
   training() {
-    const input = html("input", { type: "range", min: 0, step: 1 }), output = html("output");
-    input.addEventListener("input", () => this.set({ student: this.steps()[input.value][1] }));
+    const oninput = () => this.set({ student: this.steps()[input.value][1] });
+    const input = html("input", { type: "range", min: 0, step: 1, oninput }), output = html("output");
     const node = this.control("run", "training step ", input, () => this.steps().length > 1, (state) => {
       const steps = this.steps(), at = steps.findIndex(([, name]) => name === state.student);
       input.max = steps.length - 1;
@@ -194,19 +204,17 @@ export class Explorer {
       output.textContent = at < 0 ? "–" : String(steps[at][0]);
       input.setAttribute("aria-valuetext", output.textContent);
     });
-    this.controls.run.label.append(output);
+    node.firstChild.append(output);
     return node;
   }
 
   iterations() {
-    this.iteration = html("input", { type: "range", min: 0, step: 1, "aria-label": "half iteration" });
-    this.iteration.addEventListener("input", () => { this.pause(); this.seek(Number(this.iteration.value)); });
+    const oninput = () => { this.pause(); this.seek(Number(this.iteration.value)); };
+    this.iteration = html("input", { type: "range", min: 0, step: 1, "aria-label": "half iteration", oninput });
     this.playButton = button("▶ iterate", () => (this.timer ? this.pause() : this.play()), { class: "play" });
     this.curvePlace = html("div", { class: "curve" });
-    const solved = button("solution", () => { this.stop(); this.later(); });
-    const node = html("div", { class: "player" }, this.playButton, solved, this.iteration, this.curvePlace);
-    this.controls.player = { node, when: blurred, show: () => {} };
-    return node;
+    this.played = [button("solution", () => this.set({})), this.iteration, this.curvePlace];
+    return this.part("player", html("div", { class: "player" }, this.playButton, ...this.played), blurred);
   }
 
   showControls() {
@@ -215,10 +223,8 @@ export class Explorer {
       show(state);
       node.hidden = !when(state);
     }
-    const [after, before] = aligning(state) ? ["student", "other student"] : ["after: student", "before: student"];
-    this.controls.student.label.textContent = after;
-    this.controls.other.label.textContent = before;
-    this.reset.hidden = !aligning(state) || !Object.keys(state.hand).length;
+    const labels = aligning(state) ? ["student", "other student"] : ["after: student", "before: student"];
+    ["student", "other"].forEach((name, k) => { this.controls[name].node.firstChild.textContent = labels[k]; });
     this.top.dataset.view = state.view;
     for (const tab of this.tabs.children) tab.setAttribute("aria-pressed", String(tab.dataset.view === state.view));
   }
@@ -267,7 +273,7 @@ export class Explorer {
     if (list.includes(item)) return this.later();
     if (list.at(-1).note === "own") list.pop();
     list.push(item);
-    this.controls[kind].fill(titles(list));
+    this.fill(kind, list.map(title));
     this.key = "";
     this.set({ [kind]: list.length - 1 });
   }
@@ -282,7 +288,9 @@ export class Explorer {
     if (names.some((name) => pair.students?.[name]?.costs[state.layer] === undefined))
       return this.ask ? this.request("pair", pair) : this.say("this page does not hold these costs");
     this.pair = pair;
-    this.reads = names.map((name) => read(state, pair, name, this.step, this.memory));
+    // `called` stands before a line where there is more than one student
+    const one = (name) => ({ ...read(state, pair, name, this.step, this.memory), called: two ? `${name}: ` : "" });
+    this.reads = names.map(one);
     const key = JSON.stringify([state.pair, names, state.compare, state.level, pair.source, this.room]);
     if (key !== this.key) this.panels = this.lay(pair, this.reads, this.room || 980);
     this.key = key;
@@ -291,13 +299,15 @@ export class Explorer {
 
   // New pictures for a new pair or another layout.
   lay(pair, reads, room) {
-    const { compare } = this.state, beside = compare !== "one" && room > 760, own = beside ? room / 2 - 20 : room - 8;
-    const minus = compare === "difference", share = { one: own / 2, side: own, difference: room / (beside ? 3 : 1) - 24 };
+    const { compare } = this.state, minus = compare === "difference", beside = compare !== "one" && room > 760;
+    const own = beside ? room / 2 - 20 : room - 8;
+    const share = { one: own / 2 - BARS, side: own - BARS, difference: room / (beside ? 3 : 1) - 24 }[compare];
     this.memory = {};
+    this.readout.textContent = HINT;
     const panels = reads.map((one, k) => {
       const odd = [new Set(one.part.unknown), new Set(pair.tu)], { rows, columns } = one;
       const words = sentences(pair.s, pair.t, odd, own, `links of ${one.name}`), maps = {};
-      const map = (title, bars) => heatmap(rows, columns, title, share[compare], bars);
+      const map = (title, bars) => heatmap(rows, columns, title, share, bars);
       if (rows.length && columns.length) {
         maps.plan = map(minus ? `plan of ${one.name}` : "plan T: the fuller, the more mass", !minus);
         if (compare === "one") maps.cost = map("cost C: the fuller, the cheaper");
@@ -317,9 +327,9 @@ export class Explorer {
   }
 
   paint(pair, reads) {
-    const { state } = this, [first, second] = reads, { played } = first.solution;
+    const [first, second] = reads, { played } = first.solution;
     reads.forEach((one, k) => {
-      const { words, maps, facts } = this.panels[k], { told, V, top, keep, have } = one, framed = frames(state, one);
+      const { words, maps, facts } = this.panels[k], { told, V, top, keep, have, framed } = one;
       words.paint(told, one.W, one.wordTop);
       maps.plan?.paint(V.map((v) => v / top), this.inks, framed, [0, 1].map((side) => [keep[side], have[side]]));
       maps.plan?.flash(played && played.steps[played.at].side);
@@ -327,14 +337,15 @@ export class Explorer {
       maps.difference?.paint(first.V.map((v, at) => (v - second.V[at]) / top), this.inks);
       facts.replaceChildren(...this.facts(one, pair));
     });
-    this.iteration.disabled = this.curvePlace.hidden = !played;
+    for (const node of this.played) node.hidden = !played;
     if (played) {
       this.iteration.max = played.steps.length - 1;
       this.iteration.value = played.at;
-      const errors = () => errorCurve(played.steps.map((step) => step.error), "marginal error by half iteration");
-      if (this.curved !== played.steps) this.curve = errors();
-      this.curved = played.steps;
-      this.curvePlace.replaceChildren(this.curve.node);
+      if (this.curved !== played.steps) {
+        this.curved = played.steps;
+        this.curve = errorCurve(played.steps.map((step) => step.error), "marginal error by half iteration");
+        this.curvePlace.replaceChildren(this.curve.node);
+      }
       this.curve.paint(played.at);
     }
     this.point();
@@ -372,36 +383,40 @@ export class Explorer {
   // --- what a pointer or a key points at
 
   listen({ words, maps }, which) {
-    const on = (node, does) => Object.entries(does).forEach(([name, handler]) => node.addEventListener(name, handler));
-    const pointerleave = () => { words.focus(null); this.hover(null); };
-    const pointerover = ({ target: { dataset: d } }) => {
+    const onpointerleave = () => { words.focus(null); this.hover(null); };
+    const onpointerover = ({ target: { dataset: d } }) => {
       const [side, k] = [Number(d.side), Number(d.k)], one = this.reads[which];
       if (d.i !== undefined && this.state.level === "word") this.hover(d.i * one.M + Number(d.j), which);
       else if (d.side !== undefined && !this.dragging)
         this.readout.textContent = sideText(one, this.pair, side, k, d.word !== undefined);
       if (d.word !== undefined) words.focus(side, k);
     };
-    on(words.node, { pointerover, pointerleave });
+    change(words.node, { onpointerover, onpointerleave });
     for (const [kind, map] of Object.entries(maps)) {
       const keys = "arrow keys move, Enter shows the sum, plus and minus change the mass of the row, with Shift of the column";
-      map.drawing.setAttribute("tabindex", "0");
-      map.drawing.setAttribute("role", "application");
-      map.drawing.setAttribute("aria-label", `${kind}: ${keys}`);
-      const pointermove = (event) => {
-        const at = this.dragging ? null : map.cellAt(event);
-        if (at !== null && (at !== this.at || which !== this.of)) this.hover(at, which);
+      const onpointerdown = (event) => { // on a bar: its word weighs more or less, and the others share the rest
+        const { bar, side, k } = event.target.dataset;
+        if (bar === undefined) return;
+        event.preventDefault();
+        map.drawing.setPointerCapture(event.pointerId);
+        this.dragging = { side: Number(side), k: Number(k) };
       };
-      const click = (event) => { if (map.cellAt(event) !== null) this.set({ cell: map.cellAt(event) }); };
-      const keydown = (event) => this.keys(event, map, which);
-      on(map.drawing, { pointerover, pointermove, pointerleave, click, keydown });
-      if (kind === "plan") on(map.drawing, this.drags(map, which));
+      const onpointermove = (event) => {
+        const { side, k } = this.dragging || {}, at = map.cellAt(event);
+        if (this.dragging) this.weigh(which, side, k, map.massAt(event, side));
+        else if (at !== null && (at !== this.at || which !== this.of)) this.hover(at, which);
+      };
+      const onlostpointercapture = () => { this.dragging = null; };
+      const onclick = (event) => { if (map.cellAt(event) !== null) this.set({ cell: map.cellAt(event) }); };
+      change(map.drawing, { tabindex: 0, role: "application", "aria-label": `${kind}: ${keys}`, onclick,
+        onkeydown: (event) => this.keys(event, map, which), onpointerover, onpointerleave, onpointerdown, onpointermove, onlostpointercapture });
     }
   }
 
   keys(event, map, which) {
     const move = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: map.columns, ArrowUp: -map.columns }[event.key];
     const times = { "+": 1.25, "=": 1.25, "*": 1.25, "-": 0.8, _: 0.8 }[event.key], at = this.at ?? -1;
-    if (move) this.hover(at < 0 ? 0 : Math.max(0, Math.min(map.rows * map.columns - 1, at + move)), which, true);
+    if (move) this.hover(at < 0 ? 0 : within(at + move, 0, map.rows * map.columns - 1), which, true);
     else if (event.key === "Enter" && at >= 0) this.set({ cell: at });
     else if (times && at >= 0) {
       const side = event.shiftKey ? 1 : 0, k = side ? at % map.columns : Math.floor(at / map.columns);
@@ -410,28 +425,9 @@ export class Explorer {
     event.preventDefault();
   }
 
-  // Drag a bar: its word weighs more or less, and the others share the rest.
-  drags(map, which) {
-    return {
-      pointerdown: (event) => {
-        const { bar, side, k } = event.target.dataset;
-        if (bar === undefined) return;
-        event.preventDefault();
-        map.drawing.setPointerCapture(event.pointerId);
-        this.dragging = { side: Number(side), k: Number(k) };
-      },
-      pointermove: (event) => {
-        const { side, k } = this.dragging || {};
-        if (this.dragging) this.weigh(which, side, k, map.massAt(event, side));
-      },
-      lostpointercapture: () => { this.dragging = null; },
-    };
-  }
-
   weigh(which, side, k, wanted) {
     const one = this.reads[which], owner = side ? this.pair.to : one.part.words, letter = "st"[side];
     const word = this.state.level === "word" ? k : owner[k], before = this.state.hand[letter] || {};
-    const within = (x, low, high) => Math.min(high, Math.max(low, x));
     const now = within(one.have[side][k], 1e-4, 0.999), want = within(wanted, 0.002, 0.9);
     const factor = within(((before[word] ?? 1) * want * (1 - now)) / (now * (1 - want)), 1e-3, 1e3);
     this.set({ hand: { ...this.state.hand, [letter]: { ...before, [word]: Number(factor.toPrecision(4)) } } });
@@ -441,11 +437,6 @@ export class Explorer {
   sharing(at) {
     const rows = this.reads[this.of || 0].rows.join();
     return this.reads.filter((one) => at !== null && at < one.V.length && one.rows.join() === rows);
-  }
-
-  // What stands before a line where there is more than one student.
-  called(one) {
-    return this.reads.length > 1 ? `${one.name}: ` : "";
   }
 
   point() {
@@ -459,25 +450,25 @@ export class Explorer {
     if (!this.reads) return;
     [this.at, this.of] = [at, Math.min(which, this.reads.length - 1)];
     this.point();
-    const lines = this.sharing(at).map((one) => this.called(one) + cellText(this.state, one, at));
-    this.readout.textContent = lines.join(" | ");
+    const lines = this.sharing(at).map((one) => one.called + cellText(this.state, one, at));
+    this.readout.textContent = lines.join(" | ") || HINT;
     if (speak) this.spoken.textContent = lines.join(". ");
   }
 
   showSums(pair) {
     const { cell } = this.state, blocks = this.sharing(cell < 0 ? null : cell).flatMap((one) => {
       const { title, head, lines } = addends(this.state, pair, one, cell);
-      return [html("h4", {}, this.called(one) + title), grid(head, lines)];
+      return [html("h4", {}, one.called + title), grid(head, lines)];
     });
     this.sums.replaceChildren(...blocks, ...(blocks.length ? [button("close", () => this.set({ cell: -1 }))] : []));
   }
 
   // Whatever is shown, as tables: [title, head, lines].
-  tables(show) {
-    if (!aligning(this.state)) return this.rankings.map(({ head, lines }, k) => [["before", "after"][k], head, lines]);
-    return (this.reads || []).map((one) => {
-      const [head, ...lines] = labelled(one, show);
-      return [`${one.name}, plan`, head, lines];
+  tables(show = (x) => x) {
+    if (searching(this.state)) return this.rankings.map(({ head, lines }, k) => [["before", "after"][k], head, lines]);
+    return (this.reads || []).map(({ name, rows, columns, V }) => {
+      const row = (i) => Array.from(V.slice(i * columns.length, (i + 1) * columns.length), show);
+      return [`${name}, plan`, ["", ...columns], rows.map((label, i) => [label, ...row(i)])];
     });
   }
 
@@ -547,7 +538,7 @@ export class Explorer {
   }
 
   async export(kind) {
-    const { panels } = this, searching = !aligning(this.state);
+    const { panels } = this;
     if (kind === "link") {
       const state = this.different(), page = () => location.href.split("#")[0] + "#" + hash(state);
       const text = this.ask ? JSON.stringify(state) : page();
@@ -560,12 +551,12 @@ export class Explorer {
       return this.saveAs(this.tables().map(([, head, lines]) => [head, ...lines].map(line).join("")).join("\n"), "csv");
     }
     if (kind === "Pharaoh") {
-      if (searching) return this.say("links are in the alignment view");
       const line = (one) => one.found.map((cell) => cell.join("-")).join(" ") + "\n";
       return this.saveAs(this.reads.map(line).join(""), "links");
     }
     const maps = (panel) => Object.values(panel.maps), words = (panel) => panel.words;
-    const rows = searching ? [this.rankings.map((r) => ({ node: r.picture }))] : [panels.map(words), panels.flatMap(maps)];
+    const rows = aligning(this.state) ? [panels.map(words), panels.flatMap(maps)]
+      : [this.rankings.map((r) => ({ node: r.picture }))];
     const whole = together(rows, getComputedStyle(this.top).getPropertyValue("--paper").trim(), this.data.face);
     if (kind === "SVG") return this.saveAs(whole.text, "svg");
     return this.saveAs(await toPng(whole, kind === "PNG" ? Math.round(2 * whole.width) : 1920), "png");

@@ -189,9 +189,7 @@ class Material:
         A reason is, for each token of the question, its largest similarity in the passage and where
         it lies; see :func:`optical_lite.retrieval.explain`.
         """
-        found = [
-            {"text": text, "right": sorted(self.right(text)), "students": {}} for text in texts
-        ]
+        found = [{"text": x, "right": sorted(self.right(x)), "students": {}} for x in texts]
         ranked = {name: self.rankings(texts, name) for name in names}
         wanted = []
         for k, one in enumerate(found):
@@ -217,11 +215,8 @@ class Material:
         titles = {i: f"{i}: {passages[i]}"[:70].rstrip() + "…" for i in ids}
         return found, {i: {"title": titles[i], "tokens": read[i][0]} for i in ids}
 
-    def data(
-        self, rows: Sequence[tuple[int, str]], texts: Sequence[tuple[str, str]],
-        names: Sequence[str],
-    ) -> dict:  # fmt: skip
-        """What the view starts with: some rows and questions, each with a note why, as read."""
+    def data(self, rows: Sequence[tuple], texts: Sequence[tuple], names: Sequence[str]) -> dict:
+        """What the view starts with: (row number, note why) and (question, note why), as read."""
         pairs = self.pairs([self.rows[k] for k, _ in rows], names)
         found, passages = self.questions([text for text, _ in texts], names) if texts else ([], {})
         for item, (_, note) in zip([*pairs, *found], [*rows, *texts], strict=True):

@@ -18,7 +18,7 @@ from . import choices, fonts
 from .material import Material
 
 HERE, LARGEST = Path(__file__).parent, 500_000  # bytes of a page
-FILES = ("solver", "drawing", "reading", "search", "explorer")
+FILES = ("solver", "drawing", "reading", "explorer")
 # of these the plans are the same
 METHODS = {"stabilized": "sinkhorn", "log": "sinkhorn", "proximal": "exact"}
 PAGE = """<!doctype html>

@@ -15,8 +15,7 @@ function problem(state, pair, part) {
     const apart = (k) => Math.abs((words[Math.floor(k / m)] + 0.5) / N - (pair.to[k % m] + 0.5) / M);
     const C = unpack(part.costs[state.layer], 2).map((c, k) => c + state.position * apart(k)), high = 2 + state.position;
     const cheapest = () => toWords(C.map((c) => high - c), words, pair.to, N, M, true).map((x) => high - x);
-    const cost = state.level === "token" ? C : cheapest();
-    const highest = largest(cost, 1);
+    const cost = state.level === "token" ? C : cheapest(), highest = largest(cost, 1);
     Object.assign(part, { key, C, cost, cheap: cost.map((c) => 1 - c / highest) });
   }
   const a = masses(words, state.marginals, part.idf, state.hand.s);
@@ -26,15 +25,11 @@ function problem(state, pair, part) {
 // The plan, or the one after `step` half iterations. `memory` keeps what the next call is near to.
 function solution(state, { C, a, b }, name, step, memory) {
   if (!C.length) return { plan: C, rows: a, columns: b, cost: 0, moved: 0, converged: true };
-  memory.warm ||= {};
-  if (step < 0) return (memory.warm[name] = solve(C, a, b, state, memory.warm[name]));
-  const key = JSON.stringify([state, name]);
-  memory.traces ||= new Map();
-  if (!memory.traces.has(key)) {
-    if (memory.traces.size > 1) memory.traces.clear();
-    memory.traces.set(key, trace(C, a, b, state));
-  }
-  const { steps, at } = memory.traces.get(key), now = Math.min(step, steps.length - 1);
+  const known = (memory[name] ||= {});
+  if (step < 0) return (known.warm = solve(C, a, b, state, known.warm));
+  const key = JSON.stringify(state);
+  if (known.key !== key) Object.assign(known, { key, run: trace(C, a, b, state) });
+  const { steps, at } = known.run, now = Math.min(step, steps.length - 1);
   return { ...at(now), played: { at: now, steps } };
 }
 
@@ -61,7 +56,8 @@ function linked(state, pair, words, T, W, have, keep) {
 }
 
 // Attributes: the problem (C, a, b), its solution, W (the plan by word), links and score; and of the level that is
-// shown V (cells), rows and columns (labels), have and keep (masses and what is moved), top (the most a cell can hold).
+// shown V (cells), rows and columns (labels), have and keep (masses and what is moved), top (the most a cell can hold),
+// and framed (cells that are links or should be, as [row, column, kind]).
 export function read(state, pair, name, step, memory) {
   const part = pair.students[name], { words } = part, [N, M] = [pair.s.length, pair.t.length];
   const asked = problem(state, pair, part), solved = solution(state, asked, name, step, memory), T = solved.plan;
@@ -70,15 +66,11 @@ export function read(state, pair, name, step, memory) {
   const have = byWord(asked.a, asked.b), keep = byWord(solved.rows, solved.columns);
   const most = (sides) => (similar ? 1 : Math.min(...sides.map((side) => largest(side, 1e-9))));
   const found = linked(state, pair, words, T, W, have, keep);
-  const shown = state.level === "word" ? { V: W, rows: pair.s, columns: pair.t, have, keep } : { V: T,
-    rows: part.tokens, columns: pair.tt, have: [asked.a, asked.b], keep: [solved.rows, solved.columns] };
-  return { name, part, similar, ...asked, solution: solved, W, found, told: tell(found, pair), m: pair.tt.length, M,
+  const told = tell(found, pair), frames = [...told].map(([cell, kind]) => [...cell.split("-").map(Number), kind]);
+  const shown = state.level === "word" ? { V: W, rows: pair.s, columns: pair.t, have, keep, framed: frames } : { V: T,
+    rows: part.tokens, columns: pair.tt, have: [asked.a, asked.b], keep: [solved.rows, solved.columns], framed: [] };
+  return { name, part, similar, ...asked, solution: solved, W, found, told, m: pair.tt.length, M,
     wordTop: most(have), top: most(shown.have), ...shown, scored: pair.sure && score(found, pair.sure, pair.possible) };
-}
-
-// Frames of the cells that are links or should be, as [row, column, kind].
-export function frames(state, { told }) {
-  return state.level === "word" ? [...told].map(([cell, kind]) => [...cell.split("-").map(Number), kind]) : [];
 }
 
 // One line on a cell.
@@ -105,19 +97,13 @@ export function addends(state, pair, one, at) {
   const width = one.columns.length, [I, J] = [Math.floor(at / width), at % width], { f, g, plan, cost } = one.solution;
   const among = (owner, k) => [...owner.keys()].filter((t) => (state.level === "word" ? owner[t] === k : t === k));
   const cells = among(one.part.words, I).flatMap((i) => among(pair.to, J).map((j) => [i, j, i * one.m + j]));
-  const scaled = f && state.method !== "exact", kernel = (i, j, k) => Math.exp((f[i] + g[j] - one.C[k]) / state.epsilon);
+  const kernel = (i, j, k) => Math.exp((f[i] + g[j] - one.C[k]) / state.epsilon);
   const line = ([i, j, k]) => [`${one.part.tokens[i]} → ${pair.tt[j]}`, number(one.C[k]),
-    ...(scaled ? [one.a[i], one.b[j], kernel(i, j, k)].map(number) : []), number(plan[k]), number(plan[k] * one.C[k])];
+    ...(f ? [one.a[i], one.b[j], kernel(i, j, k)].map(number) : []), number(plan[k]), number(plan[k] * one.C[k])];
   const [total, paid] = [sum(cells.map(([, , k]) => plan[k])), sum(cells.map(([, , k]) => plan[k] * one.C[k]))];
   const said = one.similar ? `similarity ${number(one.V[at])}, the largest of these`
     : `${number(total)} of mass, which adds ${number(paid)} to the transport cost of ${number(cost)}`;
-  const head = ["tokens", "cost C", ...(scaled ? ["mass a", "mass b", "exp((f + g − C) / ε)", "T = a · b · exp"] : ["T"]), "T · C"];
-  const lines = cells.sort(([, , x], [, , y]) => plan[y] - plan[x]).slice(0, 12).map(line);
+  const factors = f ? ["mass a", "mass b", "exp((f + g − C) / ε)", "T = a · b · exp"] : ["T"];
+  const lines = cells.sort(([, , x], [, , y]) => plan[y] - plan[x]).slice(0, 12).map(line), head = ["tokens", "cost C", ...factors, "T · C"];
   return { title: `${one.rows[I]} → ${one.columns[J]}: ${said}`, head, lines };
-}
-
-// A matrix with its labels, as lines of cells.
-export function labelled(one, show = (x) => x) {
-  const m = one.columns.length, row = (i) => Array.from(one.V.slice(i * m, (i + 1) * m), show);
-  return [["", ...one.columns], ...one.rows.map((name, i) => [name, ...row(i)])];
 }

@@ -55,45 +55,21 @@ function form(p, f, g, T) {
   return { rows, columns, wantRows, wantColumns, error: off(rows, wantRows) + off(columns, wantColumns) };
 }
 
-// Some Sinkhorn iterations by scalings of the plan, far cheaper than on logarithms; false where numbers ran out.
-function sweep(p, f, g, T, count) {
-  const n = p.a.length, m = p.b.length, d = damping(p), x = new Float64Array(n), y = new Float64Array(m).fill(1);
-  const scale = (mass, moved, potential) =>
-    mass > 0 ? (d === 1 ? mass / moved : Math.pow(mass / moved, d) * Math.exp(((d - 1) * potential) / p.epsilon)) : 1;
-  for (let round = 0; round < count; round++) {
-    const columns = new Float64Array(m);
-    for (let i = 0, k = 0; i < n; i++, k += m) {
-      let row = 0;
-      for (let j = 0; j < m; j++) row += T[k + j] * y[j];
-      x[i] = scale(p.a[i], row, f[i]);
-      for (let j = 0; j < m; j++) columns[j] += T[k + j] * x[i];
-    }
-    for (let j = 0; j < m; j++) y[j] = scale(p.b[j], columns[j], g[j]);
-  }
-  const fine = (v) => v > 1e-200 && v < 1e200;
-  if (!x.every(fine) || !y.every(fine)) return false;
-  x.forEach((v, i) => (f[i] += p.epsilon * Math.log(v)));
-  y.forEach((v, j) => (g[j] += p.epsilon * Math.log(v)));
-  return true;
-}
-
-// Solve A x = y for a symmetric A, not negative, by Cholesky; a direction in which A is 0 is left alone.
-function cholesky(A, y) {
+// Solve A x = y for a symmetric A, not negative, by its lower half; a direction in which A is 0 is left alone.
+function eliminate(A, y) {
   const m = y.length, floor = 1e-15 * A.reduce((x, v, k) => (k % (m + 1) ? x : Math.max(x, v)), 0);
-  for (let i = 0; i < m; i++)
-    for (let j = 0; j <= i; j++) {
-      let left = A[i * m + j];
-      for (let k = 0; k < j; k++) left -= A[i * m + k] * A[j * m + k];
-      if (i === j) A[i * m + i] = left > floor ? Math.sqrt(left) : Infinity;
-      else A[i * m + j] = left / A[j * m + j];
+  const pivots = new Float64Array(m);
+  for (let k = 0; k < m; k++) {
+    pivots[k] = A[k * m + k] > floor ? A[k * m + k] : Infinity;
+    for (let i = k + 1; i < m; i++) {
+      const times = A[i * m + k] / pivots[k];
+      y[i] -= times * y[k];
+      for (let j = k + 1; j <= i; j++) A[i * m + j] -= times * A[j * m + k];
     }
-  for (let i = 0; i < m; i++) {
-    for (let k = 0; k < i; k++) y[i] -= A[i * m + k] * y[k];
-    y[i] /= A[i * m + i];
   }
-  for (let i = m - 1; i >= 0; i--) {
-    for (let k = i + 1; k < m; k++) y[i] -= A[k * m + i] * y[k];
-    y[i] /= A[i * m + i];
+  for (let k = m - 1; k >= 0; k--) {
+    for (let i = k + 1; i < m; i++) y[k] -= A[i * m + k] * y[i];
+    y[k] /= pivots[k];
   }
   return y;
 }
@@ -116,7 +92,7 @@ function newton(p, f, T, { rows, columns, wantRows, wantColumns }) {
   // balanced potentials are known up to a number that f gains and g loses: ask for the one with sum 0
   const hold = p.reach === Infinity ? sum(q) / (m * m) : 0;
   for (let j = 0; j < m; j++) for (let k = 0; k <= j; k++) A[j * m + k] += hold + (j === k ? q[j] : 0);
-  const dg = cholesky(A, y).map((x) => e * x), df = new Float64Array(n);
+  const dg = eliminate(A, y).map((x) => e * x), df = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     let left = e * (wantRows[i] - rows[i]);
     for (let j = 0; j < m; j++) left -= T[i * m + j] * dg[j];
@@ -125,25 +101,21 @@ function newton(p, f, T, { rows, columns, wantRows, wantColumns }) {
   return [df, dg];
 }
 
-// Bring potentials to the solution for one epsilon: a few iterations, then Newton's steps wherever they help.
+// Bring potentials to the solution for one epsilon: Newton's steps wherever they help, iterations where they do not.
 function settle(p, f, g, T, tolerance) {
   const n = f.length, m = g.length, d = damping(p);
-  const logarithms = () => {
-    update(p.C, f, g, p.b, p.epsilon, d, m, 1);
-    update(p.C, g, f, p.a, p.epsilon, d, 1, m);
-  };
-  logarithms();
-  let now = form(p, f, g, T), count = 8;
-  for (let round = 0; round < 60 && !(now.error <= tolerance); round++) {
-    if (!sweep(p, f, g, T, count)) for (let k = 0; k < 10; k++) logarithms();
+  let now = { error: Infinity };
+  for (let round = 0, count = 1; round < 60 && !(now.error <= tolerance); round++, count = Math.min(100, 2 * count)) {
+    for (let k = 0; k < count; k++) {
+      update(p.C, f, g, p.b, p.epsilon, d, m, 1);
+      update(p.C, g, f, p.a, p.epsilon, d, 1, m);
+    }
     now = form(p, f, g, T);
-    for (let better = now.error < 0.2; better && now.error > tolerance; ) {
-      const [df, dg] = newton(p, f, T, now);
-      const largest = Math.max(...df.map(Math.abs), ...dg.map(Math.abs));
+    for (let better = now.error < 0.5; better && now.error > tolerance; ) {
+      const [df, dg] = newton(p, f, T, now), largest = Math.max(...df.map(Math.abs), ...dg.map(Math.abs));
       better = false;
-      for (let size = Math.min(1, (8 * p.epsilon) / largest), tries = 0; tries < 2 && !better; size /= 3, tries++) {
-        const [F, G] = [f.map((x, i) => x + size * df[i]), g.map((x, j) => x + size * dg[j])];
-        const then = form(p, F, G, T);
+      for (let size = Math.min(1, (8 * p.epsilon) / largest), tries = 0; tries < 3 && !better; size /= 3, tries++) {
+        const [F, G] = [f.map((x, i) => x + size * df[i]), g.map((x, j) => x + size * dg[j])], then = form(p, F, G, T);
         if (!(then.error < 0.9 * now.error)) continue;
         f.set(F);
         g.set(G);
@@ -151,7 +123,6 @@ function settle(p, f, g, T, tolerance) {
       }
       if (!better) form(p, f, g, T);
     }
-    count = Math.min(200, 2 * count);
   }
   return now.error <= Math.max(tolerance, 1e-9);
 }
@@ -161,11 +132,10 @@ function entropic(p, start) {
   const f = new Float64Array(n), g = new Float64Array(m);
   const warm = start?.f?.length === n && start.g.length === m; // similarities have no potentials
   if (warm) [f.set(start.f), g.set(start.g)];
-  let range = 0;
-  for (const c of p.C) range = Math.max(range, Math.abs(c));
+  const range = p.C.reduce((x, c) => Math.max(x, Math.abs(c)), 0);
   // from a blurred plan to the sharp one: each is a good start for the next
   for (let level = warm ? p.epsilon : Math.max(p.epsilon, range / 8); ; level = Math.max(p.epsilon, level / 2)) {
-    const last = level <= p.epsilon, solved = settle({ ...p, epsilon: level }, f, g, T, last ? TOLERANCE : 1e-2);
+    const last = level <= p.epsilon, solved = settle({ ...p, epsilon: level }, f, g, T, last ? TOLERANCE : 1e-4);
     if (last && !solved && warm) return entropic(p);
     if (last) return { T, f, g, converged: solved };
   }
@@ -201,52 +171,40 @@ export function exact(C, a, b) {
       const reached = far[1][end];
       for (let i = 0; i < n; i++) if (far[0][i] < reached) f[i] += reached - far[0][i];
       for (let j = 0; j < m; j++) if (far[1][j] < reached) g[j] -= reached - far[1][j];
-      const path = [];
-      for (let j = end; ; j = from[0][path.at(-1)[0]]) {
-        path.push([from[1][j], j]);
-        if (from[1][j] === source) break;
+      const there = [], back = []; // cells of the path that gain, and that lose
+      for (let j = end, i = -1; i !== source; j = from[0][i]) {
+        if (i >= 0) back.push(i * m + j);
+        i = from[1][j];
+        there.push(i * m + j);
       }
-      let flow = Math.min(left[source], room[end]);
-      for (let k = 0; k + 1 < path.length; k++) flow = Math.min(flow, T[path[k][0] * m + path[k + 1][1]]);
-      path.forEach(([i, j], k) => {
-        T[i * m + j] += flow;
-        if (k + 1 < path.length) {
-          const back = i * m + path[k + 1][1];
-          T[back] = T[back] - flow < tiny ? 0 : T[back] - flow;
-        }
-      });
+      const flow = Math.min(left[source], room[end], ...back.map((k) => T[k]));
+      for (const k of there) T[k] += flow;
+      for (const k of back) T[k] = T[k] - flow < tiny ? 0 : T[k] - flow;
       left[source] -= flow;
       room[end] -= flow;
     }
-  return { T, f, g, converged: true };
-}
-
-function crop(T, n, m, wide) {
-  if (wide === m) return T;
-  const out = new Float64Array(n * m);
-  for (let i = 0; i < n; i++) out.set(T.subarray(i * wide, i * wide + m), i * m);
-  return out;
+  return { T, converged: true };
 }
 
 // The solution of one problem. Options: method, epsilon, and reach (unbalanced) or mass (partial). `start` is an
 // earlier solution, from which a slider's next step is near.
 export function solve(C, a, b, options, start) {
-  const n = a.length, m = b.length;
-  if (options.method === "similarity") return facts(C.map((c) => Math.max(0, 1 - c / 2)), C, a, b, { converged: true });
-  if (options.method === "exact") { const s = exact(C, a, b); return facts(s.T, C, a, b, s); }
-  const p = prepare(C, a, b, options), s = entropic(p, start);
-  return facts(crop(s.T, n, m, p.b.length), C, a, b, s);
+  const similar = () => ({ T: C.map((c) => Math.max(0, 1 - c / 2)), converged: true });
+  const known = { similarity: similar, exact: () => exact(C, a, b) };
+  return facts(known[options.method]?.() ?? entropic(prepare(C, a, b, options), start), C, a, b);
 }
 
-function facts(plan, C, a, b, { f, g, converged }) {
-  const rows = new Float64Array(a.length), columns = new Float64Array(b.length);
-  let cost = 0;
-  plan.forEach((t, k) => {
-    rows[Math.floor(k / b.length)] += t;
-    columns[k % b.length] += t;
-    cost += t * C[k];
-  });
-  return { plan, f, g, converged, rows, columns, cost, moved: sum(rows) };
+function sums(T, n, m) {
+  const rows = new Float64Array(n), columns = new Float64Array(m);
+  T.forEach((t, k) => { rows[Math.floor(k / m)] += t; columns[k % m] += t; });
+  return [rows, columns];
+}
+
+// A plan, without a waste row and column, with its sums, its cost and the mass that it moves.
+function facts({ T, f, g, converged }, C, a, b) {
+  const m = b.length, wide = T.length > C.length ? m + 1 : m;
+  const plan = C.map((_, k) => T[Math.floor(k / m) * wide + (k % m)]), [rows, columns] = sums(plan, a.length, m);
+  return { plan, f, g, converged, rows, columns, cost: sum(plan.map((t, k) => t * C[k])), moved: sum(rows) };
 }
 
 // Sinkhorn from the start, half an iteration at a time: potentials and marginal error after each, until it is small.
@@ -261,9 +219,8 @@ export function trace(C, a, b, options, { limit = 300, tolerance = 1e-3 } = {}) 
     keep(k % 2 ? "columns" : "rows");
   }
   const at = (k) => {
-    const { f, g } = steps[k];
-    form(p, f, g, T);
-    return facts(crop(T, a.length, b.length, m), C, a, b, { f, g, converged: steps[k].error <= tolerance });
+    form(p, steps[k].f, steps[k].g, T);
+    return facts({ ...steps[k], T, converged: steps[k].error <= tolerance }, C, a, b);
   };
   return { steps, at };
 }
@@ -322,8 +279,7 @@ function grow(chosen, union, N, M, final) {
   return chosen;
 }
 
-function itermax(W, N, M) {
-  const [forward, backward] = mutual(W, N, M), chosen = forward.map((x, k) => x & backward[k]);
+function itermax(W, chosen, N, M) {
   const [rows, columns] = taken(chosen, N, M);
   if (Math.min(N, M) <= 2 || rows.every(Boolean) || columns.every(Boolean)) return chosen;
   const free = W.map((w, k) => w * [1, 0.9, 0][rows[Math.floor(k / M)] + columns[k % M]]);
@@ -346,11 +302,9 @@ export function links(W, N, M, rule, threshold = 0) {
   const chosen = {
     forward: () => forward, backward: () => backward, intersection: () => both, union: () => union,
     "grow-diag": () => grow(both, union, N, M, false), "grow-diag-final": () => grow(both, union, N, M, true),
-    itermax: () => itermax(W, N, M), match: () => match(W, N, M), threshold: () => new Uint8Array(N * M).fill(1),
+    itermax: () => itermax(W, both, N, M), match: () => match(W, N, M), threshold: () => new Uint8Array(N * M).fill(1),
   }[rule]();
-  const rows = new Float64Array(N), columns = new Float64Array(M);
-  W.forEach((w, k) => { rows[Math.floor(k / M)] += w; columns[k % M] += w; });
-  const found = [];
+  const [rows, columns] = sums(W, N, M), found = [];
   chosen.forEach((x, k) => {
     const i = Math.floor(k / M), j = k % M;
     if (x && W[k] > 0 && Math.min(W[k] / rows[i], W[k] / columns[j]) >= threshold) found.push([i, j]);
@@ -371,8 +325,6 @@ export function score(found, sure, possible) {
 
 // Base64 of little-endian 16-bit numbers, from 0 to `scale`.
 export function unpack(code, scale) {
-  const bytes = atob(code), out = new Float64Array(bytes.length / 2);
-  const at = (k) => bytes.charCodeAt(2 * k) + 256 * bytes.charCodeAt(2 * k + 1);
-  for (let k = 0; k < out.length; k++) out[k] = (at(k) / 65535) * scale;
-  return out;
+  const bytes = Uint8Array.from(atob(code), (x) => x.charCodeAt(0));
+  return Float64Array.from(new Uint16Array(bytes.buffer), (x) => (x / 65535) * scale);
 }
