@@ -5,7 +5,6 @@
 
 import { sum } from "./solver.js";
 
-const NS = "http://www.w3.org/2000/svg";
 export const BARS = 58; // pixels beside a plan for its masses
 export const MEANING = {
   hit: "sure, found", possible: "possible, found", miss: "sure, missed", false: "found, not in gold",
@@ -21,7 +20,7 @@ function make(node, attributes, children) {
 export const change = (node, attributes) => make(node, attributes, []);
 export const html = (name, attributes = {}, ...children) => make(document.createElement(name), attributes, children);
 export const svg = (name, attributes = {}, ...children) =>
-  make(document.createElementNS(NS, name), attributes, children);
+  make(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 
 function picture(width, height, label, ...children) {
   const [w, h] = [Math.ceil(width), Math.ceil(height)];

@@ -118,8 +118,8 @@ export class Explorer {
   }
 
   choice(name) {
-    const [label, options, when] = this.lists[name], read = typeof DEFAULT[name] === "number" ? Number : String;
-    const select = html("select", { onchange: () => this.set({ [name]: read(select.value) }) });
+    const [label, options, when] = this.lists[name], value = typeof DEFAULT[name] === "number" ? Number : String;
+    const select = html("select", { onchange: () => this.set({ [name]: value(select.value) }) });
     const node = this.control(name, label, select, when, (state) => { select.value = state[name]; });
     this.fill(name, options);
     return node;
@@ -146,10 +146,9 @@ export class Explorer {
 
   build() {
     const choice = (name) => this.choice(name), slider = (name) => this.slider(name);
-    const [, views] = this.lists.view, view = ([name, text]) =>
-      button(text, () => this.set({ view: name }), { class: "tab", "data-view": name });
-    this.tabs = html("div", { class: "tabs" }, ...(views.length > 1 ? views.map(view) : []));
-    const reset = button("reset masses", () => this.set({ hand: {} }));
+    const tab = ([name, text]) => button(text, () => this.set({ view: name }), { class: "tab", "data-view": name });
+    const [, views] = this.lists.view, reset = button("reset masses", () => this.set({ hand: {} }));
+    this.tabs = html("div", { class: "tabs" }, ...(views.length > 1 ? views.map(tab) : []));
     const texts = [
       choice("pair"), ...this.own("pair", aligning, "align", ["your own sentence", "its English"]),
       choice("question"), ...this.own("question", searching, "search", ["your own question"]),
@@ -515,9 +514,8 @@ export class Explorer {
       return this.ask ? this.request("question", q) : this.say("this page does not hold these rankings");
     const known = (id) => names.every((name) => q.students[name].why[id]), first = q.students[state.student].top[0][0];
     const chosen = known(state.passage) ? state.passage : q.right.find(known) ?? first;
-    const pick = (passage) => this.set({ passage });
     this.rankings = names.map((name, k) => ranking(`${["before", "after"][k]}: ${name}`, q, q.students[name],
-      data.passages, chosen, known, pick));
+      data.passages, chosen, known, (passage) => this.set({ passage })));
     Object.assign(this, { key: "", reads: null });
     this.figures.className = "figures side";
     this.figures.replaceChildren(...this.rankings.map((r) => r.node));

@@ -194,6 +194,7 @@ export function solve(C, a, b, options, start) {
   return facts(known[options.method]?.() ?? entropic(prepare(C, a, b, options), start), C, a, b);
 }
 
+// The sums of a matrix's rows and of its columns.
 function sums(T, n, m) {
   const rows = new Float64Array(n), columns = new Float64Array(m);
   T.forEach((t, k) => { rows[Math.floor(k / m)] += t; columns[k % m] += t; });
@@ -258,14 +259,8 @@ function mutual(W, N, M) {
   return [largest(N, M, M, 1), largest(M, N, 1, M)];
 }
 
-function taken(chosen, N, M) {
-  const rows = new Uint8Array(N), columns = new Uint8Array(M);
-  chosen.forEach((x, k) => { if (x) rows[Math.floor(k / M)] = columns[k % M] = 1; });
-  return [rows, columns];
-}
-
 function grow(chosen, union, N, M, final) {
-  const [rows, columns] = taken(chosen, N, M), front = [...chosen.keys()].filter((k) => chosen[k]);
+  const [rows, columns] = sums(chosen, N, M), front = [...chosen.keys()].filter((k) => chosen[k]);
   const add = (k) => { chosen[k] = rows[Math.floor(k / M)] = columns[k % M] = 1; };
   while (front.length) {
     const k = front.shift(), i = Math.floor(k / M), j = k % M;
@@ -280,7 +275,7 @@ function grow(chosen, union, N, M, final) {
 }
 
 function itermax(W, chosen, N, M) {
-  const [rows, columns] = taken(chosen, N, M);
+  const [rows, columns] = sums(chosen, N, M); // each 0 or 1
   if (Math.min(N, M) <= 2 || rows.every(Boolean) || columns.every(Boolean)) return chosen;
   const free = W.map((w, k) => w * [1, 0.9, 0][rows[Math.floor(k / M)] + columns[k % M]]);
   const [again, back] = mutual(free, N, M);
