@@ -63,6 +63,12 @@ tables: .venv/installed  ## write the pages of data/expected, and tables and num
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps pylate==1.6.0  # its pins do not resolve
 	@touch $@
 
+# Optional: `make .venv-plaid/installed`. PLAID's wheels need one torch, of the default index, with CUDA's libraries (6 GB).
+.venv-plaid/installed: requirements-plaid.txt
+	$(PYTHON) -m venv .venv-plaid
+	.venv-plaid/bin/pip install --quiet --disable-pip-version-check -r requirements-plaid.txt
+	@touch $@
+
 bench: .venv/installed .venv-bench/installed  ## measure ours against its peers (three quarters of an hour); NAMES="transport encoding" for some
 	$(BIN)/python -m optical_lite bench $(NAMES) --json runs/bench.json $(if $(NAMES),,--page docs/performance.md)
 
@@ -83,4 +89,4 @@ versions: .venv/installed .venv-versions/installed  ## test the lowest and the n
 	$(BIN)/python tests/trust/versions.py --uv .venv-versions/bin/uv $(VERSIONS)
 
 clean:  ## delete the environment and all runs
-	rm -rf .venv .venv-bench .venv-book .venv-versions .venv-audit runs
+	rm -rf .venv .venv-bench .venv-book .venv-plaid .venv-versions .venv-audit runs

@@ -39,7 +39,7 @@ def extend(
     """Make a student: a copy of the teacher whose vocabulary knows the bitext's source language.
 
     It is on the teacher's device, and its ``model.config.base_vocab_size`` says how many rows are
-    the teacher's. See notebook 04.
+    the teacher's. See lesson 04.
 
     Parameters
     ----------

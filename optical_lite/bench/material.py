@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch.nn.functional import normalize
@@ -16,6 +16,7 @@ from ..settings import InputError
 
 # passages and dimensions of the random collection
 LARGE, WIDTH = 100_000, 128
+DRAWN = 1 << 18  # its vectors, repeated
 
 
 def bitext(pairs: int = 30_782) -> Bitext:
@@ -57,15 +58,31 @@ def real() -> tuple[PassageIndex, TokenBatch]:
     return PassageIndex.cached(teacher(), data.passages), teacher().encode(asked)
 
 
-def large(passages: int = LARGE) -> tuple[PassageIndex, TokenBatch]:
-    """Random unit vectors for passages and questions of real lengths."""
+def drawn(passages: int) -> tuple[list[str], torch.Tensor, torch.Tensor, TokenBatch]:
+    """Passages and questions of real lengths: ids, lengths, unit vectors, questions.
+
+    The vectors are fewer than the passages ask for, and are to be repeated: times do not tell that
+    apart, and a million passages need not fit into memory.
+    """
     index, questions = real()
     draw = torch.Generator().manual_seed(0)
     chosen = torch.randint(len(index.lengths), (passages,), generator=draw)
     lengths = index.lengths[chosen].sort().values
-    vectors = torch.empty(int(lengths.sum()), WIDTH, dtype=torch.float16)
-    asked = torch.empty(*questions.mask.shape, WIDTH)
-    for part in (asked, *vectors.split(1 << 18)):
-        part.copy_(normalize(torch.randn(part.shape, generator=draw), dim=-1))
+    asked = normalize(torch.randn(*questions.mask.shape, WIDTH, generator=draw), dim=-1)
+    rows = min(DRAWN, int(lengths.sum()))
+    vectors = normalize(torch.randn(rows, WIDTH, generator=draw), dim=-1).half()
     batch = TokenBatch(asked * questions.mask[..., None], questions.mask, questions.ids, [])
-    return PassageIndex([str(i) for i in range(passages)], vectors, lengths), batch
+    return [str(i) for i in range(passages)], lengths, vectors, batch
+
+
+def repeated(vectors: torch.Tensor, rows: int) -> Iterator[tuple[int, torch.Tensor]]:
+    """So many rows of vectors, in parts, each with the row where it begins."""
+    for begin in range(0, rows, len(vectors)):
+        yield begin, vectors[: rows - begin]
+
+
+def large(passages: int = LARGE) -> tuple[PassageIndex, TokenBatch]:
+    """:func:`drawn`, as an index in memory."""
+    ids, lengths, vectors, batch = drawn(passages)
+    parts = [part for _, part in repeated(vectors, int(lengths.sum()))]
+    return PassageIndex(ids, torch.cat(parts), lengths), batch

@@ -29,11 +29,19 @@ from ..json_files import write_json
 from ..settings import ROOT, device, get, has_bf16
 
 MIB = 1 << 20
-PEERS = ROOT / ".venv-bench" / "bin" / "python"
+# the interpreters of the peers' environment, and of PLAID's, which pins a torch
+PEERS, PLAID = (ROOT / folder / "bin" / "python" for folder in (".venv-bench", ".venv-plaid"))
 MISSING = "the peer is not installed or failed"
 COLUMNS = [
-    *("name", "ours", "peer", "peer_name", "unit"),
-    *("ratio", "limit_share", "memory_mib", "note"),
+    "name",
+    "ours",
+    "peer",
+    "peer_name",
+    "unit",
+    "ratio",
+    "limit_share",
+    "memory_mib",
+    "note",
 ]
 
 
@@ -171,12 +179,13 @@ def machine(repetitions: int) -> list[dict]:
 
 def ask_peer(name: str, request: dict) -> dict:
     """Run one peer in its own environment on a JSON request; no ``seconds`` where that fails."""
-    if not PEERS.exists():
+    python = PLAID if name == "plaid" else PEERS
+    if not python.exists():
         return {"seconds": []}
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "request.json", Path(folder) / "answer.json"
         write_json(asked, {"threads": get().threads, **request})
-        line = [PEERS, Path(__file__).with_name("peers.py"), name, asked, answered]
+        line = [python, Path(__file__).with_name("peers.py"), name, asked, answered]
         done = subprocess.run(line, capture_output=True, text=True)
         if done.returncode:
             print(f"peer {name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)

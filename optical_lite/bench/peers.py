@@ -7,6 +7,7 @@ nothing of optical_lite. Each peer takes the request and returns at least ``{"se
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -137,6 +138,18 @@ def qdrant(request: dict) -> dict:
         return answers("Qdrant Edge", search, request)
 
 
+def maxsim_cpu(request: dict) -> dict:
+    """maxsim-cpu, which scores passages of different lengths, all against one question."""
+    from maxsim_cpu import maxsim_scores_variable
+
+    parts = [part.numpy() for part in passages(request)]
+
+    def search(query) -> list[int]:
+        return (-maxsim_scores_variable(query.numpy(), parts)).argsort()[:100].tolist()
+
+    return answers("maxsim-cpu", search, request)
+
+
 def pylate(request: dict) -> dict:
     """PyLate's rank.rerank over the whole pool."""
     from pylate import rank
@@ -151,6 +164,23 @@ def pylate(request: dict) -> dict:
     return answers("PyLate rank.rerank", search, request)
 
 
+def plaid(request: dict) -> dict:
+    """PLAID as fast-plaid has it: 4-bit residuals, 8 probes, 4,096 full scores."""
+    from importlib.metadata import version
+
+    from fast_plaid.search import FastPlaid
+
+    with tempfile.TemporaryDirectory() as folder:
+        engine = FastPlaid(folder, device="cpu")
+        engine.create(passages(request))
+
+        def search(query) -> list[int]:
+            (found,) = engine.search(query[None], top_k=100, show_progress=False)
+            return [passage for passage, _ in found]
+
+        return answers(f"PLAID, fast-plaid {version('fast-plaid')}", search, request)
+
+
 if __name__ == "__main__":
     import torch
 
@@ -158,6 +188,7 @@ if __name__ == "__main__":
     with open(asked, encoding="utf-8") as file:
         request = json.load(file)
     torch.set_num_threads(request["threads"])
+    os.environ["RAYON_NUM_THREADS"] = str(request["threads"])  # of maxsim-cpu
     answer = globals()[name](request)
     with open(answered, "w", encoding="utf-8") as file:
         json.dump(answer, file)

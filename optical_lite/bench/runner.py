@@ -18,7 +18,7 @@ from ..provenance import environment
 from ..safe_files import write_atomic
 from ..settings import device, has_bf16, one_of
 from ..study.markup import markdown, replace_block
-from . import first_use, measuring, scale, search, training, transport
+from . import first_use, gpu, measuring, scale, search, training, transport
 
 # what a run of everything does, in this order
 BENCHMARKS = {
@@ -30,8 +30,8 @@ BENCHMARKS = {
     "maximum_similarity": search.maximum_similarity,
     "lessons": first_use.lessons,
 }
-# another page's
-ONLY_BY_NAME = {"scale": scale.scale}
+# of another page, and long
+ONLY_BY_NAME = {"gpu": gpu.gpu, "scale": scale.scale}
 HEADER = ["what", "ours", "peer", "unit", "times faster", "share of the limit", "MiB more", "note"]
 
 
@@ -128,7 +128,7 @@ def lesson_table(rows: list[dict]) -> str:
     return markdown(("lesson", "smoke, s", "pocket, s"), lines)
 
 
-OWN = {"lessons": lesson_table, "scale": growth_table}
+OWN = {"lessons": lesson_table, "gpu": table, "scale": growth_table}
 
 
 def kind() -> str:

@@ -54,6 +54,13 @@ def exact(
     return side_by_side(name, "questions/s", ours, peers, repetitions, **how)
 
 
+def large(repetitions: int) -> list[dict]:
+    """A hundred questions and 100,000 passages."""
+    index, questions = material.large()
+    said = "100 questions at once, random vectors"
+    return exact(index, some(questions, slice(100)), {}, repetitions, said)
+
+
 def maximum_similarity(repetitions: int) -> Iterator[dict]:
     """Exact scoring: the real pool, the engines that people use, and 100,000 passages."""
     index, questions = material.real()
@@ -64,9 +71,7 @@ def maximum_similarity(repetitions: int) -> Iterator[dict]:
     peers = {"torch brute force, float32": plain}
     yield from exact(index, questions, peers, repetitions, said)
     yield from engines(1000, repetitions)
-    index, questions = material.large()
-    said = "100 questions at once, random vectors"
-    yield from exact(index, some(questions, slice(100)), {}, repetitions, said)
+    yield from large(repetitions)
 
 
 def engines(passages: int, repetitions: int) -> list[dict]:
@@ -83,7 +88,7 @@ def engines(passages: int, repetitions: int) -> list[dict]:
         torch.save({"vectors": index.vectors.clone(), "lengths": index.lengths}, path)
         queries = [one.vectors[one.mask].tolist() for one in asked]
         request = {"index": path, "queries": queries, "repetitions": repetitions}
-        for peer in ("qdrant", "pylate"):
+        for peer in ("qdrant", "maxsim_cpu", "pylate", "plaid"):
             answer = ask_peer(peer, request)
             label, said = answer.get("peer_name", peer), peer_note(answer, expected)
             found[label] = Peer(answer["seconds"], said)

@@ -6,7 +6,7 @@ import pytest
 from steps import table_of
 
 from optical_lite.__main__ import main
-from optical_lite.bench import first_use, measuring, runner, scale, search
+from optical_lite.bench import first_use, gpu, measuring, runner, scale, search
 from optical_lite.settings import ROOT, InputError
 
 pytestmark = pytest.mark.float32
@@ -65,10 +65,10 @@ def test_an_unknown_name_is_refused(capsys):
     assert "got 'nothing', expected one of machine, " in capsys.readouterr().err
 
 
-BLOCKS = {"bench-bf16", "bench-float32", "lessons", "scale"}
 PAGE = "before\n{}after\n".format(
-    "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in sorted(BLOCKS))
-)
+    "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in (
+        "bench-bf16", "bench-float32", "lessons", "gpu", "scale"))
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def written(tmp_path):
         page.write_text(PAGE)
         runner.write([{**row, "bench": bench} for row in rows], page)
         text = page.read_text()
-        for other in BLOCKS - {block}:
+        for other in {"bench-bf16", "bench-float32", "lessons", "gpu", "scale"} - {block}:
             assert table_of(text, other) == f"old {other}\n"
         return table_of(text, block)
 
@@ -122,6 +122,20 @@ def test_growth_and_lessons_have_tables_of_their_own(written):
     assert "| 00 | 3 | 60 |\n| 01 | 1 | 2 |\n| all | 4 | 62 |" in written("lessons", rows, "lessons")
 
 
+def test_a_gpu_fills_its_rows_and_without_one_they_are_empty(monkeypatch, written):
+    monkeypatch.setattr(gpu, "device", lambda: "cpu")
+    rows = list(gpu.gpu(1))
+    assert [(r["ours"], r["note"]) for r in rows] == [(None, "no GPU here")] * 3
+    monkeypatch.setattr(gpu, "device", lambda: "cuda")
+    found = [measuring.row("a", "pairs/s", 1200.0, limit_share=0.6)]
+    monkeypatch.setattr(gpu, "CASES", {"a": ("pairs/s", lambda: found), "b": ("pairs/s", pytest.fail)})
+    clock = iter([0.0, 1.0, 601.0])
+    monkeypatch.setattr(gpu.time, "perf_counter", lambda: next(clock))
+    rows = list(gpu.gpu(1))
+    assert rows[1]["note"] == "left out after 10 minutes"
+    assert "| a | 1,200 |  | pairs/s |  | 60% |  |  |" in written("gpu", rows, "gpu")
+
+
 def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path):
     out, page = tmp_path / "b.json", tmp_path / "page.md"
     page.write_text(PAGE)
@@ -137,15 +151,17 @@ def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path):
 
 def test_what_is_run_by_name_only_is_not_run_else(monkeypatch):
     monkeypatch.setattr(runner, "BENCHMARKS", {"a": lambda _: []})
-    monkeypatch.setattr(runner, "ONLY_BY_NAME", {"scale": pytest.fail})
+    monkeypatch.setattr(runner, "ONLY_BY_NAME", {"gpu": pytest.fail})
     assert runner.command([]) == []
 
 
-def test_a_peer_that_is_absent_or_fails_has_no_times(monkeypatch, tmp_path, capsys):
-    for python in (tmp_path / "none", Path("/bin/false")):
-        monkeypatch.setattr(measuring, "PEERS", python)
-        assert measuring.ask_peer("encode", {}) == {"seconds": []}
-    assert "peer encode" in capsys.readouterr().err
+@pytest.mark.parametrize(("name", "python"), [("encode", "PEERS"), ("plaid", "PLAID")])
+def test_a_peer_that_is_absent_or_fails_has_no_times(monkeypatch, tmp_path, capsys, name, python):
+    monkeypatch.setattr(measuring, python, tmp_path / "none")
+    assert measuring.ask_peer(name, {}) == {"seconds": []}
+    monkeypatch.setattr(measuring, python, Path("/bin/false"))
+    assert measuring.ask_peer(name, {}) == {"seconds": []}
+    assert f"peer {name}" in capsys.readouterr().err
 
 
 def test_the_pages_summary_says_what_its_tables_say():

@@ -2,7 +2,6 @@
 
 import collections
 import functools
-import types
 
 import pytest
 import torch
@@ -19,7 +18,8 @@ CACHED = bench_transport.problems, material.real
 def without(monkeypatch, tmp_path):
     """No published data, no peers, and nothing that an earlier test has read of either."""
     monkeypatch.delenv("OPTICAL_LITE_MIRROR", raising=False)
-    monkeypatch.setattr(measuring, "PEERS", tmp_path / "none")
+    for name in ("PEERS", "PLAID"):
+        monkeypatch.setattr(measuring, name, tmp_path / "none")
     monkeypatch.setattr(measuring, "limits", lambda: {"matrix": 100.0, "copy": 10.0})
     for cached in (settings.get, *CACHED):
         cached.cache_clear()
@@ -70,9 +70,7 @@ def test_training_and_encoding(without):
     without.setattr(material, "bitext", functools.partial(material.bitext, 48))
     names = whole(training.distillation(1))
     assert names["distil new rows, teacher stored"]["note"] == measuring.MISSING
-    few = types.SimpleNamespace(passages={"1": "Clean water.", "2": "Rats"})
-    without.setattr(material, "collection", lambda: few)
-    assert whole(training.encoding(1))["encode passages"]["note"] == measuring.MISSING
+    assert whole(training.encode(["Clean water.", "Rats"], {}, 1))["encode passages"]["note"] == ""
 
 
 def test_search(without):

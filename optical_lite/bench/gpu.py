@@ -1,0 +1,56 @@
+"""Benchmarks on a GPU, of at most ten minutes; without one, rows without a figure.
+
+``python -m optical_lite bench gpu --page docs/scaling.md`` writes them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from .. import vocabulary
+from ..config import DistillConfig
+from ..encoder import teacher
+from ..settings import computing_in, device
+from . import material, search, training
+from .measuring import row
+
+MINUTES = 10
+BATCH, STEPS = 512, 30
+
+
+def distil() -> Iterable[dict]:
+    """All weights, from stored vectors of the teacher."""
+    bitext = material.bitext()
+    student = vocabulary.extend(teacher(), bitext)
+    config = DistillConfig(steps=STEPS, batch=BATCH, trainable="all", rate=1e-4)
+    case = f"all weights, {BATCH} pairs a step, teacher stored"
+    return training.distil(case, student, bitext, config, False, {}, 1)
+
+
+def encode() -> Iterable[dict]:
+    """Some thousand passages."""
+    return training.encode(list(material.collection().passages.values())[:300] * 20, {}, 1)
+
+
+CASES: dict[str, tuple[str, Callable]] = {
+    f"distil all weights, {BATCH} pairs a step, teacher stored": ("pairs/s", distil),
+    "encode passages": ("passages/s", encode),
+    f"MaxSim, {material.LARGE:,} passages, d {material.WIDTH}": (
+        "questions/s",
+        lambda: search.large(1),
+    ),
+}
+
+
+def gpu(repetitions: int) -> Iterator[dict]:
+    """Each case once, after a turn that does not count, while there is time."""
+    start = time.perf_counter()
+    for name, (unit, measure) in CASES.items():
+        if device() != "cuda":
+            yield row(name, unit, None, note="no GPU here")
+        elif time.perf_counter() - start > 60 * MINUTES:
+            yield row(name, unit, None, note=f"left out after {MINUTES} minutes")
+        else:
+            with computing_in("auto"):
+                yield from measure()
