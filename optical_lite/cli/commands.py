@@ -50,17 +50,6 @@ TIES = (
 )
 # how texts become vectors, and these a score
 ENCODING = "--both --model --teacher --scorer --max-length"
-
-
-def encoders_of(option: str) -> dict[str, str]:
-    """What has no effect beside an option that names a run's folder or the word encoder."""
-    return {
-        f"{option} encoder": "--both --teacher",
-        f"no {option} encoder": "--model",
-        "--both": "--teacher",
-    }
-
-
 COMMANDS = {
     "check": Command(
         "Look at the installation; the fix is printed beside each failure.", "check"
@@ -155,7 +144,9 @@ COMMANDS = {
             "--system structured": f"--index --engine --candidates {ENCODING}",
             "no --system structured": "--bitext",
             "no --index": "--engine --candidates",
-            **encoders_of("--system"),
+            "--system encoder": "--both --teacher",
+            "no --system encoder": "--model",
+            "--both": "--teacher",
         },
         precision="auto",
     ),
@@ -177,7 +168,9 @@ COMMANDS = {
             "no --trec-run": "--ties",
             "no --format qadsm and no --format qam": "--tune",
             **{f"--format {kind}": "--scorer" for kind in ("xor", "wpr", "qadsm", "qam")},
-            **encoders_of("--run"),
+            "--run encoder": "--both --teacher",
+            "no --run encoder": "--model",
+            "--both": "--teacher",
         },
         precision="float32",
     ),
