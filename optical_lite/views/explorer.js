@@ -299,8 +299,8 @@ export class Explorer {
   // New pictures for a new pair or another layout.
   lay(pair, reads, room) {
     const { compare } = this.state, minus = compare === "difference", beside = compare !== "one" && room > 760;
-    const own = beside ? room / 2 - 20 : room - 8;
-    const share = { one: own / 2 - BARS, side: own - BARS, difference: room / (beside ? 3 : 1) - 24 }[compare];
+    const own = beside ? room / 2 - 20 : room - 8, [half, third] = room > 760 ? [own / 2, room / 3] : [own, room];
+    const share = { one: half - BARS, side: own - BARS, difference: third - 24 }[compare];
     this.memory = {};
     this.readout.textContent = HINT;
     const panels = reads.map((one, k) => {
