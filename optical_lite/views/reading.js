@@ -104,6 +104,6 @@ export function addends(state, pair, one, at) {
   const said = one.similar ? `similarity ${number(one.V[at])}, the largest of these`
     : `${number(total)} of mass, which adds ${number(paid)} to the transport cost of ${number(cost)}`;
   const factors = f ? ["mass a", "mass b", "exp((f + g − C) / ε)", "T = a · b · exp"] : ["T"];
-  const lines = cells.sort(([, , x], [, , y]) => plan[y] - plan[x]).slice(0, 12).map(line), head = ["tokens", "cost C", ...factors, "T · C"];
-  return { title: `${one.rows[I]} → ${one.columns[J]}: ${said}`, head, lines };
+  const lines = cells.sort(([, , x], [, , y]) => plan[y] - plan[x]).slice(0, 12).map(line);
+  return { title: `${one.rows[I]} → ${one.columns[J]}: ${said}`, head: ["tokens", "cost C", ...factors, "T · C"], lines };
 }
