@@ -408,7 +408,8 @@ export class Explorer {
       const onlostpointercapture = () => { this.dragging = null; };
       const onclick = (event) => { if (map.cellAt(event) !== null) this.set({ cell: map.cellAt(event) }); };
       change(map.drawing, { tabindex: 0, role: "application", "aria-label": `${kind}: ${keys}`, onclick,
-        onkeydown: (event) => this.keys(event, map, which), onpointerover, onpointerleave, onpointerdown, onpointermove, onlostpointercapture });
+        onkeydown: (event) => this.keys(event, map, which), onpointerover, onpointerleave, onpointerdown, onpointermove,
+        onlostpointercapture });
     }
   }
 
