@@ -65,16 +65,16 @@ class DistillConfig:
         for one in fields(self):
             value = getattr(self, one.name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(f"{one.name}: got {value}, expected a finite number")
+                raise InputError(one.name, value, "a finite number")
         if not 0 <= self.seed <= SEEDS:
-            raise InputError(f"seed: got {self.seed}, expected a whole number from 0 to {SEEDS}")
+            raise InputError("seed", self.seed, f"a whole number from 0 to {SEEDS}")
         for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
             if not (value := getattr(self, name)) > 0:
-                raise InputError(f"{name}: got {value}, expected a number above 0")
+                raise InputError(name, value, "a number above 0")
         if (value := max(self.keep, default=0)) > self.steps:
-            raise InputError(f"keep: got step {value}, expected at most steps, {self.steps}")
+            raise InputError("keep", f"step {value}", f"at most steps, {self.steps}")
         if (value := self.row_rate) < 0:
-            raise InputError(f"row_rate: got {value}, expected a number above 0, or 0 for rate's")
+            raise InputError("row_rate", value, "a number above 0, or 0 for rate's")
 
     def terms(self) -> list[tuple[float, str]]:
         """The parts of the loss with their weights.
@@ -86,9 +86,7 @@ class DistillConfig:
         for part in self.loss.split("+"):
             match = re.fullmatch(r"\s*(\d+(?:\.\d+)?|\.\d+)?\s*\*?\s*([a-z]\w*)\s*", part)
             if not match or match[2] not in LOSSES:
-                raise InputError(
-                    f"loss: got {part.strip()!r}, expected one of {', '.join(LOSSES)}, or a sum "
-                    "such as transport + 0.1 late"
-                )
+                expected = f"one of {', '.join(LOSSES)}, or a sum such as transport + 0.1 late"
+                raise InputError("loss", f"{part.strip()!r}", expected)
             found.append((float(match[1] or 1), match[2]))
         return found

@@ -86,7 +86,7 @@ class Bitext:
     def __add__(self, other: Bitext) -> Bitext:
         ours, theirs = f"{self.source}-{self.target}", f"{other.source}-{other.target}"
         if ours != theirs:
-            raise InputError(f"bitext: got {theirs} added to {ours}, expected one pair")
+            raise InputError("bitext", f"{theirs} added to {ours}", "one pair")
         notes = {self.name: self.notes, other.name: other.notes}
         name = f"{self.name}+{other.name}"
         return replace(self, name=name, pairs=(*self.pairs, *other.pairs), notes=notes)
@@ -121,22 +121,18 @@ class Collection:
         for query, grades in self.qrels.items():
             for passage in grades:
                 if query not in self.queries or passage not in self.passages:
-                    raise InputError(
-                        f"{self.name}: got a judgement for query {query!r} and passage "
-                        f"{passage!r}, expected ids of the collection; mend the qrels"
-                    )
+                    got = f"a judgement for query {query!r} and passage {passage!r}"
+                    raise InputError(self.name, got, "ids of the collection; mend the qrels")
         best = {query: max(grades.values(), default=0) for query, grades in self.qrels.items()}
         if unjudged := [query for query in self.queries if best.get(query, 0) <= 0]:
-            raise InputError(
-                f"{self.name}: got {len(unjudged)} queries without a relevant passage (first "
-                f"{unjudged[0]!r}), expected at least one each; drop them or judge them"
-            )
+            got = f"{len(unjudged)} queries without a relevant passage (first {unjudged[0]!r})"
+            raise InputError(self.name, got, "at least one each; drop them or judge them")
 
 
 def need_pairs(bitext: Bitext, of: str) -> None:
     """Refuse a bitext that nothing can be learned from."""
     if not len(bitext):
-        raise InputError(f"{of}: got a bitext without pairs, expected at least one")
+        raise InputError(of, "a bitext without pairs", "at least one")
 
 
 def language(code: str) -> str:
@@ -148,7 +144,5 @@ def language(code: str) -> str:
     short = THREE_LETTERS.get(code, code)
     if short not in LANGUAGES:
         known = ", ".join(LANGUAGES)
-        raise InputError(
-            f"language: got {code!r}, expected one of {known} (or a three-letter code of one)"
-        )
+        raise InputError("language", f"{code!r}", f"one of {known} (or a three-letter code of one)")
     return short

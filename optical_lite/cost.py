@@ -33,10 +33,9 @@ def cosine_cost(source: Tensor, target: Tensor) -> Tensor:
     tensor([[0., 1., 2.]])
     """
     if source.shape[-1] != target.shape[-1]:
-        raise InputError(
-            f"cosine_cost: got vectors of {source.shape[-1]} and {target.shape[-1]} dimensions, "
-            "expected the same; use one encoder family for both sides, or project"
-        )
+        got = f"vectors of {source.shape[-1]} and {target.shape[-1]} dimensions"
+        expected = "the same; use one encoder family for both sides, or project"
+        raise InputError("cosine_cost", got, expected)
     return 1 - source @ target.transpose(-1, -2)  # (..., n, d) x (..., d, m) -> (..., n, m)
 
 

@@ -108,10 +108,8 @@ class Encoder(nn.Module):
         if max_length is None:
             return self
         if not 3 <= max_length <= self.limit:
-            raise InputError(
-                f"max_length: got {max_length} tokens, expected 3 to {self.limit:,}, the most that "
-                f"{self.name} has positions for"
-            )
+            expected = f"3 to {self.limit:,}, the most that {self.name} has positions for"
+            raise InputError("max_length", f"{max_length} tokens", expected)
         other = copy.copy(self)
         other.max_length = max_length
         return other
@@ -235,7 +233,7 @@ class Encoder(nn.Module):
             kind = self.model.config.model_type
             if kind in weights.FLOAT32 and torch.is_autocast_enabled(self.device.type):
                 expected = f"float32, the one that {kind} models work in; give --precision float32"
-                raise InputError(f"encoder: got bf16 for {self.name}, expected {expected}")
+                raise InputError("encoder", f"bf16 for {self.name}", expected)
             found = self.model(input_ids=ids, attention_mask=keys.long())
             hidden = found.last_hidden_state[mask].float()
         if self.projection is not None:
@@ -280,9 +278,7 @@ class Encoder(nn.Module):
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Encode a few texts into one padded batch, in the order given."""
         if isinstance(texts, str):
-            raise InputError(
-                "encode: got one string, expected a list of texts; write encode([text])"
-            )
+            raise InputError("encode", "one string", "a list of texts; write encode([text])")
         ids, mask = self.pad(self.tokenize(texts))
         mask = self.content(ids, mask)
         vectors = torch.zeros(*ids.shape, self.dimension, device=self.device)

@@ -145,10 +145,8 @@ def _encoded(
             chunk = sorted(order[start : start + CHUNK])
             for rows, vectors, _, keep in encoder.batches([texts[i] for i in chunk]):
                 if not vectors.isfinite().all():
-                    raise InputError(
-                        f"index: got vectors from {encoder.name} that are no finite numbers, "
-                        "expected unit vectors; take a whole model"
-                    )
+                    got = f"vectors from {encoder.name} that are no finite numbers"
+                    raise InputError("index", got, "unit vectors; take a whole model")
                 for row, v, k in zip(rows, vectors, keep, strict=True):
                     yield begin[chunk[row]], v[k].half().cpu()
                 bar.update(len(rows))

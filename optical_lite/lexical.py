@@ -114,9 +114,9 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
     2210.11934.
     """
     if not 0 <= share <= 1:
-        raise InputError(f"fuse: got share {share}, expected a number from 0 to 1")
+        raise InputError("fuse", f"share {share}", "a number from 0 to 1")
     if odd := sorted(first.keys() ^ second.keys()):
-        raise InputError(f"fuse: got question {odd[0]!r} in one run only, expected it in both")
+        raise InputError("fuse", f"question {odd[0]!r} in one run only", "it in both")
     check_depth(k)
     run = {}
     for query in first:
@@ -129,8 +129,8 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
             width, twice = high - low, len(values) < len(ranking)
             if twice or not all(map(isfinite, (width, *values))):
                 said = "a passage twice" if twice else f"scores from {low} to {high}"
-                got = f"got {said} for question {query!r}"
-                raise InputError(f"fuse: {got}, expected finite scores, a passage once")
+                expected = "finite scores, a passage once"
+                raise InputError("fuse", f"{said} for question {query!r}", expected)
             for passage, value in ranking:
                 share_of_it = weight * (value - low) / width if width else 0.0
                 scores[passage] = scores.get(passage, 0.0) + share_of_it

@@ -202,10 +202,8 @@ def _real(
     enough = len(S) <= len(H) if more else len(S) == len(H)
     if not len(S) or not enough or not fitting:
         got = [tuple(x.shape) for x in (S, H, source_mask, target_mask)]
-        raise InputError(
-            f"loss: got vectors {got[0]} and {got[1]}, masks {got[2]} and {got[3]}, "
-            "expected (B, n, d), (B, m, d), (B, n), (B, m) with at least one pair"
-        )
+        got = f"vectors {got[0]} and {got[1]}, masks {got[2]} and {got[3]}"
+        raise InputError("loss", got, "(B, n, d), (B, m, d), (B, n), (B, m) with at least one pair")
     return tuple(x.masked_fill(~mask[..., None], 0.0) for x, mask in sides)
 
 

@@ -29,7 +29,7 @@ def _groups(ranking: Sequence[tuple[str, float]], ties: str) -> list[list[str]]:
         order = zip(scores, (passage for passage, _ in ranking), strict=True)
         return [[passage] for _, passage in sorted(order, reverse=True)]
     if ties != "expected":
-        raise InputError(f"metrics: got ties {ties!r}, expected 'expected' or 'trec'")
+        raise InputError("metrics", f"ties {ties!r}", "'expected' or 'trec'")
     found: dict[float, list[str]] = {}
     for passage, score in sorted(ranking, key=lambda pair: -pair[1]):
         found.setdefault(score, []).append(passage)
@@ -83,10 +83,8 @@ def _one(
 ) -> float:
     match = re.fullmatch(r"(mrr|map|ndcg|r|p)(?:@([1-9][0-9]{0,8}))?", name)
     if not match or (match[1] in ("r", "p") and not match[2]):
-        raise InputError(
-            f"metrics: got {name!r}, expected mrr, map, ndcg (with or without @k), r@k or p@k, "
-            "k of nine digits at most"
-        )
+        expected = "mrr, map, ndcg (with or without @k), r@k or p@k, k of nine digits at most"
+        raise InputError("metrics", f"{name!r}", expected)
     kind, cut = match[1], int(match[2] or len(ranking) or 1)
     relevant = {passage for passage, grade in grades.items() if grade > 0}
     groups = _groups(ranking, ties)
@@ -118,17 +116,15 @@ def per_query(
     {'mrr@10': {'q': 0.75}}
     """
     if isinstance(metrics, str):
-        raise InputError(f"metrics: got {metrics!r}, expected a list of names; write [{metrics!r}]")
+        raise InputError("metrics", f"{metrics!r}", f"a list of names; write [{metrics!r}]")
     for query, grades in qrels.items():
         if max(grades.values(), default=0) <= 0:
-            got = f"got query {query!r} without a relevant passage"
-            raise InputError(f"metrics: {got}, expected at least one; drop it")
+            expected = "at least one; drop it"
+            raise InputError("metrics", f"query {query!r} without a relevant passage", expected)
         scores = dict(run.get(query, ()))
         if len(scores) < len(run.get(query, ())) or not all(map(isfinite, scores.values())):
-            raise InputError(
-                "metrics: got a passage twice, or a score that is no finite number, for query "
-                f"{query!r}, expected each passage once with a number; search again"
-            )
+            got = f"a passage twice, or a score that is no finite number, for query {query!r}"
+            raise InputError("metrics", got, "each passage once with a number; search again")
     return {
         name: {query: _one(name, run.get(query, []), qrels[query], ties) for query in qrels}
         for name in metrics
@@ -138,9 +134,8 @@ def per_query(
 def mean(values: Mapping[str, float]) -> float:
     """Mean over queries, at least one."""
     if not values:
-        raise InputError(
-            "mean: got no query, expected at least one; check that the collection has judgements"
-        )
+        expected = "at least one; check that the collection has judgements"
+        raise InputError("mean", "no query", expected)
     return float(np.mean(list(values.values())))
 
 

@@ -70,10 +70,9 @@ def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
     (tensor([0.8000, 1.0000]), tensor([1, 0]))
     """
     if question.ndim != 2 or passage.ndim != 2 or question.shape[1] != passage.shape[1]:
-        raise InputError(
-            f"explain: got shapes {tuple(question.shape)} and {tuple(passage.shape)}, expected "
-            "(n, d) and (m, d); leave out padding and use one question and one passage"
-        )
+        got = f"shapes {tuple(question.shape)} and {tuple(passage.shape)}"
+        expected = "(n, d) and (m, d); leave out padding and use one question and one passage"
+        raise InputError("explain", got, expected)
     if not len(passage):
         zeros = question.new_zeros(len(question))
         return zeros, torch.full_like(zeros, -1, dtype=torch.long)
@@ -91,9 +90,7 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     owner = queries.mask.nonzero()[:, 0]  # (t,), the query of each
     scores = totals(index.vectors, index.lengths, tokens, owner, len(queries.mask))
     if not scores.isfinite().all():  # what is compared with NaN would vanish from the ranking
-        raise InputError(
-            "search: got scores that are no finite numbers, expected whole vectors; index anew"
-        )
+        raise InputError("search", "scores that are no finite numbers", "whole vectors; index anew")
     return scores.T.contiguous()
 
 
@@ -132,7 +129,7 @@ def _asked(texts: list[str], encoder: Encoder, scorer: str) -> TokenBatch:
 def check_depth(k: int) -> None:
     """Refuse a ranking of no passage."""
     if k < 1:
-        raise InputError(f"k: got {k}, expected a whole number above 0: passages a question")
+        raise InputError("k", k, "a whole number above 0: passages a question")
 
 
 def cut(ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:

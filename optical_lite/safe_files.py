@@ -156,7 +156,7 @@ def guard(place: object, expected: str, got: str = "{}") -> Iterator[None]:
         raise
     except BaseException as error:
         said = got.format(f"{type(error).__name__}: {' '.join(str(error).split()):.300}")
-        raise InputError(f"{named(str(place))}: got {said}, expected {expected}") from error
+        raise InputError(named(str(place)), said, expected) from error
 
 
 @contextmanager

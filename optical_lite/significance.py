@@ -92,13 +92,12 @@ def compare_all(
     -0.5
     """
     if not baseline:
-        raise InputError(
-            "compare: got no query, expected at least one; check that the collection has judgements"
-        )
+        expected = "at least one; check that the collection has judgements"
+        raise InputError("compare", "no query", expected)
     for ours in systems.values():
         _same_queries("compare", ours, baseline)
     if groups is not None and (missing := sorted(baseline.keys() - groups.keys())):
-        raise InputError(f"compare: got no group of query {missing[0]!r}, expected one for each")
+        raise InputError("compare", f"no group of query {missing[0]!r}", "one for each")
     if not systems:
         return {}
     queries = sorted(baseline)
@@ -118,8 +117,8 @@ def compare_all(
 
 def _same_queries(test: str, ours: Mapping[str, float], baseline: Mapping[str, float]) -> None:
     if ours.keys() != baseline.keys() or not ours:
-        got = f"{len(ours)} and {len(baseline)} queries"
-        raise InputError(f"{test}: got {got}, expected the same queries in both")
+        expected = "the same queries in both"
+        raise InputError(test, f"{len(ours)} and {len(baseline)} queries", expected)
 
 
 def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndarray]:

@@ -94,10 +94,8 @@ def _learn(teacher: Encoder, bitext: Bitext, size: int) -> tuple[bytes, list[str
         accents = not latin(" ".join(sides[0][:500]))
         return pieces.wordpiece(tokenizer, *sides, size, teacher.rows, accents)
     if kind != "Unigram":
-        raise InputError(
-            f"vocabulary: got a {kind} tokenizer, expected WordPiece or Unigram; distil without "
-            "extension instead (--fill none)"
-        )
+        expected = "WordPiece or Unigram; distil without extension instead (--fill none)"
+        raise InputError("vocabulary", f"a {kind} tokenizer", expected)
     normal = tokenizer.normalizer.normalize_str
     counts = [Counter(word for text in side for word in words(normal(text))) for side in sides]
     seen = FEW if len(bitext) < SMALL else SEEN

@@ -59,11 +59,9 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
     W = np.asarray(matrix, dtype=np.float64)
     one_of("links: got rule", rule, RULES)
     if W.ndim != 2 or not np.isfinite(W).all() or (W < 0).any():
-        raise InputError(
-            f"links: got a matrix of shape {W.shape}, expected (N, M) with finite cells >= 0"
-        )
+        raise InputError("links", f"a matrix of shape {W.shape}", "(N, M) with finite cells >= 0")
     if not 0 <= threshold <= 1:
-        raise InputError(f"links: got threshold {threshold}, expected a share from 0 to 1")
+        raise InputError("links", f"threshold {threshold}", "a share from 0 to 1")
     if not W.size:
         return set()
     chosen = {cell for cell in _choose(W, rule) if W[cell] > 0}
@@ -223,8 +221,8 @@ def compare(
     (-0.5, True, 12)
     """
     if len(ours) != len(baseline):
-        got = f"{len(ours)} and {len(baseline)} sentences"
-        raise InputError(f"compare: got {got}, expected the same in both")
+        expected = "the same in both"
+        raise InputError("compare", f"{len(ours)} and {len(baseline)} sentences", expected)
     rows = ([list(vars(s).values()) for s in scores] for scores in (ours, baseline))
     x, y = (np.array(counts, float).reshape(-1, 4) for counts in rows)  # (sentences, 4)
     random = np.random.default_rng(seed)
@@ -261,6 +259,6 @@ def from_pharaoh(line: str, base: int = 0) -> tuple[Links, Links]:
         found = re.fullmatch("([0-9]{1,6})([-p])([0-9]{1,6})", item)
         if not found or min(int(found[1]), int(found[3])) < base:
             expected = f"i-j or ipj with numbers from {base}; mend the line"
-            raise InputError(f"links: got {item[:60]!r}, expected {expected}")
+            raise InputError("links", f"{item[:60]!r}", expected)
         (sure if found[2] == "-" else possible).add((int(found[1]) - base, int(found[3]) - base))
     return sure, possible

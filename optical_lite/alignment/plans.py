@@ -66,9 +66,9 @@ class AlignConfig:
         one_of("align: got marginals", self.marginals, MASSES)
         one_of("align: got level", self.level, LEVELS)
         if not 0 <= self.position < math.inf:
-            raise InputError(f"align: got position {self.position}, expected a cost of 0 or more")
+            raise InputError("align", f"position {self.position}", "a cost of 0 or more")
         if not 0 <= self.null < 1:
-            raise InputError(f"align: got null {self.null}, expected a share from 0 up to 1")
+            raise InputError("align", f"null {self.null}", "a share from 0 up to 1")
 
     def solver(self) -> dict:
         """Keywords of :func:`optical_lite.transport.solve`."""

@@ -31,8 +31,8 @@ def available(name: str) -> bool:
 
 def _need(name: str) -> None:
     if not available(name):
-        got = f"got no package {PACKAGES[name]}"
-        raise InputError(f"{name}: {got}, expected it; pip install 'optical-lite[align]'")
+        expected = "it; pip install 'optical-lite[align]'"
+        raise InputError(name, f"no package {PACKAGES[name]}", expected)
 
 
 def _lower(pairs: Sequence[Words]) -> list[Words]:

@@ -71,8 +71,8 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
     whole = [text if isinstance(text, str) else " ".join(text) for text in texts]
     for number, found in enumerate(words, first):
         if not found:
-            got = f"got an empty {name} side in pair {number}, expected text"
-            raise InputError(f"align: {got}; fill or delete it")
+            expected = "text; fill or delete it"
+            raise InputError("align", f"an empty {name} side in pair {number}", expected)
     codes = encoded(encoder.tokenizer, whole)
     for number, code in enumerate(codes, first):
         if len(code.ids) > encoder.max_length:

@@ -67,7 +67,7 @@ def make(
             built = PassageIndex.build(encoder, passages, progress, place)
         if isinstance(built, qdrant.Engine):
             expected = "one that holds vectors; leave out --index"
-            raise InputError(f"{made}: got an index in an engine, expected {expected}")
+            raise InputError(made, "an index in an engine", expected)
         encoder = encoder.reading_to(built.max_length)  # as the index of --index does
         record = {"collection": data.name, "passages": len(built.ids), **about}
         record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)

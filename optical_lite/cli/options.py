@@ -207,10 +207,8 @@ def idle(
             for option in names.split():
                 if value(option) != default[option]:
                     beside = f"with {case}".replace("with no ", "without ")
-                    raise InputError(
-                        f"{command}: got {option} {beside}, expected it where it has an effect; "
-                        "leave it out"
-                    )
+                    expected = "it where it has an effect; leave it out"
+                    raise InputError(command, f"{option} {beside}", expected)
 
 
 class Parser(argparse.ArgumentParser):

@@ -18,7 +18,7 @@ def command(
     cuts, by_words, own = {}, system in ("bm25", "structured"), None
     if 0 < candidates < k:
         expected = f"--k {k} at least, or 0 to score all passages"
-        raise InputError(f"search: got --candidates {candidates}, expected {expected}")
+        raise InputError("search", f"--candidates {candidates}", expected)
     if not by_words:
         given = {"model": model, "teacher": teacher, "both": both, "max_length": max_length}
         questions, passages, own = inputs.encoders(system, **given)

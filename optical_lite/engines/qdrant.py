@@ -34,10 +34,8 @@ def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise InputError(
-            f"engine: got no {name}, expected it to be installed; pip install "
-            "'optical_lite[engine]'"
-        ) from None
+        expected = "it to be installed; pip install 'optical_lite[engine]'"
+        raise InputError("engine", f"no {name}", expected) from None
 
 
 def _told(method: Callable) -> Callable:
@@ -182,10 +180,8 @@ class Server:
     def need_free(self) -> None:
         """Refuse a name that the server has a collection of."""
         if self.client.collection_exists(self.name):
-            raise InputError(
-                f"{self.place}: got a collection {self.name!r} that is there, expected a new one; "
-                "delete it, or choose another --out"
-            )
+            expected = "a new one; delete it, or choose another --out"
+            raise InputError(self.place, f"a collection {self.name!r} that is there", expected)
 
     @_told
     def best(
@@ -254,9 +250,8 @@ def store(engine: str, folder: Path, name: str, width: int | None = None) -> Fol
     if engine == "folder":
         return Folder(folder / "engine", width)
     if "://" not in engine:
-        raise InputError(
-            f"engine: got {engine!r}, expected folder, or a Qdrant server's URL such as http://host:6333"
-        )
+        expected = "folder, or a Qdrant server's URL such as http://host:6333"
+        raise InputError("engine", f"{engine!r}", expected)
     return Server(engine, name, width)
 
 

@@ -55,7 +55,7 @@ def read(path: Path) -> tuple[list[str], Tensor, Tensor, int, int, str]:
     """
     if not path.is_file():
         said = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"{path}: got {said}, expected a file index.safetensors; check the path")
+        raise InputError(path, said, "a file index.safetensors; check the path")
     try:
         header, start = tensor_file.header(path)
         about = header["__metadata__"]

@@ -30,7 +30,7 @@ def check_options(**given: float) -> None:
     for name, value in given.items():
         fine, expected = RANGES[name]
         if not fine(value):
-            raise InputError(f"transport: got {name} {value!r}, expected {expected}")
+            raise InputError("transport", f"{name} {value!r}", expected)
 
 
 def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
@@ -40,29 +40,23 @@ def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor,
     tolerance. After cost, a and b: which problems have mass, shape (B,), the largest absolute cost.
     """
     if cost.ndim != 3 or a.shape != cost.shape[:2] or b.shape != (cost.shape[0], cost.shape[2]):
-        raise InputError(
-            f"transport: got cost {tuple(cost.shape)}, a {tuple(a.shape)}, b {tuple(b.shape)}, "
-            "expected (B, n, m), (B, n), (B, m); add a batch dimension with [None] for one problem"
-        )
+        got = f"cost {tuple(cost.shape)}, a {tuple(a.shape)}, b {tuple(b.shape)}"
+        expected = "(B, n, m), (B, n), (B, m); add a batch dimension with [None] for one problem"
+        raise InputError("transport", got, expected)
     if cost.is_complex() or a.is_complex() or b.is_complex():
-        raise InputError(
-            "transport: got complex numbers, expected real costs and masses; take their real part"
-        )
+        expected = "real costs and masses; take their real part"
+        raise InputError("transport", "complex numbers", expected)
     slack = sum(torch.finfo(x.dtype).eps for x in (a, b) if x.is_floating_point())
     dtype = torch.promote_types(cost.dtype, torch.float32)
     cost, a, b = (x.to(dtype) for x in (cost, a, b))
     if any(x.numel() and x.min().item() < 0 for x in (a, b)):
-        raise InputError(
-            "transport: got negative mass, expected marginals >= 0; check the weights you gave"
-        )
+        raise InputError("transport", "negative mass", "marginals >= 0; check the weights you gave")
     left, right, tiny = a.sum(1), b.sum(1), torch.finfo(dtype).tiny  # (B,)
     share = (left - right).abs_().div_(torch.maximum(left, right).clamp_(min=tiny))
     gap = share.max().item() if len(share) else 0.0
     if not gap <= 1e-3 + slack:
-        raise InputError(
-            f"transport: got marginals whose sums differ by {gap:.2g} of the mass, expected equal "
-            "sums; normalise both"
-        )
+        got = f"marginals whose sums differ by {gap:.2g} of the mass"
+        raise InputError("transport", got, "equal sums; normalise both")
     # rounded elsewhere: meet in the middle, or no plan could have both marginals
     if gap > 1e-5:
         middle = (left + right) / 2
@@ -72,8 +66,6 @@ def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor,
     cost = torch.where(live, cost, cost.new_zeros(()))
     low, high = (x.item() for x in cost.aminmax()) if cost.numel() else (0.0, 0.0)
     if not (low > -math.inf and high < math.inf):  # NaN where there is one
-        raise InputError(
-            "transport: got NaN or infinite costs between real tokens, expected finite numbers; "
-            "check the vectors"
-        )
+        expected = "finite numbers; check the vectors"
+        raise InputError("transport", "NaN or infinite costs between real tokens", expected)
     return cost, a, b, torch.minimum(left, right) > 0, max(-low, high)

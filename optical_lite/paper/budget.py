@@ -43,7 +43,7 @@ def shape_of(model: str) -> Shape:
     place = Path(model) / "config.json"
     if not place.exists():
         expected = f"a folder with config.json or {', '.join(SHAPES)}"
-        raise InputError(f"dry run: got model {model!r}, expected {expected}")
+        raise InputError("dry run", f"model {model!r}", expected)
     found = read_json(place, dict.fromkeys(Shape._fields, int))
     return Shape(*(found[name] for name in Shape._fields))
 

@@ -64,8 +64,7 @@ class ColBERT(Encoder):
         known = [tokenizer.token_to_id(token) for token in ("[MASK]", "<mask>")]
         self.fill_id = next((i for i in known if i is not None), None)
         if self.fill_id is None:
-            got = f"{name}: got a tokenizer without [MASK] or <mask>"
-            raise InputError(f"{got}, expected a BERT or XLM-R model")
+            raise InputError(name, "a tokenizer without [MASK] or <mask>", "a BERT or XLM-R model")
         self.markers = markers(tokenizer)
         signs = (start + sign for sign in string.punctuation for start in ("", "▁"))
         self.punctuation = {i for i in map(tokenizer.token_to_id, signs) if i is not None}
@@ -127,7 +126,7 @@ def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[s
     room, found = encoder.lengths[1] - 2 - len(encoder.marker), {}
     if not 1 <= stride <= room:
         expected = f"1 to {room}, the tokens of a passage"
-        raise InputError(f"split: got a stride of {stride} tokens, expected {expected}")
+        raise InputError("split", f"a stride of {stride} tokens", expected)
     for name, text in documents.items():
         places, parts = encoder.tokenizer.encode(text, add_special_tokens=False).offsets, [text]
         if len(places) > room:
@@ -158,8 +157,7 @@ def pair_loss(Q: Tensor, q_mask: Tensor, P: Tensor, p_mask: Tensor) -> Tensor:
 def stream(path: str | Path, skip: int = 0) -> Iterator[tuple[str, str, str]]:
     """The triples of a file in its order, again and again, without the first ``skip``."""
     if next(msmarco.triples(path), None) is None:
-        expected = "lines query<TAB>relevant passage<TAB>other passage"
-        raise InputError(f"{path}: got no triple, expected {expected}")
+        raise InputError(path, "no triple", "lines query<TAB>relevant passage<TAB>other passage")
     endless = itertools.chain.from_iterable(msmarco.triples(path) for _ in itertools.count())
     return itertools.islice(endless, skip, None)
 

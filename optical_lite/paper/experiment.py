@@ -136,7 +136,7 @@ def run(
         first = {query: first[query] for query in data.queries if query in first}
         named = {name for ranking in first.values() for name, _ in ranking}
         if odd := named - data.passages.keys():
-            raise InputError(f"first stage: got {min(odd)!r}, expected documents of {data.name}")
+            raise InputError("first stage", f"{min(odd)!r}", f"documents of {data.name}")
     record = {"config": plain, "bitext": runs.data_hash(bitext), "lang": data.lang}
     with hold(out):
         runs.opened(out / "paper.json", record, "an experiment made")

@@ -89,8 +89,8 @@ def check(names: Sequence[str], chosen: dict[str, Sequence] | None = None) -> li
     """
     wrong: list[str] = []
     if chosen and "clir" not in names:
-        said = f"got {' '.join(chosen)} for {', '.join(names)}"
-        raise InputError(f"check: {said}, expected them with --table clir alone")
+        expected = "them with --table clir alone"
+        raise InputError("check", f"{' '.join(chosen)} for {', '.join(names)}", expected)
     for name in names:
         for cell in summary.cells(name):
             where = f"{name}: {cell.key} {cell.metric}"

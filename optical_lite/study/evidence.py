@@ -26,9 +26,8 @@ def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
     One row a system that has records: ``mean``, ``sd`` over its seeds, and their number ``n``.
     """
     if place not in (known := records.places()):
-        raise InputError(
-            f"evidence: got {place!r}, expected one of {', '.join(known)}; to add it: tables --run"
-        )
+        expected = f"one of {', '.join(known)}; to add it: tables --run"
+        raise InputError("evidence", f"{place!r}", expected)
     made = {name: records.read(place, name) for name in expand(names)}
     sums = {name: records.sums(found)["mrr@10"] for name, found in made.items() if found}
     return pd.DataFrame.from_dict(sums, orient="index")

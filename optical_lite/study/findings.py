@@ -105,16 +105,13 @@ def measure(text: str) -> float:
         name, *words = words or [""]
     value, width = MEASURES.get(name, (None, 0))
     if value is None or len(words) <= width or (len(words) > width + 1 and not extreme):
-        raise InputError(
-            f"findings: got {text!r}, expected a measure such as 'gap plus_sharp afriqa_sw'"
-        )
+        raise InputError("findings", f"{text!r}", "a measure such as 'gap plus_sharp afriqa_sw'")
     places = [*records.places(), *records.places(dev=True)]
     have = [place for place in places if any(fnmatch(place, word) for word in words[width:])]
     if not have or (len(have) > 1 and not extreme):
         one = f"one; or {', '.join(OVER)} before the measure"
         expected = one if have else "COLLECTION_LANG"
-        said = f"{len(have)} places like {' '.join(words[width:])}"
-        raise InputError(f"findings: got {said}, expected {expected}")
+        raise InputError("findings", f"{len(have)} places like {' '.join(words[width:])}", expected)
     return (extreme or min)(value(*words[:width], place) for place in have)
 
 
@@ -146,7 +143,7 @@ def fill(page: str, where: str) -> str:
     """
     if page.count(OPEN) != len(MARK.findall(page)):
         right = f"{OPEN}MEASURE -->0.000<!-- /n --> in one line"
-        raise InputError(f"{where}: got {OPEN}without its end, expected {right}")
+        raise InputError(where, f"{OPEN}without its end", right)
 
     def written(found: re.Match) -> str:
         try:

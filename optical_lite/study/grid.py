@@ -109,8 +109,8 @@ class Workplace:
         if not pairs:
             return found
         if pairs > len(found):
-            said = f"got {pairs} pairs wanted of {len(found)} in {self.lang}"
-            raise InputError(f"bitext: {said}, expected at most all")
+            got = f"{pairs} pairs wanted of {len(found)} in {self.lang}"
+            raise InputError("bitext", got, "at most all")
         # a prefix of one order: what 500 pairs hold, 1,000 hold too
         order = list(range(len(found)))
         random.Random(draw).shuffle(order)

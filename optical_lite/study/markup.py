@@ -48,9 +48,7 @@ def replace_block(page: str, name: str, content: str, where: str = "page") -> st
     """
     start, end = f"{START}{name} -->\n", f"<!-- /table:{name} -->"
     if page.count(start) != 1 or page.count(end) != 1 or page.index(start) > page.index(end):
-        raise InputError(
-            f"{where}: got a page without {start.strip()} ... {end}, expected one pair; add the "
-            "marks where the table belongs"
-        )
+        expected = "one pair; add the marks where the table belongs"
+        raise InputError(where, f"a page without {start.strip()} ... {end}", expected)
     head, tail = page.split(start)[0], page.split(end)[1]
     return head + start + content.rstrip("\n") + "\n" + end + tail

@@ -54,7 +54,7 @@ def table(name: str) -> dict:
     work, _, own = name.partition("/")
     found = works().get(work, {}).get("tables", {}).get(own)
     if found is None:
-        raise InputError(f"published number: got table {name!r}, expected WORK/TABLE of data/paper")
+        raise InputError("published number", f"table {name!r}", "WORK/TABLE of data/paper")
     return found
 
 
@@ -68,10 +68,8 @@ def row(table: dict, name: str) -> dict:
     fits(own, ROW, *where)
     got, expected = len(own["values"]), len(table["columns"])
     if got != expected:
-        raise InputError(
-            f"{where[0]}: got {got} values in {where[1]}, expected {expected}, one a column; mend "
-            "the file"
-        )
+        wanted = f"{expected}, one a column; mend the file"
+        raise InputError(where[0], f"{got} values in {where[1]}", wanted)
     doubts = (*table["doubts"], *own.get("doubts", ()))
     source = {key: own.get(key, table[key]) for key in ("source", "read_in")}
     return {"values": own["values"], "doubts": doubts, **source}
@@ -88,10 +86,8 @@ def number(name: str, row_name: str, column: str) -> Number:
     found = table(name)
     columns = found["columns"]
     if row_name not in found["rows"] or column not in columns:
-        raise InputError(
-            f"{name}: got row {row_name!r}, column {column!r}, expected rows "
-            f"{', '.join(found['rows'])} and columns {', '.join(columns)}"
-        )
+        expected = f"rows {', '.join(found['rows'])} and columns {', '.join(columns)}"
+        raise InputError(name, f"row {row_name!r}, column {column!r}", expected)
     own = row(found, row_name)
     value = own.pop("values")[columns.index(column)]
     return Number(value, found["unit"], found["metric"], **own)

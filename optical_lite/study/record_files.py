@@ -67,7 +67,7 @@ def expand(line: dict, parts: dict[str, dict]) -> dict:
     for part, kind in SHARED.items():
         if name := line.get(part):
             if name not in parts.get(kind, {}):
-                raise InputError(f"{SHARED_FILE}: got no {part} {name}, expected it; {RESTORE}")
+                raise InputError(SHARED_FILE, f"no {part} {name}", f"it; {RESTORE}")
             seed = {"seed": line["seed"]} if part == "config" else {}
             record[part] = parts[kind][name] | seed
     return record
@@ -105,8 +105,8 @@ def _shared(base: Path, _: tuple) -> dict[str, dict]:
     for kind in SHARED.values():
         for name, value in found.get(kind, {}).items():
             if _digest(value) != name:
-                said = f"{path.name}: got {kind} {name} with another content"
-                raise InputError(f"{said}, expected the one that it is named after; {RESTORE}")
+                expected = f"the one that it is named after; {RESTORE}"
+                raise InputError(path.name, f"{kind} {name} with another content", expected)
     return found
 
 
@@ -149,8 +149,8 @@ def fold_all(source: Path) -> dict[str, tuple[int, int]]:
     """:func:`fold` of every set with a folder of its name in ``source``, or that is ``source``."""
     folders = {name: source if source.name == name else source / name for name in SETS}
     if not any(folder.is_dir() for folder in folders.values()):
-        said = f"fold: got no {', '.join(SETS)} in {shown(str(source))}"
-        raise InputError(f"{said}, expected one; run: tables --run")
+        expected = "one; run: tables --run"
+        raise InputError("fold", f"no {', '.join(SETS)} in {shown(str(source))}", expected)
     return {name: fold(each, SETS[name]) for name, each in folders.items() if each.is_dir()}
 
 
@@ -172,10 +172,9 @@ def fold(source: Path, base: Path) -> tuple[int, int]:
         for path in sorted(source.rglob(GROUPS)):
             text = path.read_text(encoding="ascii").strip()
             if parts.setdefault("groups", {}).setdefault(path.parent.name, text) != text:
-                raise InputError(
-                    f"{path}: got other groups of questions than {SHARED_FILE} has, expected the "
-                    "same collection; run the cells of that folder again"
-                )
+                got = f"other groups of questions than {SHARED_FILE} has"
+                expected = "the same collection; run the cells of that folder again"
+                raise InputError(path, got, expected)
         if len(known) > before or parts != shared(base):
             write(base, known.values(), parts)
     return len(known) - before, len(found)
@@ -186,10 +185,8 @@ def _same(old: dict, new: dict) -> None:
     if old != new:
         names = sorted(old.keys() | new.keys())
         parts = ", ".join(name for name in names if old.get(name) != new.get(name))
-        raise InputError(
-            f"fold: got {' '.join(map(str, key(new)))} a second time with another {parts}, "
-            "expected one record a cell; delete one of the two"
-        )
+        got = f"{' '.join(map(str, key(new)))} a second time with another {parts}"
+        raise InputError("fold", got, "one record a cell; delete one of the two")
 
 
 def write(base: Path, found: Iterable[dict], parts: dict[str, dict]) -> None:

@@ -56,10 +56,8 @@ def groups(place: str) -> dict[str, int]:
     """For each question a number, the same for those that share their passages."""
     found = record_files.shared(_base(place)).get("groups", {})
     if place not in found:
-        raise InputError(
-            f"records: got no groups of questions for {place}, expected them; run a cell of it, "
-            "then tables --fold"
-        )
+        expected = "them; run a cell of it, then tables --fold"
+        raise InputError("records", f"no groups of questions for {place}", expected)
     return _as_map(map(int, found[place].split()))
 
 
@@ -154,10 +152,9 @@ def _same_data(place: str, found: list[dict]) -> None:
     hashes = {record["data"] for record in found if "data" in record}  # the oldest have none
     lengths = {len(record["mrr@10 by question"].split()) for record in found}
     if len(hashes) > 1 or len(lengths) > 1:
-        raise InputError(
-            f"records: got {place} of {max(len(hashes), len(lengths))} different collections, "
-            "expected one; delete the records of the collection as it was, then tables --run"
-        )
+        got = f"{place} of {max(len(hashes), len(lengths))} different collections"
+        expected = "one; delete the records of the collection as it was, then tables --run"
+        raise InputError("records", got, expected)
 
 
 def _tests(values: dict[str, np.ndarray], baseline: str, labels: dict) -> dict[str, dict]:

@@ -83,7 +83,7 @@ def spec(name: str) -> dict:
     """A table's file, its rows and columns in one form (a map with at least ``label``)."""
     if name not in names():
         known = ", ".join(names())
-        raise InputError(f"table: got {name!r}, expected one of {known}; see tables --list")
+        raise InputError("table", f"{name!r}", f"one of {known}; see tables --list")
     found = dict(read_toml(SPECS / f"{name}.toml", "table"))
     if "rows" not in found:
         chosen = systems.expand(found.get("systems"))
@@ -103,8 +103,7 @@ def metrics_of(reference: str) -> dict[str, float]:
     try:
         found = read_json(path) if path.exists() else {}
     except OSError as error:
-        said = f"{shown(name)}: got no name of a file ({error})"
-        raise InputError(f"{said}, expected a shorter one") from None
+        raise InputError(shown(name), f"no name of a file ({error})", "a shorter one") from None
     for key in filter(None, inside.split(".")):
         found = found.get(key, {})
     found = found.get("metrics", found)

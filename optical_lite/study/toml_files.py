@@ -58,9 +58,7 @@ def read_toml(path: Path, kind: str) -> dict:
         no file, no UTF-8, no TOML, too long or nested too deeply, another shape
     """
     if not path.is_file():
-        raise InputError(
-            f"{path.name}: got no such file in {path.parent.name}/, expected one; check the name"
-        )
+        raise InputError(path.name, f"no such file in {path.parent.name}/", "one; check the name")
     return _read(path, kind, path.stat().st_mtime_ns, path.stat().st_size)
 
 
@@ -77,6 +75,4 @@ def _read(path: Path, kind: str, changed: int, size: int) -> dict:
     else:
         fits(found, SHAPES[kind], path.name, "the file")
         return found
-    raise InputError(
-        f"{path.name}: got {said}, expected TOML in UTF-8 of at most {LONG:,} bytes; mend the file"
-    )
+    raise InputError(path.name, said, f"TOML in UTF-8 of at most {LONG:,} bytes; mend the file")

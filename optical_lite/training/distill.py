@@ -216,10 +216,9 @@ def say_blank(
     full = ([not special.issuperset(ids) for ids in side] for special, side in sides)
     blank = sum(not all(both) for both in zip(*full, strict=True))
     if blank == len(source):
-        raise InputError(
-            f"distill: got {blank:,} pairs, none with a known token on both sides, expected at "
-            "least one; check the language and the columns of the bitext"
-        )
+        got = f"{blank:,} pairs, none with a known token on both sides"
+        expected = "at least one; check the language and the columns of the bitext"
+        raise InputError("distill", got, expected)
     if blank and aloud:
         said = "pairs have a side without a known token and teach nothing"
         print(f"{blank:,} of {len(source):,} {said}")

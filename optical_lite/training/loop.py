@@ -89,10 +89,9 @@ class Session:
                 if shapes != dict.fromkeys(MOMENTS, parameter.shape) | {"step": ()}:
                     raise ValueError("other moments")
         except Exception as error:  # any values may stand there
-            raise InputError(
-                f"{self.state}: got the state of another training ({type(error).__name__}), "
-                "expected this one's; delete it to train from the first step"
-            ) from None
+            got = f"the state of another training ({type(error).__name__})"
+            expected = "this one's; delete it to train from the first step"
+            raise InputError(self.state, got, expected) from None
         return lines
 
     def descend(
@@ -136,8 +135,8 @@ class Session:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if not math.isfinite(said["loss"]):
-            got = f"got loss {said['loss']} at step {number}"
-            raise InputError(f"{name}: {got}, expected a finite number; lower the rate")
+            expected = "a finite number; lower the rate"
+            raise InputError(name, f"loss {said['loss']} at step {number}", expected)
         return {"step": number, "loss": said["loss"], **rates, "norm": norm, **said}
 
     def add(self, line: dict, file: TextIO) -> None:

@@ -62,10 +62,8 @@ def opened(place: Path, record: dict, what: str) -> dict:
         clear(part)
     if not place.exists():
         if there := [path.name for path in folder.iterdir() if path.name[0] != "."]:
-            raise InputError(
-                f"{folder}: got a folder that is not a run and not empty ({min(there)}, no "
-                f"{place.name}), expected a new folder; choose another --out"
-            )
+            got = f"a folder that is not a run and not empty ({min(there)}, no {place.name})"
+            raise InputError(folder, got, "a new folder; choose another --out")
         write_json(place, {**record, "environment": environment()})
     try:
         found = read_json(place, BEGUN)
@@ -78,10 +76,9 @@ def opened(place: Path, record: dict, what: str) -> dict:
         if isinstance(old, dict) and isinstance(new, dict):
             parts = (key for key in new if old.get(key) != new[key])
             now = ", ".join(f"{key} {shown(str(old.get(key)))}, now {new[key]}" for key in parts)
-        raise InputError(
-            f"{folder}: got {what} with another {' and '.join(different)}{now and f' ({now})'}, "
-            "expected the same to go on; choose another --out or delete the folder"
-        )
+        got = f"{what} with another {' and '.join(different)}{now and f' ({now})'}"
+        expected = "the same to go on; choose another --out or delete the folder"
+        raise InputError(folder, got, expected)
     same_precision(folder, found.get("environment", {}))
     return found
 
@@ -147,8 +144,7 @@ def read_log(run: str | Path) -> list[dict]:
     """The log of a run, one dictionary a step."""
     place = inside(run, "log.jsonl")
     if not place.is_file():
-        expected = "a run folder made by train; check the path"
-        raise InputError(f"{run}: got no file log.jsonl, expected {expected}")
+        raise InputError(run, "no file log.jsonl", "a run folder made by train; check the path")
     return log_lines(place, place.read_bytes().splitlines())
 
 
@@ -161,7 +157,7 @@ def log_lines(place: Path, lines: list[bytes]) -> list[dict]:
         fits(line, LINE, where, "the line")
         if line["step"] != number:
             expected = f"{number}; copy it again, or train anew"
-            raise InputError(f"{where}: got step {line['step']}, expected {expected}")
+            raise InputError(where, f"step {line['step']}", expected)
         found.append(line)
     return found
 
@@ -169,10 +165,8 @@ def log_lines(place: Path, lines: list[bytes]) -> list[dict]:
 def load_student(run: str | Path) -> Encoder:
     """The trained student of a run."""
     if not is_finished(run):
-        raise InputError(
-            f"{run}: got a run without a finished student, expected a finished run; finish it with "
-            f"train --out {run}"
-        )
+        expected = f"a finished run; finish it with train --out {run}"
+        raise InputError(run, "a run without a finished student", expected)
     for path in inside(run, "student").iterdir():
         inside(run, f"student/{path.name}")
     return Encoder.load(Path(run) / "student")
@@ -211,7 +205,7 @@ def checkpoint_steps(run: str | Path) -> list[int]:
 def load_checkpoint(run: str | Path, step: int) -> Encoder:
     """The student as it was after some step (0 is before training)."""
     if step not in checkpoint_steps(run):
-        raise InputError(f"{run}: got step {step}, expected one of {checkpoint_steps(run)}")
+        raise InputError(run, f"step {step}", f"one of {checkpoint_steps(run)}")
     student = load_student(run)
     place = inside(run, f"checkpoints/{step:06d}.safetensors")
     kept, table = read_tensors(place), student.embedding

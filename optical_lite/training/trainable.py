@@ -20,9 +20,8 @@ def choose(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str,
     if config.trainable != "all":
         seen = {row for row in seen if row >= base}
     if not seen:
-        raise InputError(
-            "distill: got a student without new rows, expected an extended one; use --trainable all"
-        )
+        expected = "an extended one; use --trainable all"
+        raise InputError("distill", "a student without new rows", expected)
     rows = torch.tensor(sorted(seen), device=student.device)
     table = student.model.get_input_embeddings()
     split = isinstance(table, SplitEmbedding)

@@ -94,8 +94,8 @@ class VectorStore:
                 break
             self.fill(rows)
         else:
-            got = f"{self.vectors}: got other vectors than were written"
-            raise InputError(f"{got}, expected the same; check the disk")
+            expected = "the same; check the disk"
+            raise InputError(self.vectors, "other vectors than were written", expected)
         ids, mask = self.teacher.pad([self.sentences[row] for row in rows])
         flat = np.concatenate(found)
         vectors = torch.zeros(*mask.shape, flat.shape[1], device=mask.device)

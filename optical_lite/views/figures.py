@@ -73,11 +73,9 @@ def heatmap(
     """
     values = array(matrix)
     if values.shape != (len(source), len(target)):
-        raise InputError(
-            f"heatmap: got a matrix {values.shape} for {len(source)} source and {len(target)} "
-            "target tokens, expected one row and column each; leave out padding and special tokens "
-            "in all three"
-        )
+        got = f"a matrix {values.shape} for {len(source)} source and {len(target)} target tokens"
+        expected = "one row and column each; leave out padding and special tokens in all three"
+        raise InputError("heatmap", got, expected)
     # a plan whose solver lost its numbers must not look like a pale one
     if lost := int((~np.isfinite(values)).sum()):
         raise InputError(
@@ -271,8 +269,7 @@ def write_figure(ax: Axes, path: Path | str) -> Path:
     """Write a figure as its name says, ``.svg`` or ``.png``."""
     kind, buffer = Path(path).suffix[1:], io.BytesIO()
     if kind not in ("svg", "png"):
-        got = f"{path}: got the ending {kind!r}"
-        raise InputError(f"{got}, expected .svg or .png; name the file so")
+        raise InputError(path, f"the ending {kind!r}", ".svg or .png; name the file so")
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
     how = {"dpi": 150, "metadata": metadata, "bbox_inches": "tight", "pad_inches": 0.1}
     ax.figure.savefig(buffer, format=kind, **how)

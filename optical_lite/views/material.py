@@ -73,7 +73,7 @@ class Material:
         """A student by its name; "" is the teacher."""
         if name and name not in self.students:
             known = ", ".join(self.students)
-            raise InputError(f"explorer: got student {name!r}, expected one of {known}")
+            raise InputError("explorer", f"student {name!r}", f"one of {known}")
         if name not in self._loaded:
             what = self.students[name] if name else teacher
             what = runs.load_student(what) if isinstance(what, str | Path) else what
@@ -172,7 +172,7 @@ class Material:
         """For each question all passages with a student's scores, best first."""
         if not self.known or not all(text.strip() for text in texts):
             got = "an empty question or a language that pocket has no passages for"
-            raise InputError(f"search: got {got}, expected text")
+            raise InputError("search", got, "text")
         asked = {str(k): text for k, text in enumerate(texts)}
         found = retrieval.search(self.index, self.student(name), asked, len(self.index.ids))
         return [dict(found[k]) for k in asked]

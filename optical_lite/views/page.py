@@ -83,8 +83,7 @@ def write(out: str | Path, material: Material, **options) -> Path:
     inside = to_json(data, separators=(",", ":")).replace("<", "\\u003c")
     text = PAGE.format(css=css(), data=inside, module=module())
     if (size := len(text.encode())) > LARGEST:
-        raise InputError(
-            f"page: got {len(data['pairs'])} pairs and {len(data['names'])} students, {size:,} "
-            f"bytes, expected at most {LARGEST:,}; give fewer students or layers, or shorter pairs"
-        )
+        got = f"{len(data['pairs'])} pairs and {len(data['names'])} students, {size:,} bytes"
+        expected = f"at most {LARGEST:,}; give fewer students or layers, or shorter pairs"
+        raise InputError("page", got, expected)
     return write_atomic(out, text)
