@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
@@ -13,7 +14,7 @@ from typing import Any
 from ..corpora import Collection
 from ..safe_files import regular
 from ..settings import InputError
-from .lines import TEXT, numbered
+from .lines import TEXT, lines, numbered
 
 Qrels = dict[str, dict[str, int]]
 BEIR = ["query-id", "corpus-id", "score"]  # header of its judgements
@@ -70,10 +71,18 @@ def judgements(items: Iterable[tuple[str, str, str, object]]) -> Qrels:
     return found
 
 
-def read_judgements(path: str | Path, columns: int = 4, sep: str | None = "\t") -> Qrels:
-    """Judgements of a file, of four columns, or of BEIR's three, with their header or without."""
+def read_judgements(path: str | Path, columns: int | None = 4, sep: str | None = "\t") -> Qrels:
+    """Judgements of a file, of four columns, or of BEIR's three, with their header or without.
+
+    Without a number of columns there are three where the header stands, else four.
+    """
+    read = lines(path)
+    if columns is None:
+        # a pipe can be read once only
+        first = next(read, "")
+        columns, read = 3 if first.split() == BEIR else 4, itertools.chain([first], read)
     shape = {4: "query iteration passage grade", 3: " ".join(BEIR)}[columns]
-    rows = numbered(path, columns, shape, sep=sep)
+    rows = numbered(path, columns, shape, sep=sep, rows=read)
     header = (f"{path}, line 1", BEIR[-1]) if columns == 3 else None
     rows = (row for row in rows if (row[0], row[-1]) != header)
     return judgements((where, query, *rest[-2:]) for where, query, *rest in rows)

@@ -13,7 +13,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .. import json_files
@@ -111,13 +111,15 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
 
 
 def numbered(
-    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t"
-) -> Iterator[tuple[str, ...]]:
+    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t",
+    rows: Iterable[str] | None = None,
+) -> Iterator[tuple[str, ...]]:  # fmt: skip
     """File and number of each line that is not blank, and its cells; quotation marks are text.
 
-    ``shape`` names the columns for the error message; ``sep`` None is any run of blanks.
+    ``shape`` names the columns for the error message; ``sep`` None is any run of blanks; ``rows``
+    are the lines where they are open already.
     """
-    for number, line in enumerate(lines(path), 1):
+    for number, line in enumerate(lines(path) if rows is None else rows, 1):
         if not line.strip(" "):
             continue
         where, cells = f"{path}, line {number}", line.split(sep)

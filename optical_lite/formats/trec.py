@@ -16,7 +16,7 @@ from pathlib import Path
 from ..corpora import Collection, Run
 from ..safe_files import regular, write_atomic
 from ..settings import InputError
-from .collect import BEIR, Qrels, check_written, collect, find, read_judgements, real, unique
+from .collect import Qrels, check_written, collect, find, read_judgements, real, unique
 from .lines import LONGEST, file_part, lines, numbered
 from .sgml import elements, marked_up, plain, spans
 from .topics import read_topics, renamed, topic
@@ -121,8 +121,7 @@ def _look(where: str, inside: str, lenient: bool) -> None:
 
 def read_qrels(path: str | Path) -> Qrels:
     """Judgements: lines ``topic iteration document grade``, or BEIR's, whose header tells them."""
-    has_header = next(lines(path), "").split() == BEIR
-    return read_judgements(path, 3 if has_header else 4, sep=None)
+    return read_judgements(path, None, sep=None)
 
 
 def read_run(path: str | Path) -> Run:

@@ -214,7 +214,7 @@ def load_checkpoint(run: str | Path, step: int) -> Encoder:
     known = known and rows.min() >= 0 and rows.max() < len(table)
     with torch.no_grad():
         for name, value in kept.items():
-            new = known and name.endswith("word_embeddings.new")
+            new = known and name.endswith("embeddings.new")
             wanted = table[rows] if new else places.get(name)
             if wanted is None or value.shape != wanted.shape or not value.isfinite().all():
                 raise InputError(

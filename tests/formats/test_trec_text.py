@@ -99,3 +99,12 @@ def test_a_long_row_of_digits_that_is_no_number_is_refused_at_once():
     with pytest.raises(InputError, match="got score '0000"):
         collect.real("a.run, line 1", "0" * 200_000 + "x")
     assert time.process_time() - began < 5  # by trial and error it took minutes
+
+
+@pytest.mark.parametrize("text", ["q 0 p 1\n", "query-id corpus-id score\nq p 1\n"])
+def test_judgements_may_come_from_a_pipe(text):
+    read, write = os.pipe()
+    os.write(write, text.encode())
+    os.close(write)
+    assert trec.read_qrels(f"/dev/fd/{read}") == {"q": {"p": 1}}
+    os.close(read)

@@ -1,11 +1,13 @@
 import pytest
 import torch
+from transformers import ModernBertConfig, ModernBertModel
 
 from optical_lite import vocabulary
 from optical_lite.config import DistillConfig
 from optical_lite.datasets import pocket
+from optical_lite.encoder import Encoder
 from optical_lite.settings import InputError
-from optical_lite.training import distill, runs
+from optical_lite.training import distill, runs, trainable
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +87,13 @@ def test_embedding_rows_have_a_rate_of_their_own(teacher, tmp_path):
     assert 0 < max(moved.values()) < 1e-6
     with pytest.raises(InputError, match="row_rate: got -1"):
         DistillConfig(row_rate=-1)
+
+
+def test_the_rows_of_another_family_have_that_rate_too(teacher):
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0)
+    model = ModernBertModel(ModernBertConfig(vocab_size=len(teacher.embedding), **sizes, **tokens))
+    config = DistillConfig(trainable="all", rate=1e-4, row_rate=1e-3)
+    trained = trainable.choose(Encoder(model, teacher.tokenizer, "small"), config, {1, 2})
+    (rows,) = trainable.groups(trained, config)[1]["params"]
+    assert rows.shape == (2, 8)
