@@ -17,7 +17,7 @@ from ..json_files import write_json
 from ..provenance import environment
 from ..safe_files import write_atomic
 from ..settings import device, has_bf16, one_of
-from ..study.markup import markdown, replace_block
+from ..study.markup import START, markdown, replace_block
 from . import first_use, gpu, measuring, scale, search, training, transport
 
 # what a run of everything does, in this order
@@ -41,8 +41,7 @@ def command(
 ) -> list[dict]:  # fmt: skip
     """Run benchmarks, print each row as it comes, write the list, and put the tables into a page.
 
-    With names and a page, the rows of the other benchmarks are those that ``out`` holds from an
-    earlier run.
+    With names, the other rows of a page's tables stay as they are.
     """
     known = BENCHMARKS | ONLY_BY_NAME
     for name in names:
@@ -54,9 +53,6 @@ def command(
     device()
     print(json.dumps(environment()))
     rows = []
-    if names and page and out and Path(out).exists():
-        earlier = json.loads(Path(out).read_text(encoding="utf-8"))
-        rows = [found for found in earlier if found["bench"] not in names]
     for name in names or BENCHMARKS:
         start = time.perf_counter()
         for found in known[name](repetitions):
@@ -68,8 +64,7 @@ def command(
                 write_json(out, rows)
         print(f"{name}: {time.perf_counter() - start:.0f} s in all", flush=True)
     if page:
-        order = list(known)
-        write(sorted(rows, key=lambda found: order.index(found["bench"])), Path(page))
+        write(rows, Path(page), whole=not names)
     return rows
 
 
@@ -136,12 +131,31 @@ def kind() -> str:
     return "bench-bf16" if has_bf16() else "bench-float32"
 
 
-def write(rows: list[dict], path: Path) -> None:
-    """Replace the tables of a page for which there are rows: this machine's, and :data:`OWN`."""
+def write(rows: list[dict], path: Path, whole: bool = True) -> None:
+    """Replace the tables of a page for which there are rows: this machine's, and :data:`OWN`.
+
+    The machine's keeps its rows of other names, unless it is made as a ``whole``.
+    """
     page, tables = path.read_text(encoding="utf-8"), {}
     for found in rows:
         name = found["bench"] if found["bench"] in OWN else kind()
         tables.setdefault(name, []).append(found)
     for name, some in tables.items():
-        page = replace_block(page, name, OWN.get(name, table)(some), str(path))
+        made = OWN.get(name, table)(some)
+        if not whole and name not in OWN:
+            made = beside(made, page.partition(f"{START}{name} -->\n")[2].partition("<!--")[0])
+        page = replace_block(page, name, made, str(path))
     write_atomic(path, page)
+
+
+def beside(made: str, old: str) -> str:
+    r"""A table with the rows of an old one that it has none for, where they stood.
+
+    >>> beside("| what |\n|---|\n| b | 2 |", "| what |\n|---|\n| a | 1 |\n| b | 1 |\n| c | 1 |\n")
+    '| what |\n|---|\n| a | 1 |\n| b | 2 |\n| c | 1 |'
+    """
+    new, lines = made.splitlines()[2:], old.splitlines()[2:]
+    taken = {line.split(" | ")[0] for line in new}
+    first = next((i for i, line in enumerate(lines) if line.split(" | ")[0] in taken), len(lines))
+    after = [line for line in lines[first:] if line.split(" | ")[0] not in taken]
+    return "\n".join([*made.splitlines()[:2], *lines[:first], *new, *after])

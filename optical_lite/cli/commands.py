@@ -300,7 +300,7 @@ COMMANDS = {
         take("name", "machine, distillation, encoding, ...: default all", [], nargs="*"),
         take("--repetitions", "of each side, after one that does not count", 5),
         take("--page", "page whose tables to replace, such as docs/performance.md; rows of "
-             "benchmarks without a name here are those that --json holds", metavar="MD"),
+             "benchmarks without a name here stay", metavar="MD"),
         precision="auto",
     ),
 }  # fmt: skip

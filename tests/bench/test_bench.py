@@ -136,17 +136,17 @@ def test_a_gpu_fills_its_rows_and_without_one_they_are_empty(monkeypatch, writte
     assert "| a | 1,200 |  | pairs/s |  | 60% |  |  |" in written("gpu", rows, "gpu")
 
 
-def test_rows_of_an_earlier_run_are_kept_beside_named_ones(tmp_path):
-    out, page = tmp_path / "b.json", tmp_path / "page.md"
+def test_other_rows_of_the_page_are_kept_beside_named_ones(tmp_path):
+    page = tmp_path / "page.md"
     page.write_text(PAGE)
-    earlier = [{**measuring.row(name, "ms", 1000.0), "bench": name} for name in ("transport", "machine")]
-    out.write_text(json.dumps(earlier))
-    runner.command(["machine"], 1, out, page)
-    assert json.loads(out.read_text())[0]["bench"] == "transport"
-    text = table_of(page.read_text(), runner.kind())
-    assert "| transport | 1,000 |" in text
-    assert "| machine | 1,000 |" not in text
-    assert text.index("machine float32") < text.index("| transport")
+    earlier = (measuring.row(name, "ms", 1000.0) for name in ("machine float32", "transport"))
+    runner.write([{**row, "bench": "machine"} for row in earlier], page)
+    before = table_of(page.read_text(), runner.kind()).splitlines()
+    runner.command(["machine"], 1, page=page)
+    lines = table_of(page.read_text(), runner.kind()).splitlines()
+    assert "| transport | 1,000 |" in lines[-1]
+    assert before[3] == lines[-1]
+    assert any("machine float32" in line for line in lines[:-1])
 
 
 def test_what_is_run_by_name_only_is_not_run_else(monkeypatch):
