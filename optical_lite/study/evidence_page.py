@@ -33,6 +33,7 @@ SINGLE = {  # of the comparison with a multilingual encoder; the others are fuse
     "transport": "m_optical",
     "contrast": "m_late",
     "both": "m_optical_late",
+    "sentence vectors + contrast": "m_sentence_late",
     "English student": "a_optical_late",
 }
 BESIDE = {
@@ -53,6 +54,7 @@ STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "sentence vectors, over transport": (["m_sentence"], ["m_optical"]),
     "one-to-one, over transport": (["m_match"], ["m_optical"]),
     "nearest token, over transport": (["m_greedy"], ["m_optical"]),
+    "both, over sentence vectors and contrast": (["m_optical_late"], ["m_sentence_late"]),
 }
 
 

@@ -183,8 +183,7 @@ DOMAIN = {
 # development questions among them: its settings are those of ``plus_sharp``, chosen before, so
 # nothing is left to choose on them.
 EVERY = {**ALL_PAIRS, "without": "twins"}
-UNMARKED = {"marks": False, **EVERY}
-MULTI = {"teacher": "multilingual"}
+UNMARKED, MULTI = {"marks": False, **EVERY}, {"teacher": "multilingual"}
 LOSSES = {
     "sentence": ("sentence vectors", "sentence"),
     "greedy": ("nearest token", "greedy"),
@@ -192,6 +191,7 @@ LOSSES = {
     "late": ("contrast", "late"),
     "optical": ("OPTICAL", "transport"),
     "optical_late": ("OPTICAL + contrast", "transport + 0.1 late"),
+    "sentence_late": ("sentence vectors + contrast", "sentence + 0.1 late"),
 }
 ENGLISH = {
     **{f"a_{name}": MAIN[name] for name in ("zero_shot", "bm25")},
