@@ -285,7 +285,8 @@ export function ranking(name, question, part, passages, chosen, known, pick) {
   const facts = part.rank ? `the right passage has rank ${part.rank}` : "which passage is right is not known";
   const node = html("figure", {}, html("figcaption", {}, name), html("p", { class: "facts" }, facts), list,
     html("div", { class: "wide" }, picture), passage);
-  return { node, picture, facts, head, lines };
+  const parts = part.tokens.map((token, k) => [token, tokens[where[k]] ?? "", best[k].toFixed(2)]);
+  return { node, picture, facts, tables: [[name, head, lines], [why, ["token", "passage token", "similarity"], parts]] };
 }
 
 const STYLES = [

@@ -465,7 +465,7 @@ export class Explorer {
 
   // Whatever is shown, as tables: [title, head, lines].
   tables(show = (x) => x) {
-    if (searching(this.state)) return this.rankings.map(({ head, lines }, k) => [["before", "after"][k], head, lines]);
+    if (searching(this.state)) return this.rankings.flatMap((r) => r.tables);
     return (this.reads || []).map(({ name, rows, columns, V }) => {
       const row = (i) => Array.from(V.slice(i * columns.length, (i + 1) * columns.length), show);
       return [`${name}, plan`, ["", ...columns], rows.map((label, i) => [label, ...row(i)])];

@@ -153,6 +153,7 @@ def test_the_page_works_without_a_network(tab, written):
     tab.get_by_role("button", name="Search").click()
     tab.locator(".reason").first.wait_for()
     assert "the right passage has rank" in tab.locator(".facts").first.inner_text()
+    assert tab.locator(".twin table").count() == 4  # two rankings, and why the chosen passage has its score in each
     assert tab.problems == []
 
 
