@@ -141,7 +141,7 @@ def test_without_mass_there_is_nothing_to_move(method, shape):
         ({"tolerance": -1.0}, "tolerance -1.0"), ({"tolerance": math.nan}, "tolerance nan"),
         ({"epsilon": math.inf}, "epsilon inf"), ({"epsilon": math.nan}, "epsilon nan"),
         ({"epsilon": -1.0}, "epsilon -1.0"), ({"reach": math.inf}, "reach inf"), ({"reach": -1}, "reach -1"),
-        ({"reach": 0.0}, "reach 0"), ({"mass": 0}, "mass 0"), ({"mass": 1.2}, "mass 1.2"),
+        ({"reach": 0.0}, "reach 0.0"), ({"mass": 0}, "mass 0"), ({"mass": 1.2}, "mass 1.2"),
         ({"mass": math.nan}, "mass nan"),
     ],
 )  # fmt: skip

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,7 +53,7 @@ class Result:
     model: str = DEFAULT
     runs: dict[str, Run] = field(default_factory=dict)
     per_query: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    seconds: Counter[str] = field(default_factory=Counter)  # wall time of each stage
+    seconds: dict[str, float] = field(default_factory=dict)  # wall time of each stage
 
     def record(self) -> dict:
         """The stable machine-readable form."""
@@ -75,7 +74,7 @@ class Result:
         """Time a stage."""
         start = time.perf_counter()
         yield
-        self.seconds[name] += time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def add(self, system: str, run: Run) -> None:
         """Keep a system's run and its metrics."""
