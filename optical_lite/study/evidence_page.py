@@ -54,7 +54,7 @@ STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "sentence vectors, over transport": (["m_sentence"], ["m_optical"]),
     "one-to-one, over transport": (["m_match"], ["m_optical"]),
     "nearest token, over transport": (["m_greedy"], ["m_optical"]),
-    "both, over sentence vectors and contrast": (["m_optical_late"], ["m_sentence_late"]),
+    "sentence vectors + contrast, over both": (["m_sentence_late"], ["m_optical_late"]),
 }
 
 
