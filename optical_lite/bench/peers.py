@@ -7,7 +7,6 @@ nothing of optical_lite. Each peer takes the request and returns at least ``{"se
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -138,18 +137,6 @@ def qdrant(request: dict) -> dict:
         return answers("Qdrant Edge", search, request)
 
 
-def maxsim_cpu(request: dict) -> dict:
-    """maxsim-cpu, which scores passages of different lengths, all against one question."""
-    from maxsim_cpu import maxsim_scores_variable
-
-    parts = [part.numpy() for part in passages(request)]
-
-    def search(query) -> list[int]:
-        return (-maxsim_scores_variable(query.numpy(), parts)).argsort()[:100].tolist()
-
-    return answers("maxsim-cpu", search, request)
-
-
 def pylate(request: dict) -> dict:
     """PyLate's rank.rerank over the whole pool."""
     from pylate import rank
@@ -188,7 +175,6 @@ if __name__ == "__main__":
     with open(asked, encoding="utf-8") as file:
         request = json.load(file)
     torch.set_num_threads(request["threads"])
-    os.environ["RAYON_NUM_THREADS"] = str(request["threads"])  # of maxsim-cpu
     answer = globals()[name](request)
     with open(answered, "w", encoding="utf-8") as file:
         json.dump(answer, file)

@@ -88,7 +88,7 @@ def engines(passages: int, repetitions: int) -> list[dict]:
         torch.save({"vectors": index.vectors.clone(), "lengths": index.lengths}, path)
         queries = [one.vectors[one.mask].tolist() for one in asked]
         request = {"index": path, "queries": queries, "repetitions": repetitions}
-        for peer in ("qdrant", "maxsim_cpu", "pylate", "plaid"):
+        for peer in ("qdrant", "pylate", "plaid"):
             answer = ask_peer(peer, request)
             label, said = answer.get("peer_name", peer), peer_note(answer, expected)
             found[label] = Peer(answer["seconds"], said)
