@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from . import tensor_file
 
 CHUNK = 1 << 12  # rows written or hashed at a time
+NEW = "embeddings.new"  # how the name of a student's own rows ends, whatever the family
 LARGE = 100_000  # rows from which a student shares its teacher's table: 150 MB of float32
 
 

@@ -22,6 +22,7 @@ from .. import model_files
 from ..corpora import Bitext
 from ..encoder import Encoder, teacher
 from ..json_files import fits, parse_json, read_json, write_json
+from ..kernels import shared_rows
 from ..provenance import environment, model_record, same_precision
 from ..safe_files import clear, discard, making
 from ..settings import InputError, shown
@@ -214,7 +215,7 @@ def load_checkpoint(run: str | Path, step: int) -> Encoder:
     known = known and rows.min() >= 0 and rows.max() < len(table)
     with torch.no_grad():
         for name, value in kept.items():
-            new = known and name.endswith("embeddings.new")
+            new = known and name.endswith(shared_rows.NEW)
             wanted = table[rows] if new else places.get(name)
             if wanted is None or value.shape != wanted.shape or not value.isfinite().all():
                 raise InputError(

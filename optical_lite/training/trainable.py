@@ -37,7 +37,7 @@ def groups(trained: dict[str, nn.Parameter], config: DistillConfig) -> list[dict
     far enough ruins the matrices. One rate for both compares how far the rows got, not what the
     freedom is worth.
     """
-    rows = {name for name in trained if name.endswith("embeddings.new")}
+    rows = {name for name in trained if name.endswith(shared_rows.NEW)}
     made = [
         {"params": [p for name, p in trained.items() if name not in rows], "lr": config.rate},
         {"params": [trained[name] for name in rows], "lr": config.row_rate or config.rate},
