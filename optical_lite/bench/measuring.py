@@ -31,7 +31,7 @@ from ..settings import ROOT, device, get, has_bf16
 MIB = 1 << 20
 # the interpreters of the peers' environment, and of PLAID's, which pins a torch
 PEERS, PLAID = (ROOT / folder / "bin" / "python" for folder in (".venv-bench", ".venv-plaid"))
-MISSING = "the peer is not installed or failed"
+MISSING = "not installed or failed"
 COLUMNS = [
     "name",
     "ours",
@@ -42,6 +42,7 @@ COLUMNS = [
     "limit_share",
     "memory_mib",
     "note",
+    "peer_note",
 ]
 
 
@@ -99,9 +100,9 @@ def side_by_side(
     share = round(operations / 1e9 / taken / limits()[limit], 3) if operations else None
     for label, peer in peers.items():
         seconds = others.pop(0) if callable(peer.turn) else peer.turn
-        missing = MISSING if label and not seconds and not peer.note else ""
+        missing = MISSING if label and not seconds else ""
         columns = {"peer_name": label, "limit_share": share, "memory_mib": peak.mib}
-        columns["note"] = "; ".join(filter(None, [note, peer.note, missing]))
+        columns |= {"note": note, "peer_note": peer.note or missing}
         if seconds:
             theirs = median(seconds) * work / (peer.work or work)
             columns |= {"peer": value(theirs), "ratio": round(theirs / taken, 2)}

@@ -1,7 +1,7 @@
 """Runner: the command ``bench``: which benchmarks there are, and the tables that they fill.
 
-A machine with bfloat16 instructions and one without are told apart, each with a table of its own,
-so that a run replaces only that of its own kind. Some benchmarks have a table of their own.
+A machine with bfloat16 instructions and one without are told apart: a benchmark has a table for
+each, and a run replaces that of its own kind.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..json_files import write_json
 from ..provenance import environment
 from ..safe_files import write_atomic
 from ..settings import device, has_bf16, one_of
-from ..study.markup import START, markdown, replace_block
+from ..study.markup import markdown, replace_block
 from . import first_use, gpu, measuring, scale, search, training, transport
 
 # what a run of everything does, in this order
@@ -32,17 +32,13 @@ BENCHMARKS = {
 }
 # of another page, and long
 ONLY_BY_NAME = {"gpu": gpu.gpu, "scale": scale.scale}
-HEADER = ["what", "ours", "peer", "unit", "times faster", "share of the limit", "MiB more", "note"]
 
 
 def command(
     names: list[str], repetitions: int = 5, out: str | Path | None = None,
     page: str | Path | None = None,
 ) -> list[dict]:  # fmt: skip
-    """Run benchmarks, print each row as it comes, write the list, and put the tables into a page.
-
-    With names, the other rows of a page's tables stay as they are.
-    """
+    """Run benchmarks, print each row as it comes, write the list, put their tables into a page."""
     known = BENCHMARKS | ONLY_BY_NAME
     for name in names:
         one_of("bench: got", name, known)
@@ -57,14 +53,13 @@ def command(
         start = time.perf_counter()
         for found in known[name](repetitions):
             rows.append({**found, "bench": name})
-            pairs = zip(HEADER, cells(found), strict=True)
-            print(", ".join(f"{said} {cell}" for said, cell in pairs if cell), flush=True)
+            print(", ".join(f"{said} {x}" for said, x in found.items() if x), flush=True)
             if out:
                 # after every row: a long run that is stopped keeps what it measured
                 write_json(out, rows)
         print(f"{name}: {time.perf_counter() - start:.0f} s in all", flush=True)
     if page:
-        write(rows, Path(page), whole=not names)
+        write(rows, Path(page))
     return rows
 
 
@@ -81,18 +76,30 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def cells(found: dict) -> tuple[str, ...]:
-    """A row as text, under :data:`HEADER`."""
-    peer = f"{number(found['peer'])} ({found['peer_name']})" if found["peer_name"] else ""
-    ratio = f"{found['ratio']:.2f}" if found["ratio"] else ""
-    share = f"{found['limit_share']:.0%}" if found["limit_share"] else ""
-    memory, note = number(found["memory_mib"]), found["note"] or ""
-    return (found["name"], number(found["ours"]), peer, found["unit"], ratio, share, memory, note)
-
-
 def table(rows: list[dict]) -> str:
-    """Rows as a Markdown table."""
-    return markdown(HEADER, [cells(found) for found in rows])
+    """A line for each thing that was measured, a column for each peer.
+
+    In brackets behind a peer's value: how many times faster ours is.
+    """
+    ends = "share of the limit", "MiB more", "note"
+    peers = dict.fromkeys(found["peer_name"] for found in rows if found["peer_name"])
+    lines: dict[str, dict] = {}
+    for found in rows:
+        name, peer, share = found["name"], found["peer_name"], found["limit_share"]
+        ours = f"{number(found['ours'])} {found['unit']}" if found["ours"] else ""
+        line = lines.setdefault(name, {"what": name, "ours": ours})
+        line["share of the limit"] = f"{share:.0%}" if share else ""
+        line["MiB more"], notes = number(found["memory_mib"]), line.setdefault("note", [])
+        said = f"{peer}: {found['peer_note']}" if found["peer_note"] and found["peer"] else ""
+        notes += [each for each in (found["note"], said) if each and each not in notes]
+        if peer:
+            value = f"{number(found['peer'])} ({found['ratio']:.2f})" if found["peer"] else ""
+            line[peer] = value or found["peer_note"]
+    for line in lines.values():
+        line["note"] = "; ".join(line["note"])
+    header = ["what", "ours", *peers, *ends]
+    header = [each for each in header if any(line.get(each) for line in lines.values())]
+    return markdown(header, [[line.get(each, "") for each in header] for line in lines.values()])
 
 
 def growth_table(rows: list[dict]) -> str:
@@ -126,36 +133,16 @@ def lesson_table(rows: list[dict]) -> str:
 OWN = {"lessons": lesson_table, "gpu": table, "scale": growth_table}
 
 
-def kind() -> str:
-    """The block of this machine's table: ``bench-bf16`` or ``bench-float32``."""
-    return "bench-bf16" if has_bf16() else "bench-float32"
+def block(bench: str) -> str:
+    """The name of a benchmark's table on a page; of most, of this kind of machine."""
+    return bench if bench in OWN else f"{bench}-{'bf16' if has_bf16() else 'float32'}"
 
 
-def write(rows: list[dict], path: Path, whole: bool = True) -> None:
-    """Replace the tables of a page for which there are rows: this machine's, and :data:`OWN`.
-
-    The machine's keeps its rows of other names, unless it is made as a ``whole``.
-    """
+def write(rows: list[dict], path: Path) -> None:
+    """Replace the tables of a page for which there are rows."""
     page, tables = path.read_text(encoding="utf-8"), {}
     for found in rows:
-        name = found["bench"] if found["bench"] in OWN else kind()
-        tables.setdefault(name, []).append(found)
-    for name, some in tables.items():
-        made = OWN.get(name, table)(some)
-        if not whole and name not in OWN:
-            made = beside(made, page.partition(f"{START}{name} -->\n")[2].partition("<!--")[0])
-        page = replace_block(page, name, made, str(path))
+        tables.setdefault(found["bench"], []).append(found)
+    for bench, some in tables.items():
+        page = replace_block(page, block(bench), OWN.get(bench, table)(some), str(path))
     write_atomic(path, page)
-
-
-def beside(made: str, old: str) -> str:
-    r"""A table with the rows of an old one that it has none for, where they stood.
-
-    >>> beside("| what |\n|---|\n| b | 2 |", "| what |\n|---|\n| a | 1 |\n| b | 1 |\n| c | 1 |\n")
-    '| what |\n|---|\n| a | 1 |\n| b | 2 |\n| c | 1 |'
-    """
-    new, lines = made.splitlines()[2:], old.splitlines()[2:]
-    taken = {line.split(" | ")[0] for line in new}
-    first = next((i for i, line in enumerate(lines) if line.split(" | ")[0] in taken), len(lines))
-    after = [line for line in lines[first:] if line.split(" | ")[0] not in taken]
-    return "\n".join([*made.splitlines()[:2], *lines[:first], *new, *after])

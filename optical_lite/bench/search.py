@@ -101,5 +101,5 @@ def peer_note(answer: dict, expected: list[list[int]]) -> str:
     """What a peer's answers are worth against the exact ranking."""
     top = answer.get("top", [])
     first = sum(a[0] == b[0] for a, b in zip(top, expected, strict=False))
-    said = f"the peer has the same first passage for {first} of {len(top)}, recall@100 "
+    said = f"the same first passage for {first} of {len(top)}, recall@100 "
     return top and f"{said}{recall(top, expected):.4f}"

@@ -1,4 +1,5 @@
 import json
+import re
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def test_rows_from_the_command_line(tmp_path, capsys, monkeypatch):
     assert all(row.keys() >= KEYS for row in rows)
     assert rows[-2]["name"] == "optical_lite --help"
     assert rows[-2]["ratio"] > 1
-    assert "times faster" in capsys.readouterr().out
+    assert "peer_name Python alone" in capsys.readouterr().out
 
 
 def test_the_limits_of_this_machine_are_measured():
@@ -42,12 +43,12 @@ def test_a_ratio_is_how_many_times_ours_is_faster(monkeypatch):
     peer = measuring.Peer(timed(0.4, 0.6, 0.5), "said")
     (times,) = measuring.side_by_side("x", "ms", timed(0.1, 0.2, 0.3), {"peer": peer}, 3, note="both")
     assert (times["ours"], times["peer"], times["ratio"]) == (200.0, 500.0, 2.5)
-    assert (times["note"], times["limit_share"]) == ("both; said", None)
+    assert (times["note"], times["peer_note"], times["limit_share"]) == ("both", "said", None)
     peers = {"a": measuring.Peer([0.5]), "b": measuring.Peer(timed(0.5), work=5), "c": measuring.Peer([])}
     rates = measuring.side_by_side("x", "pairs/s", timed(0.1), peers, 1, work=10, operations=5e8)
     assert [(r["ours"], r["peer"], r["ratio"]) for r in rates] == [(100, 20, 5), (100, 10, 10), (100, None, None)]
     assert rates[0]["limit_share"] == 0.5
-    assert [r["note"] for r in rates] == ["", "", measuring.MISSING]
+    assert [r["peer_note"] for r in rates] == ["", "", measuring.MISSING]
     (alone,) = measuring.side_by_side("x", "ms", timed(0.1), {}, 1)
     assert alone["peer"] is alone["ratio"] is None
     assert alone["note"] == ""
@@ -65,10 +66,10 @@ def test_an_unknown_name_is_refused(capsys):
     assert "got 'nothing', expected one of machine, " in capsys.readouterr().err
 
 
+BLOCKS = {"transport-bf16", "transport-float32", "machine-bf16", "machine-float32", "lessons", "gpu", "scale"}
 PAGE = "before\n{}after\n".format(
-    "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in (
-        "bench-bf16", "bench-float32", "lessons", "gpu", "scale"))
-)  # fmt: skip
+    "".join(f"<!-- table:{name} -->\nold {name}\n<!-- /table:{name} -->\n" for name in sorted(BLOCKS))
+)
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def written(tmp_path):
         page.write_text(PAGE)
         runner.write([{**row, "bench": bench} for row in rows], page)
         text = page.read_text()
-        for other in {"bench-bf16", "bench-float32", "lessons", "gpu", "scale"} - {block}:
+        for other in BLOCKS - {block}:
             assert table_of(text, other) == f"old {other}\n"
         return table_of(text, block)
 
@@ -90,13 +91,19 @@ def written(tmp_path):
 @pytest.mark.parametrize("bf16", [True, False])
 def test_the_table_of_this_kind_of_machine_is_replaced_and_nothing_else(tmp_path, monkeypatch, written, bf16):
     monkeypatch.setattr(runner, "has_bf16", lambda: bf16)
-    columns = {"peer": 500.0, "peer_name": "peer", "ratio": 5.0, "limit_share": 0.5}
+    ours = {"name": "x", "unit": "ms", "ours": 100.0, "limit_share": 0.5, "memory_mib": 12.5, "note": "5 | 6"}
     rows = [
-        measuring.row("x", "ms", 100.0, memory_mib=12.5, note="5 | 6", **columns),
-        measuring.row("y", "ms", 100.0),
+        measuring.row(**ours, peer=500.0, peer_name="slow", ratio=5.0, peer_note="recall 1"),
+        measuring.row(**ours, peer_name="gone", peer_note=measuring.MISSING),
+        measuring.row("y", "questions/s", 100.0),
     ]
-    found = written("transport", rows, "bench-bf16" if bf16 else "bench-float32")
-    assert "| x | 100 | 500 (peer) | ms | 5.00 | 50% | 12.5 | 5 \\| 6 |" in found
+    found = written("transport", rows, "transport-bf16" if bf16 else "transport-float32")
+    assert found.splitlines() == [
+        "| what | ours | slow | gone | share of the limit | MiB more | note |",
+        "|---|---|---|---|---|---|---|",
+        "| x | 100 ms | 500 (5.00) | not installed or failed | 50% | 12.5 | 5 \\| 6; slow: recall 1 |",
+        "| y | 100 questions/s |  |  |  |  |  |",
+    ]
     page = tmp_path / "no.md"
     page.write_text("no mark")
     with pytest.raises(InputError, match="without"):
@@ -133,20 +140,9 @@ def test_a_gpu_fills_its_rows_and_without_one_they_are_empty(monkeypatch, writte
     monkeypatch.setattr(gpu.time, "perf_counter", lambda: next(clock))
     rows = list(gpu.gpu(1))
     assert rows[1]["note"] == "left out after 10 minutes"
-    assert "| a | 1,200 |  | pairs/s |  | 60% |  |  |" in written("gpu", rows, "gpu")
-
-
-def test_other_rows_of_the_page_are_kept_beside_named_ones(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text(PAGE)
-    earlier = (measuring.row(name, "ms", 1000.0) for name in ("machine float32", "transport"))
-    runner.write([{**row, "bench": "machine"} for row in earlier], page)
-    before = table_of(page.read_text(), runner.kind()).splitlines()
-    runner.command(["machine"], 1, page=page)
-    lines = table_of(page.read_text(), runner.kind()).splitlines()
-    assert "| transport | 1,000 |" in lines[-1]
-    assert before[3] == lines[-1]
-    assert any("machine float32" in line for line in lines[:-1])
+    found = written("gpu", rows, "gpu")
+    assert "| what | ours | share of the limit | note |" in found
+    assert "| a | 1,200 pairs/s | 60% |  |\n| b |  |  | left out after 10 minutes |" in found
 
 
 def test_what_is_run_by_name_only_is_not_run_else(monkeypatch):
@@ -169,19 +165,28 @@ def test_the_pages_summary_says_what_its_tables_say():
         lines = (line for line in text.splitlines() if line.startswith("| ") and "---" not in line)
         return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
+    def ratios(kind):
+        """Of each thing and peer, how many times faster ours is."""
+        for bench in ("distillation", "encoding", "transport", "maximum_similarity"):
+            header, *rows = cells(table_of(page, f"{bench}-{kind}"))
+            for row in rows:
+                for peer, cell in zip(header, row, strict=True):
+                    if found := re.fullmatch(r"[\d.,]+ \(([\d.]+)\)", cell):
+                        yield row[0], peer, float(found[1])
+
     page = (ROOT / "docs" / "performance.md").read_text()
-    tables = [cells(table_of(page, f"bench-{kind}")) for kind in ("bf16", "float32")]
-    header, *rows = cells(page.partition("## Why")[0])
+    tables = [list(ratios(kind)) for kind in ("bf16", "float32")]
+    header, *rows = cells(page.partition("How many times faster")[2].partition("##")[0])
     assert (header[0], len(rows)) == ("what", 7)
     for what, peer, *said in rows:
         for value, table in zip(said, tables, strict=True):
-            found = [float(row[4]) for row in table if row[0].startswith(what) and peer in row[2] and row[4]]
+            found = [ratio for name, other, ratio in table if name.startswith(what) and peer in other]
             assert value == "" if not found else abs(float(value) - min(found)) < 0.051, (what, peer)
 
 
 def test_a_peers_recall_is_said():
     note = search.peer_note({"top": [[3, 1, 2], [4, 5, 6]]}, [[3, 1, 2], [5, 6, 7]])
-    assert note == "the peer has the same first passage for 1 of 2, recall@100 0.8333"
+    assert note == "the same first passage for 1 of 2, recall@100 0.8333"
     assert not search.peer_note({"seconds": []}, [[1]])
 
 

@@ -69,7 +69,7 @@ def test_training_and_encoding(without):
     without.setattr(training, "DistillConfig", functools.partial(training.DistillConfig, batch=2))
     without.setattr(material, "bitext", functools.partial(material.bitext, 48))
     names = whole(training.distillation(1))
-    assert names["distil new rows, teacher stored"]["note"] == measuring.MISSING
+    assert names["distil new rows, teacher stored"]["peer_note"] == measuring.MISSING
     assert whole(training.encode(["Clean water.", "Rats"], {}, 1))["encode passages"]["note"] == ""
 
 
