@@ -59,9 +59,11 @@ def over(
     return {place: each for place, each in found.items() if None not in each.values()}
 
 
-def answer() -> dict[str, dict[str, Comparison]]:
+def answer(
+    among: Iterable[str] = ("afriqa_*", "belebele_*", "belebele-hard_*"),
+) -> dict[str, dict[str, Comparison]]:
     """What vocabulary and losses add to a multilingual encoder, as :func:`over`."""
-    return over(*ANSWER, ("afriqa_*", "belebele_*", "belebele-hard_*"))
+    return over(*ANSWER, among)
 
 
 def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Comparison | None:

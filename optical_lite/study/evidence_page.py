@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from statistics import fmean
 
+from .. import corpora
 from ..alignment import statistical
 from ..significance import holm
 from . import alignment_grid, records
 from .evidence import ANSWER, answer, pooled
 from .markup import markdown, number
-from .systems import OPPONENTS, REFERENCE, SYSTEMS, TUNING, expand
+from .systems import LANGUAGES, OPPONENTS, REFERENCE, SYSTEMS, TUNING, expand
 
 # column: a system, and the others of which the best is its opponent
 DUELS = {
@@ -23,25 +25,28 @@ CHOICES = {  # in use: what it was compared with
     "m_dev": [name for name in TUNING if name != "m_dev"],
 }
 SINGLE = {  # of the comparison with a multilingual encoder; the others are fused, or read English
+    "BM25": "a_bm25",
     "structured query": "a_structured",
-    "zero-shot, mean": "m_zero_shot_mean",
+    "zero-shot, mean vectors": "m_zero_shot_mean",
     "zero-shot": "m_zero_shot",
     "vocabulary": "m_extended",
-    "sentence vectors": "m_sentence",
-    "nearest token": "m_greedy",
-    "one-to-one": "m_match",
     "transport": "m_optical",
     "contrast": "m_late",
     "both": "m_optical_late",
+    "sentence vectors": "m_sentence",
+    "one-to-one": "m_match",
+    "nearest token": "m_greedy",
     "sentence vectors + contrast": "m_sentence_late",
     "English student": "a_optical_late",
 }
 BESIDE = {
     "two students": "students",
-    "and structured query": "students_fused",
-    "BM25, reference": "a_ceiling_bm25",
-    "encoder, reference": "m_ceiling",
+    "two students and structured query": "students_fused",
+    "reference English, BM25": "a_ceiling_bm25",
+    "reference English, encoder": "m_ceiling",
 }
+KINDS = {"AfriQA": "afriqa", "Belebele": "belebele", "Belebele, hard": "belebele-hard"}
+UNSEEN = ("ig", "yo", "tw")  # languages that XLM-R, from which the encoder descends, was not shown
 STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "vocabulary, over zero-shot": (["m_extended"], ["m_zero_shot"]),
     "transport, over the vocabulary": (["m_optical"], ["m_extended"]),
@@ -113,25 +118,30 @@ def opponents() -> str:
 
 def steps() -> str:
     """What each step adds, mean over languages; p after Holm's correction over the table."""
-    kinds = {"AfriQA": "afriqa", "Belebele": "belebele", "Belebele, hard": "belebele-hard"}
-    cells = _said({(s, kind): pooled(kind, *STEPS[s]) for s in STEPS for kind in kinds.values()})
-    rows = [(step, *(cells.get((step, kind), "") for kind in kinds.values())) for step in STEPS]
-    return markdown(("step", *kinds), rows)
+    cells = _said({(s, kind): pooled(kind, *STEPS[s]) for s in STEPS for kind in KINDS.values()})
+    rows = [(step, *(cells.get((step, kind), "") for kind in KINDS.values())) for step in STEPS]
+    return markdown(("step", *KINDS), rows)
 
 
-def scores() -> str:
-    """One row a collection: MRR@10 of each system, the best of :data:`SINGLE` in bold."""
-    from ..views.figures_evidence import label  # with matplotlib, which no other table needs
+def scores(kind: str) -> str:
+    """One row a system: MRR@10 in each language, and their mean; the best of :data:`SINGLE` bold.
 
-    rows = []
-    for place in answer():
-        found = {name: records.by_question(place, name) for name in (SINGLE | BESIDE).values()}
-        means = {name: f"{each.mean():.3f}" for name, each in found.items() if each is not None}
-        best = max(means[name] for name in SINGLE.values() if name in means)
-        cells = [means.get(name, "") for name in SINGLE.values()]
-        cells = [f"**{cell}**" if cell == best else cell for cell in cells]
-        rows.append((label(place), *cells, *(means.get(name, "") for name in BESIDE.values())))
-    return markdown(("collection", *SINGLE, *BESIDE), rows)
+    Languages that the encoder was shown come first.
+    """
+    langs = sorted(map(_lang, answer((f"{kind}_*",))), key=[*LANGUAGES].index)
+    places = [f"{kind}_{lang}" for lang in sorted(langs, key=UNSEEN.__contains__)]
+    lines: dict[str, list[str]] = {}
+    for label, system in (SINGLE | BESIDE).items():
+        values = [_mean(place, system) for place in places if records.read(place, system)]
+        if len(values) == len(places):
+            lines[label] = [number(value) for value in (*values, fmean(values))]
+    own = {label: cells for label, cells in lines.items() if label in SINGLE}
+    best = [max(column) for column in zip(*own.values(), strict=True)]
+    for label, cells in own.items():
+        marked = zip(cells, best, strict=True)
+        lines[label] = [f"**{cell}**" if cell == most else cell for cell, most in marked]
+    header = ("system", *(corpora.LANGUAGES[_lang(place)] for place in places), "mean")
+    return markdown(header, [(label, *cells) for label, cells in lines.items()])
 
 
 def gains() -> str:
@@ -230,7 +240,11 @@ def _sets() -> list[dict]:
 
 
 TABLES = {
-    **{table.__name__: table for table in (opponents, steps, scores, gains, leaks, choices)},
+    **{table.__name__: table for table in (opponents, steps, gains, leaks, choices)},
+    **{
+        f"scores_{kind.rpartition('-')[2]}": functools.partial(scores, kind)
+        for kind in KINDS.values()
+    },
     "alignment_plain": lambda: rates(_sets(), ""),
     "alignment_order": lambda: rates(_sets(), "_order"),
     "alignment_verdicts": verdicts,

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from optical_lite.settings import InputError
+from optical_lite.corpora import LANGUAGES
+from optical_lite.settings import ROOT, InputError
 from optical_lite.study import check, evidence, evidence_page, findings, record_files, records, summary, systems
 from optical_lite.views import figures, figures_evidence
 
@@ -253,3 +254,23 @@ def test_the_answer_is_drawn_and_written_once_its_records_are_there(toy, tmp_pat
     assert said["average gain m_late m_zero_shot afriqa_* belebele_*"] == "−0.050"
     assert said["above m_optical m_zero_shot afriqa_* belebele_*"] == "2"
     assert said["above m_optical m_optical_late afriqa_* belebele_*"] == "0"
+
+
+@pytest.mark.parametrize(("kind", "last"), [("afriqa", ["Igbo", "Yoruba", "Twi"]), ("belebele", ["Igbo", "Yoruba"])])
+def test_scores_are_those_of_the_table_of_all_systems_and_the_best_is_bold(kind, last):
+    csv = pd.read_csv(ROOT / "data" / "expected" / "systems.csv").pivot(
+        index="system", columns="place", values="mrr@10"
+    )
+    header, _, *lines = (line.strip("| ").split(" | ") for line in evidence_page.scores(kind).splitlines())
+    langs = [next(code for code, name in LANGUAGES.items() if name == title) for title in header[1:-1]]
+    assert header[-1 - len(last) : -1] == last
+    rows = {line[0]: line[1:] for line in lines}
+    assert len(rows) == len(evidence_page.SINGLE | evidence_page.BESIDE)
+    for label, system in (evidence_page.SINGLE | evidence_page.BESIDE).items():
+        values = csv.loc[system, [f"{kind}_{lang}" for lang in langs]].tolist()
+        said = [float(cell.strip("*")) for cell in rows[label]]
+        assert said == pytest.approx([*values, sum(values) / len(values)], abs=6e-4)
+    for column in zip(*(rows[label] for label in evidence_page.SINGLE), strict=True):
+        most = max(cell.strip("*") for cell in column)
+        assert {cell for cell in column if "*" in cell} == {f"**{most}**"}
+    assert not any("*" in cell for label in evidence_page.BESIDE for cell in rows[label])
