@@ -206,7 +206,7 @@ def idle(
         if all(map(holds, case.split(" and "))):
             for option in names.split():
                 if value(option) != default[option]:
-                    beside = f"with {case}".replace("with no ", "without ")
+                    beside = f"with {case}".replace("with no ", "without ").replace("*", "")
                     expected = "it where it has an effect; leave it out"
                     raise InputError(command, f"{option} {beside}", expected)
 

@@ -14,7 +14,7 @@ const DEFAULT = {
   epsilon: 0.05, reach: 0.5, mass: 0.8, marginals: "uniform", rule: "intersection", threshold: 0, null: 0, position: 0,
   cell: -1, hand: {}, question: 0, passage: "",
 };
-const HINT = "Point at a word or a cell; click a cell for its sum; drag a bar to change a mass.";
+const HINT = "Point at a word or a cell; click a cell for its sum", DRAG = "; drag a bar to change a mass";
 const aligning = (s) => s.view === "align", searching = (s) => !aligning(s);
 const blurred = (s) => aligning(s) && !["exact", "similarity"].includes(s.method);
 const SLIDERS = { // label, lowest, highest, step (0: a logarithmic scale), and when it does something
@@ -302,7 +302,9 @@ export class Explorer {
     const own = beside ? room / 2 - 20 : room - 8, [half, third] = room > 760 ? [own / 2, room / 3] : [own, room];
     const share = { one: half - BARS, side: own - BARS, difference: third - 24 }[compare];
     this.memory = {};
-    this.readout.textContent = HINT;
+    // a difference has no bars
+    this.hint = minus ? HINT : HINT + DRAG;
+    this.readout.textContent = this.hint;
     const panels = reads.map((one, k) => {
       const odd = [new Set(one.part.unknown), new Set(pair.tu)], { rows, columns } = one;
       const words = sentences(pair.s, pair.t, odd, own, `links of ${one.name}`), maps = {};
@@ -451,7 +453,7 @@ export class Explorer {
     [this.at, this.of] = [at, Math.min(which, this.reads.length - 1)];
     this.point();
     const lines = this.sharing(at).map((one) => one.called + cellText(this.state, one, at));
-    this.readout.textContent = lines.join(" | ") || HINT;
+    this.readout.textContent = lines.join(" | ") || this.hint;
     if (speak) this.spoken.textContent = lines.join(". ");
   }
 

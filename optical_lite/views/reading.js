@@ -88,7 +88,7 @@ export function sideText(one, pair, side, k, isWord) {
   const parts = (side ? rows : columns).map((name, x) => [V[side ? x * columns.length + k : k * columns.length + x], name]);
   const total = sum(parts.map(([v]) => v)), best = parts.filter(([v]) => v > 0.01 * total).sort(([x], [y]) => y - x);
   const goes = best.slice(0, 4).map(([v, name]) => `${name} ${percent(v, total)}`).join(", ") || "no mass";
-  const masses = `; has mass ${number(one.have[side][k])}, moves ${number(one.keep[side][k])}; drag its bar`;
+  const masses = `; has mass ${number(one.have[side][k])}, moves ${number(one.keep[side][k])}`;
   return `${(side ? columns : rows)[k]} ${side ? "←" : "→"} ${goes}${isWord || one.similar ? "" : masses}`;
 }
 

@@ -110,7 +110,7 @@ def test_an_option_without_effect_is_refused(command, case, option):
         ("align maji water --reach 0.1", "got --reach without --method unbalanced and no --html,"),
         (
             "train --bitext pocket --lang sw --out run --loss greedy --epsilon 0.1",
-            "got --epsilon without --loss *trans",
+            "got --epsilon without --loss transp",
         ),
         ("tables --dev", "got --dev without --run,"),
         ("paper --config tiny --out x --gpu H100", "got --gpu without --dry-run,"),
