@@ -105,7 +105,7 @@ def test_measures():
     clear = [place for place, each in found.items() if p[place, "late"] < 0.05 and each["late"].difference > 0]
     assert measure("above late+optical extended afriqa_*") == len(clear)
     assert measure("published wikiclir/sizes | sw | documents") == 37_079
-    assert measure("run demo_afriqa_sw/config.json#bitext pairs") == 33_062
+    assert measure("run demo_afriqa_sw.json#config.bitext pairs") == 33_062
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_measures():
         ("published wikiclir/sizes | sw | x", "got row 'sw', column 'x'"),
         ("published optical/results | OPTICAL, MAP | sw", "got an empty cell"),
         ("above optical extended afriqa_fi", "no collection with records of optical and extended"),
-        ("run demo_afriqa_sw/config.json#bitext people", "got no people of demo_afriqa_sw"),
+        ("run demo_afriqa_sw.json#config.bitext people", "got no people of demo_afriqa_sw"),
         ("run nothing.json pairs", "got no pairs of nothing.json"),
     ],
 )

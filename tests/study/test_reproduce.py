@@ -58,9 +58,9 @@ def test_check_runs_a_cheap_row_again_and_passes(copy, capsys):
 @pytest.mark.parametrize("wrong", [0.31096, 0.51096], ids=["too high now", "too low now"])
 def test_a_corrupted_record_fails_the_check(copy, capsys, monkeypatch, wrong):
     monkeypatch.setitem(reproduce.RERUNS, "demo", fast)
-    path = copy / "demo_pocket_sw" / "result.json"
+    path = copy / "demo_pocket_sw.json"
     record = json.loads(path.read_text())
-    record["systems"]["extended"]["mrr@10"] = wrong
+    record["result"]["systems"]["extended"]["mrr@10"] = wrong
     path.write_text(json.dumps(record))
     assert __main__.main(["tables", "--table", "demo", "--check"]) == 1
     out = capsys.readouterr().out
@@ -69,12 +69,12 @@ def test_a_corrupted_record_fails_the_check(copy, capsys, monkeypatch, wrong):
 
 
 def fast():
-    found = json.loads((ROOT / "data/expected/demo_pocket_sw/result.json").read_text())["systems"]
+    found = json.loads((ROOT / "data/expected/demo_pocket_sw.json").read_text())["result"]["systems"]
     return {f"pocket_sw/{system}": metrics for system, metrics in found.items()}
 
 
 def test_a_deleted_run_is_missing(copy, capsys):
-    (copy / "demo_pocket_mr" / "result.json").unlink()
+    (copy / "demo_pocket_mr.json").unlink()
     assert __main__.main(["tables", "--table", "demo_languages"]) == 0
     out = capsys.readouterr().out
     assert "| student, after transport | Marathi | MRR@10 | none | missing |  | missing |" in out
