@@ -29,8 +29,7 @@ class System:
     teacher : empty for the English encoder, or ``multilingual``
     recipe : of the bitext, empty for the language's own
     pairs, draw : sentence pairs to learn from, 0 for all, and which draw of that number
-    marks : whether the lexicon's words keep accents and tone marks; students never see them in
-        Latin letters
+    marks : whether the lexicon keeps accents and tone marks; students in Latin letters never do
     scorer : of ``maxsim`` engines, ``maxsim`` or ``mean``
     without : which pairs are left out beside those of test questions: of development questions
         (``dev``), near twins of test questions (``twins``), or none (``equal``)
@@ -106,11 +105,8 @@ MAIN = {
     "ceiling": System("reference English, English encoder", reads="reference"),
 }
 # 0.1 leaves transport in the lead; at 0.5 both pull an untrained student alike (lesson 07)
-BALANCE = {
-    "optical_late_0.5": _student(
-        "OPTICAL + contrastive, weight 0.5", ROWS, loss="transport + 0.5 late"
-    ),
-}
+HALF = {"loss": "transport + 0.5 late"}
+BALANCE = {"optical_late_0.5": _student("OPTICAL + contrastive, weight 0.5", ROWS, **HALF)}
 SOLVERS = {
     "proximal": _student("OPTICAL, proximal (IPOT)", ROWS, solver="proximal", epsilon=0.5),
     "exact": _student("OPTICAL, exact", ROWS, solver="exact"),
@@ -198,7 +194,11 @@ ENGLISH = {
     "a_structured": System("structured query, BM25", engine="structured", **UNMARKED),
     "a_lexicon": System("lexicon translation, English encoder", reads="lexicon", **UNMARKED),
     "a_extended": _student("English student, untrained", own=EVERY),
-    "a_optical_late": _student("English student, OPTICAL + contrast", SHARP, EVERY),
+    **{
+        f"a_{name}": _student(f"English student, {said}", SHARP, EVERY, loss=loss)
+        for name, (said, loss) in LOSSES.items()
+        if name in ("optical_late", "sentence_late")
+    },
     **{f"a_{name}": MAIN[name] for name in ("ceiling_bm25", "ceiling")},
 }
 MULTILINGUAL = {
@@ -237,7 +237,7 @@ TUNING = {  # on development questions alone, so these are not among the pairs
     "m_dev": _student(BOTH, SHARP, DEV),
     "m_dev_high": _student(f"{BOTH}, rate 3e-4", SHARP, DEV, rate=3e-4),
     "m_dev_low": _student(f"{BOTH}, rate 3e-5", SHARP, DEV, rate=3e-5),
-    "m_dev_half": _student(f"{BOTH}, weight 0.5", SHARP, DEV, loss="transport + 0.5 late"),
+    "m_dev_half": _student(f"{BOTH}, weight 0.5", SHARP, DEV, **HALF),
     "m_dev_long": _student(f"{BOTH}, 600 steps", SHARP, DEV, steps=600),
 }
 GROUPS = {
