@@ -1,10 +1,13 @@
 """Tests run offline, with small steps, and write only to temporary folders."""
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
+# a shell that runs the tests in the background has them, and what they start, ignore Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)
 OFFLINE = Path(__file__).parent / "offline"
 os.environ["PYTHONPATH"] = str(OFFLINE) + os.pathsep + os.environ.get("PYTHONPATH", "")
 os.environ["HF_HUB_OFFLINE"] = "1"

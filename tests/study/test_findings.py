@@ -6,7 +6,7 @@ import pytest
 
 from optical_lite.settings import InputError
 from optical_lite.significance import holm
-from optical_lite.study import evidence, findings, pages
+from optical_lite.study import evidence, findings
 
 
 def test_the_pages_say_what_the_records_give():
@@ -49,10 +49,6 @@ def test_hand_written_pages_of_tables_are_among_them():
     """Those of ``data/expected`` may have tables alone; a generated page has no marks."""
     pages = {path for path in findings.texts() if path.startswith("data/")}
     assert pages == {f"data/expected/{name}.md" for name in ("alignment_sets", "claims", "evidence")}
-
-
-def test_tables_write_the_numbers_of_all_pages():
-    assert set(findings.texts()) <= pages.generated().keys()
 
 
 def test_a_run_that_is_gone_is_missing_until_it_is_there(page):

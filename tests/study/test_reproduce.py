@@ -8,9 +8,15 @@ import pytest
 from optical_lite import __main__
 from optical_lite.settings import ROOT
 from optical_lite.study import check as reproduce
-from optical_lite.study import pages, summary
+from optical_lite.study import findings, pages, summary
 
-pytestmark = pytest.mark.float32
+pytestmark = [pytest.mark.float32, pytest.mark.xdist_group("pages")]
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Every generated file, made once."""
+    return pages.generated()
 
 
 @pytest.fixture
@@ -29,12 +35,17 @@ def replace(path, old, new):
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_pages_equal_their_records():
-    assert pages.stale() == [], "run: make tables"
+def test_pages_equal_their_records(made):
+    assert pages.stale(made) == [], "run: make tables"
 
 
-def test_a_page_that_differs_is_noticed_and_mended(tmp_path, monkeypatch):
-    for path, text in pages.generated().items():
+def test_all_pages_with_marked_numbers_are_written(made):
+    assert set(findings.texts()) <= made.keys()
+
+
+def test_a_page_that_differs_is_noticed_and_mended(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "generated", lambda: made)
+    for path, text in made.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     monkeypatch.setattr(pages, "ROOT", tmp_path)
