@@ -37,7 +37,8 @@ SINGLE = {  # of the comparison with a multilingual encoder; the others are fuse
     "one-to-one": "m_match",
     "nearest token": "m_greedy",
     "sentence vectors + contrast": "m_sentence_late",
-    "English student": "a_optical_late",
+    "English student, both": "a_optical_late",
+    "English student, sentence vectors + contrast": "a_sentence_late",
 }
 BESIDE = {
     "two students": "students",
@@ -60,6 +61,7 @@ STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "one-to-one, over transport": (["m_match"], ["m_optical"]),
     "nearest token, over transport": (["m_greedy"], ["m_optical"]),
     "sentence vectors + contrast, over both": (["m_sentence_late"], ["m_optical_late"]),
+    "the same, on the English encoder": (["a_sentence_late"], ["a_optical_late"]),
 }
 
 
