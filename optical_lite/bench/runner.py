@@ -53,7 +53,8 @@ def command(
         start = time.perf_counter()
         for found in known[name](repetitions):
             rows.append({**found, "bench": name})
-            print(", ".join(f"{said} {x}" for said, x in found.items() if x), flush=True)
+            shown = {k: number(x) if isinstance(x, float) else x for k, x in found.items()}
+            print(", ".join(f"{said} {x}" for said, x in shown.items() if x), flush=True)
             if out:
                 # after every row: a long run that is stopped keeps what it measured
                 write_json(out, rows)

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_demos_table_has_what_the_demo_prints():
     """That its numbers are those of the records is tested with every other page, in test_findings."""
-    rows = re.findall(r"^\| (.+?) \| <!-- n: run \S+#systems\.(\w+) mrr@10 -->", README, re.MULTILINE)
+    rows = re.findall(r"^\| (.+?) \| <!-- n: run \S+#result\.systems\.(\w+) mrr@10 -->", README, re.MULTILINE)
     assert [(name, title) for title, name in rows] == list(demo.SYSTEMS.items())
 
 
