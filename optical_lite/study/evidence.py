@@ -59,11 +59,9 @@ def over(
     return {place: each for place, each in found.items() if None not in each.values()}
 
 
-def answer(
-    among: Iterable[str] = ("afriqa_*", "belebele_*", "belebele-hard_*"),
-) -> dict[str, dict[str, Comparison]]:
+def answer() -> dict[str, dict[str, Comparison]]:
     """What vocabulary and losses add to a multilingual encoder, as :func:`over`."""
-    return over(*ANSWER, among)
+    return over(*ANSWER, ("afriqa_*", "belebele_*", "belebele-hard_*"))
 
 
 def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Comparison | None:

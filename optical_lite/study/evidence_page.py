@@ -130,19 +130,20 @@ def scores(kind: str) -> str:
 
     Languages that the encoder was shown come first.
     """
-    langs = sorted(map(_lang, answer((f"{kind}_*",))), key=[*LANGUAGES].index)
-    places = [f"{kind}_{lang}" for lang in sorted(langs, key=UNSEEN.__contains__)]
+    langs = [_lang(place) for place in answer() if place.rpartition("_")[0] == kind]
+    langs.sort(key=lambda lang: (lang in UNSEEN, [*LANGUAGES].index(lang)))
     lines: dict[str, list[str]] = {}
     for label, system in (SINGLE | BESIDE).items():
-        values = [_mean(place, system) for place in places if records.read(place, system)]
-        if len(values) == len(places):
-            lines[label] = [number(value) for value in (*values, fmean(values))]
+        found = [records.by_question(f"{kind}_{lang}", system) for lang in langs]
+        values = [None if each is None else float(each.mean()) for each in found]
+        whole = values and None not in values
+        lines[label] = [*map(number, values), number(fmean(values) if whole else None)]
     own = {label: cells for label, cells in lines.items() if label in SINGLE}
     best = [max(column) for column in zip(*own.values(), strict=True)]
     for label, cells in own.items():
         marked = zip(cells, best, strict=True)
         lines[label] = [f"**{cell}**" if cell == most else cell for cell, most in marked]
-    header = ("system", *(corpora.LANGUAGES[_lang(place)] for place in places), "mean")
+    header = ("system", *map(corpora.LANGUAGES.get, langs), "mean")
     return markdown(header, [(label, *cells) for label, cells in lines.items()])
 
 
