@@ -90,7 +90,7 @@ def test_embedding_rows_have_a_rate_of_their_own(teacher, tmp_path):
 
 
 def test_the_rows_of_another_family_have_that_rate_too(teacher):
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
     tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0)
     model = ModernBertModel(ModernBertConfig(vocab_size=len(teacher.embedding), **sizes, **tokens))
     config = DistillConfig(trainable="all", rate=1e-4, row_rate=1e-3)
