@@ -57,13 +57,14 @@ def mutants(found: dict) -> str:
 
 def versions(found: list[dict]) -> str:
     """A line an environment: what it held, and the outcome of its tests; then which these were."""
-    lines = []
+    lines, ran = [], {}
     for row in found:
+        ran.setdefault(row["tests"], []).append(f"{row['python']} {row['versions']}")
         counts = ", ".join(f"{row[key]:,} {key}" for key in ("passed", "failed", "skipped") if key in row)
         held = ", ".join(f"{name} {version}" for name, version in row.get("packages", {}).items())
         lines.append((row["python"], row["versions"], held, row.get("missing") or counts))
-    ran = "\n".join(f"Tests: {tests}" for tests in dict.fromkeys(row["tests"] for row in found))
-    return markdown(("Python", "end of the ranges", "versions", "outcome"), lines) + f"\n\n{ran}"
+    said = "\n\n".join(f"Tests of {', '.join(where)}: {tests}" for tests, where in ran.items())
+    return markdown(("Python", "end of the ranges", "versions", "outcome"), lines) + f"\n\n{said}"
 
 
 TABLES: dict[str, Callable] = {"kills": kills, "fuzz": fuzz, "mutants": mutants, "versions": versions}
