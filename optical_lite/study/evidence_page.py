@@ -12,7 +12,7 @@ from ..significance import holm
 from . import alignment_grid, records
 from .evidence import ANSWER, answer, pooled
 from .markup import markdown, number
-from .systems import LANGUAGES, OPPONENTS, REFERENCE, SYSTEMS, TUNING, expand
+from .systems import ASKED, LANGUAGES, OPPONENTS, REFERENCE, SYSTEMS, TUNING, expand
 
 # column: a system, and the others of which the best is its opponent
 DUELS = {
@@ -46,7 +46,7 @@ BESIDE = {
     "reference English, BM25": "a_ceiling_bm25",
     "reference English, encoder": "m_ceiling",
 }
-KINDS = {"AfriQA": "afriqa", "Belebele": "belebele", "Belebele, hard": "belebele-hard"}
+KINDS = dict(zip(("AfriQA", "Belebele", "Belebele, hard"), ASKED, strict=True))
 UNSEEN = ("ig", "yo", "tw")  # languages that XLM-R, from which the encoder descends, was not shown
 STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "vocabulary, over zero-shot": (["m_extended"], ["m_zero_shot"]),
@@ -244,10 +244,7 @@ def _sets() -> list[dict]:
 
 TABLES = {
     **{table.__name__: table for table in (opponents, steps, gains, leaks, choices)},
-    **{
-        f"scores_{kind.rpartition('-')[2]}": functools.partial(scores, kind)
-        for kind in KINDS.values()
-    },
+    **{f"scores_{kind.rpartition('-')[2]}": functools.partial(scores, kind) for kind in ASKED},
     "alignment_plain": lambda: rates(_sets(), ""),
     "alignment_order": lambda: rates(_sets(), "_order"),
     "alignment_verdicts": verdicts,

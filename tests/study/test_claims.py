@@ -5,6 +5,7 @@ import re
 import pytest
 from test_literature import SOURCE
 
+from optical_lite.json_files import read_json
 from optical_lite.settings import ROOT
 from optical_lite.study import summary
 
@@ -37,9 +38,10 @@ def problems(page):
             found.append(f"{number}: cannot be looked up: {rest}")
         found += [f"{number}: no file {f}" for f in files if not (ROOT / f.partition(":")[0]).is_file()]
         for where, _, words in (line.removeprefix("run ").partition(": ") for line in says):
-            record = summary.EXPECTED / where.partition("#")[0]
-            text = record.read_text(encoding="utf-8") if record.is_file() else ""
-            if not any(all(part in line for part in words.split(", ")) for line in text.split("\n")):
+            name, _, inside = where.partition("#")
+            record = summary.EXPECTED / name
+            said_there = read_json(record).get(inside, ()) if record.is_file() else ()
+            if not any(all(part in line for part in words.split(", ")) for line in said_there):
                 found.append(f"{number}: {where} does not say so")
         if status == MEASURED and not runs:
             found.append(f"{number}: measured without a run")
