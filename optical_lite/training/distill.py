@@ -13,6 +13,7 @@ process's sentences.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -26,9 +27,10 @@ from .. import distillation, losses
 from ..config import DistillConfig
 from ..corpora import Bitext, need_pairs
 from ..encoder import Encoder
+from ..json_files import to_json
 from ..kernels.ragged import Ragged
 from ..safe_files import hold
-from ..settings import InputError, device, launched, seed_everything, uses_bf16
+from ..settings import InputError, device, launched, precision, seed_everything, uses_bf16
 from ..transport import TransportPlan
 from . import runs, trainable
 from .loop import Session
@@ -92,10 +94,12 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
         say_blank(student, teacher, source, target, progress)
     for encoder in (student, teacher):
         encoder.put_away()  # from here on there are ids alone
+    asked = {**asdict(config), "keep": list(config.keep)}
+    del asked["save_every"]  # it may change from one session to the next
+    record = runs.about(asked, bitext, student, teacher)
+    _agree(accelerator, out, **record, precision=precision())
     if writes:
-        asked = {**asdict(config), "keep": list(config.keep)}
-        del asked["save_every"]  # it may change from one session to the next
-        runs.open_run(out, asked, bitext, student, teacher)
+        runs.opened(out / "config.json", record, "a run")
     accelerator.wait_for_everyone()
     trained = trainable.choose(student, config, set(itertools.chain.from_iterable(source)))
     groups = trainable.groups(trained, config)
@@ -106,7 +110,7 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
     first, rows = session.first, student.model.get_input_embeddings().rows
     if first == 0 and writes:
         runs.keep(out, 0, trained, rows)
-    _agree(accelerator, out, first, len(source), sum(p.numel() for p in trained.values()))
+    _agree(accelerator, out, steps=first)
     weights = None
     if config.marginals == "idf":
         weights = distillation.idf_weights(student, source, teacher, target)
@@ -197,15 +201,20 @@ class _Part:
         return distillation.loss(S.float(), H, *ids, masks, self.weights, config)
 
 
-def _agree(accelerator, out: Path, *numbers: int) -> None:
-    """Stop where processes would not do the same: another number of steps, pairs or weights."""
-    found = accelerator.gather(torch.tensor([numbers], device=accelerator.device))
-    if (found != found[0]).any():
-        raise InputError(
-            f"{out}: got processes with {found.tolist()} steps done, pairs and weights to train, "
-            "expected the same in each; give every machine the same files and one folder that all "
-            "of them see"
+def _agree(accelerator: Accelerator, out: Path, **parts: object) -> None:
+    """Stop where processes would not do the same: some part of what they have is another."""
+    told = [hashlib.sha256(to_json(part).encode()).digest()[:8] for part in parts.values()]
+    own = [int.from_bytes(part, "big", signed=True) for part in told]
+    found = accelerator.gather(torch.tensor([own], device=accelerator.device))
+    if different := [
+        name for name, each in zip(parts, found.T.tolist(), strict=True) if len(set(each)) > 1
+    ]:
+        got = f"processes that differ in {' and '.join(different)}"
+        expected = (
+            "the same in each; give all of them the same command, files and --precision, and one "
+            "folder that all see"
         )
+        raise InputError(out, got, expected)
 
 
 def say_blank(

@@ -29,7 +29,7 @@ from ..settings import InputError, shown
 from ..weights import inside, read_tensors
 
 NUMBER = (int, float)
-TEACHER = {"name": str, "sha256": str}
+TEACHER = {"name": str, "sha256": str, "setup?": str}
 CONFIG = {"config": dict, "bitext": {"lang": str}, "student": dict, "teacher": TEACHER}
 CUT = {"source": int, "target": int}
 METRICS = {
@@ -84,13 +84,12 @@ def opened(place: Path, record: dict, what: str) -> dict:
     return found
 
 
-def open_run(out: Path, config: dict, bitext: Bitext, student: Encoder, teacher: Encoder) -> None:
-    """Write what a run is, or check that the folder holds the same run."""
+def about(config: dict, bitext: Bitext, student: Encoder, teacher: Encoder) -> dict:
+    """What a run is: its configuration, the hashes of its pairs and of both encoders."""
     pairs = {"name": bitext.name, "lang": bitext.source, "pairs": len(bitext)}
     pairs |= {"sha256": data_hash(bitext), "notes": bitext.notes}
     models = {"student": model_record(student), "teacher": model_record(teacher)}
-    record = {"config": config, "bitext": pairs, **models}
-    opened(out / "config.json", record, "a run")
+    return {"config": config, "bitext": pairs, **models}
 
 
 def keep(out: Path, step: int, trained: dict[str, nn.Parameter], rows: Tensor) -> None:
@@ -189,7 +188,11 @@ def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
             "is not followed"
         )
     found = teacher(wanted["name"]) if given is None else Encoder.load(given)
-    if (have := model_record(found)["sha256"]) != wanted["sha256"]:
+    have = model_record(found)
+    if given is not None and have["setup"] != wanted.get("setup", have["setup"]):
+        expected = "those of the model that trained the run; give --teacher with it unchanged"
+        raise InputError(run, f"{found.name} with other settings or another tokenizer", expected)
+    if (have := have["sha256"]) != wanted["sha256"]:
         raise InputError(
             f"{run}: got the teacher {found.name} with weights {have[:12]}..., expected "
             f"{weighs}..., those of {name!r}; give --teacher with the model that trained the run"

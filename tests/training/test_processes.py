@@ -94,12 +94,39 @@ def test_another_number_of_processes_than_asked_for_stops(folder, number_type, t
     assert not (tmp_path / "run").exists()
 
 
+class Apart:
+    """Two processes in the place of which something else stands in each other number."""
+
+    device = "cpu"
+
+    def gather(self, own):
+        return torch.cat([own, own + torch.tensor([[0, 1]])])
+
+
 def test_processes_that_see_other_files_stop(tmp_path):
-    class Apart:
-        device = "cpu"
+    with pytest.raises(InputError, match="got processes that differ in steps, expected the same in each"):
+        distill._agree(Apart(), tmp_path, bitext={"pairs": 25}, steps=4)
 
-        def gather(self, own):
-            return torch.cat([own, own + torch.tensor([[0, 1, 0]])])
 
-    with pytest.raises(InputError, match=r"\[\[4, 25, 640\], \[4, 26, 640\]\] steps done, pairs and weights"):
-        distill._agree(Apart(), tmp_path, 4, 25, 640)
+OTHER = """
+import sys
+from optical_lite.cli.main import main
+from optical_lite.settings import launched
+sys.exit(main(sys.argv[1 + launched("RANK")].split()))
+"""
+
+
+def test_a_process_that_would_do_something_else_stops_all(tiny, tmp_path):
+    tiny.save(tmp_path / "tiny")
+    for name, pairs in {"pairs": PAIRS, "turned": PAIRS[::-1]}.items():
+        (tmp_path / f"{name}.tsv").write_text("".join(f"{source}\t{english}\n" for source, english in pairs))
+    (tmp_path / "other.py").write_text(OTHER)
+    line = f"train --lang sw --quiet --out {tmp_path}/run --model {tmp_path}/tiny --bitext {tmp_path}"
+    both = f"{line}/pairs.tsv --steps 4", f"{line}/turned.tsv --steps 6"
+    work = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*work, str(tmp_path / "other.py"), *both], capture_output=True, text=True, env={**os.environ}
+    )
+    assert done.returncode
+    assert "run: got processes that differ in config and bitext" in done.stderr
+    assert not (tmp_path / "run" / "config.json").exists()
