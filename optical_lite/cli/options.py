@@ -160,25 +160,29 @@ KINDS = {
 
 
 def apart(options: list[Option], values: dict[str, object]) -> None:
-    """Refuse a path that a command would write twice, or read and write; /dev/null keeps nothing.
+    """Refuse to write where a command reads or writes something else; /dev/null keeps nothing.
 
-    A folder that is there is looked at by who writes into it.
+    What lies in a folder is part of it: nothing is written into what is read, nor into what the
+    command fills itself.
     """
     kinds = [(option, how.get("type")) for option, how in options]
     order = [each for each in kinds if each[1] in WRITE]
     order += [each for each in kinds if each[1] in (existing, somewhere)]
-    written: dict[str, str] = {}
+    written: list[tuple[str, str]] = []
     for option, kind in order:
-        found = values.get(option.lstrip("-").replace("-", "_"))
+        found, writes = values.get(option.lstrip("-").replace("-", "_")), kind in WRITE
         for value in found if isinstance(found, list) else [found] * bool(found):
             place = os.path.realpath(value)
-            if place == os.devnull or os.path.isdir(place):
+            if place == os.devnull or not (writes or os.path.exists(place)):
                 continue
-            if place in written and (kind in WRITE or os.path.exists(place)):
-                expected = "a file of its own for what is written; choose another"
-                raise InputError(value, f"one path for {written[place]} and {option}", expected)
-            if kind in WRITE:
-                written[place] = option
+            for other, of in written:
+                within = other.startswith(place + os.sep)
+                within = within or (writes and place.startswith(other + os.sep))
+                if within or place == other:
+                    how = "one path inside the other" if within else "one path"
+                    expected = "a place of its own for what is written; choose another"
+                    raise InputError(value, f"{how} for {of} and {option}", expected)
+            written += [(place, option)] * writes
 
 
 def idle(
