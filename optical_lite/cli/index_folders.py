@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from pathlib import Path
 
-from ..corpora import Collection
+from .. import corpora
 from ..encoder import Encoder
 from ..engines import qdrant
 from ..engines.shards import Shards
@@ -28,16 +29,16 @@ from . import inputs
 # what index.json says of any index, of a shard, of an engine
 RECORD = {
     "collection": str, "texts": str, "passages_read_to": int, "precision": str,
-    "encoder": {"name": str, "sha256": str}, "sha256?": str, "sample?": str,
+    "encoder": {"name": str, "sha256": str, "setup?": str}, "sha256?": str, "sample?": str,
 }  # fmt: skip
 MIB, SAMPLE = 1 << 20, 64  # parts of an index that are compared whenever it is opened
 SHARD = {**RECORD, "sha256": str, "passages": int, "vectors": int}
 COUNTS = dict.fromkeys(("points", "passages", "passages_cut"), int)
-ENGINE = {**COUNTS, "name": str, "files": {str: int}}
+ENGINE = {**COUNTS, "name": str, "files": {str: str}}
 
 
 def make(
-    out: str | Path, data: Collection, encoder: Encoder, shard: tuple[int, int] | None,
+    out: str | Path, data: corpora.Collection, encoder: Encoder, shard: tuple[int, int] | None,
     progress: bool, made: str | Path | None = None, engine: str | None = None,
 ) -> dict:  # fmt: skip
     """Encode passages into a new folder, or one shard of them; a shard that is there is left.
@@ -59,11 +60,12 @@ def make(
     with new_folder(folder) as part:
         if engine:  # before the hours that encoding may take
             qdrant.need(engine, part, folder.name)
-        print(precision_line())
         place = part / "index.safetensors"
         if made:
             built = open_index(made, data, encoder)
+            about["precision"] = _records(Path(made))[0]["precision"]
         else:
+            print(precision_line())
             built = PassageIndex.build(encoder, passages, progress, place)
         if isinstance(built, qdrant.Engine):
             expected = "one that holds vectors; leave out --index"
@@ -101,7 +103,7 @@ def _there(folder: Path, wanted: dict) -> dict:
 
 
 def open_index(
-    folder: str | Path, data: Collection, encoder: Encoder, scorer: str = "maxsim",
+    folder: str | Path, data: corpora.Collection, encoder: Encoder, scorer: str = "maxsim",
     max_length: int | None = None, candidates: int = 0, where: str | None = None,
 ) -> PassageIndex | Shards | qdrant.Engine:  # fmt: skip
     """An index of a folder, if it is of these texts and this encoder, read to this length.
@@ -109,36 +111,41 @@ def open_index(
     For ``candidates`` see :class:`optical_lite.engines.qdrant.Engine`; ``where`` is the URL of the
     server that the index was loaded into, where it was one.
     """
-    parts = {part: read_json(part / "index.json", RECORD) for part in _parts(Path(folder))}
-    records = list(parts.values())
-    record, texts, by = records[0], hash_texts(data.passages), model_record(encoder)["sha256"]
-    if engine := record.get("engine"):
-        found, loaded = _engine(folder, record, candidates, where), []
+    parts, records = _parts(Path(folder)), _records(Path(folder))
+    record, texts, by = records[0], hash_texts(data.passages), model_record(encoder)
+    if record.get("engine"):
+        found, loaded = _engine(folder, record, data.passages, candidates, where), []
     elif candidates:
         raise InputError(folder, "--candidates", "an index in an engine for them")
     else:
         loaded = [PassageIndex.load(part / "index.safetensors") for part in parts]
         found = loaded[0] if len(loaded) == 1 else Shards(loaded)
-    same, of = engine or set(found.ids) == set(data.passages), shown(record["collection"])
-    of += " whose texts have changed since" if same else ""
+    have, there = set(found.ids), set(data.passages)
+    others = {shown(one["collection"]) for one in records if one["texts"] != texts}
+    changed = " whose texts have changed since" if have == there else ""
+    made_by = {shown(one["encoder"]["name"]) for one in records if not _same(one["encoder"], by)}
     widths = {one.vectors.shape[1] for one in loaded} - {encoder.dimension}
+    made_by |= {f"an encoder of {width} dimensions" for width in widths}
     read = {one.max_length for one in loaded} | {one["passages_read_to"] for one in records}
+    kinds = {shown(one["precision"]) for one in records}
     wanted = max_length or record["passages_read_to"]
     for wrong, got, expected in (
         (found.scorer != scorer, f"for {found.scorer}",
          f"one for {scorer}; leave out --index or --scorer"),
-        (not same or any(one["texts"] != texts for one in records), f"of {of}",
+        (others, f"of {' and '.join(sorted(others))}{changed}",
          f"one of {data.name}; index it anew"),
-        (widths or any(one["encoder"]["sha256"] != by for one in records),
-         f"by {shown(record['encoder']['name'])}",
-         f"one by {encoder.name}; index with --model {encoder.name}"),
-        (read != {max_length or found.max_length},
-         f"that read {found.max_length} tokens of a passage",
+        (have != there, f"of {len(have & there):,} of the {len(there):,} passages of {data.name}",
+         "all of them, each once; index anew what lacks"),
+        (made_by, f"by {' and '.join(sorted(made_by))}",
+         f"one by {encoder.name}, its weights, settings and tokenizer as they are; index anew"),
+        (read != {wanted}, f"that read {' and '.join(map(str, sorted(read)))} tokens of a passage",
          f"{wanted}; leave out --max-length, or index anew"),
+        (len(kinds) > 1, f"of shards in {' and '.join(sorted(kinds))}",
+         "one number type; index some anew with --precision"),
     ):  # fmt: skip
         if wrong:
             raise InputError(folder, f"an index {got}", expected)
-    for part, one in parts.items() if loaded else ():
+    for part, one in zip(parts, records, strict=True) if loaded else ():
         if one.get("sample") != _sample(path := part / "index.safetensors"):
             expected = "those that its index.json tells of; copy both files again, or index anew"
             raise InputError(path, "other vectors", expected)
@@ -147,27 +154,29 @@ def open_index(
     return found
 
 
-def _sample(path: Path) -> str:
+def _sample(path: Path, parts: int = SAMPLE) -> str:
     """sha256 of a file's size and of what is evenly spread over it; of all where it is small."""
     size = path.stat().st_size
     found = hashlib.sha256(str(size).encode())
     with open(path, "rb") as file:
-        for place in sorted({max(0, size - MIB) * k // (SAMPLE - 1) for k in range(SAMPLE)}):
+        for place in sorted({max(0, size - MIB) * k // (parts - 1) for k in range(parts)}):
             file.seek(place)
             found.update(file.read(MIB))
     return found.hexdigest()
 
 
-def _engine(folder: str | Path, record: dict, candidates: int, where: str | None) -> qdrant.Engine:
+def _engine(
+    folder: str | Path, record: dict, ids: Collection[str], candidates: int, where: str | None
+) -> qdrant.Engine:
     """The engine that an index was loaded into, if it holds what the record says."""
     if (record["engine"] == "server") != bool(where):
         expected = "--engine URL for a server, none for a folder"
         raise InputError(folder, f"an index in a {record['engine']}", expected)
     fits(record, ENGINE, f"{folder}/index.json")
-    sizes = _files(Path(folder))
-    if other := [name for name, size in record["files"].items() if sizes.get(name) != size]:
-        expected = f"{record['files'][other[0]]:,}; index anew"
-        raise InputError(folder, f"{sizes.get(other[0], 0):,} bytes of {other[0]}", expected)
+    there = _files(Path(folder))
+    if other := [name for name, sample in record["files"].items() if there.get(name) != sample]:
+        expected = "what its index.json tells of; index anew"
+        raise InputError(folder, f"another {shown(other[0])}, or none", expected)
     # a URL in a file is not followed
     kept = qdrant.store(where or "folder", Path(folder), record["name"])
     if (there := kept.count()) != record["points"]:
@@ -175,8 +184,8 @@ def _engine(folder: str | Path, record: dict, candidates: int, where: str | None
         raise InputError(folder, f"{there:,} passages in its engine", expected)
     if there and kept.mark() != _mark(record):
         raise InputError(folder, "the engine of another index", "its own; index anew")
-    about = record["passages"], record["passages_read_to"], record["passages_cut"]
-    return qdrant.Engine(kept, *about, candidates)
+    about = record["passages_read_to"], record["passages_cut"]
+    return qdrant.Engine(kept, ids, *about, candidates)
 
 
 def _mark(record: dict) -> dict:
@@ -185,10 +194,23 @@ def _mark(record: dict) -> dict:
     return {**about, "encoder": record["encoder"]["sha256"]}
 
 
-def _files(folder: Path) -> dict[str, int]:
-    """Sizes of an engine's files of vectors: Qdrant Edge fills what was cut off with zeros."""
-    found = filter(Path.is_file, folder.glob("engine/segments/*/vector_storage-*/**/*"))
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(found)}
+def _files(folder: Path) -> dict[str, str]:
+    """Samples of an engine's vectors and ids: Qdrant Edge fills what was cut off with zeros."""
+    parts = "vector_storage-*/**/*", "payload_storage/page_*"
+    found = sorted({path for part in parts for path in folder.glob(f"engine/segments/*/{part}")})
+    found = [path for path in found if path.is_file()]
+    share = max(2, 4 * SAMPLE // max(1, len(found)))
+    return {path.relative_to(folder).as_posix(): _sample(path, share) for path in found}
+
+
+def _same(old: dict, new: dict) -> bool:
+    """Whether two records are of one encoder; one without a setup tells of its weights alone."""
+    return old["sha256"] == new["sha256"] and old.get("setup", new["setup"]) == new["setup"]
+
+
+def _records(folder: Path) -> list[dict]:
+    """What index.json says, of an index or of each of its shards."""
+    return [read_json(part / "index.json", RECORD) for part in _parts(folder)]
 
 
 def _parts(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
 """Engines: indexes that :func:`optical_lite.retrieval.search` reads like one of its own.
 
-:mod:`.shards` is an index in several files, :mod:`.qdrant` one in Qdrant.
+:mod:`.shards` is an index in several files, :mod:`.qdrant` one in a :mod:`.stores` of Qdrant.
 """

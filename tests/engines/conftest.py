@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
+DONE = {"result": True, "status": "ok", "time": 0.001}
 REPLIES = {  # as a server of version 1.15 gives them
+    "/collections/passages": DONE,
     "/collections/passages/exists": {"result": {"exists": True}, "status": "ok", "time": 0.001},
     "/collections/passages/points": {
         "result": [{"id": 0, "payload": {"id": "a", "of": {"texts": "of others"}}}],
@@ -41,12 +43,13 @@ def server(replies):
             body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "null")
             path = self.path.partition("?")[0]
             asked.append((path, self.headers.get("api-key"), body))
-            self.send_response(200)
+            trouble = replies.get("trouble", [])
+            self.send_response(trouble.pop(0) if trouble and path in replies["troubled"] else 200)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.wfile.write(json.dumps(replies[path]).encode())
 
-        do_GET = do_POST
+        do_GET = do_PUT = do_DELETE = do_POST
 
         def log_message(self, *_):
             pass

@@ -65,14 +65,14 @@ def same(found, expected, number_type):
 
 
 def test_all_passages_are_scored_as_ours_are(encoder, built, store, expected, number_type):
-    same(retrieval.search(qdrant.Engine(store, len(built.ids)), encoder, DATA.queries, 10), expected, number_type)
+    same(retrieval.search(qdrant.Engine(store, built.ids), encoder, DATA.queries, 10), expected, number_type)
 
 
 def test_candidates_of_a_first_stage_have_the_scores_of_maxsim(encoder, built, store, expected, number_type):
-    many = qdrant.Engine(store, len(built.ids), candidates=len(built.ids))
+    many = qdrant.Engine(store, built.ids, candidates=len(built.ids))
     same(retrieval.search(many, encoder, DATA.queries, 10), expected, number_type)
     scores = {q: dict(r) for q, r in retrieval.search(built, encoder, DATA.queries, len(built.ids)).items()}
-    few = retrieval.search(qdrant.Engine(store, len(built.ids), candidates=12), encoder, DATA.queries, 10)
+    few = retrieval.search(qdrant.Engine(store, built.ids, candidates=12), encoder, DATA.queries, 10)
     for query, ranking in few.items():
         assert len(ranking) == 10
         assert dict(ranking) == pytest.approx({name: scores[query][name] for name, _ in ranking}, abs=NEAR[number_type])
@@ -81,22 +81,22 @@ def test_candidates_of_a_first_stage_have_the_scores_of_maxsim(encoder, built, s
 
 @pytest.mark.parametrize("candidates", [0, 100])
 def test_a_filter_keeps_what_it_says(encoder, built, store, candidates):
-    engine = qdrant.Engine(store, len(built.ids), candidates=candidates, only={"lang": "so"})
+    engine = qdrant.Engine(store, built.ids, candidates=candidates, only={"lang": "so"})
     for ranking in retrieval.search(engine, encoder, DATA.queries, 10).values():
         assert len(ranking) == 10
         assert {LANGS[name]["lang"] for name, _ in ranking} == {"so"}
 
 
 def test_a_question_without_tokens_finds_nothing(encoder, built, store):
-    assert retrieval.search(qdrant.Engine(store, len(built.ids)), encoder, {"q": ""}) == {"q": []}
+    assert retrieval.search(qdrant.Engine(store, built.ids), encoder, {"q": ""}) == {"q": []}
 
 
 KILLED = """
 import os, sys
-from optical_lite.engines import qdrant
+from optical_lite.engines import qdrant, stores
 from optical_lite.formats import trec
 from optical_lite.cli.main import main
-qdrant.POINTS, put, calls = 20, qdrant.Folder.put, []
+stores.POINTS, put, calls = 20, qdrant.Folder.put, []
 def points(self, some):
     def until():
         for number, point in enumerate(some):
@@ -153,7 +153,7 @@ def test_a_server_is_asked_by_its_url(server, number_type, monkeypatch):
     assert store.count() == 2
     vectors = torch.eye(2)[None]
     batch = TokenBatch(vectors, torch.tensor([[True, True]]), torch.zeros(1, 2, dtype=torch.long), [])
-    engine = qdrant.Engine(store, 2, candidates=50, only={"lang": "sw"})
+    engine = qdrant.Engine(store, ["a", "b"], candidates=50, only={"lang": "sw"})
     assert engine.rank(batch, 2) == [[("b", 1.75), ("a", 1.5)]]
     path, key, body = asked[-1]
     assert (path, key) == ("/collections/passages/points/query", "secret")
