@@ -121,10 +121,16 @@ class Encoder(nn.Module):
             self._tokenizer = Tokenizer.from_buffer(self._tokenizer)
         return self._tokenizer
 
+    @property
+    def tokenizer_json(self) -> bytes:
+        """The tokenizer as its file has it."""
+        kept = self._tokenizer
+        return kept if isinstance(kept, bytes) else kept.to_str().encode()
+
     def put_away(self) -> None:
         """Keep a large vocabulary as text until it is needed: as a tokenizer it takes 280 MB."""
         if self.rows >= shared_rows.LARGE:
-            self._tokenizer = self.tokenizer.to_str().encode()
+            self._tokenizer = self.tokenizer_json
             shared_rows.trim()
         self.release()
 

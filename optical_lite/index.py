@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .encoder import Encoder
 from .kernels.index_file import read, writing
-from .provenance import model_record, sha256
+from .provenance import identity, sha256
 from .settings import InputError, get, one_of, uses_bf16
 
 CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
@@ -84,7 +84,7 @@ class PassageIndex:
         one_of("scorer: got", scorer, SCORERS)
         kind = ["bf16"] if uses_bf16() else []  # vectors differ between number types
         kind += ["mean", *encoder.prefixes] if scorer == "mean" else []
-        of = model_record(encoder)["sha256"], encoder.max_length, hash_texts(passages), *kind
+        of = identity(encoder), encoder.max_length, hash_texts(passages), *kind
         key = sha256(json.dumps(of).encode())[:32]
         place = get().cache / "index" / f"{key}.safetensors"
         if place.exists():
@@ -147,6 +147,7 @@ def _encoded(
                 if not vectors.isfinite().all():
                     got = f"vectors from {encoder.name} that are no finite numbers"
                     raise InputError("index", got, "unit vectors; take a whole model")
+                vectors, keep = vectors.half().cpu(), keep.cpu()
                 for row, v, k in zip(rows, vectors, keep, strict=True):
-                    yield begin[chunk[row]], v[k].half().cpu()
+                    yield begin[chunk[row]], v[k]
                 bar.update(len(rows))

@@ -11,6 +11,11 @@ from pathlib import Path
 from .settings import ROOT, InputError, device, get, precision, seed_everything
 
 CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # decide a result with the data
+# settings of a model that do not change its vectors
+IDLE = {
+    "_name_or_path", "architectures", "dtype", "gradient_checkpointing", "initializer_range",
+    "tie_word_embeddings", "torch_dtype", "transformers_version", "use_cache",
+}  # fmt: skip
 PACKAGES = (
     "torch", "transformers", "POT", "accelerate", "numpy", "pandas", "matplotlib", "seaborn",
     "bm25s",
@@ -63,7 +68,10 @@ def environment() -> dict:
 
 
 def model_record(encoder) -> dict:
-    """What a run writes down about an encoder: name, sizes, a hash of its weights."""
+    """What a run writes down about an encoder: name, sizes, what decides its vectors.
+
+    ``sha256`` is a hash of the weights, ``setup`` one of the model's settings and the tokenizer.
+    """
     state = encoder.model.state_dict()
     state = {key: part for key, part in state.items() if not key.endswith(".place")}
     if encoder.projection is not None:
@@ -76,7 +84,20 @@ def model_record(encoder) -> dict:
         "parameters": sum(p.numel() for p in encoder.parameters()) + shared,
         "vocabulary": encoder.rows,
         "sha256": sha256(json.dumps(parts).encode()),
+        "setup": sha256(json.dumps(_settings(encoder)).encode() + encoder.tokenizer_json),
     }
+
+
+def _settings(encoder) -> list:
+    """The settings of a model that its vectors depend on, beside the shapes of its weights."""
+    found = encoder.model.config.to_diff_dict().items()
+    return sorted((k, str(x)) for k, x in found if k not in IDLE and "dropout" not in k)
+
+
+def identity(encoder) -> str:
+    """A hash of all that decides an encoder's vectors but the number type and the length."""
+    about = model_record(encoder)
+    return sha256((about["sha256"] + about["setup"]).encode())
 
 
 def banner() -> None:

@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 from optical_lite import index as module
 from optical_lite import retrieval, safe_files
 from optical_lite.datasets import pocket
+from optical_lite.encoder import Encoder
 from optical_lite.index import PassageIndex, content_lengths
 from optical_lite.kernels.index_file import writing
+from optical_lite.provenance import model_record
 from optical_lite.settings import InputError
 
 
@@ -278,3 +280,25 @@ def test_lengths_that_go_round_are_refused(tmp_path, lengths):
     save_file(tensors, tmp_path / "index.safetensors", {"ids": ids})
     with pytest.raises(InputError, match="lengths that do not ascend from 0, or whose sum is not 0"):
         PassageIndex.load(tmp_path / "index.safetensors")
+
+
+@pytest.mark.parametrize("change", ["settings", "tokenizer"])
+def test_the_cache_tells_encoders_of_the_same_weights_apart(tiny, number_type, tmp_path, change):
+    """A tokenizer or a setting that is mended in a model's folder is another encoder."""
+    texts = {"a": "water is life", "b": "the river and the road"}
+    first = Encoder.load(tiny.save(tmp_path / "tiny"))
+    place = tmp_path / "tiny" / ("config.json" if change == "settings" else "tokenizer.json")
+    found = json.loads(place.read_text())
+    if change == "settings":
+        found["layer_norm_eps"] = 0.5
+    else:
+        rows = found["model"]["vocab"]
+        names = {row: name for name, row in rows.items()}
+        turned = "water", names[rows["water"] + 1]
+        rows[turned[0]], rows[turned[1]] = rows[turned[1]], rows[turned[0]]
+    place.write_text(json.dumps(found))
+    second = Encoder.load(tmp_path / "tiny")
+    assert model_record(first)["sha256"] == model_record(second)["sha256"]
+    old, new = (PassageIndex.cached(each, texts) for each in (first, second))
+    assert torch.equal(new.vectors, PassageIndex.build(second, texts).vectors)
+    assert not torch.equal(old.vectors, new.vectors)

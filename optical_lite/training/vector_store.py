@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..encoder import Encoder
-from ..provenance import model_record
+from ..provenance import identity
 from ..safe_files import hold, one_line, write_atomic
 from ..settings import InputError, get, uses_bf16
 
@@ -34,7 +34,7 @@ class VectorStore:
     def __init__(self, teacher: Encoder, sentences: Sequence[Sequence[int]]) -> None:
         self.teacher, self.sentences = teacher, sentences
         self.begins = array("q", [0])  # where each sentence's vectors begin, and their end
-        key = hashlib.sha256(f"{model_record(teacher)['sha256']} {uses_bf16()}".encode())
+        key = hashlib.sha256(f"{identity(teacher)} {uses_bf16()}".encode())
         for ids in sentences:
             key.update(array("q", [len(ids), *ids]).tobytes())
             self.begins.append(self.begins[-1] + len(ids))
