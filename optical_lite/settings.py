@@ -150,11 +150,16 @@ def device() -> str:
         usable.insert(0, "mps")
     if torch.cuda.is_available():
         usable.insert(0, "cuda")
-        if "LOCAL_RANK" in os.environ:  # of several processes, each has a GPU of its own
-            torch.cuda.set_device(launched("LOCAL_RANK"))
     wanted = get().device
     one_of("OPTICAL_LITE_DEVICE: got", wanted, ("auto", *usable))
-    return usable[0] if wanted == "auto" else wanted
+    chosen = usable[0] if wanted == "auto" else wanted
+    if chosen == "cuda" and "LOCAL_RANK" in os.environ:  # each process has a GPU of its own
+        rank, there = launched("LOCAL_RANK"), torch.cuda.device_count()
+        if rank >= there:
+            expected = "a GPU for each; start fewer, or set OPTICAL_LITE_DEVICE=cpu"
+            raise InputError("LOCAL_RANK", f"process {rank} where there are {there} GPUs", expected)
+        torch.cuda.set_device(rank)
+    return chosen
 
 
 @functools.cache

@@ -143,7 +143,7 @@ def solve(
     cost, a, b, full, largest = checked(cost.detach(), a.detach(), b.detach())
     moving = full.sum().item()
     if not moving:  # nothing to move, or no problem at all
-        none = torch.zeros(len(cost), dtype=torch.long)
+        none = torch.zeros(len(cost), dtype=torch.long, device=cost.device)
         return _finish(torch.zeros_like(cost), cost, a, b, none, tolerance)
     if method == "partial":
         wide = logdomain.with_waste(cost, a, b, mass, epsilon)

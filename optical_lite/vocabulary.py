@@ -70,7 +70,8 @@ def extend(
     model = student.model
     if base >= shared_rows.LARGE:
         old = model.get_input_embeddings().weight
-        table = SplitEmbedding(old, base + torch.arange(len(new)), rows)
+        places = base + torch.arange(len(new), device=old.device)
+        table = SplitEmbedding(old, places, rows.to(old))
     else:
         old = teacher.embedding.detach()
         table = nn.Embedding(base + len(new), old.shape[1], padding_idx=teacher.pad_id)

@@ -71,7 +71,8 @@ def drawn(passages: int) -> tuple[list[str], torch.Tensor, torch.Tensor, TokenBa
     asked = normalize(torch.randn(*questions.mask.shape, WIDTH, generator=draw), dim=-1)
     rows = min(DRAWN, int(lengths.sum()))
     vectors = normalize(torch.randn(rows, WIDTH, generator=draw), dim=-1).half()
-    batch = TokenBatch(asked * questions.mask[..., None], questions.mask, questions.ids, [])
+    asked = asked.to(questions.mask.device) * questions.mask[..., None]
+    batch = TokenBatch(asked, questions.mask, questions.ids, [])
     return [str(i) for i in range(passages)], lengths, vectors, batch
 
 

@@ -101,7 +101,8 @@ def side_by_side(
     for label, peer in peers.items():
         seconds = others.pop(0) if callable(peer.turn) else peer.turn
         missing = MISSING if label and not seconds else ""
-        columns = {"peer_name": label, "limit_share": share, "memory_mib": peak.mib}
+        columns = {"peer_name": label, "limit_share": share}
+        columns["memory_mib"] = peak.mib if device() == "cpu" else None
         columns |= {"note": note, "peer_note": peer.note or missing}
         if seconds:
             theirs = median(seconds) * work / (peer.work or work)
@@ -147,12 +148,15 @@ class Peak(threading.Thread):
 BEST: dict[str, float] = {}
 
 
-def limits(size: int = 2048, megabytes: int = 64, times: int = 20) -> dict[str, float]:
+def limits(size: int = 0, megabytes: int = 0, times: int = 20) -> dict[str, float]:
     """What this machine can do at most: matrix products in GFLOP/s, copying in GB/s.
 
     Each call measures again and the best of this process counts, because a neighbour's load makes
-    a single reading too low. ``matrix`` is the faster number type's.
+    a single reading too low. ``matrix`` is the faster number type's. By default the work is large
+    enough that on a GPU launch and wait are a few hundredths of it.
     """
+    usual = (8192, 4096) if device() == "cuda" else (2048, 64)
+    size, megabytes = size or usual[0], megabytes or usual[1]
 
     def keep(name: str, work: Callable, amount: float) -> None:
         seconds = min(timeit.repeat(work, number=1, repeat=times))

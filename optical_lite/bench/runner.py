@@ -136,7 +136,8 @@ OWN = {"lessons": lesson_table, "gpu": table, "scale": growth_table}
 
 def block(bench: str) -> str:
     """The name of a benchmark's table on a page; of most, of this kind of machine."""
-    return bench if bench in OWN else f"{bench}-{'bf16' if has_bf16() else 'float32'}"
+    kind = ("bf16" if has_bf16() else "float32") if device() == "cpu" else device()
+    return bench if bench in OWN else f"{bench}-{kind}"
 
 
 def write(rows: list[dict], path: Path) -> None:

@@ -29,6 +29,7 @@ def brute_force(index: PassageIndex, questions: TokenBatch) -> Tensor:
         vectors = part.vectors.float().split(part.lengths.tolist())
         block = torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True)
         mask = torch.arange(block.shape[1]) < part.lengths[:, None]
+        block, mask = block.to(questions.mask.device), mask.to(questions.mask.device)
         found.append(maxsim(questions.vectors, questions.mask, block, mask))
     return torch.cat(found, 1)
 

@@ -65,9 +65,9 @@ def pot(C: Tensor, a: Tensor, b: Tensor, epsilon: float, method: str) -> Peer:
 def pair_by_pair(C: Tensor, a: Tensor, b: Tensor, epsilon: float) -> None:
     """POT's solver of a single problem, again and again."""
     how = {"method": "sinkhorn_log", "stopThr": TOLERANCE / 2, "numItermax": 3000, "warn": False}
-    for cost, left, right in zip(C, a, b, strict=True):
+    for cost, left, right in zip(C.cpu().numpy(), a.cpu().numpy(), b.cpu().numpy(), strict=True):
         x, y = left > 0, right > 0
-        ot.sinkhorn(left[x].numpy(), right[y].numpy(), cost[x][:, y].numpy(), epsilon, **how)
+        ot.sinkhorn(left[x], right[y], cost[x][:, y], epsilon, **how)
 
 
 def transport(repetitions: int) -> Iterator[dict]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-BLOCK = 1 << 21  # similarity cells computed at a time: 8 MiB in float32, to stay in the cache
+# similarity cells computed at a time: 8 MiB in float32, to stay in a processor's cache; on a GPU,
+# to be worth a launch
+BLOCK, LARGE_BLOCK = 1 << 21, 1 << 28
 MANY = 64  # query tokens from which a maximum is fastest with them in the last dimension
 ROUND = 32  # rows; a product of a new shape pays for its set-up, and round numbers are fewer
 
@@ -27,7 +29,7 @@ def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
     sizes, counts = lengths.unique_consecutive(return_counts=True)
     pieces, few = (sizes * counts).tolist(), len(tokens) < MANY
     shapes = list(zip(counts.tolist(), sizes.tolist(), strict=True))
-    rows = cast(vectors, tokens.dtype).to(tokens.device)
+    rows = cast(vectors.to(tokens.device), tokens.dtype)
     if few:
         similarity = (tokens @ rows.T)[:, : sum(pieces)].split(pieces, 1)  # each (t, count * size)
         parts = (x.unflatten(1, shape).amax(2) for x, shape in zip(similarity, shapes, strict=True))
@@ -58,11 +60,11 @@ def totals(vectors: Tensor, lengths: Tensor, tokens: Tensor, owner: Tensor, quer
     ends = lengths.cumsum(0)
     begins = ends - lengths
     # the float32 copy of a block's vectors must stay in the cache, too
-    wide = max(len(tokens), 2 * vectors.shape[1])
+    wide, block = max(len(tokens), 2 * vectors.shape[1]), LARGE_BLOCK if tokens.is_cuda else BLOCK
     first = int((lengths == 0).sum())  # passages without tokens come first and score 0
     while first < len(lengths) and len(tokens):
         begin = int(begins[first])
-        last = max(first + 1, int(torch.searchsorted(ends, begin + BLOCK // wide, right=True)))
+        last = max(first + 1, int(torch.searchsorted(ends, begin + block // wide, right=True)))
         rows = int(ends[last - 1]) - begin
         rows += -rows % ROUND if rows > ROUND else 0
         best = best_matches(vectors[begin : begin + rows], tokens, lengths[first:last])  # (p, t)
