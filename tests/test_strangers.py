@@ -233,6 +233,9 @@ def test_the_teacher_is_never_taken_from_the_file(run, tmp_path, monkeypatch):
     make(run, record)
     assert "expected --teacher" in refused(runs.load_teacher, run)
     assert model_record(runs.load_teacher(run, mine)) == {**record, "name": str(mine)}
+    place = mine / "config.json"
+    place.write_text(place.read_text().replace('"layer_norm_eps": 1e-12', '"layer_norm_eps": 0.5'))
+    assert "with other settings or another tokenizer" in refused(runs.load_teacher, run, mine)
 
 
 def test_the_known_teacher_is_compared_with_the_record(run, teacher):

@@ -52,6 +52,8 @@ def make(
     """
     number, of = shard or (1, 1)
     folder = Path(out) / f"shard_{number}_of_{of}" if shard else Path(out)
+    if shard and (Path(out) / "index.json").exists():
+        raise InputError(out, "a whole index", "a folder of shards; choose another --out")
     about = {"texts": hash_texts(data.passages), "encoder": model_record(encoder)}
     about["precision"] = precision()
     if shard and folder.exists():

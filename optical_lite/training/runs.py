@@ -189,14 +189,14 @@ def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
         )
     found = teacher(wanted["name"]) if given is None else Encoder.load(given)
     have = model_record(found)
+    if have["sha256"] != wanted["sha256"]:
+        raise InputError(
+            f"{run}: got the teacher {found.name} with weights {have['sha256'][:12]}..., expected "
+            f"{weighs}..., those of {name!r}; give --teacher with the model that trained the run"
+        )
     if given is not None and have["setup"] != wanted.get("setup", have["setup"]):
         expected = "those of the model that trained the run; give --teacher with it unchanged"
         raise InputError(run, f"{found.name} with other settings or another tokenizer", expected)
-    if (have := have["sha256"]) != wanted["sha256"]:
-        raise InputError(
-            f"{run}: got the teacher {found.name} with weights {have[:12]}..., expected "
-            f"{weighs}..., those of {name!r}; give --teacher with the model that trained the run"
-        )
     return found.requires_grad_(False)
 
 

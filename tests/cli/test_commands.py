@@ -161,11 +161,14 @@ def test_published_xor_predictions(place):
     ("line", "text"),
     [
         ("convert --to trec --out {x}/new", "expected afriqa"),
-        ("convert --collection pocket --lang sw --to beir --out {x}", "expected a new folder"),
+        ("convert --collection pocket --lang sw --to beir --out {x}/runs", "expected a new folder"),
         ("convert --format wpr --collection {s}/xglue/xglue.wpr.de.test --to trec --out {x}/new", "got a Task"),
         ("index --collection nowhere --out {x}/new", "got 'nowhere', expected afriqa"),
-        ("search --collection pocket --lang sw --system {x} --out {x}/a.run", "expected a finished run"),
-        ("search --collection pocket --lang sw --system encoder --index {x} --out {x}/a.run", "got no index.json"),
+        ("search --collection pocket --lang sw --system {x}/pocket_trec --out {x}/a.run", "expected a finished run"),
+        (
+            "search --collection pocket --lang sw --system encoder --index {x}/pocket_trec --out {x}/a.run",
+            "got no index.json",
+        ),
         (
             "search --format trec --collection {s}/trec --encoding latin1 --lang sw --system encoder --index "
             "{x}/pocket_index --out {x}/a.run",
@@ -286,7 +289,7 @@ def test_an_index_of_other_texts_is_refused(place, tmp_path, capsys):
         (b"[]", "got '[]' as the record"),
         (b"\xff", "got no JSON"),
         ({"encoder": 3}, "got '3' as encoder"),
-        ({"passages_read_to": 99}, "got an index that read 256 tokens"),
+        ({"passages_read_to": 99}, "got an index that read 99 and 256 tokens"),
         ({"texts": None}, "got 'None' as texts"),
         ({"encoder": {"name": "\x1b[2J\nx", "sha256": "0"}}, "got an index by ?[2J?x, expected one by"),
     ):

@@ -76,7 +76,8 @@ def test_shards_that_do_not_fit_together_are_refused(encoder, copy):
     record = json.loads(place.read_text())
     for change, text in (
         ({"texts": "0"}, "got an index of pocket"),
-        ({"encoder": {"name": "x", "sha256": "0"}}, "got an index by"),
+        ({"encoder": {"name": "x", "sha256": "0"}}, "got an index by x, expected one by"),
+        ({"precision": "other"}, "got an index of shards in .* and .*, expected one number type"),
         ({"passages_read_to": 9}, "tokens of a passage"),
     ):
         place.write_text(json.dumps({**record, **change}))
@@ -128,3 +129,16 @@ def test_a_killed_worker_is_started_again(encoder, tmp_path, capsys):
     assert main([*search.split(), "--quiet", "--out", str(tmp_path / "a.run")]) == 0
     assert main([*line, "3/2"]) == 2
     assert "got '3/2', expected a share such as 3/8" in capsys.readouterr().err
+
+
+def test_a_shard_of_a_whole_index_is_refused(encoder, tmp_path):
+    index_folders.make(tmp_path / "whole", DATA, encoder, None, False)
+    with pytest.raises(InputError, match="got a whole index, expected a folder of shards"):
+        index_folders.make(tmp_path / "whole", DATA, encoder, (1, 2), False)
+
+
+def test_a_shard_in_the_place_of_another_is_refused(encoder, copy):
+    shutil.rmtree(copy / "shard_2_of_3")
+    shutil.copytree(copy / "shard_1_of_3", copy / "shard_2_of_3")
+    with pytest.raises(InputError, match="got an index of 107 of the 160 passages of pocket"):
+        index_folders.open_index(copy, DATA, encoder)
