@@ -17,7 +17,7 @@ from .cost import cosine_cost, uniform_marginal
 from .settings import InputError
 from .transport import TransportPlan, solve
 
-TEMPERATURE = 0.05  # of every softmax over sentences; chosen on development questions
+TEMPERATURE = 0.05  # of every softmax over sentences
 
 
 def transport_loss(

@@ -1,12 +1,17 @@
 r"""Optimal transport between two sentences: batched, masked solvers that say how well they did.
 
-Every solver minimises the cost of moving the mass ``a`` of the source tokens onto the mass ``b`` of
-the target tokens:
+A solver minimises the cost of moving the mass ``a`` of the source tokens onto the mass ``b`` of the
+target tokens:
 
 .. math:: \min_{T \ge 0} \langle T, C \rangle - \epsilon H(T)
           \quad\text{such that}\quad T \mathbf 1 = a,\; T^\top \mathbf 1 = b
 
-with entropy :math:`H(T) = -\sum_{ij} T_{ij} (\log T_{ij} - 1)`; ``exact`` is :math:`\epsilon = 0`.
+with entropy :math:`H(T) = -\sum_{ij} T_{ij} (\log T_{ij} - 1)`. ``exact`` and ``proximal`` go for
+:math:`\epsilon = 0`. Two solvers may leave mass behind, and minimise something else:
+``unbalanced`` misses the marginals at a price, with the divergence from :math:`a b^\top` in place
+of the entropy (:func:`.kernels.logdomain.unbalanced`); ``partial`` adds a row and a column of
+waste, which the entropy counts (:func:`.kernels.logdomain.with_waste`).
+
 Padding is told by zero mass: where ``a`` or ``b`` is 0 the plan is exactly 0, whatever the cost
 there.
 

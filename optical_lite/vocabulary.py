@@ -26,7 +26,7 @@ from .settings import InputError, one_of, seed_everything
 from .text import latin, words
 
 FILLS = ("lexicon", "mean", "random", "none")
-# chosen on AfriQA's ibo and hau dev questions
+# what `ibm1` is called with: the second has a prior for like places, and both directions
 LEXICONS = {"ibm1": {}, "symmetric": {"diagonal": 4.0, "symmetric": True}}
 LEARNED = 100_000  # sentence pairs, evenly spaced, that words and translations are learned from
 SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer below so many pairs

@@ -179,8 +179,13 @@ def with_waste(
 
     What is not moved goes to a waste row and a waste column at no cost. From waste to waste nothing
     may go, at any epsilon: its price is above all others, and by so many epsilon that the blur does
-    not pay it either. Shapes: (B, n + 1, m + 1), (B, n + 1), (B, m + 1). Source: Chapel, Alaya and
-    Gasso, NeurIPS 2020, proposition 1.
+    not pay it either. Shapes: (B, n + 1, m + 1), (B, n + 1), (B, m + 1).
+
+    That optimum is partial transport at epsilon 0. Above 0 the entropy is the larger problem's,
+    waste included: it also spreads what is left behind, and the plan differs from the one of POT's
+    ``entropic_partial_wasserstein``, whose entropy is of the mass that moves alone.
+
+    Source: Chapel, Alaya and Gasso, NeurIPS 2020, proposition 1.
     """
     B, n, m = cost.shape
     wide = cost.new_zeros(B, n + 1, m + 1)

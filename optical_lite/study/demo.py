@@ -33,8 +33,7 @@ SYSTEMS = {
     "student": "student, after transport",
     "ceiling": MAIN["ceiling"].title,
 }
-# Chosen on development questions (pocket's; of AfriQA those of Igbo and Hausa), never on test.
-# Of a multilingual encoder: the kit recipe, not chosen anew.
+# The defaults of training; of a multilingual encoder the kit recipe.
 CONFIGS = {
     "smoke": DistillConfig(steps=4, batch=8),
     "pocket": DistillConfig(steps=160, keep=(20, 40, 80, 120)),

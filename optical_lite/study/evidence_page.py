@@ -21,7 +21,8 @@ DUELS = {
 }
 CHOICES = {  # in use: what it was compared with
     "optical": ["optical_late", "balance", "epsilon", "marginals"],
-    "plus_sharp": ["plus_symmetric"],
+    "plus_symmetric": ["extended"],
+    "plus_sharp": ["plus_symmetric", "controls"],
     "m_dev": [name for name in TUNING if name != "m_dev"],
 }
 SINGLE = {  # of the comparison with a multilingual encoder; the others are fused, or read English

@@ -1,9 +1,9 @@
 """Records: what the grid has run, read and summed up.
 
 One record a cell, a line of ``data/expected/clir/PLACE.jsonl`` (see :mod:`.record_files`), made by
-:mod:`.grid`; a place is ``COLLECTION_LANG``, of development questions ``dev_LANG``. Trained systems
-ran on an accelerator; ``clir_cpu.jsonl`` holds some of the same cells made on a processor: what
-they cost there, and whether the numbers are the same.
+:mod:`.grid`; a place is ``COLLECTION_LANG``, of development questions ``dev_LANG``. Each says what
+it ran on. ``clir_cpu.jsonl`` holds some of the cells that ran on an accelerator made on a processor
+again: what they cost there, and whether the numbers are the same.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions
         evidence_page.choices()
     put(records.DEV_RECORDS, tried)
     (line,) = evidence_page.choices().splitlines()[2:]  # ``late`` is not among them
-    assert line == "| OPTICAL: transport (Sinkhorn) | OPTICAL, epsilon 0.2 | 1 | +0.100 | so | none |"
+    assert line == "| transport (Sinkhorn) | transport, epsilon 0.2 | 1 | +0.100 | so | none |"
 
 
 def test_what_other_pairs_would_change_stands_beside_their_number(toy):
@@ -188,7 +188,7 @@ def test_a_question_that_every_language_asks_is_one_and_languages_count_alike(to
 def test_summary_and_curve(toy):
     rows = records.summarise().splitlines()
     assert len(rows) == 1 + len(LEVELS)
-    assert any(row.startswith("toy_sw,optical,OPTICAL: transport (Sinkhorn),5,0.6") for row in rows)
+    assert any(row.startswith("toy_sw,optical,transport (Sinkhorn),5,0.6") for row in rows)
     curve = evidence.curve("toy_sw", ["optical"])
     assert curve["pairs"].tolist() == [500, 3000]
     assert evidence.curve("toy_sw", ["optical"], over="lexicon").empty
