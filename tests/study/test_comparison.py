@@ -150,3 +150,10 @@ def test_a_name_that_no_disk_holds_is_one_line():
     with pytest.raises(InputError, match="got no name of a file"):
         summary.metrics_of("a" * 300)
     assert summary.metrics_of("none.json") == {}
+
+
+def test_no_result_of_ours_has_a_name_that_can_be_taken_for_the_papers():
+    ours = [name for name in summary.names() if name != "optical"]  # that one is a form for the paper's numbers
+    labels = [row["label"] for name in ours for row in summary.spec(name)["rows"].values()]
+    titles = [system.title for system in systems.SYSTEMS.values()]
+    assert not [said for said in (*labels, *titles) if "optical" in said.lower()]

@@ -119,6 +119,17 @@ def test_what_the_page_says_of_two_devices_is_in_the_records():
     assert max(found) <= 0.005
 
 
+def test_what_the_pages_say_of_devices_and_seeds_is_in_the_records():
+    on_cores = {"unbalanced", *systems.DRAWS, *(name for name in systems.BITEXT if "optical_late" in name)}
+    for record in (record for record in every(records.RECORDS) if record.get("config")):
+        where, name = record["environment"], record["system"]
+        made = where.get("accelerator", where["device"]), where.get("precision") == "bf16" or where.get("bf16", False)
+        assert made == ("cpu" if name in on_cores or name[1] == "_" else "NVIDIA H200", name[1] == "_"), name
+    seeds = {(cell.row == "vocabulary filled at random", cell.column == "AfriQA Twi", cell.ours.n)
+             for cell in summary.cells("clir") if cell.ours.sd is not None}  # fmt: skip
+    assert seeds == {(False, False, 5), (False, True, 5), (True, False, 3), (True, True, 5)}
+
+
 def test_cost_is_the_processors(toy):
     found = every(records.RECORDS)
     twins = [dict(record) for record in found if record["system"] in ("extended", "optical") and not record["seed"]]
