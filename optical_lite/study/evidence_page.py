@@ -12,7 +12,8 @@ from ..significance import holm
 from . import alignment_grid, records
 from .evidence import ANSWER, answer, pooled
 from .markup import markdown, number
-from .systems import ASKED, LANGUAGES, OPPONENTS, REFERENCE, SYSTEMS, TUNING, expand
+from .places import ASKED, LANGUAGES, REFERENCE
+from .systems import OPPONENTS, SYSTEMS, TUNING, expand
 
 # column: a system, and the others of which the best is its opponent
 DUELS = {

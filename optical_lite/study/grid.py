@@ -34,8 +34,8 @@ from ..settings import ROOT, InputError
 from ..text import unmarked
 from ..training.distill import distill
 from ..training.runs import data_hash, is_finished, read_metrics
-from . import record_files, systems
-from .systems import LANGUAGES, SYSTEMS, System
+from . import places, record_files, systems
+from .systems import SYSTEMS, System
 
 TRAINING = ROOT / "runs" / "grid"  # runs of cells that are not finished
 PARTS = {name for system in SYSTEMS.values() for name in system.parts}
@@ -86,10 +86,10 @@ class Workplace:
 
     def __init__(self, lang: str, dev: bool = False) -> None:
         self.lang = language(lang)
-        self.place = systems.place(self.lang)
+        self.place = places.place(self.lang)
         tests = {name: testsets.load(name, self.lang) for name in self.place.collections}
         held = testsets.dev_collection(self.lang)
-        asked = [test for name, test in tests.items() if name in systems.ASKED]
+        asked = [test for name, test in tests.items() if name in places.ASKED]
         self.held_out = {"dev": [*tests.values(), held], "twins": asked, "equal": asked}
         self.trained: list[Path] = []  # folders of runs whose cell has no record yet
         self.ranked: dict[tuple[str, int, str], retrieval.Run] = {}
@@ -256,14 +256,16 @@ def run(
     # trainings of cells that have their records, and of others
     trained: dict[bool, set[Path]] = {True: set(), False: set()}
     # the seeds of a system follow each other
-    for lang, name in itertools.product(map(language, langs or LANGUAGES), systems.expand(names)):
+    for lang, name in itertools.product(
+        map(language, langs or places.LANGUAGES), systems.expand(names)
+    ):
         system = SYSTEMS[name]
         for seed in system.seeds if seeds is None else seeds:
             if seed not in system.seeds and not system.train:
                 continue
             missing = [
                 each
-                for each in (["dev"] if dev else systems.tested(lang, name))
+                for each in (["dev"] if dev else places.tested(lang, name))
                 if not (folder / f"{each}_{lang}" / f"{name}_{seed}.json").exists()
                 and (f"{each}_{lang}", name, seed) not in done
             ]

@@ -1,5 +1,4 @@
-"""Systems: all that the grid compares, each a named configuration; and where each language is
-trained and tested.
+"""Systems: all that the grid compares, each a named configuration.
 
 A system says what is read (the question, its word-by-word translation, its reference English), what
 ranks (MaxSim, BM25, structured queries), and, for students, how the vocabulary starts and how they
@@ -259,49 +258,6 @@ GROUPS = {
     "tuning": TUNING,
 }
 SYSTEMS = {name: system for group in GROUPS.values() for name, system in group.items()}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a language is tested, and on which bitext its students are trained."""
-
-    collections: tuple[str, ...]
-    recipe: str = "default"
-
-
-# what the comparison with a multilingual encoder is made on
-ASKED = ("afriqa", "belebele", "belebele-hard")
-COMMON = (*ASKED, "ntrex-headlines")
-MATES = ("xquad-r", "tatoeba-mates")  # the latter is a check that nothing is broken
-LANGUAGES = {
-    "sw": Place(COMMON),
-    "ig": Place(COMMON),
-    "ha": Place(COMMON),
-    "yo": Place(COMMON),
-    # AfriQA's training and development questions are all the bitext there is
-    "tw": Place(("afriqa",), "afriqa"),
-    "so": Place(COMMON[1:], "tico19+hornmt+ciral"),
-    "tl": Place(COMMON[1:]),
-    "mr": Place((*COMMON[1:], "indicquest"), "tico19+loresmt"),
-    "hi": Place(("indicquest", *MATES)),
-    "es": Place(MATES),
-    "de": Place(("belebele-questions", *MATES), "ntrex"),
-}
-# languages with more resources, kept apart from the question that is asked
-REFERENCE = ("hi", "es", "de")
-
-
-def place(lang: str) -> Place:
-    """Where a language is tested."""
-    one_of("language: got", lang, LANGUAGES)
-    return LANGUAGES[lang]
-
-
-def tested(lang: str, name: str) -> tuple[str, ...]:
-    """The collections that a system is tested on in a language."""
-    asked = {**dict.fromkeys(ANSWER, ASKED), **dict.fromkeys(LEAKS, ASKED[:1])}
-    found = () if name in TUNING else place(lang).collections
-    return tuple(c for c in found if c in asked.get(name, found))
 
 
 def find(name: str) -> System:

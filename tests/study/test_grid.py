@@ -13,7 +13,7 @@ from optical_lite.cli.tables import run_grid
 from optical_lite.datasets import pocket, published, testsets
 from optical_lite.datasets.sources import OutOfReach
 from optical_lite.settings import InputError
-from optical_lite.study import check, grid, record_files, records, summary, systems
+from optical_lite.study import check, grid, places, record_files, records, summary, systems
 
 pytestmark = pytest.mark.float32
 
@@ -34,7 +34,7 @@ def place(monkeypatch, tmp_path):
     monkeypatch.setattr(testsets, "load", load)
     monkeypatch.setattr(testsets, "dev_collection", lambda lang: load("dev", lang))
     monkeypatch.setattr(published, "training_bitext", lambda lang, held, recipe: pocket.bitext(lang))
-    monkeypatch.setitem(systems.LANGUAGES, "sw", systems.Place(("first", "second")))
+    monkeypatch.setitem(places.LANGUAGES, "sw", places.Place(("first", "second")))
     short = replace(systems.SYSTEMS["optical"], train=replace(systems.ROWS, steps=2, batch=8))
     monkeypatch.setitem(systems.SYSTEMS, "optical", short)
     monkeypatch.setattr(summary, "EXPECTED", tmp_path)
@@ -223,7 +223,7 @@ def test_near_twins_of_what_is_asked_are_left_out_and_counted(place, monkeypatch
     twin = next(iter(asked.translations.values()))
     pairs = replace(pocket.bitext("sw"), pairs=(*pocket.bitext("sw").pairs[:30], ("swali", f"{twin} Indeed?")))
     monkeypatch.setattr(published, "training_bitext", lambda lang, held, recipe: pairs)
-    monkeypatch.setattr(systems, "ASKED", ("first",))
+    monkeypatch.setattr(places, "ASKED", ("first",))
     work = grid.Workplace("sw")
     assert ("swali", f"{twin} Indeed?") in work.bitext().pairs
     left = work.bitext(without="twins")
@@ -235,11 +235,11 @@ def test_near_twins_of_what_is_asked_are_left_out_and_counted(place, monkeypatch
 def test_rankings_are_fused_and_what_they_are_made_of_is_kept(place, monkeypatch):
     both = systems.System("both", parts=("optical", "structured"), share=0.2)
     monkeypatch.setitem(systems.SYSTEMS, "both", both)
-    monkeypatch.setattr(systems, "ANSWER", {"both": None})
-    monkeypatch.setattr(systems, "ASKED", ("second",))
+    monkeypatch.setattr(places, "ANSWER", {"both": None})
+    monkeypatch.setattr(places, "ASKED", ("second",))
     monkeypatch.setattr(grid, "PARTS", {*both.parts})
     work = grid.Workplace("sw")
-    work.run("both", 1, place, systems.tested("sw", "both"))
+    work.run("both", 1, place, places.tested("sw", "both"))
     assert not (place / "first_sw").exists()  # what its group is not tested on
     record = json.loads((place / "second_sw" / "both_1.json").read_text(encoding="utf-8"))
     assert record["fused"] == ["optical", "structured"]

@@ -24,7 +24,7 @@ def _patch(tiny) -> None:
     from optical_lite.datasets import pocket as data
     from optical_lite.datasets import published, testsets
     from optical_lite.paper import experiment
-    from optical_lite.study import demo, grid, systems
+    from optical_lite.study import demo, grid, places, systems
     from optical_lite.views import choices
 
     torch.set_num_threads(1)
@@ -43,8 +43,7 @@ def _patch(tiny) -> None:
     testsets.load = lambda name, lang, split="test": replace(small, name=name)
     testsets.dev_collection = lambda lang: replace(small, name="dev")
     published.training_bitext = lambda *_, **__: few
-    systems.LANGUAGES[LANG] = systems.Place(("first", "second"))
-    grid.LANGUAGES[LANG] = systems.LANGUAGES[LANG]
+    places.LANGUAGES[LANG] = places.Place(("first", "second"))
     short = replace(systems.SYSTEMS["optical"], train=replace(systems.ROWS, steps=2, batch=8))
     systems.SYSTEMS["optical"] = short
 
