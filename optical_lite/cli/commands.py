@@ -1,4 +1,4 @@
-"""Commands: what each is called, says of itself and takes; the file of its name does it."""
+"""Commands: what each is called and takes; the file of its name does it, and says what it does."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .options import (
     Option,
     flag,
     folder,
+    names,
     number,
     reading_to,
     share,
@@ -27,16 +28,16 @@ class Command:
 
     Parameters
     ----------
-    line, more : of its help
+    more : of its help, below the first line of the file of its name
     idle : which options have no effect in which case, see :func:`.options.idle`
     precision : number type of matrix products where nobody says another, if it has such
     """
 
     def __init__(
-        self, line: str, example: str, *options: Option, more: str = "",
+        self, example: str, *options: Option, more: str = "",
         idle: dict[str, str] | None = None, precision: str | None = None,
     ) -> None:  # fmt: skip
-        self.line, self.example, self.more, self.precision = line, example, more, precision
+        self.example, self.more, self.precision = example, more, precision
         self.idle = idle or {}
         self.options = [take("--json", "also write the result as JSON", metavar="PATH"), *options]
         if precision:
@@ -48,14 +49,10 @@ class Command:
 TIES = (
     "equal scores of a run file: expected takes the mean over their orders, trec trec_eval's order"
 )
-# how texts become vectors, and these a score
-ENCODING = "--both --model --teacher --scorer --max-length"
+ENCODING = names(TEACHING)
 COMMANDS = {
-    "check": Command(
-        "Look at the installation; the fix is printed beside each failure.", "check"
-    ),
+    "check": Command("check"),
     "demo": Command(
-        "Train a student and compare it with its baselines.",
         "demo --lang so",
         take("--collection", "pocket or afriqa", "pocket"),
         take("--lang", "question language", "sw"),
@@ -65,12 +62,10 @@ COMMANDS = {
         precision="float32",
     ),
     "fetch": Command(
-        "Download and verify real data, or an encoder that the kit knows by name.",
         "fetch afriqa mafand tico19",
         take("dataset", "a data set of data/sources.tsv, or multilingual", nargs="+"),
     ),
     "train": Command(
-        "Distil a student from sentence pairs.",
         "train --bitext pairs.tsv --lang sw --out runs/mine",
         take("--bitext", "a UTF-8 TSV source<TAB>english; pocket; or published", required=True),
         take("--lang", "language code of the source side; of one's own pairs any (xx)"),
@@ -101,15 +96,12 @@ COMMANDS = {
         precision="auto",
     ),
     "convert": Command(
-        "Write a collection as a TREC or BEIR folder.",
         "convert --collection pocket --lang sw --to trec --out pocket_trec",
         *READING,
         take("--to", "form to write", required=True, choices=("trec", "beir")),
         folder("a new folder"),
     ),
     "index": Command(
-        "Encode the passages of a collection once, batch by batch, into a folder that search "
-        "reads.",
         "index --format trec --collection pocket_trec --lang sw --out pocket_index",
         *READING,
         take("--model", f"encoder of the passages: {MODELS}", MODEL),
@@ -126,7 +118,6 @@ COMMANDS = {
         precision="auto",
     ),
     "search": Command(
-        "Rank the passages of a collection for its questions; write a TREC run file.",
         "search --system runs/mine --format trec --collection pocket_trec --out a.run",
         *READING,
         take("--system", "a run's folder, encoder (see --model), bm25 or structured",
@@ -151,7 +142,6 @@ COMMANDS = {
         precision="auto",
     ),
     "evaluate": Command(
-        "Evaluate a run's student on a collection, a TREC run file, or a file of predictions.",
         "evaluate --run runs/mine --collection pocket",
         *READING,
         take("--run", "a run made by train or demo, or encoder (see --model)", metavar="DIR"),
@@ -162,8 +152,7 @@ COMMANDS = {
         take("--ties", TIES, "expected"),
         QUIET,
         idle={
-            "--trec-run": "--collection --format --lang --split --lenient --documents --topics "
-                          f"--fields --encoding --tune {ENCODING}",
+            "--trec-run": f"{names(READING).replace(' --qrels', '')} --tune {ENCODING}",
             "--predictions": f"--tune {ENCODING}",
             "no --trec-run": "--ties",
             "no --format qadsm and no --format qam": "--tune",
@@ -175,7 +164,6 @@ COMMANDS = {
         precision="float32",
     ),
     "export": Command(
-        "Write a student or an encoder for sentence-transformers or PyLate.",
         "export --run runs/mine --to pylate --out mine_pylate",
         take("--run", f"a run's folder, or an encoder: {MODELS}", required=True, metavar="RUN"),
         take("--to", "library that loads the folder: sentence-transformers 6 or later, "
@@ -187,7 +175,6 @@ COMMANDS = {
              "so export both: --run runs/mine and, into another folder, --run minilm.",
     ),
     "fuse": Command(
-        "Merge two run files of the same questions, by a convex combination of their scores.",
         "fuse student.run structured.run --out fused.run",
         take("trec_run", "two run files", nargs=2, metavar="RUN"),
         take("--share", "of the second run's scores in the sum", 0.5),
@@ -195,7 +182,6 @@ COMMANDS = {
         more="A question that one run does not answer has the other's ranking.",
     ),
     "significance": Command(
-        "Paired tests of run files against the first of them, corrected for their number.",
         "significance plain.run student.run --qrels pocket_trec/qrels.txt",
         take("trec_run", "run files, the baseline first", nargs="+", metavar="RUN"),
         take("--qrels", "judgements", required=True, metavar="FILE"),
@@ -207,7 +193,6 @@ COMMANDS = {
              "permutation test, not in t.",
     ),
     "tables": Command(
-        "Published numbers beside ours; check that they still hold.",
         "tables --table demo --check",
         take("--table", "one table (default all); WORK/TABLE, a published one", metavar="NAME"),
         flag("--list", "name the tables and stop"),
@@ -234,7 +219,6 @@ COMMANDS = {
         },
     ),
     "align": Command(
-        "Link the words of a sentence pair, or of a file of pairs, by a transport plan.",
         'align "Maji safi ni muhimu." "Clean water is important." --lang sw --svg links.svg',
         take("source", "a sentence of the source language", nargs="?"),
         take("target", "its English translation", nargs="?"),
@@ -274,7 +258,6 @@ COMMANDS = {
         },
     ),
     "paper": Command(
-        "The experiment at its real size, or on a random tiny BERT; --dry-run says what it costs.",
         "paper --config tiny --out runs/paper_tiny",
         take("--config", "optical_mbert, optical_xlmr or tiny", required=True),
         flag("--dry-run", "print settings, parameters, memory and hours, and stop"),
@@ -290,12 +273,10 @@ COMMANDS = {
         QUIET,
         idle={
             "no --dry-run": "--gpu --share",
-            "--dry-run": "--out --triples --bitext --first-stage --collection --format --lang "
-                         "--split --lenient --documents --topics --qrels --fields --encoding",
+            "--dry-run": f"--out --triples --bitext --first-stage {names(READING)}",
         },
     ),
     "bench": Command(
-        "Measure ours against its peers, side by side in one run.",
         "bench distillation --json rows.json",
         take("name", "machine, distillation, encoding, ...: default all", [], nargs="*"),
         take("--repetitions", "of each side, after one that does not count", 5),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import importlib
 import inspect
 import os
 import sys
 from collections.abc import Collection
+from pathlib import Path
 
 from ..json_files import write_json
 from ..settings import computing_in, launched
@@ -17,6 +19,12 @@ from .commands import COMMANDS
 from .options import Parser, apart, idle
 
 EXAMPLE = "python -m optical_lite {}"
+
+
+def line(command: str) -> str:
+    """What a command's file says of it; read, not imported, so that ``--help`` is quick."""
+    tree = ast.parse(Path(__file__).with_name(f"{command}.py").read_text(encoding="utf-8"))
+    return ast.get_docstring(tree).splitlines()[0]
 
 
 def parser(called: Collection[str] = tuple(COMMANDS)) -> Parser:
@@ -30,9 +38,9 @@ def parser(called: Collection[str] = tuple(COMMANDS)) -> Parser:
     commands = top.add_subparsers(dest="command", required=True)
     for name, one in COMMANDS.items():
         example = f"example: {EXAMPLE.format(one.example)}"
-        sub = commands.add_parser(name, help=one.line, epilog=example)
+        sub = commands.add_parser(name, help=line(name), epilog=example)
         if name in called:
-            sub.description = f"{one.line} {one.more}"
+            sub.description = f"{line(name)} {one.more}"
             for option, how in one.options:
                 sub.add_argument(option, **how)
     return top

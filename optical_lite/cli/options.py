@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..config import DistillConfig
+from ..datasets.reading import READERS
 from ..formats.collect import REAL
 from ..settings import SEEDS, InputError
 
@@ -140,6 +141,7 @@ KINDS = {
     name: kind
     for names, kind in {
         ("json", "page", "html", "svg", "pharaoh"): new_file,
+        ("records",): new_folder,
         ("collection", "model", "teacher", "bitext"): somewhere,
         ("system", "run", "index", "documents"): somewhere,
         ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions"): existing,
@@ -239,6 +241,11 @@ def flag(name: str, said: str) -> Option:
     return name, {"action": "store_true", "help": said}
 
 
+def names(options: list[Option]) -> str:
+    """The names of a group of options."""
+    return " ".join(name for name, _ in options)
+
+
 def reading_to(of: str) -> Option:
     """How much of a text."""
     return take("--max-length", f"tokens that are read of a {of}", metavar="N")
@@ -254,8 +261,7 @@ QUIET = flag("--quiet", "no progress bar")
 READING = [
     take("--collection", "pocket, afriqa, belebele, ...; a BEIR folder; see --format",
          metavar="PATH"),
-    take("--format", "of --collection: trec, msmarco, ir_datasets, xor, wpr, qadsm, qam or "
-         "beir", metavar="KIND"),
+    take("--format", f"of --collection: {', '.join(READERS)}", metavar="KIND"),
     take("--lang", "question language (default: the run's, where there is one)"),
     take("--split", "test, dev, ...: as the collection has them"),
     flag("--lenient", "leave out judgements of what is not there; trec: a document without a "

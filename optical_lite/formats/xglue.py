@@ -16,7 +16,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import metrics
 from ..settings import InputError, one_of
 from .collect import real
 from .lines import filled
@@ -86,6 +85,8 @@ def score(task: Task, predictions: Sequence[float]) -> float:
     >>> score(wpr, [1, 2, 0]), round(score(wpr, [2, 1, 0]), 3)
     (1.0, 0.631)
     """
+    from .. import metrics
+
     if not task.labels or len(predictions) != len(task.labels):
         got = f"{len(predictions)} predictions for {len(task.labels)} labels"
         raise InputError(task.name, got, "one each")

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optical_lite import __main__
+from optical_lite import __main__, config, vocabulary
+from optical_lite.alignment import plans
 from optical_lite.bench import runner
 from optical_lite.cli import main, options
 from optical_lite.config import DistillConfig
+from optical_lite.formats import xglue
+from optical_lite.paper import budget, configs
 from optical_lite.settings import InputError
 from optical_lite.study import demo
 
@@ -35,18 +38,21 @@ def actions():
 def test_every_option_has_a_kind(command, action):
     assert callable(action.type)
     assert action.type not in (str, int, float)
-    assert action.type is not options.text or not isinstance(action.default, int | float)
+    if action.type is options.text:  # what is no text has a name that options.KINDS knows
+        assert not isinstance(action.default, int | float)
+        assert action.metavar in (None, "NAME", "KIND", "WHERE", "URL")
     for value in ("", "\0"):  # nothing takes these
         with pytest.raises(argparse.ArgumentTypeError):
             action.type(value)
 
 
-REQUIRED = {
-    "search": "--system bm25 --out a.run", "fuse": "right right --out a.run", "train": "--bitext pocket --out run",
-    "significance": "right right --qrels right", "align": "maji water", "index": "--out i", "bench": "",
-    "tables": "", "paper": "--config tiny", "evaluate": "", "convert": "--to trec --out c", "demo": "",
-    "export": "--run r --to pylate --out p", "fetch": "afriqa", "check": "",
-}  # fmt: skip
+def required(command):
+    """The least that a command takes, in a folder that has a file ``right``."""
+    words = []
+    for _, _, action in (each for each in actions() if each[0] == command and each[2].required):
+        value = "new" if action.type in options.WRITE else (action.choices or ["right"])[0]
+        words += [*action.option_strings[:1], *[value] * (action.nargs if isinstance(action.nargs, int) else 1)]
+    return words
 
 
 @pytest.mark.parametrize("command", main.COMMANDS)
@@ -54,14 +60,30 @@ def test_a_command_takes_its_options_and_nothing_else(tmp_path, monkeypatch, com
     monkeypatch.chdir(tmp_path)
     (tmp_path / "right").write_text("")
     module = importlib.import_module(f"optical_lite.cli.{command}")
-    assert module.__doc__.splitlines()[0] == main.COMMANDS[command].line
-    values = vars(main.parser([command]).parse_args([command, *REQUIRED[command].split()]))
+    values = vars(main.parser([command]).parse_args([command, *required(command)]))
     assert values.pop("command") == command
     taken = inspect.signature(module.command)
     for name in {"json", "precision"} - taken.parameters.keys():  # these are main's
         values.pop(name, None)
     taken.bind(**values)
     assert all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in taken.parameters.values())
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [
+        ("--config", configs.CONFIGS),
+        ("--gpu", budget.GPUS),
+        ("--fill", vocabulary.FILLS),
+        ("--lexicon", vocabulary.LEXICONS),
+        ("--level", plans.LEVELS),
+        ("--trainable", config.TRAINABLE),
+        ("--predictions", ("xor", *xglue.LABELS)),
+    ],
+)
+def test_help_names_every_choice(option, known):
+    (said,) = {action.help for _, _, action in actions() if option in action.option_strings}
+    assert [name for name in known if name not in said] == []
 
 
 @pytest.mark.parametrize("words", ["--help", "fuse --help"])
@@ -186,7 +208,7 @@ WRONG = [
 def test_a_wrong_option_is_one_line(tmp_path, monkeypatch, capsys, command, more, text):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "right").write_text("t Q0 d 1 1 x\n")
-    assert __main__.main([command, *REQUIRED.get(command, "").split(), *more.split()]) == 2
+    assert __main__.main([command, *required(command), *more.split()]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("error: ")
