@@ -4,7 +4,7 @@ Everything that changes how fast or how large a run is comes from here, so that 
 command line and a test run the same code. Each value has an environment variable:
 
 ==========================  =====================================================================
-``OPTICAL_LITE_PROFILE``    ``smoke``, ``pocket`` (default), ``real`` or ``paper``
+``OPTICAL_LITE_PROFILE``    ``pocket`` (default), or ``smoke``: the least that runs every step
 ``OPTICAL_LITE_SEED``       integer, default 0
 ``OPTICAL_LITE_THREADS``    integer, default ``OMP_NUM_THREADS``, else the processors one may use
 ``OPTICAL_LITE_DEVICE``     ``auto`` (default), ``cpu``, ``cuda``, ``mps``
@@ -33,7 +33,7 @@ CHECKOUT = (HERE.parent / "pyproject.toml").exists()
 ROOT = HERE.parent if CHECKOUT else Path.cwd()
 DATA = ROOT / "data" if CHECKOUT else HERE / "_data"
 FIGURES = ROOT / "figures"
-PROFILES = ("smoke", "pocket", "real", "paper")
+PROFILES = ("smoke", "pocket")
 PRECISIONS = ("float32", "bf16", "auto")
 SEEDS = 2**32 - 1  # the largest that every generator takes
 THREADS = 1024

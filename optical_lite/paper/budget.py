@@ -1,4 +1,4 @@
-r"""Dry run: what a configuration of the paper profile costs, with the arithmetic in sight.
+r"""Dry run: what a configuration of the experiment costs, with the arithmetic in sight.
 
 Parameters are counted from the shape of the model. A multiply-add is two operations; a training
 step costs three times its forward pass (backward is twice as much). For a layer of width d and
@@ -37,7 +37,7 @@ SHAPES = {  # as in the models' own config.json
 
 
 def shape_of(model: str) -> Shape:
-    """The shape of a model of this profile, or of a local folder's ``config.json``."""
+    """The shape of a model that it knows, or of a local folder's ``config.json``."""
     if model in SHAPES:
         return SHAPES[model]
     place = Path(model) / "config.json"

@@ -1,4 +1,4 @@
-"""Configurations of the paper profile: every setting with its source.
+"""Configurations of the experiment: every setting with its source.
 
 Of OPTICAL's own settings only what its abstract says could be verified. A setting that ``sources``
 does not name, or names "ours", was chosen here; where public code of the same family states one,

@@ -1,4 +1,4 @@
-"""The paper profile end to end on a random tiny BERT; its sizes against hand counts and a counting forward pass."""
+"""The experiment end to end on a random tiny BERT; its sizes against hand counts and a counting forward pass."""
 
 import itertools
 import json
