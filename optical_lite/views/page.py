@@ -9,18 +9,23 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..alignment import plans
 from ..alignment.linking import links
-from ..alignment.plans import AlignConfig
 from ..json_files import to_json
 from ..safe_files import write_atomic
-from ..settings import InputError
+from ..settings import InputError, one_of
 from . import choices, fonts
 from .material import Material
 
 HERE, LARGEST = Path(__file__).parent, 500_000  # bytes of a page
 FILES = ("solver", "drawing", "reading", "explorer")
-# of these the plans are the same
-METHODS = {"stabilized": "sinkhorn", "log": "sinkhorn", "proximal": "exact"}
+# what the explorer calls each solver; of one name the plans are the same
+METHODS = {
+    "stabilized": "sinkhorn",
+    "log": "sinkhorn",
+    "proximal": "exact",
+    **{name: name for name in ("exact", "unbalanced", "partial", plans.SIMILARITY)},
+}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -57,10 +62,10 @@ def css() -> str:
 
 def start(options: Mapping) -> dict:
     """The state of the view that options of :class:`.alignment.plans.AlignConfig` ask for."""
-    config = AlignConfig(**options)
+    config = plans.AlignConfig(**options)
+    one_of("explorer: got method", config.method, METHODS)
     links([[1.0]], config.rule, config.threshold)  # raises where there is no such rule
-    method = options.get("method")
-    return {**options, "method": METHODS.get(method, method)} if method else dict(options)
+    return options | ({"method": METHODS[config.method]} if "method" in options else {})
 
 
 def write(out: str | Path, material: Material, **options) -> Path:

@@ -57,7 +57,7 @@ def test_plans_are_those_of_the_package(tmp_path):
         for C, a, b, random in problems(500, 12):
             some = [0.03, 0.05, 0.1, 0.5], [0.1, 0.5, 2], [0.3, 0.8, 1]
             options = dict(zip(("epsilon", "reach", "mass"), (float(random.choice(x)) for x in some), strict=True))
-            named = {"method": page.METHODS.get(method, method), **options}
+            named = {"method": page.METHODS[method], **options}
             asked.append(["solve", C.ravel().tolist(), a.tolist(), b.tolist(), named])
             limits = {"max_iterations": 10_000, "tolerance": 1e-12, "check_every": 20}
             wanted.append(by_package(C, a, b, {"method": method, **options}, **limits))
@@ -77,7 +77,7 @@ def test_a_played_iteration_is_the_packages(tmp_path):
     for C, a, b, _ in problems(40, 10, seed=1):
         for method in ("log", "unbalanced"):
             options = {"method": method, "epsilon": 0.1, "reach": 0.5}
-            named = {**options, "method": page.METHODS.get(method, method)}
+            named = {**options, "method": page.METHODS[method]}
             asked.append(["trace", C.ravel().tolist(), a.tolist(), b.tolist(), named, {"limit": 7, "tolerance": 0}])
             wanted.append(by_package(C, a, b, options, max_iterations=7, tolerance=0, check_every=7))
     for one, plan, ask in zip(in_node(asked, tmp_path), wanted, asked, strict=True):

@@ -6,6 +6,8 @@ import re
 import pytest
 
 from optical_lite import __main__
+from optical_lite.alignment import plans
+from optical_lite.config import SOLVERS
 from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
 from optical_lite.views import page
@@ -32,6 +34,15 @@ def test_it_is_one_module_that_loads_nothing(teacher, student, tmp_path):
     assert text.count("@font-face") == 1  # Devanagari comes along
     assert text.count("</script>") == 2
     assert len(found["pairs"]) == 3
+
+
+@pytest.mark.parametrize("method", [*SOLVERS, plans.SIMILARITY])
+def test_it_opens_with_every_solver(method, monkeypatch):
+    shown = re.search(r"METHODS = (\[.*?\])", page.module())[1]
+    assert page.start({"method": method})["method"] in json.loads(shown)
+    monkeypatch.delitem(page.METHODS, method)
+    with pytest.raises(InputError, match=f"got method '{method}', expected one of"):
+        page.start({"method": method})
 
 
 def test_the_command_writes_it_and_text_cannot_break_out(tmp_path, capsys):
