@@ -28,7 +28,7 @@ def command(
         given = {n: given[n] or sample for n, sample in zip(given, samples, strict=True)}
     missing = [f"--{name}" for name, value in {**given, "out": out}.items() if not value]
     if missing:
-        expected = f"them for {config}; or give --dry-run"
+        expected = f"{' and '.join(missing)} for {config}; or give --dry-run"
         raise InputError("paper", f"no {', '.join(missing)}", expected)
     lang = given["lang"]
     data = inputs.ranked(inputs.read(collection=given["collection"], lang=lang, **where), "paper")
