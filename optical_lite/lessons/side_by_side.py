@@ -1,23 +1,16 @@
-"""Side by side: which questions one system answers better, and what is special about them.
-
-:func:`browse` puts two runs side by side, a question a row; :func:`traits` measures what may
-explain the difference: how a tokenizer cuts the question, which of its words training has seen,
-which stand in the passage as they are.
-"""
+"""Side by side: which questions one system answers better."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..corpora import Bitext, Collection
+from ..corpora import Collection
 from ..metrics import per_query
-from ..text import terms
 
 if TYPE_CHECKING:
     import pandas
 
-    from ..encoder import Encoder
     from ..retrieval import Run
 
 WIDTH = 70  # characters of a passage that are shown
@@ -66,28 +59,3 @@ def browse(collection: Collection, before: Run, after: Run) -> pandas.DataFrame:
     table = DataFrame(rows, list(collection.queries), columns)
     table = table.astype({"rank before": "Int64", "rank after": "Int64"})
     return table.sort_values("gain", ascending=False, kind="stable")
-
-
-def traits(collection: Collection, encoder: Encoder, bitext: Bitext) -> pandas.DataFrame:
-    """What may make a question easy or hard, a row a question; a word is one of :mod:`.text`.
-
-    Columns are ``words``; ``pieces``, tokens a word under ``encoder``; ``unseen``, the share of its
-    words that the bitext's source side never has; ``shared``, the share that its right passage has
-    as they are, as names do. A question without words has 0 everywhere.
-    """
-    from pandas import DataFrame
-
-    known = {word for source, _ in bitext.pairs for word in terms(source)}
-    rows = {}
-    for query, question in collection.queries.items():
-        mine, grades = terms(question), collection.qrels[query]
-        there = set(terms(collection.passages[max(grades, key=grades.get)]))
-        size = max(1, len(mine))
-        cut = [encoder.tokenizer.encode(word, add_special_tokens=False).ids for word in mine]
-        rows[query] = {
-            "words": len(mine),
-            "pieces": sum(map(len, cut)) / size,
-            "unseen": sum(word not in known for word in mine) / size,
-            "shared": sum(word in there for word in mine) / size,
-        }
-    return DataFrame.from_dict(rows, orient="index")

@@ -1,9 +1,7 @@
 import pytest
 
-from optical_lite.corpora import Bitext, Collection
+from optical_lite.corpora import Collection
 from optical_lite.lessons import side_by_side
-
-pytestmark = pytest.mark.float32
 
 DATA = Collection(
     "toy", "sw", {"a": "The fire burns in Arusha.", "b": "Clean water.", "c": "x" * 200},
@@ -25,14 +23,6 @@ def test_browse_orders_questions_by_gain_and_shows_both_answers():
     assert table.loc["q3", "right"].endswith("…")
     assert len(table.loc["q3", "right"]) == side_by_side.WIDTH
     assert table.loc["q2", "translation"] == ""
-
-
-def test_traits_count_words(teacher):
-    found = side_by_side.traits(DATA, teacher, Bitext("toy", "sw", "en", (("Maji ya moto.", "Hot water."),)))
-    assert found["words"].tolist() == [2, 2, 1]
-    assert found["unseen"].tolist() == [0.5, 0.5, 1.0]
-    assert found["shared"].tolist() == [0.0, 0.5, 0.0]
-    assert (found["pieces"] >= 1).all()
 
 
 def test_first_rank_needs_a_relevant_passage():
