@@ -4,11 +4,19 @@ Each rule is a function of source texts, so that it can be shown a house that br
 """
 
 import ast
+import builtins
+import functools
 import re
+import subprocess
+import sys
+import tomllib
 from graphlib import CycleError, TopologicalSorter
+from importlib import metadata
 
 import nbformat
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import optical_lite
 from optical_lite.settings import ROOT
@@ -104,6 +112,48 @@ def large_heart(house: dict[str, str]) -> list[str]:
     return [f"heart: {total} lines"] if total > HEART else []
 
 
+def lost(house: dict[str, str]) -> list[str]:
+    """References of docstrings, such as :mod:`.transport`, to what is not there, but for other packages."""
+    near, objects = {}, set()
+    for name, text in house.items():
+        near[name] = {*dir(builtins)}
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                near[name].add(node.id)
+            elif isinstance(node, (ast.alias, ast.FunctionDef, ast.ClassDef)):
+                near[name] |= {node.name, *(f"{node.name}.{getattr(x, 'name', '')}" for x in getattr(node, "body", ()))}
+        objects |= {f".{name}.{each}" for each in near[name]}
+    found = []
+    for name, text in house.items():
+        for role, said in re.findall(r":(mod|func|class|data|meth):`~?([\w.]+)`", text):
+            of, said = {f".{each}" for each in house} if role == "mod" else objects, said.removeprefix("optical_lite")
+            there = any(one.endswith(said) for one in of) if said[0] == "." else said in near[name] or "." in said
+            found += [] if there else [f"{name}: {said}"]
+    return found
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+# what a message asks for, and what is measured beside ours in an environment of its own
+BESIDE, PEERS = {"ir-datasets"}, "bench.peers"
+distributions = functools.cache(metadata.packages_distributions)
+
+
+def undeclared(house: dict[str, str]) -> list[str]:
+    """Packages that are imported and that pyproject.toml does not name."""
+    named = sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
+    known = {canonicalize_name(Requirement(each).name) for each in named} | BESIDE
+    found, of = [], distributions()
+    for name, text in house.items():
+        for node in ast.walk(ast.parse(text)) if name != PEERS else ():
+            taken = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                taken = [node.module]
+            for top in {each.split(".")[0] for each in taken} - sys.stdlib_module_names:
+                if not known & {*map(canonicalize_name, of.get(top, [top]))}:
+                    found.append(f"{name} imports {top}")
+    return found
+
+
 def off_the_shelf(shelf: set[str], pages: list[str]) -> set[str]:
     """Names that a page takes from the shelf and that are not there, or that are there and no page takes."""
     return shelf ^ {name for page in pages for name in re.findall(r"\bol\.([A-Za-z_]+)", page)}
@@ -121,6 +171,10 @@ GOOD = {"cost": "", "kernels": "", "kernels.packed": "", "training": "", "traini
         (long_files, GOOD | {"cost": "x = 1\n" * 321}),
         (large_heart, GOOD | {f"cost{number}": "x = 1\n" * 300 for number in range(9)}),
         (long_functions, GOOD | {"cost": "def f():\n    '''Say.'''\n" + "    x = 1\n" * 60}),
+        (lost, GOOD | {"cost": "':mod:`.costs`'"}),
+        (lost, GOOD | {"cost": "def f():\n    ':func:`g`'"}),
+        (lost, GOOD | {"cost": "def f():\n    ':func:`.cost.g`'"}),
+        (undeclared, GOOD | {"cost": "def f():\n    from unheard.of import x"}),
     ],
 )
 def test_a_house_that_breaks_a_rule_is_seen(rule, bad):
@@ -128,7 +182,7 @@ def test_a_house_that_breaks_a_rule_is_seen(rule, bad):
     assert rule(bad)
 
 
-@pytest.mark.parametrize("rule", [upward, circles, long_files, large_heart, long_functions])
+@pytest.mark.parametrize("rule", [upward, circles, long_files, large_heart, long_functions, lost, undeclared])
 def test_the_house_keeps_the_rules(rule):
     assert rule(sources()) == []
 
@@ -148,3 +202,18 @@ def test_the_shelf_holds_what_lessons_and_readme_take():
     for path in sorted((ROOT / "tests" / "lessons" / "answers").glob("*.py")):
         pages.append(path.read_text(encoding="utf-8"))
     assert off_the_shelf(set(optical_lite.SHELF), pages) == set()
+
+
+@pytest.mark.locked
+@pytest.mark.parametrize("way", [["check"], ["format", "--check"]])
+def test_ruff_is_content(tmp_path, way):
+    pytest.importorskip("ruff", reason="ruff: pip install -e '.[test]'")
+
+    def complaint(*of):
+        line = [sys.executable, "-m", "ruff", *way, "--no-cache", *of]
+        found = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+        return found.returncode and found.stdout + found.stderr
+
+    (tmp_path / "bad.py").write_text("import os;x=1")
+    assert complaint("--config", "pyproject.toml", tmp_path)
+    assert not complaint(".")

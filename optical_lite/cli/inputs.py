@@ -19,7 +19,7 @@ def read(
     *, format: str | None = None, collection: str | None = None, lang: str | None = None,
     **options: object,
 ):  # fmt: skip
-    """The collection that the options of :func:`.options.reading` name."""
+    """The collection that the options of :data:`.options.READING` name."""
     given = {name: value for name, value in options.items() if value not in (None, False)}
     data = reading.read(format, collection, lang, **given)
     if count := getattr(data, "unjudged", 0):

@@ -1,7 +1,7 @@
 """Published bitext and AfriQA, read through :mod:`.sources`.
 
 What each file gets wrong, and what is done about it, is said where it is read. Which of them make a
-language's training pairs is the matter of :mod:`.recipes`; other test collections are in
+language's training pairs is the matter of :data:`RECIPES`; other test collections are in
 :mod:`.testsets`.
 """
 
