@@ -105,7 +105,7 @@ class Collection:
         people (AfriQA), the sentence that was translated (Belebele), or a machine-written one
         (pocket)
     flags : leakage and other marks by query id (see the reader)
-    unjudged : how many queries a reader left out because no judgement is of them
+    notes : what a reader left out, a line each
     """
 
     name: str
@@ -115,7 +115,7 @@ class Collection:
     qrels: dict[str, dict[str, int]]
     translations: dict[str, str] = field(default_factory=dict)
     flags: dict[str, list[str]] = field(default_factory=dict)
-    unjudged: int = field(default=0, compare=False, repr=False)
+    notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for query, grades in self.qrels.items():

@@ -22,9 +22,8 @@ def read(
     """The collection that the options of :data:`.options.READING` name."""
     given = {name: value for name, value in options.items() if value not in (None, False)}
     data = reading.read(format, collection, lang, **given)
-    if count := getattr(data, "unjudged", 0):
-        of = f"{data.name}: {count:,} of {count + len(data.queries):,} questions"
-        run_files.say(f"{of} have no judgement and are left out")
+    for note in getattr(data, "notes", ()):
+        run_files.say(f"{data.name}: {note}")
     return data
 
 

@@ -82,9 +82,8 @@ def read_judgements(path: str | Path, columns: int | None = 4, sep: str | None =
         first = next(read, "")
         columns, read = 3 if first.split() == BEIR else 4, itertools.chain([first], read)
     shape = {4: "query iteration passage grade", 3: " ".join(BEIR)}[columns]
-    rows = numbered(path, columns, shape, sep=sep, rows=read)
-    header = (f"{path}, line 1", BEIR[-1]) if columns == 3 else None
-    rows = (row for row in rows if (row[0], row[-1]) != header)
+    header = BEIR if columns == 3 else ()
+    rows = numbered(path, columns, shape, sep=sep, rows=read, header=header)
     return judgements((where, query, *rest[-2:]) for where, query, *rest in rows)
 
 
@@ -120,10 +119,11 @@ def find(folder: str | Path, *patterns: str) -> Path:
 def collect(
     name: str, lang: str, passages: dict[str, str], queries: Mapping[str, str], qrels: Qrels, *,
     translations: Mapping[str, str] | None = None, flags: Mapping[str, list[str]] | None = None,
-    lenient: bool = False,
+    lenient: bool = False, notes: Iterable[str] = (),
 ) -> Collection:  # fmt: skip
     """A collection of what a reader found; questions without a judgement are left out and counted.
 
+    A question or translation without text is an error; ``notes`` say what the reader left out.
     ``lenient`` also leaves out judgements of unknown passages or questions, and questions that then
     have no relevant passage, which are errors without it. CLEF needs it when only a part of its
     documents is at hand: the convention there is to keep a topic if one of its relevant documents
@@ -145,14 +145,26 @@ def collect(
         {q: value for q, value in (values or {}).items() if q in qrels}
         for values in (queries, translations, flags)
     )
+    need_text(name, kept, more[0])
+    if left := len(queries) - len(kept):
+        of = f"{left:,} of {len(queries):,} questions"
+        notes = [*notes, f"{of} have no judgement and are left out"]
     try:
-        return Collection(name, lang, passages, kept, qrels, *more, len(queries) - len(kept))
+        return Collection(name, lang, passages, kept, qrels, *more, tuple(notes))
     except InputError as error:
         raise InputError(f"{error}, or give --lenient to leave them out") from None
 
 
+def need_text(of: str, *questions: Mapping[str, str]) -> None:
+    """Refuse a question, or a translation of one, that asks nothing."""
+    for name, text in itertools.chain(*(some.items() for some in questions)):
+        if not text.strip():
+            raise InputError(f"{of}, question {name!r}", "no text", "some; fill it or leave it out")
+
+
 def check_written(data: Collection) -> None:
     """Refuse what no form of a collection can hold: all that is written reads back the same."""
+    need_text(data.name, data.queries, data.translations)
     kinds = {"passage": data.passages, "question": data.queries, "translation": data.translations}
     for what, texts in kinds.items():
         for name, text in texts.items():

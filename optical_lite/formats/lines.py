@@ -13,10 +13,11 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .. import json_files
+from ..corpora import LANGUAGES, THREE_LETTERS
 from ..json_files import fits
 from ..settings import InputError
 
@@ -27,6 +28,13 @@ PACKED, RATIO = 2**25, 50  # most unpacked bytes, and times the file: text packs
 NO_CHARACTER_SETS = {
     "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7",
 }  # fmt: skip
+# what tables call their columns; of these alone no line of text is made
+COLUMNS = {
+    "id", "_id", "pid", "qid", "docid", "query", "question", "passage", "text", "title", "label",
+    "relevant", "positive", "other", "negative", "source", "src", "target", "tgt", "translation",
+    "english", "en", "eng",
+}  # fmt: skip
+CODES = {*LANGUAGES, *THREE_LETTERS, *map(str.lower, LANGUAGES.values())}
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 FAILURES = (OSError, EOFError, LookupError, ValueError, zlib.error)
 
@@ -110,14 +118,22 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
     return "".join(found).replace("\r\n", "\n")
 
 
+def headless(where: str, cells: Sequence[str], shape: str) -> None:
+    """Refuse names of columns in place of a line of text, which would be read as one."""
+    names = {cell.strip(' "').lower() for cell in cells}
+    if len(names) == len(cells) and names & COLUMNS and names <= COLUMNS | CODES:
+        got = f"the columns' names {', '.join(map(repr, cells))}"
+        raise InputError(where, got, f"text: {shape}; mend or delete the line")
+
+
 def numbered(
     path: str | Path, columns: int, shape: str, *, sep: str | None = "\t",
-    rows: Iterable[str] | None = None,
+    rows: Iterable[str] | None = None, header: Sequence[str] = (),
 ) -> Iterator[tuple[str, ...]]:  # fmt: skip
     """File and number of each line that is not blank, and its cells; quotation marks are text.
 
     ``shape`` names the columns for the error message; ``sep`` None is any run of blanks; ``rows``
-    are the lines where they are open already.
+    are the lines where they are open already; ``header`` is left out where it stands.
     """
     for number, line in enumerate(lines(path) if rows is None else rows, 1):
         if not line.strip(" "):
@@ -126,7 +142,10 @@ def numbered(
         if len(cells) != columns:
             expected = f"{columns} ({shape}); mend the line"
             raise InputError(where, f"{len(cells)} columns", expected)
-        yield where, *cells
+        if tuple(cells) != tuple(header):
+            if header or number == 1:
+                headless(where, cells, shape)
+            yield where, *cells
 
 
 def filled(path: str | Path) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from ..json_files import fits
 from ..safe_files import regular, write_atomic
 from ..settings import InputError
 from .collect import check_written, collect, read_judgements, unique
-from .lines import filled, json_lines
+from .lines import filled, headless, json_lines
 
 WHOLE = 1 << 24  # bytes of a file of pairs that is kept in memory
 
@@ -31,6 +31,8 @@ def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
         if len(cells) != 2:
             expected = "2 (source<TAB>English); mend the line"
             raise InputError(where, f"{len(cells)} columns", expected)
+        if where.endswith(", line 1"):
+            headless(where, cells, "source<TAB>English")
         for side, cell in zip(("source", "English"), cells, strict=True):
             if not cell.strip():
                 raise InputError(where, f"an empty {side} side", "text; fill or delete the line")

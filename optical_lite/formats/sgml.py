@@ -8,19 +8,34 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from html.entities import html5
+
+# A tag's attributes begin with one that has a value: "<y and z>" is text, and so is "<a@b.org>".
+TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s+[\w:-]+\s*=[^<>]*|\s*/?)>", re.ASCII)
+ENTITY = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,8}|([A-Za-z][A-Za-z0-9]*));")
+
+
+def unwrapped(text: str) -> str:
+    """Text without comments, and with entities for the markup that a CDATA section quotes."""
+    # What nothing ends is text; without the cuts each beginning would be looked for to the end.
+    end = text.rfind("]]>") + 3
+    quoted = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+    text = quoted.sub(lambda found: html.escape(found[1], quote=False), text[:end]) + text[end:]
+    end = text.rfind("-->") + 3
+    return re.sub(r"<!--.*?-->", " ", text[:end], flags=re.DOTALL) + text[end:]
 
 
 def plain(text: str) -> str:
     """Text without tags, comments and entities; blanks merge, but for those of entities.
 
-    >>> plain("<P>Rain &amp; sun,  3 < 4</P><!-- page 2 -->&#32;")
-    'Rain & sun, 3 < 4 '
+    >>> plain("<P>Rain &amp; sun,  x<y and z>w</P><!-- page 2 -->&#32;")
+    'Rain & sun, x<y and z>w '
     """
-    # What no comment ends is text; without the cut each "<!--" would be looked for to the end.
-    end = text.rfind("-->") + 3
-    text = re.sub(r"<!--.*?-->", " ", text[:end], flags=re.DOTALL) + text[end:]
-    text = re.sub(r"[ \t\r\n\f]+", " ", re.sub(r"</?[A-Za-z][^<>]*>", " ", text)).strip(" ")
-    return html.unescape(re.sub(r"&#[0-9]{9,};?", "\ufffd", text))
+    text = re.sub(r"[ \t\r\n\f]+", " ", TAG.sub(" ", unwrapped(text))).strip(" ")
+    # an entity ends with a semicolon: "a?x=1&reg=2" has none
+    return ENTITY.sub(
+        lambda it: html5.get(f"{it[1]};", it[0]) if it[1] else html.unescape(it[0]), text
+    )
 
 
 def marked_up(text: str) -> str:
@@ -44,6 +59,14 @@ def spans(text: str, names: tuple[str, ...]) -> Iterator[tuple[int, str, str, in
             begun = None
         elif not begun and not tag[1] and tag.start() < last.get(tag[2].lower(), -1):
             begun = tag
+
+
+def outside(text: str, names: tuple[str, ...]) -> str:
+    """What stands outside of the closed elements of some names."""
+    whole = [*spans(text, names)]
+    ends = [0, *(end for *_, end in whole)]
+    starts = [*(start for start, *_ in whole), len(text)]
+    return " ".join(text[end:start] for end, start in zip(ends, starts, strict=True))
 
 
 def elements(text: str, names: tuple[str, ...]) -> list[str]:

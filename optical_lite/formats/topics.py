@@ -14,7 +14,7 @@ from pathlib import Path
 from ..settings import InputError
 from .collect import Qrels
 from .lines import read_text
-from .sgml import marked_up, plain, spans
+from .sgml import marked_up, outside, plain, spans, unwrapped
 
 FIELDS = {
     "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc",
@@ -31,6 +31,8 @@ LABELS = {
     "narr": (r"^\s*narrative\s*:",) * 2,
     "flags": (None, None),
 }
+# What begins a topic of the CIIR's, but for "query_id:" itself at the start of a line.
+BEGINS = re.compile(r"query_id:|^\W*(?:q\w*[ _-]?id|id|num\w*|topic|title)\s*:", re.IGNORECASE)
 
 
 def read_topics(
@@ -41,17 +43,22 @@ def read_topics(
     A question is made of ``fields``; a topic may lack one of them, not all.
     """
     wanted = fields.split("+")
-    if not set(wanted) <= {"title", "desc", "narr"}:
-        expected = "title, desc, narr joined by +, such as title+desc"
+    if not set(wanted) <= {"title", "desc", "narr"} or len(set(wanted)) < len(wanted):
+        expected = "title, desc, narr joined by +, each once, such as title+desc"
         raise InputError("topics", f"fields {fields!r}", expected)
     text = read_text(path, encoding)
-    whole = [*spans(text, ("topic", "top"))]
+    marked = unwrapped(text)
+    whole = [*spans(marked, ("topic", "top"))]
     names = {name.lower() for _, name, _, _ in whole}
-    opened = len(re.findall(rf"<(?:{'|'.join(names)})[\s>]", text, re.IGNORECASE)) if whole else 0
+    opened = len(re.findall(rf"<(?:{'|'.join(names)})[\s>]", marked, re.IGNORECASE)) if whole else 0
     if opened != len(whole):
         expected = "equally many; mend the file"
         raise InputError(path, f"{opened} <top> and {len(whole)} whole <top>...</top>", expected)
-    found = [_tagged(path, inside) for _, _, inside, _ in whole] or [*_translated(text)]
+    other = re.search(r"<topic[\s>]|<top[\s>]|query_id:", outside(marked, ("topic", "top")))
+    if whole and other:
+        expected = "topics of one form; mend the file or make it two"
+        raise InputError(path, f"<{whole[0][1]}> and {other[0]!r}", expected)
+    found = [_tagged(path, inside) for _, _, inside, _ in whole] or [*_translated(path, text)]
     if not found:
         raise InputError(path, "no topic", "<top>...</top> or lines that start with query_id:")
     topics: dict[str, tuple[str, list[str] | None]] = {}
@@ -66,32 +73,48 @@ def read_topics(
 
 
 def _tagged(path: str | Path, inside: str) -> dict[str, str]:
-    """Fields of a topic; where tags are not closed, each reaches to the next and has a label.
+    """Fields of a topic: to the end tag, or, where it has none, to the next field, after a label.
 
     Other tags inside a field are markup of its text.
     """
     topic: dict[str, str] = {}
     found = re.finditer(r"<(/?)([\w-]+)(?:\s[^<>]*)?>", inside)
     tags = [tag for tag in found if tag[2].lower().rsplit("-", 1)[-1] in FIELDS]
-    for number, mark in enumerate(tags):
+    place = 0
+    for number, mark in enumerate(tags, 1):
         tag, field = mark[2], FIELDS[mark[2].lower().rsplit("-", 1)[-1]]
-        if mark[1] or not field:
+        after = tags[number].start() if number < len(tags) else len(inside)
+        if mark.start() < place:
             continue
-        after = tags[number + 1] if number + 1 < len(tags) else None
-        text = inside[mark.end() : after.start() if after else None]
+        if mark[1] or not field:
+            if mark[1] and not field and re.search(r"\w", plain(inside[mark.end() : after])):
+                expected = "the field before it with an end tag; mend the file"
+                raise InputError(path, f"words after </{tag}> in a topic", expected)
+            continue
         if field in topic:
             expected = "one language a file"
             raise InputError(path, f"two <{tag}> in topic {topic.get('id')!r}", expected)
-        label = LABELS[field][bool(after and after[1] and after[2].lower() == tag.lower())]
+        same = next((other for other in tags[number:] if other[2].lower() == tag.lower()), None)
+        closed = bool(same and same[1])
+        place = same.start() if closed else after
+        text = inside[mark.end() : place]
+        label = LABELS[field][closed]
         topic[field] = plain(re.sub(label, "", text, flags=re.IGNORECASE) if label else text)
     return topic
 
 
-def _translated(text: str) -> Iterator[dict[str, str]]:
+def _translated(path: str | Path, text: str) -> Iterator[dict[str, str]]:
     """Topics of the CIIR's text files; a description may go on over lines, each with its label."""
-    for block in re.split(r"^.*query_id:", text, flags=re.MULTILINE)[1:]:
+    before, *blocks = re.split(r"^[^\w\n]*query_id:", text, flags=re.MULTILINE)
+    if blocks and before.strip():
+        got = f"{before.strip()[:40]!r} before the first query_id:"
+        raise InputError(path, got, "a topic at its start; mend or delete it")
+    for block in blocks:
         name, *more = (line.strip() for line in block.split("\n"))
         title, *rest = [line for line in more if line] or [""]
+        if odd := next(filter(BEGINS.search, [name, *rest]), None):
+            got = f"{odd[:40]!r} inside of topic {name!r}"
+            raise InputError(path, got, "query_id: at the start of each topic; mend it")
         desc = " ".join(re.sub("^.*?description:", "", line).strip() for line in rest)
         yield {"id": name, "title": re.sub("^.*?title:", "", title).strip(), "desc": desc}
 
@@ -130,8 +153,6 @@ def topic(lang: str, name: str, question: str, flags: dict[str, list[str]]) -> s
     tag, marks = f"{re.sub('[^A-Za-z0-9]', '-', lang).upper()}-title", flags.get(name)
     if marks is not None and " ".join(marks).split() != marks:
         raise InputError(f"question {name!r}", f"flags {marks}", "words without blanks")
-    if not question.strip():
-        raise InputError(f"question {name!r}", "no text", "some, as TREC's topics have")
     noted = "" if marks is None else f"<flags>{marked_up(' '.join(marks))}</flags>\n"
     asked = f"<{tag}>{marked_up(question)}</{tag}>"
     return f"<top>\n<num>{marked_up(name)}</num>\n{asked}\n{noted}</top>\n"

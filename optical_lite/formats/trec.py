@@ -18,11 +18,17 @@ from ..safe_files import regular, write_atomic
 from ..settings import InputError
 from .collect import Qrels, check_written, collect, find, read_judgements, real, unique
 from .lines import LONGEST, file_part, lines, numbered
-from .sgml import elements, marked_up, plain, spans
+from .sgml import elements, marked_up, outside, plain, spans, unwrapped
 from .topics import read_topics, renamed, topic
 
 NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "HL", "TITLE", "TI")
 TEXT = ("LEAD", "LD", "LE", "LP", "TEXT", "TX", "TE")
+# of newspapers' and agencies' documents, what tells of a text and is none
+ABOUT = (
+    "AUTHOR", "BYLINE", "CATEGORY", "COUNTRY", "DATE", "DATELINE", "DD", "DOCHDR", "EDITION",
+    "FILEID", "FIRST", "HEADER", "HT", "KW", "LANGUAGE", "LENGTH", "PAGE", "PARENT", "PROFILE",
+    "PUB", "SECOND", "SECTION", "SO", "SOURCE", "SUBJECT", "TIME", "TYPE",
+)  # fmt: skip
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 does not hold
 
 
@@ -39,8 +45,12 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
         if not re.search("</DOC>", line, re.IGNORECASE):
             continue
         text = "\n".join(block)
-        for _, _, inside, _ in spans(text, ("DOC",)):
-            whole += 1
+        place = 0
+        for start, _, inside, stop in spans(text, ("DOC",)):
+            if "<!--" in unwrapped(text[place:start]):
+                expected = "it outside of comments; delete it or the comment's marks"
+                raise InputError(f"{file}, line {number}", "<DOC> in a comment", expected)
+            whole, place = whole + 1, stop
             yield inside
         end = max(found.end() for found in re.finditer("</DOC>", text, re.IGNORECASE))
         begun += len(re.findall(r"<DOC[\s>]", text[:end], re.IGNORECASE))
@@ -79,8 +89,14 @@ def read_documents(
 
     The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both,
     and judgements name the first. CLEF's files are in ISO-8859-1. With ``lenient`` a document whose
-    words all stand in elements that are no text (a photograph's caption) is empty, not an error.
+    words all stand in elements that are no text (a photograph's caption) has its headline alone, or
+    is empty, and is no error.
     """
+    return {name: text for name, (text, _) in _read(path, encoding, lenient).items()}
+
+
+def _read(path: str | Path, encoding: str, lenient: bool) -> dict[str, tuple[str, str]]:
+    """Text of each document by id, and the first words in it that were not read."""
     place = Path(path)
     files = _files(place) if os.path.isdir(place) else [place]
     files = [
@@ -92,31 +108,31 @@ def read_documents(
     return found
 
 
-def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[str, str, str]]:
-    """Place, id and text of each document of a file."""
+def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[str, str, tuple[str, str]]]:
+    """Place, id, text and words that were not read, of each document of a file."""
     for number, inside in enumerate(_documents(file, encoding), 1):
-        ids = [name for tag in NAME for name in elements(inside, (tag,))]
-        if not ids:
-            raise InputError(f"{file}, document {number}", "no <DOCNO>", "one")
-        need_columns(ids[0], of=f"{file}, document {number}")
-        _look(f"{file}, document {ids[0]!r}", inside, lenient)
-        text = elements(inside, TITLE) + elements(inside, TEXT)
-        yield f"{file}, document {number}", ids[0], " ".join(filter(None, text))
+        inside, where = unwrapped(inside), f"{file}, document {number}"
+        ids = next(filter(None, (elements(inside, (tag,)) for tag in NAME)), [])
+        if len(ids) != 1:
+            raise InputError(where, f"{len(ids) or 'no'} <{NAME[0]}>", "one in each <DOC>...</DOC>")
+        need_columns(ids[0], of=where)
+        head, body = elements(inside, TITLE), elements(inside, TEXT)
+        left = _left(f"{file}, document {ids[0]!r}", inside)
+        if left and not any(body) and not lenient:
+            got = f"words in other elements than {', '.join(TEXT)} alone: {left!r}"
+            expected = "text in these; rename its element, or give --lenient to leave it out"
+            raise InputError(f"{file}, document {ids[0]!r}", got, expected)
+        yield where, ids[0], (" ".join(filter(None, head + body)), left)
 
 
-def _look(where: str, inside: str, lenient: bool) -> None:
-    """Refuse a document whose text would not be found."""
-    whole = [*spans(inside, TITLE + TEXT)]
-    ends = [0, *(end for *_, end in whole)]
-    starts = [*(start for start, *_ in whole), len(inside)]
-    left = " ".join(inside[end:start] for end, start in zip(ends, starts, strict=True))
-    if tag := re.search(rf"<({'|'.join(TITLE + TEXT)})(\s[^<>]*)?>", left, re.IGNORECASE):
-        raise InputError(where, f"<{tag[1]}> without </{tag[1]}>", "both; mend it")
-    left = re.sub(rf"<({'|'.join(NAME)})\b[^<>]*>[^<>]*", "", left, flags=re.IGNORECASE)
-    if not whole and not lenient and any(map(str.isalpha, plain(left))):
-        got = f"words in other elements than {', '.join(TITLE + TEXT)} alone"
-        expected = "one of these; rename theirs, or give --lenient to read it as empty"
-        raise InputError(where, got, expected)
+def _left(where: str, inside: str) -> str:
+    """The first words of a document that stand in no known element; one without end is refused."""
+    left = outside(inside, TITLE + TEXT)
+    if tag := re.search(rf"<(/?)({'|'.join(TITLE + TEXT)})(\s[^<>]*)?>", left, re.IGNORECASE):
+        this, other = (f"<{mark}{tag[2]}>" for mark in (tag[1], "/"[len(tag[1]) :]))
+        raise InputError(where, f"{this} without {other}", "both; mend it")
+    words = plain(outside(left, NAME + ABOUT))
+    return words[:60] if any(map(str.isalpha, words)) else ""
 
 
 def read_qrels(path: str | Path) -> Qrels:
@@ -197,10 +213,14 @@ def read(
     for place in english[:1]:
         regular(place)
     theirs = renamed(read_topics(english[0], fields, encoding), judged) if english else {}
-    texts = read_documents(documents or folder / "documents", encoding, lenient=lenient)
+    found = _read(documents or folder / "documents", encoding, lenient)
+    texts, left = ({name: both[side] for name, both in found.items()} for side in (0, 1))
+    notes = [f"{words!r} of {name!r}" for name, words in left.items() if words]
+    if notes:
+        notes = [f"{len(notes):,} documents have words in elements that are not read: {notes[0]}"]
     queries, translations = ({q: each[0] for q, each in some.items()} for some in (asked, theirs))
     flags = {name: marks for name, (_, marks) in asked.items() if marks is not None}
-    more = {"translations": translations, "flags": flags, "lenient": lenient}
+    more = {"translations": translations, "flags": flags, "lenient": lenient, "notes": notes}
     return collect(folder.name, lang, texts, queries, judged, **more)
 
 

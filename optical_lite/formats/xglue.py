@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..settings import InputError, one_of
 from .collect import real
-from .lines import filled
+from .lines import filled, headless
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
@@ -53,6 +53,8 @@ def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
             got = f"{len(cells)} columns, the first {cells[0][:40]!r}"
             expected = f"{width} and a label, a query first ({task}); mend the line"
             raise InputError(where, got, expected)
+        if not pairs:
+            headless(where, cells, f"a query and a candidate ({task})")
         pairs.append((cells[0], " ".join(filter(None, cells[1:width]))))
         if len(cells) > width:
             label = cells[width].strip().lower()

@@ -42,6 +42,8 @@ def read_questions(path: str | Path) -> tuple[dict[str, str], dict[str, str], di
     shape = {"id": (str, int), "question": str, "lang": str, "answers": [str]}
     for where, record in json_lines(path, shape):
         name = str(record["id"])
+        if blank := [text for text in (record["question"], *record["answers"]) if not text.strip()]:
+            raise InputError(where, f"a question or answer {blank[0]!r}", "some text; mend it")
         questions.append((where, name, record["question"]))
         langs[name], answers[name] = record["lang"], record["answers"]
     return unique(questions), langs, answers
@@ -65,8 +67,8 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
     kept = [name for name in questions if lang in ("xx", langs[name])]
     if not kept:
         one_of(f"{path}: got no question in", lang, sorted(set(langs.values())))
-    rows = numbered(find(path, "*.tsv*"), 3, "id, text, title")
-    cells = ((where, *map(_unquoted, row)) for where, *row in rows if row != HEADER)
+    rows = numbered(find(path, "*.tsv*"), 3, ", ".join(HEADER), header=HEADER)
+    cells = ((where, *map(_unquoted, row)) for where, *row in rows)
     found = unique((where, name, (text, title)) for where, name, text, title in cells)
     passages, titles = ({name: both[side] for name, both in found.items()} for side in (0, 1))
     return Questions({name: questions[name] for name in kept}, langs, answers, passages, titles)

@@ -1,6 +1,8 @@
 """Every format: the sample reads as what it says, and each kind of wrong file is named."""
 
+import contextlib
 import gzip
+import re
 import shutil
 import sys
 from collections import namedtuple
@@ -11,7 +13,7 @@ import pytest
 
 from optical_lite.corpora import Collection
 from optical_lite.datasets import pocket, reading
-from optical_lite.formats import msmarco, trec
+from optical_lite.formats import msmarco, own, trec
 from optical_lite.settings import DATA, InputError
 
 SAMPLES = DATA / "samples"
@@ -134,7 +136,8 @@ def copy(tmp_path):
         ("trec", "topics.sw.txt", lambda t: t.replace("C041", ""), "topic 1: got no number"),
         ("trec", "topics.en.txt", lambda t: t.replace("<num> C041 </num>", ""), "topic 1: got no number"),
         ("trec", "topics.en.txt", lambda t: t.replace("EN-desc", "DE-title"), "expected one language a file"),
-        ("trec", "documents/latimes/la010194.sgml", lambda t: t.replace("</DOC>", "", 1), "got 4 <DOC> and 3 whole"),
+        ("trec", "documents/latimes/la010194.sgml", lambda t: t.replace("</DOC>", "", 1), "got 2 <DOCNO>"),
+        ("trec", "documents/latimes/la010194.sgml", lambda t: t + "<DOC>", "got 5 <DOC> and 4 whole"),
         ("trec", "documents/latimes/la010194.sgml", lambda t: "water", "got 0 <DOC>"),
         (
             "trec",
@@ -157,6 +160,54 @@ def test_a_wrong_file_is_named(copy, kind, file, change, text):
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(InputError, match=text):
         reading.read(kind, copy / kind, "sw", **(LATIN if kind == "trec" else {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "header"),
+    [
+        ("msmarco", "collection.tsv", "id\ttext"),
+        ("msmarco", "queries.dev.tsv", "QID\tquery"),
+        ("msmarco", "triples.train.small.tsv", "query\tpositive\tnegative"),
+        ("xor", "passages.tsv", "id\ttitle\ttext"),
+        ("xor", "passages.tsv", '"id"\t"text"\t"title"'),
+        ("xglue", "xglue.qam.fr.test", "question\tpassage"),
+    ],
+)
+def test_names_of_columns_are_no_text(copy, kind, file, header):
+    path = copy / kind / file
+    rows = [line for line in path.read_text().splitlines() if line != "id\ttext\ttitle"]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    read = {"triples.train.small.tsv": lambda: [*msmarco.triples(path)]}
+    read["xglue.qam.fr.test"] = lambda: reading.read("qam", path)
+    with pytest.raises(InputError, match="line 1: got the columns' names"):
+        read.get(file, lambda: reading.read(kind, copy / kind))()
+
+
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [("source\ttarget", True), ("Swahili\tEnglish", True), ("sw\ten", True), ("es\tit", False), ("text\ttext", False)],
+)
+def test_a_pair_that_looks_like_a_header_is_one(tmp_path, line, header):
+    (tmp_path / "pairs.tsv").write_text(f"{line}\nmaji\twater\n")
+    with pytest.raises(InputError, match="line 1: got the columns' names") if header else contextlib.nullcontext():
+        assert len(own.read_bitext(tmp_path / "pairs.tsv", "sw")) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "old", "new"),
+    [
+        ("beir", "queries.jsonl", r'"text": "[^"]*"', '"text": " "'),
+        ("beir", "queries.jsonl", r'"translation": "[^"]*"', '"translation": ""'),
+        ("msmarco", "queries.dev.tsv", r"\t.*", "\t "),
+        ("xor", "questions.jsonl", r'"question": "[^"]*"', '"question": ""'),
+        ("trec", "topics.en.txt", r"(<EN-title>).*\n<EN-desc>.*", r"\1</EN-title>"),
+    ],
+)
+def test_a_question_without_text_is_refused_by_every_reader(copy, kind, file, old, new):
+    path = copy / kind / file
+    path.write_text(re.sub(old, new, path.read_text(), count=1))
+    with pytest.raises(InputError, match=r"no text|a question or answer ''"):
+        reading.read(kind, copy / kind, "en" if kind == "trec" else "xx", **(LATIN if kind == "trec" else {}))
 
 
 def test_lenient_leaves_out_what_is_not_there(copy):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from optical_lite.formats import collect, trec
+from optical_lite.formats import collect, sgml, trec
 from optical_lite.settings import InputError
 
 
@@ -24,6 +24,12 @@ def topics(tmp_path, text, fields="title+desc"):
             "<title>water\n<desc> Description:\nof wells\n<smry> Summary:\nno\n<con>\n<con> Concepts: no\n",
             "water of wells",
         ),
+        ("<title>w</title><desc>what do <time>now</time> rats eat</desc>", "w what do now rats eat"),
+        *((f"<title>a <{tag}>b</{tag}> c</title>", "a b c") for tag in ("head", "dom", "con", "time")),
+        ("<title>a <desc>b</desc> c</title>", "a b c"),
+        ("<title> a\n<fac> Factor(s):\n<nat> Nationality: U.S.\n</nat>\n</fac>\n<desc> b\n", "a b"),
+        ("<title>a</title><!-- <desc>b</desc> -->", "a"),
+        ("<title><![CDATA[x <b> & y]]></title>", "x <b> & y"),
     ],
 )
 def test_markup_inside_a_field_is_text_of_it(tmp_path, inside, text):
@@ -34,6 +40,45 @@ def test_markup_inside_a_field_is_text_of_it(tmp_path, inside, text):
 def test_a_topic_without_an_end_is_refused(tmp_path, end):
     with pytest.raises(InputError, match="got 2 <top> and 1 whole"):
         topics(tmp_path, f"<top><num>1</num><title>a</title></top>\n{end}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<top><num>1<desc> what do <time>now</time> rats eat\n</top>", "got words after </time>"),
+        ("<top><num>1</num><title>a</title></top>\nquery_id: 2\ntitle: b\n", "got <top> and 'query_id:'"),
+        ("<top><num>1</num><title>a</title></top><topic>b", "got <top> and '<topic>'"),
+        ("queryid: 41\ntitle: a\n\nquery_id: 42\ntitle: b\n", "got 'queryid: 41.* before the first"),
+        ("query_id: 41\ntitle: a\ndescription: a\n\nqueryid: 42\ntitle: b\n", "got 'queryid: 42' inside of topic '41'"),
+        ("query_id: 41\ntitle: a\n\nQuery_ID: 42\ntitle: b\n", "got 'Query_ID: 42' inside"),
+        ("query_id: 41\ntitle: a\n42\ntitle: b\n", "got 'title: b' inside"),
+        ("query_id: 41\ntitle: a\nand query_id: 42\n", "got 'and query_id: 42' inside"),
+    ],
+)
+def test_no_topic_vanishes_and_none_joins_another(tmp_path, text, said):
+    with pytest.raises(InputError, match=said):
+        topics(tmp_path, text)
+
+
+def test_a_field_is_asked_once(tmp_path):
+    with pytest.raises(InputError, match="each once"):
+        topics(tmp_path, "<top><num>1</num><title>a</title></top>", "title+title")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("a?x=1&reg=2&copy=3", "a?x=1&reg=2&copy=3"),
+        ("if x<y and z>w then", "if x<y and z>w then"),
+        ("write to <me@x.org> or <http://x.org/a>", "write to <me@x.org> or <http://x.org/a>"),
+        ("&notit; &#65 &copy; &#x41; &hyph;", "&notit; &#65 © A &hyph;"),
+        ("<F P=100>a</F><BR/><br />b<table width='3' border>c</P >", "a b c"),
+        ("<![CDATA[1 < 2 <b>&amp;]]> <!-- <![CDATA[x]]> -->y", "1 < 2 <b>&amp; y"),
+        ("<![CDATA[no end <!-- nor here", "<![CDATA[no end <!-- nor here"),
+    ],
+)
+def test_what_is_no_markup_is_text(text, read):
+    assert sgml.plain(text) == read
 
 
 def documents(tmp_path, inside, **options):
@@ -54,16 +99,42 @@ def test_every_element_of_text_is_read(tmp_path):
         ("<TEXT>water", "document 'd': got <TEXT> without </TEXT>"),
         ("<HEADLINE>wells<TEXT>water</TEXT>", "got <HEADLINE> without </HEADLINE>"),
         ("<TEXT>water</TEXT><te>more", "got <te> without </te>"),
-        ("<BODY>water</BODY>", "document 'd': got words in other elements than HEADLINE"),
+        ("<TEXT>a <TEXT>b</TEXT> c</TEXT>", "got </TEXT> without <TEXT>"),
+        ("<TEXT>water</TEXT><DOCNO>e</DOCNO>", "document 1: got 2 <DOCNO>"),
+        ("<BODY>water</BODY>", "document 'd': got words in other elements than LEAD.*: 'water'"),
         ("<P>water</P>", "got words in other elements"),
         (" water", "got words in other elements"),
+        ("<TITLE>story 0</TITLE><BODY>water is life</BODY>", "got words in other elements"),
+        ("<TI>wells</TI><P>water</P>", "got words in other elements"),
+        ("<html><head><title>wells</title></head><body>water</body></html>", "got words in other elements"),
+        ("<!-- <TEXT>a</TEXT> --><TEXT></TEXT><P>water</P>", "got words in other elements"),
     ],
 )
 def test_a_document_whose_text_is_not_found_is_refused(tmp_path, inside, text):
     with pytest.raises(InputError, match=text):
         documents(tmp_path, inside)
     if "words" in text:
-        assert documents(tmp_path, inside, lenient=True) == ""
+        heads = {"<TITLE>": "story 0", "<TI>": "wells", "<html>": "wells"}
+        assert documents(tmp_path, inside, lenient=True) == heads.get(inside.partition(">")[0] + ">", "")
+
+
+def test_comments_are_no_documents_and_fields_about_a_text_are_no_text(tmp_path):
+    real = "<DATE><P>January 1, 1994</P></DATE><HEADER><H3><TI>Wells</TI></H3></HEADER><BYLINE>By A. Writer</BYLINE>"
+    assert documents(tmp_path, real) == "Wells"
+    assert documents(tmp_path, "<!-- <TEXT>a</TEXT> --><TEXT>b<!-- c --></TEXT>") == "b"
+    (tmp_path / "c.sgml").write_text("<!-- <DOC><DOCNO>c</DOCNO></DOC> -->\n<DOC><DOCNO>e</DOCNO></DOC>")
+    with pytest.raises(InputError, match="line 1: got <DOC> in a comment"):
+        trec.read_documents(tmp_path)
+
+
+def test_words_that_are_not_read_are_counted(tmp_path):
+    (tmp_path / "d.sgml").write_text("<DOC><DOCNO>d</DOCNO><TEXT>maji</TEXT><GRAPHIC>a photograph</GRAPHIC></DOC>")
+    (tmp_path / "topics.txt").write_text("<top><num>1<title>a</top><top><num>2<title>b</top>")
+    (tmp_path / "qrels.txt").write_text("1 0 d 1\n")
+    assert trec.read(tmp_path, documents=tmp_path / "d.sgml").notes == (
+        "1 documents have words in elements that are not read: 'a photograph' of 'd'",
+        "1 of 2 questions have no judgement and are left out",
+    )
 
 
 def test_linked_folders_are_read_once_and_what_is_no_file_is_refused(tmp_path):

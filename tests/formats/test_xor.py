@@ -52,6 +52,7 @@ def test_wrong_files_are_named(tmp_path):
     good = {"id": 1, "question": "maji?", "lang": "sw", "answers": ["water"]}
     for name, questions, passages, text in (
         ("a", [good, good], "id\ttext\ttitle\n", "id '1' twice"),
+        ("blank", [good | {"answers": ["water", ""]}], "id\ttext\ttitle\n", "line 1: got a question or answer ''"),
         ("b", [{"id": 1}], "id\ttext\ttitle\n", "line 1: got"),
         ("c", [good], "id\ttext\ttitle\n1\twater\n", "line 2: got 2 columns"),
     ):
