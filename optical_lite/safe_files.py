@@ -114,12 +114,11 @@ def _begin(path: Path, folder: bool) -> tuple[Path, int | None]:
         os.close(opened)  # cleared away by another process before it was locked
 
 
-def _settle(part: Path) -> None:
-    """Bring what was made to the disk, with the permissions that new files have here."""
-    mode = part.stat().st_mode & 0o666
+def _settle(part: Path, mode: int) -> None:
+    """Bring what was made to the disk, with the permissions that it began with."""
     for place in filter(Path.is_file, [part, *sorted(part.rglob("*"))]):
-        if place is not part:
-            os.chmod(place, mode)  # safetensors writes files that nobody else may read
+        # safetensors makes files anew, which nobody else may read
+        os.chmod(place, mode & 0o666)
         with open(place, "r+b") as file:
             try:
                 os.fsync(file.fileno())
@@ -197,9 +196,10 @@ def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
     if place.is_dir() and not folder:
         raise _refused(given, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     with _part(place, given, folder) as part:
+        mode = part.stat().st_mode
         yield part
         try:
-            _settle(part)
+            _settle(part, mode)
             os.replace(part, place)
         except OSError as error:
             raise _refused(given, error) from error
@@ -224,9 +224,10 @@ def into(folder: str | Path) -> Iterator[Path]:
     """A hidden folder inside another: if the block ends well, its files take their places there."""
     folder = Path(folder)
     with _part(folder / "files", folder, folder=True) as part:
+        mode = part.stat().st_mode
         yield part
         try:
-            _settle(part)
+            _settle(part, mode)
             for place in sorted(part.iterdir()):
                 os.replace(place, folder / place.name)
         except OSError as error:

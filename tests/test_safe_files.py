@@ -178,7 +178,11 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
         (part / "weights").write_text("x")
         (part / "weights").chmod(0o600)
     write_atomic(tmp_path / "file", "x")
-    for path in (tmp_path / "model" / "weights", tmp_path / "file"):
+    with making(tmp_path / "one") as part:
+        part.unlink()  # as safetensors makes a file anew
+        part.write_text("x")
+        part.chmod(0o600)
+    for path in (tmp_path / "model" / "weights", tmp_path / "file", tmp_path / "one"):
         assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(usual.stat().st_mode)
 
 
