@@ -10,10 +10,11 @@ import inspect
 import os
 import sys
 from collections.abc import Collection
+from itertools import takewhile
 from pathlib import Path
 
 from ..json_files import write_json
-from ..settings import computing_in, launched
+from ..settings import InputError, computing_in, launched
 from . import console
 from .commands import COMMANDS
 from .options import Parser, apart, idle
@@ -34,11 +35,12 @@ def parser(called: Collection[str] = tuple(COMMANDS)) -> Parser:
         description="Optimal-transport distillation for cross-lingual retrieval.",
         epilog="\n  ".join(["examples:", *(EXAMPLE.format(c.example) for c in COMMANDS.values())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     commands = top.add_subparsers(dest="command", required=True)
     for name, one in COMMANDS.items():
         example = f"example: {EXAMPLE.format(one.example)}"
-        sub = commands.add_parser(name, help=line(name), epilog=example)
+        sub = commands.add_parser(name, help=line(name), epilog=example, allow_abbrev=False)
         if name in called:
             sub.description = f"{line(name)} {one.more}"
             for option, how in one.options:
@@ -53,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
         words = sys.argv[1:] if arguments is None else arguments
         values = vars(parser(COMMANDS.keys() & set(words)).parse_args(words))
         name, json = values.pop("command"), values.pop("json")
+        given = [word.partition("=")[0] for word in takewhile("--".__ne__, words)]
+        if twice := {word for word in given if word.startswith("--") and given.count(word) > 1}:
+            raise InputError(name, f"{min(twice)} twice", "each option once")
         apart(COMMANDS[name].options, {"json": json, **values})
         idle(name, COMMANDS[name].options, COMMANDS[name].idle, {"json": json, **values})
         command = importlib.import_module(f".{name}", __package__).command

@@ -81,9 +81,10 @@ def code(value: str) -> str:
     return value
 
 
-def _place(value: str, expected: str) -> tuple[Path, Path]:
-    """A path, and the nearest part of it that exists."""
-    if not value or "\0" in value:
+def _place(value: str, expected: str) -> tuple[str, Path, Path]:
+    """A path with ``~`` written out, as text and as one, and the nearest part of it that exists."""
+    value = os.path.expanduser(value)
+    if not value or "\0" in value or value.startswith("~"):
         _refuse(value, expected)
     path = Path(value)
     try:
@@ -93,18 +94,18 @@ def _place(value: str, expected: str) -> tuple[Path, Path]:
     except OSError as error:
         # such as a name longer than the system allows
         _refuse(value, f"{expected} ({error.strerror})")
-    return path, next(place for place in (path, *path.absolute().parents) if place.exists())
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    return value, path, there
 
 
 def somewhere(value: str) -> str:
     """A name, or a path to read from that its reader looks at."""
-    _place(value, "a name or path")
-    return value
+    return _place(value, "a name or path")[0]
 
 
 def existing(value: str) -> str:
     """A file to read, or a pipe."""
-    path, there = _place(value, "a file to read")
+    value, path, there = _place(value, "a file to read")
     if path != there or path.is_dir():
         said = "that is a folder" if path == there else "no such file"
         _refuse(value, f"a file to read; {said}, check the path")
@@ -112,7 +113,7 @@ def existing(value: str) -> str:
 
 
 def _new(value: str, expected: str, folder: bool) -> str:
-    path, there = _place(value, expected)
+    value, path, there = _place(value, expected)
     # a device, but standard output or the like that goes to a file
     if path.parts[:2] == ("/", "dev") and path.parts[2:3] != ("shm",) and path.is_file():
         _refuse(value, f"{expected}, got what a shell writes other text to; name a file")

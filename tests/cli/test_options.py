@@ -198,6 +198,10 @@ WRONG = [
     ("significance", "--qrels .", "that is a folder"),
     ("significance", "--qrels nothing", "no such file"),
     ("evaluate", "--trec-run nothing", "no such file"),
+    ("fuse", "--share 1 --share 0", "got --share twice"),
+    ("fuse", "--k 3 --k=4", "got --k twice"),
+    ("fuse", "--sha 1", "unrecognized arguments: --sha 1"),
+    ("fuse", "--json ~nobody-of-this-name/x.json", "expected a file to write"),
     ("nothing", "", "invalid choice"),
     ("search", "--colour red", "unrecognized arguments"),
     ("fetch", "--json", "expected one argument"),
@@ -261,6 +265,10 @@ def test_places(tmp_path, monkeypatch):
         for path in wrong:
             with pytest.raises(argparse.ArgumentTypeError, match="expected"):
                 parse(str(path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for parse in (options.somewhere, options.existing, options.new_file):
+        assert parse("~/file") == str(file)
+    assert options.new_folder("~/new") == str(tmp_path / "new")
     monkeypatch.setattr(os, "access", lambda *_: False)
     for parse in (options.new_file, options.new_folder):
         with pytest.raises(argparse.ArgumentTypeError, match="got no permission"):
