@@ -243,6 +243,11 @@ def seed_everything(seed: int | None = None) -> int:
     return seed
 
 
+def visible(text: str) -> str:
+    """A text without what a terminal obeys, but for tabs and ends of lines."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", text)
+
+
 def shown(text: str) -> str:
     r"""A text of someone else as it may stand in a line: short, nothing that a terminal obeys.
 

@@ -1,6 +1,7 @@
 """Link the words of a sentence pair, or of a file of pairs, by a transport plan."""
 
 import math
+import warnings
 
 from .. import encoder, vocabulary
 from ..alignment import plans
@@ -11,7 +12,7 @@ from ..settings import InputError
 from ..training import runs
 from ..views import choices, material
 from ..views import page as pages
-from . import inputs
+from . import inputs, run_files
 from .options import MODEL
 
 # what JSON says of an alignment as it is
@@ -50,7 +51,11 @@ def command(
         from ..views import figures, figures_alignment
 
         drawn = figures_alignment.links(one.source_words, one.target_words, one.links)
-        figures.write_figure(drawn, svg)
+        with warnings.catch_warnings(record=True) as missing:
+            warnings.simplefilter("always")
+            figures.write_figure(drawn, svg)
+        if missing:
+            run_files.say(f"{svg}: letters that the fonts at hand lack are drawn as boxes")
     print(show(one))
     return record(one)
 

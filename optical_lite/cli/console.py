@@ -15,18 +15,19 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import TextIO
 
 from ..safe_files import FULL
-from ..settings import InputError
+from ..settings import InputError, visible
 
 
 class Output:
     """Standard output that fails at the end of a command, not before its files are written.
 
-    What the console's encoding does not hold is replaced by question marks.
+    What the console's encoding does not hold, or a terminal obeys, is replaced by question marks.
     """
 
     def __init__(self, under: TextIO) -> None:
@@ -38,7 +39,7 @@ class Output:
     def write(self, text: str) -> int:
         """Write what can be written."""
         encoding = getattr(self.under, "encoding", None) or "utf-8"
-        self._try(self.under.write, text.encode(encoding, "replace").decode(encoding))
+        self._try(self.under.write, visible(text).encode(encoding, "replace").decode(encoding))
         return len(text)
 
     def flush(self) -> None:
@@ -73,7 +74,7 @@ def reason(error: BaseException) -> str | None:
     elif isinstance(error, UnicodeError):
         kind, why = getattr(error, "encoding", "an encoding"), getattr(error, "reason", str(error))
         said = f"text: got what {kind} does not hold ({why}), expected text in UTF-8; mend it"
-    elif isinstance(error, MemoryError) or "OutOfMemory" in name or "allocate memory" in str(error):
+    elif re.search("MemoryError|OutOfMemory|allocate memory|failed to map", f"{name} {error}"):
         said = "memory: got less than the command needs, expected more; "
         said += "give smaller files, --batch or --size"
     else:
@@ -83,10 +84,10 @@ def reason(error: BaseException) -> str | None:
 
 def guarded(call: Callable[[], int]) -> int:
     """The exit code of a command, after one line on standard error where something stopped it."""
-    # a window without a console has none
-    output = Output(sys.stdout or io.StringIO())
+    # a window without a console has neither, and print(file=None) takes the other
+    output, errors = Output(sys.stdout or io.StringIO()), sys.stderr or io.StringIO()
     try:
-        with contextlib.redirect_stdout(output):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             code = call()
             output.flush()
         if output.lost is None:
@@ -105,5 +106,5 @@ def guarded(call: Callable[[], int]) -> int:
     finally:
         output.flush()
     with contextlib.suppress(OSError):
-        print(said.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+        print(visible(said).encode("utf-8", "replace").decode(), file=errors, flush=True)
     return code

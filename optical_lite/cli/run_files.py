@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from .. import metrics, retrieval
 from ..formats import trec
 from ..formats.collect import Qrels
-from ..settings import InputError
+from ..settings import InputError, visible
 
 
 def measured(
@@ -29,13 +29,19 @@ def measured(
         say(f"{without} topics have no relevant document and are left out")
     runs = {path: trec.read_run(path) for path in paths}
     unanswered = meet(runs, judged, qrels)
+    known = {passage for grades in found.values() for passage in grades}
+    for path, run in runs.items():
+        ranked = {passage for ranking in run.values() for passage, _ in ranking}
+        if ranked.isdisjoint(known):
+            ids = f"such as {min(ranked)!r}, where {qrels} has {min(known)!r}; check the ids"
+            say(f"{path}: none of its documents is judged for any topic, {ids}")
     values = {path: metrics.per_query(run, judged, names, ties=ties) for path, run in runs.items()}
     return values, judged, unanswered
 
 
 def say(text: str) -> None:
     """A line beside the results."""
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)
 
 
 def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int]:

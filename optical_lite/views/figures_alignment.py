@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
+from ..settings import visible
 from .figures import BLUE, OCHRE, families, heatmap
 
 # what a link is to the gold: in words, its colour and dashes as a line, its sign and size as a mark
@@ -74,7 +75,8 @@ def links(
         look["parse_math"] = False
         for k, word in enumerate(words):
             colour = "0.1" if k in linked else "0.4"
-            ax.text(places[side][k], 1 - side, word, color=colour, family=families(), **look)
+            text = visible(word)  # a control character is no letter, and breaks an SVG file
+            ax.text(places[side][k], 1 - side, text, color=colour, family=families(), **look)
     ax.set(xlim=(0, length), ylim=(-0.25, 1.25))
     ax.set_title(title, fontsize="medium", fontweight="bold", parse_math=False)
     ax.axis("off")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from optical_lite import __main__
+from optical_lite import __main__, settings
 from optical_lite.alignment import plans
 from optical_lite.alignment.linking import from_pharaoh
 from optical_lite.datasets import pocket
@@ -80,6 +80,8 @@ HARD = {
     "nothing known": ("ⵣⵣⵣ", "water", "English words without a link: water"),
     "right to left": ("الماء النظيف", "clean water", "transport cost"),
     "identical": ("Clean water is safe.", "Clean water is safe.", "safe             safe             100%"),
+    "control characters": ("maji \x1b[31m moto", "water fire", "?[31m            "),
+    "no letter of the fonts": ("maji 水", "water", "maji             water"),
     "one token": ("maji", "water", "maji             water            100%"),
 }
 
@@ -88,9 +90,13 @@ HARD = {
 def test_hard_text_is_linked_drawn_and_told(case, tmp_path, capsys):
     source, target, told = HARD[case]
     assert run(source, target, "--svg", tmp_path / "x.svg", "--json", tmp_path / "x.json") == 0
-    assert told in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert told in out
+    assert ("lack are drawn as boxes" in err) == ("水" in source)
     drawn, found = (tmp_path / "x.svg").read_text(encoding="utf-8"), json.loads((tmp_path / "x.json").read_text())
-    assert all(f"<!-- {word} -->" in drawn for word in found["source_words"])  # letters are drawn as paths
+    words = [settings.visible(word) for word in found["source_words"]]
+    assert "\x1b" not in drawn
+    assert all(f"<!-- {word} -->" in drawn for word in words)  # letters are drawn as paths
 
 
 def test_nothing_is_written_where_a_line_is_wrong(tmp_path, capsys):

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from optical_lite import __main__
-from optical_lite.cli import check, console
+from optical_lite.cli import check, console, run_files
 from optical_lite.settings import InputError
 
 
@@ -38,6 +38,7 @@ def stopped(monkeypatch, capsys, error, *more):
         (OSError("only words"), 2, "got 'only words'"),
         (MemoryError(), 2, "memory: got less"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), 2, "memory: got less"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), 2, "memory: got less"),
         (RecursionError(), 2, "nested too deeply"),
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), 2, "surrogates not allowed"),
         (UnicodeError("label too long"), 2, "label too long"),
@@ -56,6 +57,29 @@ def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch, capsys):
         stopped(monkeypatch, capsys, ZeroDivisionError())
     with pytest.raises(RuntimeError, match="shapes"):
         stopped(monkeypatch, capsys, RuntimeError("shapes differ"))
+
+
+def test_without_standard_error_nothing_of_it_is_said_elsewhere(monkeypatch, capsys):
+    def stop():
+        run_files.say("a line beside the results")
+        raise InputError("x: got 1, expected 2")
+
+    monkeypatch.setattr(sys, "stderr", None)
+    assert console.guarded(stop) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_what_a_terminal_obeys_is_not_printed(capsys):
+    def call():
+        print("a \x1b[31m b\tc\n\u200d\x9b")
+        run_files.say("\x1b[2J")
+        raise OSError(2, "No such file or directory", "\x1b]0;x")
+
+    assert console.guarded(call) == 2
+    assert capsys.readouterr() == (
+        "a ?[31m b\tc\n\u200d?\n",
+        "?[2J\nerror: ?]0;x: got 'No such file or directory', expected to use it; check path, kind and permissions\n",
+    )
 
 
 class Console(io.TextIOWrapper):

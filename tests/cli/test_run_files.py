@@ -166,6 +166,16 @@ def test_runs_and_judgements_that_do_not_meet(place, capsys, line, name):
     assert not (place / "out.json").exists()
 
 
+@pytest.mark.parametrize("line", ["evaluate --trec-run {} --qrels judged", "significance right {} --qrels judged"])
+def test_documents_that_no_judgement_names_are_said(place, capsys, line):
+    lines = [row.split() for row in (place / "right").read_text().splitlines()]
+    (place / "named").write_text("".join(" ".join([q, i, f"x{d}", *more]) + "\n" for q, i, d, *more in lines))
+    code, _, err = run(line.format("named"), capsys)
+    assert code == 0
+    assert "named: none of its documents is judged for any topic, such as 'x" in err
+    assert "right: none" not in err
+
+
 @pytest.mark.parametrize("name", ["other", "empty"])
 def test_runs_of_other_questions_are_not_fused(place, capsys, name):
     code, _, err = run(f"fuse right {name} --out f.run", capsys)
@@ -241,7 +251,7 @@ def beir(folder, passages, questions):
 @pytest.mark.parametrize("system", ["bm25", "structured --bitext pairs.tsv"])
 @pytest.mark.parametrize(
     ("passages", "questions"),
-    [({"p": "...", "r": ""}, {"q": "maji", "s": "?"}), ({"p": "clean water"}, {"q": "?!", "s": ""})],
+    [({"p": "...", "r": ""}, {"q": "maji", "s": "?"}), ({"p": "clean water"}, {"q": "?!", "s": "..."})],
 )
 def test_texts_without_words_give_an_empty_run_that_says_so(place, capsys, system, passages, questions):
     beir(place / "bare", passages, questions)
@@ -301,7 +311,7 @@ def test_search_writes_at_most_k_lines_and_says_how_it_cut_ties(number_type, tmp
     assert __main__.main([*line.split(), "--ties", "all"]) == 0
     assert len(trec.read_run(tmp_path / "a.run")["q"]) >= 9
     assert "2 questions with more than 4 because of a tie" in capsys.readouterr().out
-    assert __main__.main([*line.split(), "--k", "10"]) == 0
+    assert __main__.main(line.replace("--k 4", "--k 10").split()) == 0
     assert "tie" not in capsys.readouterr().out
 
 
