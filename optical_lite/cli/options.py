@@ -144,7 +144,7 @@ KINDS = {
         ("json", "page", "html", "svg", "pharaoh"): new_file,
         ("records",): new_folder,
         ("collection", "model", "teacher", "bitext"): somewhere,
-        ("system", "run", "index", "documents"): somewhere,
+        ("system", "run", "index", "documents", "records"): somewhere,
         ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions"): existing,
         ("tune", "tsv", "triples"): existing,
         ("lang", "langs"): code,

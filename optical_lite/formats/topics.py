@@ -54,7 +54,8 @@ def read_topics(
     if opened != len(whole):
         expected = "equally many; mend the file"
         raise InputError(path, f"{opened} <top> and {len(whole)} whole <top>...</top>", expected)
-    other = re.search(r"<topic[\s>]|<top[\s>]|query_id:", outside(marked, ("topic", "top")))
+    between = outside(marked, ("topic", "top"))
+    other = re.search(r"<topic[\s>]|<top[\s>]|query_id:", between, re.IGNORECASE)
     if whole and other:
         expected = "topics of one form; mend the file or make it two"
         raise InputError(path, f"<{whole[0][1]}> and {other[0]!r}", expected)

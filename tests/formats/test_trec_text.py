@@ -47,7 +47,7 @@ def test_a_topic_without_an_end_is_refused(tmp_path, end):
     [
         ("<top><num>1<desc> what do <time>now</time> rats eat\n</top>", "got words after </time>"),
         ("<top><num>1</num><title>a</title></top>\nquery_id: 2\ntitle: b\n", "got <top> and 'query_id:'"),
-        ("<top><num>1</num><title>a</title></top><topic>b", "got <top> and '<topic>'"),
+        ("<top><num>1</num><title>a</title></top><TOPIC>b", "got <top> and '<TOPIC>'"),
         ("queryid: 41\ntitle: a\n\nquery_id: 42\ntitle: b\n", "got 'queryid: 41.* before the first"),
         ("query_id: 41\ntitle: a\ndescription: a\n\nqueryid: 42\ntitle: b\n", "got 'queryid: 42' inside of topic '41'"),
         ("query_id: 41\ntitle: a\n\nQuery_ID: 42\ntitle: b\n", "got 'Query_ID: 42' inside"),
