@@ -1,73 +1,34 @@
-"""Checks of the exercises of lessons 03, 05, 07, 08 and extra_scaling (90).
+"""Checks of the exercises of lessons 05, 07, 08 and extra_scaling (90).
 
-Training, retrieval, tables, sizes.
+Retrieval, contrast, tables, sizes.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import torch
 from torch.func import grad
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
-from ..cost import cosine_cost
-from ..losses import greedy_loss, late_loss, transport_loss
+from ..losses import late_loss, transport_loss
 from ..metrics import per_query
 from ..significance import holm
 from ..study.summary import verdict
-from .marking import converged, exercise, listed, need, plain, same, several, tensor
-
-
-@exercise("slope_in_S")
-def ex03_1(answer: object) -> None:
-    """A function (S, H, T) -> the gradient of <T, C> with respect to S."""
-    hint = "take S as free: differentiate 1 - S H^T as it stands"
-    for n, m, d in ((2, 3, 4), (5, 4, 6), (4, 4, 4)):
-        S, H = (normalize(torch.randn(k, d), dim=-1) for k in (n, m))
-        T = torch.rand(n, m)
-        T = T / T.sum()
-        expected = grad(lambda S, H=H, T=T: (T * cosine_cost(S, H)).sum())(S)
-        along = expected - (expected * S).sum(1, keepdim=True) * S
-        what = f"the gradient for n, m, d = {n}, {m}, {d}"
-        same(answer(S.clone(), H.clone(), T.clone()), expected, what, mistakes={hint: along})
-
-
-@exercise("slope_in_epsilon")
-def ex03_2(answer: object) -> None:
-    """A function T -> the derivative of the regularised optimum with respect to epsilon."""
-    for n, m, epsilon in ((3, 4, 0.1), (5, 2, 0.3), (4, 4, 0.5)):
-        C = torch.rand(1, n, m, dtype=torch.float64)
-        a, b = (0.5 + torch.rand(1, k, dtype=torch.float64) for k in (n, m))
-        plans, values, h = [], [], 1e-4
-        for e in (epsilon - h, epsilon, epsilon + h):
-            T = converged(C, a, b, e)[0]
-            plans.append(T)
-            values.append((T * C[0]).sum() + e * (T * (T.log() - 1)).sum())
-        expected = (values[2] - values[0]) / (2 * h)
-        same(answer(plans[1].clone()), expected, f"dF/depsilon of a {n} by {m} problem", 1e-3)
-
-
-@exercise()
-def ex03_3(answer: object) -> None:
-    """Student vectors, shape (4, 8), whose greedy loss is about 0, and transport at least 0.7."""
-    S, H = tensor(answer).float(), torch.eye(4, 8)
-    need(S.shape == H.shape, f"got shape {tuple(S.shape)}, expected {tuple(H.shape)}")
-    unit = torch.allclose(S.norm(dim=1), torch.ones(4), atol=1e-3)
-    need(unit, "each vector must have length 1")
-    mask = torch.ones(1, 4, dtype=torch.bool)
-    greedy = greedy_loss(S[None], H[None], mask, mask).item()
-    transport = transport_loss(S[None], H[None], mask, mask, method="exact")[0].item()
-    hint = "each student token needs a teacher token at no cost"
-    need(greedy <= 0.01, f"the greedy loss is {greedy:.3f}; {hint}")
-    hint = "expected at least 0.7; leave teacher tokens unserved"
-    need(transport >= 0.7, f"the transport loss is {transport:.3f}, {hint}")
+from .marking import exercise, listed, need, number, same, several, tensor
 
 
 @exercise("ndcg")
 def ex05_1(answer: object) -> None:
     """A function (ranked, judged, k) -> nDCG@k with linear gain."""
+
+    def ratio(ranked: list[int], judged: list[int], k: int) -> float:
+        best = sorted(judged, reverse=True)
+        gains = (sum(g / math.log2(r + 2) for r, g in enumerate(x[:k])) for x in (ranked, best))
+        return next(gains) / (next(gains) or 1)
+
     cases = (
         ([0, 2, 0, 1, 3], [3, 2, 1], 5), ([0, 2, 0, 1, 3], [3, 2, 1], 3),
         ([1, 0, 2], [2, 2, 1], 10), ([1], [1, 1, 1], 2), ([0, 0], [1], 2),
@@ -81,8 +42,13 @@ def ex05_1(answer: object) -> None:
         grades |= {f"missing{number}": grade for number, grade in enumerate(left)}
         run = {"q": [(f"p{place}", -float(place)) for place in range(len(ranked))]}
         expected = per_query(run, {"q": grades}, [f"ndcg@{k}"])[f"ndcg@{k}"]["q"]
+        steep = ([2**grade - 1 for grade in grades] for grades in (ranked, judged))
+        mistakes = {
+            "the gain is the grade itself here, not 2**grade - 1": ratio(*steep, k),
+            "the best order is that of all judged passages, found or not": ratio(ranked, ranked, k),
+        }
         what = f"nDCG@{k} of grades {ranked}, judged {judged},"
-        same(answer(list(ranked), list(judged), k), expected, what, 1e-6)
+        same(answer(list(ranked), list(judged), k), expected, what, 1e-6, mistakes)
 
 
 def _flipped(gaps: list[float]) -> np.ndarray:
@@ -126,7 +92,10 @@ def ex05_2(answer: object) -> None:
 @exercise("correct")
 def ex05_3(answer: object) -> None:
     """A function {name: p} -> {name: p after Holm's correction}."""
-    hint = "this is Bonferroni's correction; Holm multiplies only the smallest p by the number of "
+    hints = (
+        "this is Bonferroni's correction: Holm multiplies only the smallest p by their number",
+        "no corrected p may lie below that of a smaller p", "no p is above 1",
+    )  # fmt: skip
     cases = [
         {"a": 0.01, "b": 0.04, "c": 0.03}, {"a": 0.8, "b": 0.9}, {"a": 0.02},
         {"a": 0.04, "b": 0.001, "c": 0.045, "d": 0.9},
@@ -135,16 +104,23 @@ def ex05_3(answer: object) -> None:
         expected, got = holm(p), answer(dict(p))
         named = isinstance(got, dict) and set(got) == set(p)
         need(named, f"expected a dict with the names {sorted(p)}; got {got!r}")
-        bonferroni = [min(1.0, len(p) * value) for value in p.values()]
-        found, right = ([x[name] for name in p] for x in (got, expected))
-        same(found, right, f"p among {p}", 1e-6, {f"{hint}tests": bonferroni})
+        order = sorted(p, key=p.get)
+        steps = [(len(p) - rank) * p[name] for rank, name in enumerate(order)]
+        slips = (
+            [min(1.0, len(p) * p[name]) for name in order],
+            [min(1.0, step) for step in steps],
+            list(itertools.accumulate(steps, max)),
+        )
+        found = [number(got[name], f"expected one number for {name}") for name in order]
+        right, mistakes = [expected[name] for name in order], dict(zip(hints, slips, strict=True))
+        same(found, right, f"p among {p}, from the smallest,", 1e-6, mistakes)
 
 
 @exercise()
 def ex05_4(answer: object) -> None:
     """At most 20 differences of reciprocal ranks whose small mean is significant."""
     hint = "expected a list of 1 to 20 numbers"
-    gaps = plain(listed(answer, hint))
+    gaps = [number(gap, hint) for gap in listed(answer, hint)]
     need(1 <= len(gaps) <= 20, hint)
     hint = "two reciprocal ranks lie between 0 and 1, so they differ by at most 1"
     need(max(map(abs, gaps)) <= 1, hint)
@@ -154,21 +130,21 @@ def ex05_4(answer: object) -> None:
     need(p < 0.05, f"p is {p:.4f}, expected below 0.05; {hint}")
 
 
-@exercise("slope_of_contrast")
+@exercise("slope_of_contrast", by_formula=True)
 def ex07_1(answer: object) -> None:
     """A function (s, tau) -> gradient of the contrastive loss with respect to the scores."""
     for size, tau in ((3, 0.05), (5, 0.5)):
         s, right = torch.rand(size, size, dtype=torch.float64) * 2 - 1, torch.arange(size)
         expected = grad(lambda s, t=tau, right=right: cross_entropy(s / t, right))(s)
-        with torch.inference_mode():  # a formula needs no automatic differentiation
-            got = answer(s.clone(), tau)
+        turned = (torch.softmax(s / tau, 0) - torch.eye(size)) / (tau * size)
         mistakes = {
             "mind the mean over the batch": expected * size,
             "mind the temperature": expected * tau,
             "the sign is turned: the right sentence must pull": -expected,
+            "each Swahili sentence, a row, chooses: its probabilities add up to 1": turned,
         }
         what = f"the gradient of {size} sentences at temperature {tau}"
-        same(got, expected, what, 1e-6, mistakes)
+        same(answer(s.clone(), tau), expected, what, 1e-6, mistakes)
 
 
 @exercise("interaction")
@@ -233,7 +209,7 @@ def ex08_2(answer: object) -> None:
     """A function (paper, ours, tolerance) -> the state of a row, without directions."""
     pairs = (
         (0.5, 0.51), (0.5, 0.45), (0.5, 0.9), (0.5, None), (None, 0.5), (0.0, 0.0), (0.5, 0.0),
-        (None, None), (12.3, 12.5),
+        (None, None), (12.3, 12.5), (0.0, 0.02), (0.02, 0.0),
     )  # fmt: skip
     for (paper, ours), tolerance in itertools.product(pairs, (0.02, 0.005)):
         expected = verdict(paper, ours, tolerance=tolerance)
@@ -252,7 +228,7 @@ def ex08_3(answer: object) -> None:
         values = (numbers[torch.randperm(size)] + noise).tolist()
 
         def paid(order, numbers=numbers):
-            return (torch.tensor(order) - numbers).abs().sum().item()
+            return (tensor(order) - numbers).abs().sum().item()
 
         best, got = min(map(paid, itertools.permutations(values))), answer(reference, list(values))
         named = isinstance(got, dict) and set(got) == set(names)
@@ -285,6 +261,8 @@ def ex90_2(answer: object) -> None:
         ([left], 1, "b"),
     )  # fmt: skip
     for rankings, k, names in cases:
-        got = [name for name, _ in answer([list(ranking) for ranking in rankings], k)]
+        got = answer([list(ranking) for ranking in rankings], k)
+        hint = f"got {got!r}, expected a list of pairs (passage, score)"
+        got = [several(pair, 2, hint)[0] for pair in listed(got, hint)]
         best = f"the best {k} of {rankings} are {', '.join(names)}"
         need(got == list(names), f"{best}; got {', '.join(map(str, got))}")

@@ -1,4 +1,4 @@
-"""Checks of the exercises of lessons 00 to 02: scores, costs and plans."""
+"""Checks of the exercises of lessons 00 to 03: scores, costs, plans and their slopes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import itertools
 
 import torch
 from torch import Tensor
+from torch.func import grad
 from torch.nn.functional import cosine_similarity, normalize
 
-from ..cost import idf_table, weighted_marginal
+from ..cost import cosine_cost, idf_table, weighted_marginal
+from ..losses import greedy_loss, transport_loss
 from ..metrics import per_query
 from ..transport import solve
-from .marking import converged, exercise, listed, need, plain, same, several, tensor
+from .marking import converged, exercise, listed, need, number, plain, same, several, tensor
 
 
 def _maxsim(Q: Tensor, P: Tensor) -> Tensor:
@@ -78,9 +80,14 @@ def ex01_2(answer: object) -> None:
     table = idf_table([[0, 1], [0, 2], [0, 1, 2]], size=3)
     expected = weighted_marginal(table[[0, 1]], torch.tensor([True, True]))
     order = "the order is maji, safi; which of the two occurs in more sentences, and should weigh"
+    # log(N / n) of the two words: maji stands in all three sentences, safi in two
+    bare = 1 + torch.log(3 / torch.tensor([3.0, 2.0]))
     mistakes = {
         "these are the weights; divide them by their sum, so that masses add up to 1": table[:2],
         f"{order} less?": expected.flip(0),
+        "these masses are uniform; the rarer word should weigh more": [0.5, 0.5],
+        "add 1 to both counts inside the logarithm": bare / bare.sum(),
+        "the weight has a 1 before the logarithm, too": [0.0, 1.0],
     }
     same(answer, expected, "the marginal", 1e-3, mistakes)
 
@@ -91,15 +98,21 @@ def ex01_3(answer: object) -> None:
     wide = torch.tensor([[0.1, 0.9, 0.8], [0.2, 0.7, 0.9]])  # columns decide
     others = [0.2 + torch.rand(n, m) for n, m in ((5, 3), (3, 6), (4, 4))]
     for C in (wide, wide.T.contiguous(), *others):
-        expected = max(C.amin(1).double().mean(), C.amin(0).double().mean())
-        same(answer(C.clone()), expected, f"the bound for a matrix of shape {tuple(C.shape)}")
+        each, other = (C.double().amin(k) for k in (1, 0))
+        mistakes = {
+            "both costs bound from below, and the larger is nearer; this is the smaller, or always "
+            "the same one": min(each.mean(), other.mean()),
+            "these are sums; each row has mass 1/n, each column 1/m": max(each.sum(), other.sum()),
+        }
+        what = f"the bound for a matrix of shape {tuple(C.shape)}"
+        same(answer(C.clone()), max(each.mean(), other.mean()), what, mistakes=mistakes)
 
 
 @exercise()
 def ex01_4(answer: object) -> None:
     """A square cost matrix with two greedy costs of 0 and a transport cost of at least 0.5."""
     C = tensor(answer)
-    square = C.ndim == 2 and C.shape[0] == C.shape[1]
+    square = C.ndim == 2 and C.shape[0] == C.shape[1] > 0
     need(square, f"got shape {tuple(C.shape)}, expected a square matrix")
     within = (C >= 0).all() and (C <= 2).all()
     need(within, "a cosine cost lies between 0 and 2; these entries do not")
@@ -138,8 +151,10 @@ def ex02_1(answer: object) -> None:
 @exercise()
 def ex02_2(answer: object) -> None:
     """A pair (C, epsilon) for which scalings leave the numbers of float32 and logarithms do not."""
-    C, epsilon = several(answer, 2, "expected a pair, (C, epsilon)")
-    C, epsilon = tensor(C).float(), float(epsilon)
+    hint = "expected a pair, (C, epsilon), in this order, with one number epsilon above 0"
+    C, epsilon = several(answer, 2, hint)
+    C, epsilon = tensor(C).float(), number(epsilon, hint)
+    need(0 < epsilon < torch.inf, hint)
     fine = C.ndim == 2 and C.numel() and ((C >= 0) & (C <= 2)).all()
     got = f"got one of shape {tuple(C.shape)}"
     need(fine, f"expected a matrix (n, m) with entries from 0 to 2; {got}")
@@ -185,9 +200,11 @@ def ex02_4(answer: object) -> None:
         C, a, b = torch.rand(n, m), torch.full((n,), 1 / n), torch.full((m,), 1 / m)
         got = answer(C.clone(), a.clone(), b.clone(), target)
         need(got is not None and got is not ..., "the function returns nothing")
-        need(1e-3 <= float(got) <= 100, f"got epsilon {got}, expected a number from 0.001 to 100")
-        found = _spread(C, a, b, float(got))
-        said = f"shape ({n}, {m}): at epsilon {float(got):.4f} the spread is {found:.2f}"
+        hint = f"got epsilon {got}, expected a number from 0.001 to 100"
+        got = number(got, hint)
+        need(1e-3 <= got <= 100, hint)
+        found = _spread(C, a, b, got)
+        said = f"shape ({n}, {m}): at epsilon {got:.4f} the spread is {found:.2f}"
         need(abs(found / target - 1) <= 0.03, f"{said}, expected {target:g}")
 
 
@@ -196,3 +213,56 @@ def _spread(C: Tensor, a: Tensor, b: Tensor, epsilon: float) -> float:
     T = converged(C[None], a[None], b[None], epsilon)[0]
     shares = T / T.sum(1, keepdim=True)  # (n, m)
     return (T.sum(1) * (-torch.xlogy(shares, shares).sum(1)).exp()).sum().item()
+
+
+@exercise("slope_in_S", by_formula=True)
+def ex03_1(answer: object) -> None:
+    """A function (S, H, T) -> the gradient of <T, C> with respect to S."""
+    for n, m, d in ((2, 3, 4), (5, 4, 6), (4, 4, 4)):
+        S, H = (normalize(torch.randn(k, d), dim=-1) for k in (n, m))
+        T = torch.rand(n, m)
+        T = T / T.sum()
+        expected = grad(lambda S, H=H, T=T: (T * cosine_cost(S, H)).sum())(S)
+        along = expected - (expected * S).sum(1, keepdim=True) * S
+        mistakes = {
+            "take S as free: differentiate 1 - S H^T as it stands": along,
+            "the sign is turned: more likeness is less cost": -expected,
+        }
+        what = f"the gradient for n, m, d = {n}, {m}, {d}"
+        same(answer(S.clone(), H.clone(), T.clone()), expected, what, mistakes=mistakes)
+
+
+@exercise("slope_in_epsilon")
+def ex03_2(answer: object) -> None:
+    """A function T -> the derivative of the regularised optimum with respect to epsilon."""
+    for n, m, epsilon in ((3, 4, 0.1), (5, 2, 0.3), (4, 4, 0.5)):
+        C = torch.rand(1, n, m, dtype=torch.float64)
+        a, b = (0.5 + torch.rand(1, k, dtype=torch.float64) for k in (n, m))
+        plans, values, h = [], [], 1e-4
+        for e in (epsilon - h, epsilon, epsilon + h):
+            T = converged(C, a, b, e)[0]
+            plans.append(T)
+            values.append((T * C[0]).sum() + e * (T * (T.log() - 1)).sum())
+        expected = (values[2] - values[0]) / (2 * h)
+        mistakes = {
+            "the sign is turned: F has minus epsilon times H": -expected,
+            "H has log T - 1; where is the -1?": torch.xlogy(plans[1], plans[1]).sum(),
+        }
+        what = f"dF/depsilon of a {n} by {m} problem"
+        same(answer(plans[1].clone()), expected, what, 1e-3, mistakes)
+
+
+@exercise()
+def ex03_3(answer: object) -> None:
+    """Student vectors, shape (4, 8), whose greedy loss is about 0, and transport at least 0.7."""
+    S, H = tensor(answer).float(), torch.eye(4, 8)
+    need(S.shape == H.shape, f"got shape {tuple(S.shape)}, expected {tuple(H.shape)}")
+    unit = torch.allclose(S.norm(dim=1), torch.ones(4), atol=1e-3)
+    need(unit, "each vector must have length 1")
+    mask = torch.ones(1, 4, dtype=torch.bool)
+    greedy = greedy_loss(S[None], H[None], mask, mask).item()
+    transport = transport_loss(S[None], H[None], mask, mask, method="exact")[0].item()
+    hint = "each student token needs a teacher token at no cost"
+    need(greedy <= 0.01, f"the greedy loss is {greedy:.3f}; {hint}")
+    hint = "expected at least 0.7; leave teacher tokens unserved"
+    need(transport >= 0.7, f"the transport loss is {transport:.3f}, {hint}")

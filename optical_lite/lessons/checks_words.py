@@ -28,7 +28,7 @@ def ex04_1(answer: object) -> None:
         need(listed(got, hint) == expected, hint)
 
 
-@exercise("slope")
+@exercise("slope", by_formula=True)
 def ex04_2(answer: object) -> None:
     """A function (Q, P) -> the gradient of the cosine of the mean vectors with respect to Q."""
     for n, m, d in ((2, 3, 4), (5, 4, 6), (1, 7, 3)):
@@ -76,13 +76,17 @@ def ex06_1(answer: object) -> None:
     """A function rows of (found, sure, possible) -> alignment error rate of the corpus."""
     one, two = ({0, 1}, {0, 2}, {1}), ({4, 5, 6, 7, 8}, {4}, {5, 9})
     hint = "this is the mean of the sentences' rates; add up the counts of all sentences first"
+    bare = "P is sure | possible: a sure link is possible, too"
     cases = ([one], [one, two], [two, one, ({0}, {0}, {1})], [({4}, {0, 1}, {2}), two])
     for numbers in cases:
         rows = [tuple({(k, k) for k in each} for each in row) for row in numbers]
         expected = total(score(*row) for row in rows).aer
         mean = sum(score(*row).aer for row in rows) / len(rows)
+        counts = [(len(f & s) + len(f & p), len(f) + len(s)) for f, s, p in rows]
+        right, size = (sum(each) for each in zip(*counts, strict=True))
+        mistakes = {hint: mean, bare: 1 - right / size}
         got = answer([tuple(map(set, row)) for row in rows])
-        same(got, expected, f"the rate of {len(rows)} sentences", 1e-6, {hint: mean})
+        same(got, expected, f"the rate of {len(rows)} sentences", 1e-6, mistakes)
 
 
 @exercise()

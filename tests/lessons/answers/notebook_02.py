@@ -78,6 +78,8 @@ WRONG = {
         (1 - torch.eye(3), 0.001),
         (torch.ones(3), 0.01),
         (torch.full((3, 3), 1.5), 0.0),
+        (torch.full((3, 3), 1.5), float("nan")),
+        (0.01, torch.full((3, 3), 1.5)),
         0.01,
     ],
     "ex02_1": [

@@ -14,12 +14,17 @@ def _sure_only(rows):
     return corpus_rate([(found, sure, sure) for found, sure, _ in rows])
 
 
+def _only_possible(rows):
+    right = sum(len(found & sure) + len(found & possible) for found, sure, possible in rows)
+    return 1 - right / sum(len(found) + len(sure) for found, sure, _ in rows)
+
+
 POSSIBLE = {(1, 1), (2, 2)}
 NO_SURE = {(1, 1)}, set(), {(1, 1), (2, 2), (3, 3)}
 HUB = [[0.1, 0.3, 0.9], [0.1, 0.9, 0.3], [0.05, 0.9, 0.9]]  # every row is nearest to the first column
 RIGHT = {"ex06_1": corpus_rate, "ex06_2": ({(0, 0)}, {(0, 0)}, POSSIBLE), "ex06_3": HUB}
 WRONG = {
-    "ex06_1": [_mean_of_rates, _sure_only, lambda rows: 1 - corpus_rate(rows), lambda rows: None, 0.2],
+    "ex06_1": [_mean_of_rates, _sure_only, _only_possible, lambda rows: 1 - corpus_rate(rows), lambda rows: None, 0.2],
     "ex06_2": [
         (set(), set(), POSSIBLE),
         NO_SURE,

@@ -43,6 +43,7 @@ WRONG = {
         lambda paper, ours, tolerance: _state(paper, ours or 0.0, tolerance),  # a missing score counted as 0
         lambda paper, ours, tolerance: _state(paper, ours or None, tolerance),  # a score of 0 counted as missing
         lambda paper, ours, tolerance: _state(paper, ours, 0.02),
+        lambda paper, ours, tolerance: _state(paper, ours, tolerance - 1e-9),  # its edge left out
         lambda paper, ours, tolerance: _state(paper, ours, tolerance * max(1, paper or 0)),  # relative
         lambda paper, ours, tolerance: None,
         "reproduced",
