@@ -99,6 +99,8 @@ def gold_overlay(
 ) -> Axes:  # fmt: skip
     """A word plan with the gold links: a disc is a hit, an open square a miss, a cross is false."""
     ax, handles = heatmap(matrix, source, target, title=title, bar=None), []
+    below = ax.inset_axes([1.035, 0, 0.025, 0.6])
+    ax.figure.colorbar(ax.collections[0], cax=below, label="mass between two words")
     told = kinds(found, sure, possible)
     for kind, (meaning, _, _, (shape, size)) in KINDS.items():
         cells = [cell for cell, k in told.items() if k == kind]

@@ -58,6 +58,7 @@ def test_hits_misses_and_false_links_are_counted_and_differ_without_colour(probl
     ax = figures_alignment.gold_overlay(problem[1], source, target, {(0, 0), (1, 2)}, {(0, 0), (0, 1)})
     assert [t.get_text()[-1] for t in ax.get_legend().get_texts()] == ["1", "0", "1", "1"]
     assert ax.collections[1].get_offsets().tolist() == [[0.5, 0.5]]
+    assert [bar.get_ylabel() for bar in ax.child_axes] == ["mass between two words"]
 
 
 def test_words_stand_where_the_svg_has_them():
