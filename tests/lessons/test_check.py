@@ -19,7 +19,7 @@ from answers import (
     notebook_06,
     notebook_07,
     notebook_08,
-)  # fmt: skip
+)
 
 from optical_lite.lessons import checks
 
