@@ -173,17 +173,19 @@ def test_real_students_score_the_same_in_sentence_transformers(bench_python, own
     agree(tables, [cosines(Encoder.load(one)) for one in students])
 
 
-def unfinished(run):
-    (run / "log.jsonl").touch()
-    return str(run)
+def folder(place, *files):
+    place.mkdir()
+    for name in files:
+        (place / name).touch()
+    return str(place)
 
 
 @pytest.mark.parametrize(
     ("line", "text"),
     [
         (lambda t: ["--run", "no/model", "--out", str(t / "out")], "got 'no/model'"),
-        (lambda t: ["--run", unfinished(t), "--out", str(t / "out")], "got a run without a finished student"),
-        (lambda t: ["--run", str(t), "--out", str(t / "out")], "got no weights"),
+        (lambda t: ["--run", folder(t / "run", "log.jsonl"), "--out", str(t / "out")], "got a run without a finished student"),
+        (lambda t: ["--run", folder(t / "run"), "--out", str(t / "out")], "got no weights"),
         (lambda t: ["--run", "minilm", "--out", str(t)], "got a path that exists"),
         (lambda t: ["--run", "minilm", "--out", str(t / "out"), "--max-length", "513"], "got 513 tokens"),
         (lambda t: ["--run", "minilm", "--out", str(t / "out"), "--to", "faiss"], "invalid choice"),
@@ -194,4 +196,4 @@ def test_wrong_input_is_one_line_and_writes_nothing(tmp_path, capsys, line, text
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert text in error
-    assert {path.name for path in tmp_path.iterdir()} <= {"log.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"run"}
