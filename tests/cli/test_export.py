@@ -184,7 +184,10 @@ def folder(place, *files):
     ("line", "text"),
     [
         (lambda t: ["--run", "no/model", "--out", str(t / "out")], "got 'no/model'"),
-        (lambda t: ["--run", folder(t / "run", "log.jsonl"), "--out", str(t / "out")], "got a run without a finished student"),
+        (
+            lambda t: ["--run", folder(t / "run", "log.jsonl"), "--out", str(t / "out")],
+            "got a run without a finished student",
+        ),
         (lambda t: ["--run", folder(t / "run"), "--out", str(t / "out")], "got no weights"),
         (lambda t: ["--run", "minilm", "--out", str(t)], "got a path that exists"),
         (lambda t: ["--run", "minilm", "--out", str(t / "out"), "--max-length", "513"], "got 513 tokens"),
