@@ -142,7 +142,6 @@ KINDS = {
     name: kind
     for names, kind in {
         ("json", "page", "html", "svg", "pharaoh"): new_file,
-        ("records",): new_folder,
         ("collection", "model", "teacher", "bitext"): somewhere,
         ("system", "run", "index", "documents", "records"): somewhere,
         ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions"): existing,
