@@ -99,7 +99,7 @@ class Folder:
 
     @_told
     def mark(self) -> object:
-        """What the points are of, see :func:`load`."""
+        """What the points are of, see :func:`.qdrant.load`."""
         found = self.shard.retrieve([0], with_payload=True, with_vector=False)
         return found[0].payload.get("of") if found else None
 
@@ -195,7 +195,7 @@ class Server:
 
     @_told
     def mark(self) -> object:
-        """What the points are of, see :func:`load`."""
+        """What the points are of, see :func:`.qdrant.load`."""
         found = self.client.retrieve(self.name, [0])
         return found[0].payload.get("of") if found else None
 

@@ -348,7 +348,7 @@ def test_published_predictions_are_those_of_the_questions_asked(place, capsys):
 
 
 def test_one_thing_is_evaluated_at_a_time(place, capsys):
-    for line in ("--run . --trec-run right --qrels judged", "--predictions right --trec-run right", "--both"):
+    for line in ("--run run --trec-run right --qrels judged", "--predictions right --trec-run right", "--both"):
         code, _, err = run(f"evaluate {line}", capsys)
         assert code == 2
         assert "expected one of --run, --predictions and --trec-run" in err
@@ -362,12 +362,13 @@ def test_a_question_that_one_run_lacks_has_the_others_ranking(share, whole):
 
 
 def test_questions_without_a_judgement_are_counted(tmp_path, capsys):
-    (tmp_path / "qrels").mkdir()
-    (tmp_path / "corpus.jsonl").write_text('{"_id": "p", "text": "maji"}\n')
+    data = tmp_path / "data"
+    (data / "qrels").mkdir(parents=True)
+    (data / "corpus.jsonl").write_text('{"_id": "p", "text": "maji"}\n')
     asked = "".join(json.dumps({"_id": name, "text": "maji"}) + "\n" for name in "qrs")
-    (tmp_path / "queries.jsonl").write_text(asked)
-    (tmp_path / "qrels" / "test.tsv").write_text("q\tp\t1\n")
+    (data / "queries.jsonl").write_text(asked)
+    (data / "qrels" / "test.tsv").write_text("q\tp\t1\n")
     for line in (f"convert --to trec --out {tmp_path}/new", f"search --system bm25 --out {tmp_path}/x.run"):
-        assert __main__.main([*line.split(), "--collection", str(tmp_path)]) == 0
-        said = f"{tmp_path.name}: 2 of 3 questions have no judgement and are left out\n"
+        assert __main__.main([*line.split(), "--collection", str(data)]) == 0
+        said = f"{data.name}: 2 of 3 questions have no judgement and are left out\n"
         assert capsys.readouterr().err == said
