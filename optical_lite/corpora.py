@@ -1,8 +1,7 @@
-"""Corpora: sentence pairs and retrieval collections, and what a word of them is.
+"""Corpora: sentence pairs (:class:`Bitext`) and retrieval collections (:class:`Collection`).
 
-Two types leave this module: :class:`Bitext` and :class:`Collection`. Your own files are read by
-:mod:`optical_lite.formats.own`, the bundled data by :mod:`optical_lite.datasets.pocket`, published
-data sets by :mod:`optical_lite.datasets.published`.
+Your own files are read by :mod:`optical_lite.formats.own`, the bundled data by
+:mod:`optical_lite.datasets.pocket`, published data sets by :mod:`optical_lite.datasets.published`.
 """
 
 from __future__ import annotations
@@ -87,9 +86,12 @@ class Bitext:
         ours, theirs = f"{self.source}-{self.target}", f"{other.source}-{other.target}"
         if ours != theirs:
             raise InputError("bitext", f"{theirs} added to {ours}", "one pair")
-        notes = {self.name: self.notes, other.name: other.notes}
-        name = f"{self.name}+{other.name}"
-        return replace(self, name=name, pairs=(*self.pairs, *other.pairs), notes=notes)
+        return replace(
+            self,
+            name=f"{self.name}+{other.name}",
+            pairs=(*self.pairs, *other.pairs),
+            notes={self.name: self.notes, other.name: other.notes},
+        )
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,8 @@ class Collection:
     name, lang : name of the collection, language of the questions
     passages, queries : text by id
     qrels : grade by passage id, by query id; every query has at least one
-    translations : the reference English of each question, where there is one: a translation by
-        people (AfriQA), the sentence that was translated (Belebele), or a machine-written one
-        (pocket)
+    translations : the reference English of each question, where there is one: by people (AfriQA),
+        the sentence that was translated (Belebele), or machine-written (pocket)
     flags : leakage and other marks by query id (see the reader)
     notes : what a reader left out, a line each
     """
@@ -143,6 +144,6 @@ def language(code: str) -> str:
     """
     short = THREE_LETTERS.get(code, code)
     if short not in LANGUAGES:
-        known = ", ".join(LANGUAGES)
-        raise InputError("language", f"{code!r}", f"one of {known} (or a three-letter code of one)")
+        expected = f"one of {', '.join(LANGUAGES)} (or a three-letter code of one)"
+        raise InputError("language", repr(code), expected)
     return short

@@ -14,21 +14,13 @@ from .settings import InputError
 
 
 def cosine_cost(source: Tensor, target: Tensor) -> Tensor:
-    r"""Cosine cost between two batches of unit token vectors.
+    r"""Cosine cost between two batches of unit token vectors, without a unit.
 
     .. math:: C_{ij} = 1 - \langle s_i, h_j \rangle \in [0, 2]
 
-    Parameters
-    ----------
-    source : ``S``, shape (..., n, d), unit vectors of the source tokens (the student's side)
-    target : ``H``, shape (..., m, d), unit vectors of the target tokens (the teacher's side)
+    Shapes: source (..., n, d), the student's side; target (..., m, d), the teacher's; the cost
+    (..., n, m), 0 for equal directions, 1 for orthogonal ones.
 
-    Returns
-    -------
-    ``C``, shape (..., n, m), without a unit; 0 for equal directions, 1 for orthogonal ones
-
-    Examples
-    --------
     >>> cosine_cost(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
     tensor([[0., 1., 2.]])
     """
@@ -51,15 +43,11 @@ def uniform_marginal(mask: Tensor) -> Tensor:
 
 
 def weighted_marginal(weights: Tensor, mask: Tensor) -> Tensor:
-    """Share out a sentence's unit mass in proportion to non-negative weights.
+    """Share out a sentence's unit mass in proportion to non-negative weights: shapes (..., n).
 
-    Parameters
-    ----------
-    weights : shape (..., n), non-negative, for instance each token's inverse document frequency
-    mask : shape (..., n), True where there is a token, False on padding
+    The mask is True where there is a token, False on padding. A weight can be, for instance, a
+    token's inverse document frequency.
 
-    Examples
-    --------
     >>> weighted_marginal(torch.tensor([[3.0, 1.0, 9.0]]), torch.tensor([[True, True, False]]))
     tensor([[0.7500, 0.2500, 0.0000]])
     """
@@ -68,22 +56,13 @@ def weighted_marginal(weights: Tensor, mask: Tensor) -> Tensor:
 
 
 def idf_table(sentences: Iterable[Sequence[int]], size: int) -> Tensor:
-    r"""Inverse document frequency of each token id, with add-one smoothing.
+    r"""Inverse document frequency of each token id, with add-one smoothing: shape (size,).
 
     .. math:: w_t = 1 + \log \frac{N + 1}{n_t + 1}
 
-    Parameters
-    ----------
-    sentences : token ids of each sentence, N of them
-    size : number of rows of the table (the vocabulary's size)
+    where :math:`n_t` of the N sentences, given as token ids, hold the token t. It is 1 for a token
+    of every sentence, largest for one never seen; all 1 without a sentence.
 
-    Returns
-    -------
-    Tensor, shape (size,)
-        1 for a token of every sentence, largest for one never seen; all 1 without a sentence
-
-    Examples
-    --------
     >>> idf_table([[0, 1], [0]], size=3)
     tensor([1.0000, 1.4055, 2.0986])
     """

@@ -1,8 +1,7 @@
 """Encoder: text in, one unit vector per token out. Loads and saves any BERT-like model.
 
 The default is MiniLM (all-MiniLM-L6-v2, 22.7 million parameters, 384 dimensions, Apache-2.0). Where
-the files of known encoders come from, and how they are checked, is said in
-:mod:`optical_lite.model_files`.
+the files of known encoders come from is said in :mod:`optical_lite.model_files`.
 """
 
 from __future__ import annotations
@@ -14,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from . import tokenizer_files, weights
+from .json_files import write_json
 from .kernels import packed, shared_rows
 from .kernels.pieces import ROLES, SPECIAL, one_form
 from .kernels.shared_rows import Mapped, SplitEmbedding
@@ -25,6 +26,7 @@ from .safe_files import into
 from .settings import InputError, device, uses_bf16
 
 DEFAULT = "minilm"
+BATCH = 4096  # tokens that are encoded at a time
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class TokenBatch:
 
 
 class Encoder(nn.Module):
-    """A transformer and its tokenizer: text to unit token vectors.
+    """A transformer and its tokenizer: text to unit token vectors. See also lesson 01.
 
     Parameters
     ----------
@@ -56,8 +58,6 @@ class Encoder(nn.Module):
     max_length : tokens of a text that are read, special tokens included; what is beyond is cut off
     projection : linear layer from hidden states to shorter token vectors, as late-interaction
         retrievers have, or None
-
-    See also lesson 01.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Encoder(nn.Module):
         self._mapped: Mapped | None = None  # the file that a large table is left in
         tokenizer.no_truncation()  # tokenizer files may carry a silent limit of their own
         tokenizer.no_padding()
-        known = {token: tokenizer.token_to_id(token) for token in SPECIAL}
-        self.special = {i for i in known.values() if i is not None}
-        self.pad_id = next((known[t] for t in ROLES["pad_token"] if known[t] is not None), 0)
+        self.special = {tokenizer.token_to_id(token) for token in SPECIAL} - {None}
+        pads = map(tokenizer.token_to_id, ROLES["pad_token"])
+        self.pad_id = next((i for i in pads if i is not None), 0)
         self.pad_token = tokenizer.id_to_token(self.pad_id)
         self.limit = weights.positions(model)
         self.max_length = min(max_length, self.limit)
@@ -143,7 +143,14 @@ class Encoder(nn.Module):
         """Save all of it; :meth:`load` and transformers' ``AutoModel`` read the folder."""
         with into(folder) as part:
             shared_rows.save(self.model, part, self.release)
-            weights.save_beside(part, self._tokenizer, self.pad_token, self.projection)
+            kept = self._tokenizer
+            text = kept if isinstance(kept, bytes) else kept.to_str(pretty=True).encode()
+            (part / "tokenizer.json").write_bytes(text)
+            said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": self.pad_token}
+            write_json(part / "tokenizer_config.json", said)
+            if self.projection is not None:
+                weight = self.projection.weight.detach().cpu()
+                save_file({"weight": weight}, part / "projection.safetensors")
         return Path(folder)
 
     def copy(self, name: str, tokenizer: Tokenizer | None = None) -> Encoder:
@@ -166,8 +173,9 @@ class Encoder(nn.Module):
     @property
     def dimension(self) -> int:
         """Length d of a token vector."""
-        projection = self.projection
-        return self.model.config.hidden_size if projection is None else projection.out_features
+        if self.projection is None:
+            return self.model.config.hidden_size
+        return self.projection.out_features
 
     @property
     def prefixes(self) -> tuple[str, str]:
@@ -210,10 +218,6 @@ class Encoder(nn.Module):
         """Token ids of each text with special tokens, at most ``max_length`` of them."""
         return self.read(texts)[0]
 
-    def count_cut(self, texts: Sequence[str]) -> int:
-        """How many texts are longer than what is read of them."""
-        return self.read(texts)[1]
-
     def pad(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """Token ids as a rectangle (B, n), and its mask, True on tokens, special ones included."""
         lengths = torch.tensor([len(row) for row in ids], dtype=torch.long)
@@ -250,34 +254,30 @@ class Encoder(nn.Module):
         padded = vectors.new_zeros(mask.numel(), vectors.shape[-1]).index_copy(0, place, vectors)
         return padded.view(*mask.shape, -1)
 
-    def batches(
-        self, texts: Sequence[str], tokens: int = 4096
-    ) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
-        """Encode texts in batches of like length, about ``tokens`` tokens each.
+    def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
+        """Encode texts in batches of like length, about :data:`BATCH` tokens each.
 
         Each is rows (positions in ``texts``), vectors (b, n, d), ids (b, n), content mask (b, n).
         """
         ids = self.tokenize(texts)
-        for rows, vectors, _ in self.batches_of_ids(ids, tokens):
+        for rows, vectors in self.batches_of_ids(ids):
             padded, mask = self.pad([ids[i] for i in rows])
             keep = self.content(padded, mask)
             yield rows, vectors * keep[..., None], padded, keep
 
     @torch.inference_mode()
-    def batches_of_ids(
-        self, ids: Sequence[Sequence[int]], tokens: int = 4096
-    ) -> Iterator[tuple[list[int], Tensor, list[int]]]:
-        """The same for token ids: rows, vectors (b, n, d), those of special tokens too, lengths."""
+    def batches_of_ids(self, ids: Sequence[Sequence[int]]) -> Iterator[tuple[list[int], Tensor]]:
+        """The same for token ids: rows, and vectors (b, n, d), those of special tokens too."""
         # the largest batch comes first
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         training = self.training
         self.eval()
         start = 0
         while start < len(order):
-            rows = order[start : start + max(1, tokens // max(1, len(ids[order[start]])))]
+            rows = order[start : start + max(1, BATCH // max(1, len(ids[order[start]])))]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=uses_bf16()):
                 vectors = self(*self.pad([ids[i] for i in rows]))
-            yield rows, vectors, [len(ids[i]) for i in rows]
+            yield rows, vectors
             start += len(rows)
         self.train(training)
 
@@ -285,13 +285,14 @@ class Encoder(nn.Module):
         """Encode a few texts into one padded batch, in the order given."""
         if isinstance(texts, str):
             raise InputError("encode", "one string", "a list of texts; write encode([text])")
-        ids, mask = self.pad(self.tokenize(texts))
+        whole = self.tokenize(texts)
+        ids, mask = self.pad(whole)
         mask = self.content(ids, mask)
         vectors = torch.zeros(*ids.shape, self.dimension, device=self.device)
-        for rows, found, *_ in self.batches(texts):
+        for rows, found in self.batches_of_ids(whole):
             vectors[rows, : found.shape[1]] = found
         tokens = [[self.tokenizer.id_to_token(i) or "" for i in row] for row in ids.tolist()]
-        return TokenBatch(vectors, mask, ids, tokens)
+        return TokenBatch(vectors * mask[..., None], mask, ids, tokens)
 
 
 _TEACHERS: dict[str, Encoder] = {}

@@ -46,8 +46,8 @@ class PassageIndex:
         ids = sorted(passages)
         texts = [encoder.prefixes[1] + passages[name] for name in ids]
         vectors = encoder.means(texts).half().cpu()
-        found = encoder.max_length, encoder.count_cut(texts), "mean"
-        return cls(ids, vectors, torch.ones(len(ids), dtype=torch.long), *found)
+        lengths, (_, cut) = torch.ones(len(ids), dtype=torch.long), encoder.read(texts)
+        return cls(ids, vectors, lengths, encoder.max_length, cut, "mean")
 
     @classmethod
     def build(

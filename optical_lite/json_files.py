@@ -19,10 +19,7 @@ def to_json(value: object, **how: object) -> str:
     >>> to_json({"loss": float("nan"), "word": "mbuʼu"})
     '{"loss": "NaN", "word": "mbuʼu"}'
     """
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
-    except ValueError:
-        text = json.dumps(_worded(value), ensure_ascii=False, allow_nan=False, **how)
+    text = json.dumps(_worded(value), ensure_ascii=False, allow_nan=False, **how)
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -58,9 +55,6 @@ def _once(pairs: list[tuple[str, object]]) -> dict:
     return found
 
 
-HOOKS = {"parse_float": _finite, "parse_constant": _finite, "object_pairs_hook": _once}
-
-
 def parse_json(text: str | bytes, place: object) -> object:
     """The value of a JSON text in UTF-8; what is wrong with it is one line that names the place.
 
@@ -71,7 +65,8 @@ def parse_json(text: str | bytes, place: object) -> object:
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        return json.loads(text, **HOOKS)
+        hooks = {"parse_float": _finite, "parse_constant": _finite, "object_pairs_hook": _once}
+        return json.loads(text, **hooks)
     except RecursionError:
         said = "nested too deep"
     except ValueError as error:  # among them what is no UTF-8, and numbers of thousands of digits
@@ -99,7 +94,7 @@ def _brief(value: object) -> str:
 
 
 def fits(value: object, shape: object, place: object, name: str = "the record") -> None:
-    """Raise unless a value has what a shape asks for, down to its parts.
+    """Raise unless a value has the shape asked for, down to its parts.
 
     A shape is a type, several types, a list of one shape, or a dictionary: of keys with the shape
     of each (a key that ends in ``?`` may be missing), or of one type of keys with the shape of all.

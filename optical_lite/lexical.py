@@ -7,7 +7,7 @@ from math import isfinite
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix
 
 from .lexicon import Lexicon
 from .retrieval import Run, check_depth, cut, top
@@ -23,13 +23,13 @@ def bm25(passages: Mapping[str, str], queries: Mapping[str, str], k: int = 100) 
     """
     import bm25s
 
-    def scorer(corpus: list[list[str]]) -> Callable[[list[str]], np.ndarray | None]:
+    def scorer(corpus: list[list[str]]) -> Callable[[list[str]], np.ndarray]:
         engine = bm25s.BM25()
         engine.index(corpus, show_progress=False)
 
-        def score(asked: list[str]) -> np.ndarray | None:
+        def score(asked: list[str]) -> np.ndarray:
             known = [term for term in asked if term in engine.vocab_dict]
-            return engine.get_scores(known) if known else None
+            return engine.get_scores(known) if known else np.zeros(len(corpus))
 
         return score
 
@@ -50,11 +50,11 @@ def structured(
 
     def scorer(corpus: list[list[str]]) -> Callable[[list[str]], np.ndarray]:
         numbers: dict[str, int] = {}
-        rows = np.repeat(np.arange(len(corpus)), list(map(len, corpus)))
-        cells = [numbers.setdefault(term, len(numbers)) for each in corpus for term in each]
-        tf = csr_matrix((np.ones(len(cells)), (rows, cells)), (len(corpus), len(numbers)))  # (D, V)
-        df, columns = np.asarray((tf > 0).sum(0)).ravel(), tf.tocsc()
         length = np.array(list(map(len, corpus)))
+        rows = np.repeat(np.arange(len(corpus)), length)
+        cells = [numbers.setdefault(term, len(numbers)) for each in corpus for term in each]
+        tf = csc_matrix((np.ones(len(cells)), (rows, cells)), (len(corpus), len(numbers)))  # (D, V)
+        df = np.asarray((tf > 0).sum(0)).ravel()
         norm = 1.5 * (0.25 + 0.75 * length / max(length.mean(), 1e-9))
 
         def score(asked: list[str]) -> np.ndarray:
@@ -63,10 +63,10 @@ def structured(
                 found = lexicon.translations(term, 10) or [(term, 1.0)]
                 known = [(numbers[e], p) for e, p in found if e in numbers]
                 if known:
-                    ids, p = np.array([e for e, _ in known]), np.array([p for _, p in known])
+                    ids, p = map(np.array, zip(*known, strict=True))
                     p = p / sum(p for _, p in found)
-                    count = columns[:, ids] @ p
-                    idf = np.log(1 + (len(corpus) - df[ids] @ p + 0.5) / (df[ids] @ p + 0.5))
+                    count, seen = tf[:, ids] @ p, df[ids] @ p
+                    idf = np.log(1 + (len(corpus) - seen + 0.5) / (seen + 0.5))
                     scores += idf * count / (count + norm)
             return scores
 
@@ -84,11 +84,8 @@ def _ranked(passages: Mapping[str, str], queries: Mapping[str, str], k: int, sco
         return {query: [] for query in queries}
     score, run = scorer(corpus), {}
     for query, text in queries.items():
-        scores = score(terms(text))
-        if scores is None:  # no word that any passage has
-            run[query] = []
-            continue
-        (best,) = top([query], names, torch.from_numpy(scores)[None].float(), k).values()
+        scores = torch.from_numpy(score(terms(text))).float()
+        best = top([query], names, scores[None], k)[query] if scores.any() else []
         run[query] = [(passage, value) for passage, value in best if value > 0]
     return run
 
@@ -101,10 +98,8 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
 
     A passage that a list lacks has 0 there, like that list's last; so has a list whose scores are
     all the same. Where one list is empty the other counts whole. The second run's weight w is
-    ``share``, from 0 to 1; choose it on development questions.
-
-    Runs of different questions, a passage twice, a score that is no finite number and another share
-    are an InputError.
+    ``share``, from 0 to 1; choose it on development questions. Runs of different questions, a
+    passage twice, a score that is no finite number and another share are an InputError.
 
     >>> first = {"q": [("a", 9.0), ("b", 8.0), ("c", 7.0)]}
     >>> fuse(first, {"q": [("c", 3.0), ("b", 2.0), ("d", 1.0)]})

@@ -22,8 +22,7 @@ TEMPERATURE = 0.05  # of every softmax over sentences
 
 def transport_loss(
     S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, *,
-    a: Tensor | None = None, b: Tensor | None = None, epsilon: float = 0.05,
-    method: str = "stabilized", max_iterations: int = 100, **relaxation: float,
+    a: Tensor | None = None, b: Tensor | None = None, **options: object,
 ) -> tuple[Tensor, TransportPlan]:  # fmt: skip
     r"""Transport distillation: the Frobenius inner product of plan and cost.
 
@@ -33,20 +32,10 @@ def transport_loss(
     The plan is a constant in the backward pass. At the optimum this is the exact gradient of the
     regularised transport cost (envelope theorem), and nothing of the solver is kept in memory.
 
-    Parameters
-    ----------
-    S, H : token vectors of student and teacher; gradients flow into both where they are wanted
-    source_mask, target_mask : of their tokens
-    a, b : marginals, shapes (B, n) and (B, m), uniform by default
-    epsilon, method, max_iterations, relaxation : see :func:`optical_lite.transport.solve`
+    Gradients flow into both sides where they are wanted. ``a`` and ``b`` are marginals, shapes
+    (B, n) and (B, m), uniform by default; then the loss is in [0, 2]. The options are those of
+    :func:`optical_lite.transport.solve`, here by default ``stabilized`` with 100 iterations.
 
-    Returns
-    -------
-    loss : Tensor, scalar, in [0, 2] where marginals sum to 1
-    plan : TransportPlan
-
-    Examples
-    --------
     >>> S = torch.eye(2)[None].requires_grad_()
     >>> mask = torch.ones(1, 2, dtype=torch.bool)
     >>> loss, plan = transport_loss(S, torch.eye(2)[None].flip(1), mask, mask, method="exact")
@@ -62,8 +51,7 @@ def transport_loss(
     alive = (a.sum(1) > 0) & (b.sum(1) > 0)
     a, b = a * alive[:, None], b * alive[:, None]
     C = cosine_cost(S, H)  # (B, n, m)
-    how = {"epsilon": epsilon, "method": method, "max_iterations": max_iterations}
-    plan = solve(C, a, b, **how, **relaxation)
+    plan = solve(C, a, b, **{"method": "stabilized", "max_iterations": 100} | options)
     return (plan.plan * C).sum((1, 2)).mean(), plan
 
 
@@ -155,12 +143,11 @@ def score_loss(
     1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
     S, H = _real(S, source_mask, H, target_mask, more=True)
-    B = len(S)
-    own = torch.eye(B, len(H), dtype=torch.bool, device=S.device)
+    own = torch.eye(len(S), len(H), dtype=torch.bool, device=S.device)
     own = own if same is None else own | same
     ours, theirs = (
         mean_maxsim(*side, H, target_mask).masked_fill(own, -1e3) / TEMPERATURE  # (B, K)
-        for side in ((S, source_mask), (H[:B], target_mask[:B]))
+        for side in ((S, source_mask), (H[: len(S)], target_mask[: len(S)]))
     )
     return F.kl_div(ours.log_softmax(-1), theirs.softmax(-1), reduction="batchmean")
 

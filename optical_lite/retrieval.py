@@ -24,18 +24,9 @@ def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor
 
     .. math:: s(q, p) = \sum_i \max_j \langle q_i, p_j \rangle
 
-    Parameters
-    ----------
-    queries, mask : Tensor, shapes (Q, n, d) and (Q, n)
-    passages, passage_mask : Tensor, shapes (P, m, d) and (P, m)
+    Shapes: queries (Q, n, d), their mask (Q, n), passages (P, m, d), their mask (P, m); the scores
+    (Q, P), at most n, and 0 for a passage without tokens.
 
-    Returns
-    -------
-    Tensor, shape (Q, P)
-        at most n; 0 for a passage without tokens
-
-    Examples
-    --------
     >>> q = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
     >>> p = torch.tensor([[[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [0.0, 0.0]]])
     >>> maxsim(q, torch.ones(1, 2, dtype=bool), p, torch.tensor([[True, True], [True, False]]))
@@ -52,18 +43,11 @@ def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor
 def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
     """Why a passage has its MaxSim score: the best passage token of each question token.
 
-    Parameters
-    ----------
-    question, passage : shapes (n, d) and (m, d), unit vectors of the real tokens, for instance
-        ``batch.vectors[0][batch.mask[0]]``
+    Given are unit vectors of the real tokens, shapes (n, d) and (m, d), for instance
+    ``batch.vectors[0][batch.mask[0]]``. What comes back has the shape (n,): the similarity with the
+    best passage token (the sum is the score), and its position; 0 and -1 for a passage without
+    tokens.
 
-    Returns
-    -------
-    best : shape (n,), similarity with the best passage token; the sum is the score
-    where : shape (n,), the position of that token; for a passage without tokens 0 and -1
-
-    Examples
-    --------
     >>> question = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     >>> best, where = explain(question, torch.tensor([[0.0, 1.0], [0.8, 0.6]]))
     >>> best, where

@@ -14,8 +14,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,13 +55,22 @@ def named(path: str | Path) -> str:
 
 
 def _refused(path: Path, error: OSError) -> InputError:
-    path = named(path)
-    if error.errno in FULL:
-        expected = "enough on the disk; make room or choose another place"
-        return InputError(path, f"no room ({error.strerror})", expected)
     said = error.strerror or str(error) or type(error).__name__
-    expected = "a place to write to; check its kind and permissions, or choose another"
-    return InputError(path, f"{said!r} from the system", expected)
+    if error.errno in FULL:
+        got, expected = f"no room ({said})", "enough on the disk; make room or choose another place"
+    else:
+        got = f"{said!r} from the system"
+        expected = "a place to write to; check its kind and permissions, or choose another"
+    return InputError(named(path), got, expected)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Raise one line that names a path where the system refuses what the block does."""
+    try:
+        yield
+    except OSError as error:
+        raise _refused(path, error) from error
 
 
 def _full(error: BaseException | None) -> OSError | None:
@@ -76,8 +85,8 @@ def _full(error: BaseException | None) -> OSError | None:
 
 def clear(folder: Path, name: str | None = None) -> bool:
     """Remove what dead processes left in a folder, of one name or of all; whether one is living."""
-    living, named = False, "*" if name is None else glob.escape(name)
-    for part in folder.glob(f".{named}.{'[0-9a-f]' * 8}.part"):
+    living, pattern = False, "*" if name is None else glob.escape(name)
+    for part in folder.glob(f".{pattern}.{'[0-9a-f]' * 8}.part"):
         try:
             opened = os.open(part, os.O_RDONLY)
         except OSError:
@@ -92,26 +101,25 @@ def clear(folder: Path, name: str | None = None) -> bool:
     return living
 
 
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+
+
 def _begin(path: Path, folder: bool) -> tuple[Path, int | None]:
     """A new hidden file or folder beside a path, locked."""
-    flags = os.O_RDONLY if folder else os.O_WRONLY | os.O_CREAT | os.O_EXCL
     while True:
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        part = _hidden(path)
         if folder:
             part.mkdir()
-        elif fcntl is None:  # there, nobody can rename or remove what is open
+        else:
             part.touch(exist_ok=False)
-        if fcntl is None:
+        if fcntl is None:  # there, nobody can rename or remove what is open
             return part, None
-        try:
-            opened = os.open(part, flags, 0o666)
-        except FileNotFoundError:
-            if not folder:
-                raise
-            continue
-        if _take(opened) is not False and part.exists():
-            return part, opened
-        os.close(opened)  # cleared away by another process before it was locked
+        with suppress(FileNotFoundError):  # another process cleared it away before it was locked
+            opened = os.open(part, os.O_RDONLY if folder else os.O_WRONLY)
+            if _take(opened) is not False and part.exists():
+                return part, opened
+            os.close(opened)
 
 
 def _settle(part: Path, mode: int) -> None:
@@ -142,11 +150,9 @@ def one_line(path: str | Path) -> Iterator[None]:
 
 @contextmanager
 def guard(place: object, expected: str, got: str = "{}") -> Iterator[None]:
-    """Raise one line for whatever a library raises; a panic of Rust is no :class:`Exception`.
+    """Raise one line for whatever a library raises: ``got``, with what was raised for its ``{}``.
 
-    Parameters
-    ----------
-    got : what the line says of it, with ``{}`` in its place
+    A panic of Rust is no :class:`Exception`.
     """
     try:
         with one_line(str(place)):
@@ -159,18 +165,20 @@ def guard(place: object, expected: str, got: str = "{}") -> Iterator[None]:
 
 
 @contextmanager
-def _part(path: Path, given: Path, folder: bool) -> Iterator[Path]:
-    """A hidden file or folder beside a path, gone when the block ends."""
+def _part(path: Path, given: Path, folder: bool, move: Callable[[Path], None]) -> Iterator[Path]:
+    """A hidden file or folder beside a path: moved if the block ends well, gone in any case."""
     part = opened = None
     try:
-        try:
+        with _refusing(given):
             path.parent.mkdir(parents=True, exist_ok=True)
             clear(path.parent, path.name)
             part, opened = _begin(path, folder)
-        except OSError as error:
-            raise _refused(given, error) from error
+            mode = part.stat().st_mode
         with one_line(given):
             yield part
+        with _refusing(given):
+            _settle(part, mode)
+            move(part)
     finally:
         if part is not None:
             _remove(part)
@@ -195,14 +203,8 @@ def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
     place = Path(os.path.realpath(given))
     if place.is_dir() and not folder:
         raise _refused(given, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
-    with _part(place, given, folder) as part:
-        mode = part.stat().st_mode
+    with _part(place, given, folder, lambda part: os.replace(part, place)) as part:
         yield part
-        try:
-            _settle(part, mode)
-            os.replace(part, place)
-        except OSError as error:
-            raise _refused(given, error) from error
 
 
 @contextmanager
@@ -223,30 +225,26 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 def into(folder: str | Path) -> Iterator[Path]:
     """A hidden folder inside another: if the block ends well, its files take their places there."""
     folder = Path(folder)
-    with _part(folder / "files", folder, folder=True) as part:
-        mode = part.stat().st_mode
+
+    def move(part: Path) -> None:
+        for made in sorted(part.iterdir()):
+            os.replace(made, folder / made.name)
+
+    with _part(folder / "files", folder, True, move) as part:
         yield part
-        try:
-            _settle(part, mode)
-            for place in sorted(part.iterdir()):
-                os.replace(place, folder / place.name)
-        except OSError as error:
-            raise _refused(folder, error) from error
 
 
 @contextmanager
 def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
-    """Keep a folder to oneself until the block or the process ends; a missing one is made.
+    """Keep a folder, made if missing, to oneself until the block or the process ends.
 
-    ``wait`` until another process is done with it; else that is an error.
+    Where another process has it: ``wait`` until that is done, or raise.
     """
     folder = Path(folder)
-    try:
+    with _refusing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         clear(folder.parent, folder.name)
         opened = None if fcntl is None else os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise _refused(folder, error) from error
     try:
         if opened is not None and _take(opened, wait) is False:
             expected = "one of its own; wait until that is done, or choose another --out"
@@ -261,7 +259,7 @@ def discard(folder: str | Path) -> None:
     """Remove a folder: at once for whoever looks for it, whole or not at all."""
     folder = Path(folder)
     if folder.exists():
-        part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+        part = _hidden(folder)
         os.replace(folder, part)
         _remove(part)
 

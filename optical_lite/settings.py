@@ -42,9 +42,8 @@ THREADS = 1024
 class InputError(ValueError):
     r"""Something the user gave is wrong. One line: what we got, what we expected, how to mend it.
 
-    The command line prints it without a traceback and ends with exit code 2. What was got may be
-    long, and may hold line breaks: of the text, the middle is left out, and what cannot be seen is
-    written as Python writes it. A place alone is the whole text.
+    The command line prints it without a traceback and ends with exit code 2. A long text loses its
+    middle, and what cannot be seen is written as Python writes it. A place alone is the whole text.
 
     >>> print(InputError("id", "'a\nb'", "one line"))
     id: got 'a\nb', expected one line
@@ -145,19 +144,17 @@ def device() -> str:
     import torch
 
     torch.set_num_threads(get().threads)
-    usable = ["cpu"]
-    if torch.backends.mps.is_available():
-        usable.insert(0, "mps")
-    if torch.cuda.is_available():
-        usable.insert(0, "cuda")
-    wanted = get().device
-    one_of("OPTICAL_LITE_DEVICE: got", wanted, ("auto", *usable))
-    chosen = usable[0] if wanted == "auto" else wanted
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    usable = [*(name for name in there if there[name]), "cpu"]
+    chosen = get().device
+    one_of("OPTICAL_LITE_DEVICE: got", chosen, ("auto", *usable))
+    if chosen == "auto":
+        chosen = usable[0]
     if chosen == "cuda" and "LOCAL_RANK" in os.environ:  # each process has a GPU of its own
-        rank, there = launched("LOCAL_RANK"), torch.cuda.device_count()
-        if rank >= there:
+        rank, count = launched("LOCAL_RANK"), torch.cuda.device_count()
+        if rank >= count:
             expected = "a GPU for each; start fewer, or set OPTICAL_LITE_DEVICE=cpu"
-            raise InputError("LOCAL_RANK", f"process {rank} where there are {there} GPUs", expected)
+            raise InputError("LOCAL_RANK", f"process {rank} where there are {count} GPUs", expected)
         torch.cuda.set_device(rank)
     return chosen
 
@@ -166,16 +163,14 @@ def device() -> str:
 def has_bf16() -> bool:
     """Whether this device has instructions for bfloat16 matrix products.
 
-    Other processors emulate them, up to 70 times slower than float32. What counts is what the
-    device says it can do, never a clock: a busy machine would answer differently from one run to
-    the next.
+    Other processors emulate them, up to 70 times slower than float32. The device is asked, never a
+    clock: a busy machine would answer differently from one run to the next.
     """
     import torch
 
-    place = device()
-    if place == "cuda":
+    if device() == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if place != "cpu":
+    if device() != "cpu":
         return False
     # older versions of torch can be asked for the first only
     old = {"avx512_bf16": torch.cpu._is_avx512_bf16_supported()}
@@ -191,9 +186,8 @@ _asked: str | None = None  # what the innermost computing_in says
 def computing_in(option: str | None = None, default: str = "float32") -> Iterator[None]:
     """Set the number type of products in a block: an option, else the environment's, or a default.
 
-    ``float32`` gives the same numbers everywhere, to rounding; without this everything runs in it.
-    ``bf16`` is two to four times as fast on a device that has instructions for it. ``auto`` takes
-    bf16 where :func:`has_bf16`.
+    ``float32`` gives the same numbers everywhere, to rounding. ``bf16`` is two to four times as
+    fast on a device that has instructions for it. ``auto`` takes bf16 where :func:`has_bf16`.
 
     >>> with computing_in("bf16"):
     ...     precision()

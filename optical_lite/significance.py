@@ -40,8 +40,6 @@ class Comparison:
 def same_passages(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     """A number a query, the same for queries that are answered by the same passages.
 
-    Examples
-    --------
     >>> same_passages({"when": {"moon": 1}, "where": {"river": 1}, "why": {"moon": 1}})
     {'when': 0, 'where': 1, 'why': 0}
     """
@@ -60,14 +58,13 @@ def compare(
     """Paired test of one metric's values per query, with bootstrap interval.
 
     Queries that share a passage are not independent: who finds it for one finds it more easily for
-    the next. With
-    ``groups`` the test flips the sign of a group as a whole, and the interval draws groups.
+    the next. With ``groups`` the test flips the sign of a group as a whole, and the interval draws
+    groups.
 
     Parameters
     ----------
     ours, baseline : values by query
-    groups : the group of each query, as :func:`same_passages` gives them; without them each query
-        is one
+    groups : of each query, as :func:`same_passages` gives them; by default each query is one
     draws : permutations, and bootstrap samples
     seed : of both
 
@@ -86,8 +83,6 @@ def compare_all(
 ) -> dict[str, Comparison]:  # fmt: skip
     """:func:`compare` of several systems with one baseline, all on the same draws.
 
-    Examples
-    --------
     >>> compare_all({"a": {"q": 1.0}, "b": {"q": 0.0}}, {"q": 0.5})["b"].difference
     -0.5
     """
@@ -101,8 +96,8 @@ def compare_all(
     if not systems:
         return {}
     queries = sorted(baseline)
-    rows = ([ours[q] - baseline[q] for q in queries] for ours in systems.values())
-    gaps = np.array(list(rows))  # (k, queries)
+    rows = [[ours[q] - baseline[q] for q in queries] for ours in systems.values()]
+    gaps = np.array(rows)  # (k, queries)
     labels = queries if groups is None else [groups[q] for q in queries]
     sums, sizes = _by_group(gaps, labels)
     signs, counts = drawn.both(len(sizes), draws, seed)
@@ -117,8 +112,8 @@ def compare_all(
 
 def _same_queries(test: str, ours: Mapping[str, float], baseline: Mapping[str, float]) -> None:
     if ours.keys() != baseline.keys() or not ours:
-        expected = "the same queries in both"
-        raise InputError(test, f"{len(ours)} and {len(baseline)} queries", expected)
+        got = f"{len(ours)} and {len(baseline)} queries"
+        raise InputError(test, got, "the same queries in both")
 
 
 def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndarray]:
@@ -133,16 +128,10 @@ def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndar
 def bootstrap(
     values: np.ndarray, labels: Sequence | None = None, draws: int = 10_000, seed: int = 0,
 ) -> np.ndarray:  # fmt: skip
-    """95 % bootstrap intervals of means over queries.
+    """95 % bootstrap intervals of means over queries, shape (2, k): lower and upper ends.
 
-    Parameters
-    ----------
-    values : shape (k, queries)
-    labels : of the group of each query, length queries; groups are drawn, by default single queries
-
-    Returns
-    -------
-    array, shape (2, k), lower and upper ends
+    ``values`` has the shape (k, queries). ``labels`` name the group of each query; groups are
+    drawn, by default single queries.
     """
     sums, sizes = _by_group(values, range(values.shape[1]) if labels is None else labels)
     return _interval(sums, sizes, drawn.samples(len(sizes), draws, seed))
@@ -180,13 +169,8 @@ def bonferroni(p: dict[str, float]) -> dict[str, float]:
 def t_test(ours: Mapping[str, float], baseline: Mapping[str, float]) -> float:
     """Two-sided p value of the paired t-test; 1 where the systems do not differ on any query.
 
-    Raises
-    ------
-    InputError
-        a test that is not defined: one query, or the same difference on every query
+    One query alone, and the same difference on every query, are an InputError.
 
-    Examples
-    --------
     >>> round(t_test({"a": 1.0, "b": 0.5, "c": 0.9}, {"a": 0.5, "b": 0.2, "c": 0.5}), 4)
     0.0202
     """

@@ -1,9 +1,8 @@
 """Text: one normal form, and one way to cut text into words, for everything that compares texts.
 
 :func:`words` cuts a sentence as gold alignments count it, punctuation included. :func:`terms` are
-the words that lexicon, BM25, structured queries and coverage compare: :func:`words` of the normal
-form, cut on where a word holds more than one, punctuation left out. Two texts that Unicode holds to
-be the same have the same terms.
+what lexicon, BM25, structured queries and coverage compare: the normal form, no punctuation. Two
+texts that Unicode holds to be the same have the same terms.
 """
 
 from __future__ import annotations
@@ -99,32 +98,31 @@ def words(text: str) -> list[str]:
 def terms(text: str) -> list[str]:
     """The words of a text that can be looked up: normal form, no punctuation, in any language.
 
-    A word of :func:`words` is cut on at dashes, slashes and all other signs inside it, because an
-    English passage writes "x-ray" and "x ray" as it likes, while a gold alignment counts the former
-    as one word. Kept whole are numbers (1,000 and 3.5) and apostrophes between letters (Hausa
-    ma'aikata, Swahili ng'ombe, English don't), however they are typed; at the edge of a word they
-    cannot be told from quotation marks, and go. Two apostrophes part words: English 's goes, and a
-    consonant that has lost its vowel before another is a word (Igbo n'ime, Yoruba l'ọ́dún, Twi
-    w'adi, French l'eau). Scripts without blanks are cut at punctuation alone.
+    A word of :func:`words` is cut on at all signs inside it, because an English passage writes
+    "x-ray" and "x ray" as it likes. Kept whole are numbers (1,000 and 3.5) and apostrophes between
+    letters (Hausa ma'aikata, Swahili ng'ombe, English don't), however they are typed; at the edge
+    of a word they cannot be told from quotation marks, and go. Two apostrophes part words: English
+    's goes, and a consonant that has lost its vowel before another is a word (Igbo n'ime, Yoruba
+    l'ọ́dún, Twi w'adi, French l'eau). Scripts without blanks are cut at punctuation alone.
 
     >>> terms("Ma’aikata: COVID-19, 3.5 km – the doctor's x-ray")
     ["ma'aikata", 'covid', '19', '3.5', 'km', 'the', 'doctor', 'x', 'ray']
     """
-    chunks = fold(visible(text).translate(APOSTROPHES)).split()
-    return [term for chunk in chunks for term in ((chunk,) if chunk.isalnum() else _within(chunk))]
+    found = []
+    for chunk in fold(visible(text).translate(APOSTROPHES)).split():
+        found += [chunk] if chunk.isalnum() else _within(chunk)
+    return found
 
 
 @functools.lru_cache(1 << 16)  # words repeat themselves
 def _within(chunk: str) -> tuple[str, ...]:
     """Terms of what stands between two blanks of a folded text."""
-    return tuple(term for word in words(chunk) for term in _cut(word))
-
-
-def _cut(word: str) -> list[str]:
-    """Terms of one folded word."""
-    inside = "".join(char if _belongs(word, k) else " " for k, char in enumerate(word))
-    found = (term for part in inside.split() for term in _clitics(part))
-    return [term for term in found if any(map(str.isalnum, term))]
+    found = []
+    for word in words(chunk):
+        inside = "".join(char if _belongs(word, k) else " " for k, char in enumerate(word))
+        for part in inside.split():
+            found += [term for term in _clitics(part) if any(map(str.isalnum, term))]
+    return tuple(found)
 
 
 def _belongs(word: str, k: int) -> bool:

@@ -12,11 +12,7 @@ with entropy :math:`H(T) = -\sum_{ij} T_{ij} (\log T_{ij} - 1)`. ``exact`` and `
 of the entropy (:func:`.kernels.logdomain.unbalanced`); ``partial`` adds a row and a column of
 waste, which the entropy counts (:func:`.kernels.logdomain.with_waste`).
 
-Padding is told by zero mass: where ``a`` or ``b`` is 0 the plan is exactly 0, whatever the cost
-there.
-
-:func:`solve` is the only door: what goes in is checked and put into one form there, for every
-method alike.
+Padding is told by zero mass: where ``a`` or ``b`` is 0 the plan is exactly 0, whatever the cost.
 
 Lesson 02 derives the algorithm. Source: Cuturi, "Sinkhorn Distances", NeurIPS 2013; Peyré and
 Cuturi, "Computational Optimal Transport", 2019, sections 4.2 and 4.4.
@@ -143,8 +139,10 @@ def solve(
              [0.1345, 0.3655]]])
     """
     one_of("transport: got method", method, METHODS)
-    given = {"epsilon": epsilon, "reach": reach, "mass": mass, "tolerance": tolerance}
-    check_options(**given, max_iterations=max_iterations, check_every=check_every)
+    check_options(
+        epsilon=epsilon, reach=reach, mass=mass, tolerance=tolerance,
+        max_iterations=max_iterations, check_every=check_every,
+    )  # fmt: skip
     cost, a, b, full, largest = checked(cost.detach(), a.detach(), b.detach())
     moving = full.sum().item()
     if not moving:  # nothing to move, or no problem at all

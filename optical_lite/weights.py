@@ -1,10 +1,9 @@
 """Weights: a model out of a folder, read as it is or refused in one line.
 
-A folder may come from anyone, so nothing in it is run and nothing in it names a place to go to. Its
-class is one of :data:`FAMILIES`, and of ``config.json`` only the settings count that this class
-has: none of them loads code, another model or anything from a network. Its numbers come from
-``model.safetensors`` alone, because a pickle can run code. What is missing, of another shape or no
-finite number is refused: transformers would draw it at random and go on.
+A folder may come from anyone: nothing in it is run and nothing in it names a place to go to. Its
+class is one of :data:`FAMILIES`, of ``config.json`` only the settings of that class count, and the
+numbers come from ``model.safetensors`` alone, because a pickle can run code. What is missing, of
+another shape or no finite number is refused: transformers would draw it at random and go on.
 """
 
 from __future__ import annotations
@@ -15,13 +14,11 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
-from tokenizers import Tokenizer
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from . import model_files
-from .json_files import read_json, write_json
+from .json_files import read_json
 from .model_files import REVISIONS, verify
 from .safe_files import regular
 from .settings import InputError, shown
@@ -47,6 +44,7 @@ NONE = ("type_vocab_size", "deberta")  # which may have none
 PARTS = re.compile("layer|group|languages")  # of which a model is made; each has tensors
 MOST = 1 << 24  # of any number in config.json: rows of a table, tokens, bases of rotations
 NAME = re.compile(r"[\w.-]+/[\w.-]+")  # of a model at the hub
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5")
 AGAIN = "copy it again, or save it anew with save_pretrained"
 
 
@@ -200,13 +198,14 @@ def _filled(record: dict, state: dict[str, Tensor]) -> tuple[nn.Module, dict]:
 
 def _tensors(folder: Path) -> dict[str, Tensor]:
     """All tensors of a folder's ``model.safetensors``."""
-    path, pickles = folder / "model.safetensors", (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5")
+    path = folder / "model.safetensors"
     if not path.is_file():
-        other = sorted(p.name for p in folder.glob("*") if p.suffix in pickles)
-        other += sorted(p.name for p in folder.glob("model.safetensors.index.json"))
+        others = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
+        if (folder / "model.safetensors.index.json").exists():
+            others.append("model.safetensors.index.json")
         expected = "one file model.safetensors (a pickle can run code); save it anew with "
         expected += "save_pretrained, or check the path"
-        raise InputError(folder, other[0] if other else "no weights", expected)
+        raise InputError(folder, others[0] if others else "no weights", expected)
     return read_tensors(path)
 
 
@@ -214,8 +213,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file; a damaged one is named."""
     regular(path)
     try:
-        with safe_open(path, "pt") as file:
-            found = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        found = load_file(path)
     except Exception as error:  # safetensors' own, and the system's
         said = " ".join(str(error).split())[:80]
         raise InputError(path, f"no whole safetensors file ({said})", f"one; {AGAIN}") from None
@@ -279,17 +277,3 @@ def load_projection(folder: Path, width: int) -> nn.Linear | None:
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     layer.weight.data = weight.float()
     return layer
-
-
-def save_beside(
-    part: Path, tokenizer: Tokenizer | bytes, pad: str, projection: nn.Linear | None
-) -> None:
-    """Write what a folder holds beside a model: its tokenizer, whole or as text, its projection."""
-    if isinstance(tokenizer, bytes):
-        (part / "tokenizer.json").write_bytes(tokenizer)
-    else:
-        tokenizer.save(str(part / "tokenizer.json"))
-    if projection is not None:
-        save_file({"weight": projection.weight.detach().cpu()}, part / "projection.safetensors")
-    said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": pad}
-    write_json(part / "tokenizer_config.json", said)

@@ -82,7 +82,7 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
                 "into sentences"
             )
     sides: list[tuple] = [()] * len(words)
-    for rows, vectors, _ in encoder.batches_of_ids([code.ids for code in codes]):
+    for rows, vectors in encoder.batches_of_ids([code.ids for code in codes]):
         for k, row in zip(rows, vectors, strict=True):
             code = codes[k]
             keep = [place for place, i in enumerate(code.ids) if i not in encoder.special]

@@ -102,6 +102,6 @@ def of_pairs(
             cut = xglue.threshold(xglue.rank(other, student, english), other.labels)
             values = [float(value > cut) for value in values]
         asked, texts = zip(*task.pairs, strict=True)
-        cuts = inputs.said_cut("passages", english.count_cut(texts), len(texts), english)
-        cuts |= inputs.said_cut("questions", student.count_cut(asked), len(asked), student)
+        cuts = inputs.said_cut("passages", english.read(texts)[1], len(texts), english)
+        cuts |= inputs.said_cut("questions", student.read(asked)[1], len(asked), student)
     return {name: xglue.score(task, values)}, len(xglue.groups(task)), cuts

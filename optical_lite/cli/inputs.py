@@ -78,6 +78,6 @@ def ranking(
     if index is None:
         index = retrieval.PassageIndex.cached(english, passages, not quiet, scorer)
     cuts = said_cut("passages", index.cut, len(index.ids), english)
-    cut = questions.count_cut(list(asked.values()))
+    cut = questions.read(list(asked.values()))[1]
     cuts |= said_cut("questions", cut, len(asked), questions)
     return retrieval.search(index, questions, asked, k), cuts

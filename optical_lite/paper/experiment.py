@@ -191,7 +191,7 @@ def _rank(config, teacher, student, data, out, first, progress) -> dict:
         "documents": len(wanted),
         "passages": len(passages),
         "passages_cut": index.cut,
-        "questions_cut": teacher.count_cut([*data.queries.values()]),
+        "questions_cut": teacher.read([*data.queries.values()])[1],
         "step": "retrieve" if first is None else "re-rank",
         **compare(found, data.qrels),
         "teacher": model_record(teacher),

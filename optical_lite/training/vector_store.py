@@ -72,10 +72,10 @@ class VectorStore:
         texts = [self.sentences[row] for row in missing]
         # written, not mapped: a full disk is an error
         with one_line(self.vectors), open(file, "r+b") as file:
-            for places, vectors, lengths in self.teacher.batches_of_ids(texts):
+            for places, vectors in self.teacher.batches_of_ids(texts):
                 found = vectors.half().cpu().numpy()  # (b, n, d)
-                for place, one, length in zip(places, found, lengths, strict=True):
-                    row, content = missing[place], one[:length].tobytes()
+                for place, one in zip(places, found, strict=True):
+                    row, content = missing[place], one[: len(texts[place])].tobytes()
                     file.seek(2 * self.begins[row] * self.teacher.dimension)
                     file.write(content)
                     sums[row] = _sum(content)
