@@ -27,21 +27,15 @@ Run = dict[str, list[tuple[str, float]]]  # what a search returns: scored passag
 
 @dataclass(frozen=True)
 class Bitext:
-    """Sentence pairs: ``pairs[i] == (source sentence, English sentence)``.
+    """Sentence pairs: ``pairs[i] == (source sentence, English sentence)``."""
 
-    Attributes
-    ----------
-    name : where the pairs come from
-    source, target : language codes; the target is English
-    pairs : the pairs, in memory or read from a file whenever they are gone through
-    notes : what was dropped and why, for the run's record
-    """
-
-    name: str
-    source: str
-    target: str
-    pairs: Sequence[tuple[str, str]]
-    notes: dict = field(default_factory=dict)
+    name: str  # where the pairs come from
+    source: str  # language code
+    target: str  # the code of English
+    pairs: Sequence[
+        tuple[str, str]
+    ]  # in memory, or read from a file whenever they are gone through
+    notes: dict = field(default_factory=dict)  # what was dropped and why, for the run's record
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -96,26 +90,20 @@ class Bitext:
 
 @dataclass(frozen=True)
 class Collection:
-    """Passages, questions and relevance judgements.
-
-    Attributes
-    ----------
-    name, lang : name of the collection, language of the questions
-    passages, queries : text by id
-    qrels : grade by passage id, by query id; every query has at least one
-    translations : the reference English of each question, where there is one: by people (AfriQA),
-        the sentence that was translated (Belebele), or machine-written (pocket)
-    flags : leakage and other marks by query id (see the reader)
-    notes : what a reader left out, a line each
-    """
+    """Passages, questions and relevance judgements."""
 
     name: str
-    lang: str
-    passages: dict[str, str]
-    queries: dict[str, str]
-    qrels: dict[str, dict[str, int]]
+    lang: str  # of the questions
+    passages: dict[str, str]  # text by id
+    queries: dict[str, str]  # text by id
+    qrels: dict[
+        str, dict[str, int]
+    ]  # grade by passage id, by query id; every query has one above 0
+    # the reference English of each question, where there is one: by people (AfriQA), the sentence
+    # that was translated (Belebele), or machine-written (pocket)
     translations: dict[str, str] = field(default_factory=dict)
-    flags: dict[str, list[str]] = field(default_factory=dict)
+    flags: dict[str, list[str]] = field(default_factory=dict)  # marks by query id (see the reader)
+    # what a reader left out, a line each
     notes: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:

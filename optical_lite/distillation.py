@@ -1,8 +1,7 @@
 """Distillation: a student learns to put tokens where a fixed teacher has their translation's.
 
 :func:`plain` is the method: batches of sentence pairs, the vectors of both sides, their loss, a
-step down its gradient. What it is made of stands above it. :mod:`optical_lite.training.distill` is
-the same loop for runs of hours.
+step down its gradient. :mod:`optical_lite.training.distill` is the same loop for runs of hours.
 """
 
 from __future__ import annotations
@@ -86,23 +85,19 @@ def loss(
     own = H[:B], masks[0], masks[1][:B]
     for weight, name in config.terms():
         if name == "transport":
-            value, plan = _transport(S, own[0], S_ids, H_ids[:B], own[1:], weights, config)
+            how = {"epsilon": config.epsilon, "method": config.solver}
+            if config.solver in ("unbalanced", "partial"):
+                how |= {"reach": config.reach, "mass": config.mass}
+            if config.marginals == "idf":
+                how["a"] = weighted_marginal(weights[0][S_ids], masks[0])
+                how["b"] = weighted_marginal(weights[1][H_ids[:B]], masks[1][:B])
+            value, plan = losses.transport_loss(S, *own, **how)
         elif name in losses.AMONG:
             value = losses.AMONG[name](S, H, *masks, losses.repeated(H_ids)[:B])
         else:
             value = losses.PLAIN[name](S, *own)
         total = total + weight * value
     return total, plan
-
-
-def _transport(S, H, S_ids, H_ids, masks, weights, config):
-    how = {"epsilon": config.epsilon, "method": config.solver}
-    if config.solver in ("unbalanced", "partial"):
-        how |= {"reach": config.reach, "mass": config.mass}
-    if config.marginals == "idf":
-        how["a"] = weighted_marginal(weights[0][S_ids], masks[0])
-        how["b"] = weighted_marginal(weights[1][H_ids], masks[1])
-    return losses.transport_loss(S, H, *masks, **how)
 
 
 def slope(step: int, config: DistillConfig) -> float:
@@ -115,9 +110,8 @@ def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillCon
     """The method with the transport loss to read: transformers' forward pass, nothing kept.
 
     Of the configuration it follows ``trainable``, ``epsilon``, ``steps``, ``batch``, ``rate``,
-    ``warmup``, ``max_length`` and ``seed``; the other fields have no effect here.
-    :func:`.training.distill.distill` takes the same steps; the tests compare the losses, the
-    benchmarks the time. Returns the loss of each step.
+    ``warmup``, ``max_length`` and ``seed`` alone. :func:`.training.distill.distill` takes the same
+    steps; the tests compare the losses, the benchmarks the time. Returns the loss of each step.
     """
     need_pairs(bitext, "distill")
     source, target, _ = tokens(student, teacher, bitext, config.max_length)

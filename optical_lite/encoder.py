@@ -87,11 +87,9 @@ class Encoder(nn.Module):
         Parameters
         ----------
         name : a known encoder (``minilm``, the default, or ``multilingual``, fetched at its first
-            use), a folder, or ``hub:OWNER/NAME`` (see :func:`optical_lite.weights.place`); a
-            :class:`Path` is a folder and nothing else
+            use), a folder, or ``hub:OWNER/NAME``, see :func:`optical_lite.weights.found`
         max_length : tokens of a text that are read; 256, or what the model can where that is less
         """
-        weights.quiet()
         folder, name, prefixes = weights.found(name)
         model = weights.load_model(folder)
         tokenizer = tokenizer_files.load(folder, model.get_input_embeddings().num_embeddings)

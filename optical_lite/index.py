@@ -54,10 +54,7 @@ class PassageIndex:
         cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False,
         path: str | Path | None = None,
     ) -> PassageIndex:  # fmt: skip
-        """Encode passages, into memory or, where a path is given, into a file.
-
-        Memory then holds the texts and one chunk of token ids.
-        """
+        """Encode passages into memory, or, a chunk at a time, into the file of a path."""
         names, texts = list(passages), list(passages.values())
         count, cut = content_lengths(encoder, texts)
         order = sorted(range(len(names)), key=lambda i: (count[i], names[i]))
@@ -82,9 +79,9 @@ class PassageIndex:
     ) -> PassageIndex:  # fmt: skip
         """:meth:`build`, or :meth:`of_means` for the scorer ``mean``; from the cache if there."""
         one_of("scorer: got", scorer, SCORERS)
-        kind = ["bf16"] if uses_bf16() else []  # vectors differ between number types
-        kind += ["mean", *encoder.prefixes] if scorer == "mean" else []
-        of = identity(encoder), encoder.max_length, hash_texts(passages), *kind
+        of = [identity(encoder), encoder.max_length, hash_texts(passages)]
+        of += ["bf16"] if uses_bf16() else []  # vectors differ between number types
+        of += ["mean", *encoder.prefixes] if scorer == "mean" else []
         key = sha256(json.dumps(of).encode())[:32]
         place = get().cache / "index" / f"{key}.safetensors"
         if place.exists():

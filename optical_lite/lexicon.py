@@ -37,8 +37,7 @@ class Lexicon:
 
     def translations(self, word: str, k: int = 3) -> list[tuple[str, float]]:
         """The k most probable translations of a word, best first; empty for an unknown word."""
-        row = self._rows.get(word)
-        if row is None:
+        if (row := self.position(word)) is None:
             return []
         cells = self.table[[row]]
         best = np.argsort(-cells.data, kind="stable")[:k]
@@ -56,11 +55,6 @@ class Lexicon:
             known = any(translation for _, translation in best)
             found += [there[0][0] if there else term for term, there in best] if known else [word]
         return " ".join(found)
-
-    def coverage(self, texts: Iterable[str]) -> float:
-        """Share of the words of some texts that the table knows; 0 without words."""
-        asked = [term for text in texts for term in terms(text)]
-        return sum(term in self._rows for term in asked) / max(1, len(asked))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_rows", {word: i for i, word in enumerate(self.source) if i})

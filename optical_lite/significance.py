@@ -13,22 +13,14 @@ from .settings import InputError
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired comparison of two systems on the same queries.
+    """A paired comparison of two systems on the same queries."""
 
-    Attributes
-    ----------
-    difference : mean of (ours - baseline)
-    low, high : 95 % bootstrap interval of the difference
-    p : two-sided p value of a sign-flip permutation test
-    wins, losses : queries on which ours is better, worse
-    """
-
-    difference: float
-    low: float
+    difference: float  # mean of (ours - baseline)
+    low: float  # 95 % bootstrap interval of the difference
     high: float
-    p: float
-    wins: int
-    losses: int
+    p: float  # two-sided, of a sign-flip permutation test
+    wins: int  # queries on which ours is better
+    losses: int  # queries on which ours is worse
 
     def __str__(self) -> str:
         return (

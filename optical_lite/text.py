@@ -1,7 +1,7 @@
 """Text: one normal form, and one way to cut text into words, for everything that compares texts.
 
 :func:`words` cuts a sentence as gold alignments count it, punctuation included. :func:`terms` are
-what lexicon, BM25, structured queries and coverage compare: the normal form, no punctuation. Two
+what lexicon, BM25 and structured queries compare: the normal form, no punctuation. Two
 texts that Unicode holds to be the same have the same terms.
 """
 

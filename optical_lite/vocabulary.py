@@ -1,10 +1,9 @@
 """Vocabulary: give a student the words of its language, each where its translations are.
 
 The English vocabulary is kept, so that names are cut into the same pieces in a question and in a
-passage. Added are pieces of the source language, learned from the bitext's source side; English
-pieces that are frequent in the source language but rare in English (Swahili "na") get a new row as
-well. The student's new rows come after the teacher's: rows ``[base:]`` of the embedding table are
-the new ones.
+passage. Added are pieces learned from the bitext's source side; English pieces that are frequent
+there but rare in English (Swahili "na") get a new row as well. The new rows ``[base:]`` of the
+embedding table come after the teacher's.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ def extend(
 ) -> Encoder:  # fmt: skip
     """Make a student: a copy of the teacher whose vocabulary knows the bitext's source language.
 
-    It is on the teacher's device, and its ``model.config.base_vocab_size`` says how many rows are
-    the teacher's. See lesson 04.
+    It is on the teacher's device; :func:`base_rows` says how many rows are the teacher's. See
+    lesson 04.
 
     Parameters
     ----------

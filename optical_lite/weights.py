@@ -49,28 +49,23 @@ AGAIN = "copy it again, or save it anew with save_pretrained"
 
 
 def found(name: str | Path) -> tuple[Path, str, list[str] | None]:
-    """Folder and full name of what a name means; the prefixes of its texts, if they are known."""
-    if isinstance(name, str) and (known := model_files.find(name)):
-        return *model_files.folder(name), list(model_files.KNOWN[known].prefixes)
-    return place(name), str(name), None
+    """Folder and full name of what a name means; the prefixes of its texts, if they are known.
 
-
-def place(name: str | Path) -> Path:
-    """The folder that a name means: a folder, or a model of the hub, which is then fetched.
-
-    A hub is asked only where the name says so: ``hub:OWNER/NAME``, ``hub:OWNER/NAME@REVISION``, or
-    one of :data:`optical_lite.model_files.REVISIONS`. A :class:`Path` is never more than a folder.
+    A name is one of :data:`optical_lite.model_files.KNOWN`, a folder, or a model of the hub, which
+    is asked only where the name says so: ``hub:OWNER/NAME``, ``hub:OWNER/NAME@REVISION``, or one of
+    :data:`optical_lite.model_files.REVISIONS`. A :class:`Path` is never more than a folder.
     """
-    if isinstance(name, str) and (
-        name.startswith(HUB) or (name in REVISIONS and not Path(name).exists())
-    ):
-        return from_hub(name.removeprefix(HUB))
     folder = Path(name)
+    if isinstance(name, str):
+        if known := model_files.find(name):
+            return *model_files.folder(name), list(model_files.KNOWN[known].prefixes)
+        if name.startswith(HUB) or (name in REVISIONS and not folder.exists()):
+            return from_hub(name.removeprefix(HUB)), name, None
     if not folder.is_dir():
         hint = f"; for a model of the hub write {HUB}{name}" if NAME.fullmatch(str(name)) else ""
         expected = f"a folder with {', '.join(model_files.FILES)}; check the path{hint}"
         raise InputError("model", repr(str(name)), expected)
-    return folder
+    return folder, str(name), None
 
 
 def from_hub(name: str) -> Path:
@@ -105,16 +100,13 @@ def inside(folder: str | Path, name: str) -> Path:
     return found
 
 
-def quiet() -> None:
-    """Keep transformers' warnings and progress bars away: what is wrong is an error of its own."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-
-
 def load_model(folder: Path) -> nn.Module:
     """The model of a folder, float32, every weight from its file."""
+    from transformers.utils import logging
+
+    # what is wrong is an error of its own
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     path, state = folder / "model.safetensors", _tensors(folder)
     kept = _settings(folder / "config.json", len(state))
     try:
@@ -225,7 +217,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _complete(path: Path, found: dict, prefix: str) -> None:
     """Raise unless a file held the model's tensors, and no others but a pooler and heads beside."""
-    aside = tuple(f"{start}pooler." for start in {"", prefix})
+    aside = ("pooler.", f"{prefix}pooler.")
     own = (key for key in found["unexpected_keys"] if key.startswith(prefix))
     unknown = [key for key in own if not key.startswith(aside)]
     changed = [

@@ -98,7 +98,6 @@ def test_lexicon_and_rankings_do_not_see_the_form(pairs, form):
     assert (plain.table != other.table).nnz == 0
     question = pairs[0][0]
     assert plain.translate(FORMS[form](question)) == plain.translate(question)
-    assert plain.coverage([FORMS[form](question)]) == 1
     passages = {str(k): source for k, (source, _) in enumerate(pairs)}
     written = {name: FORMS[form](text) for name, text in passages.items()}
     expected = lexical.bm25(passages, {"q": question})
