@@ -102,6 +102,6 @@ def ibm1(
 def word_lexicon(bitext: Bitext, *, marks: bool = True, **options) -> Lexicon:
     """:func:`ibm1` of a bitext's :func:`.text.terms`, without accents where not ``marks``."""
     need_pairs(bitext, "lexicon")
-    form = (lambda text: text) if marks else unmarked
+    form = str if marks else unmarked
     pairs = (tuple(terms(form(side)) for side in pair) for pair in bitext.pairs)
     return ibm1(pairs, **options)
