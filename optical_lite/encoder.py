@@ -290,7 +290,7 @@ class Encoder(nn.Module):
         for rows, found in self.batches_of_ids(whole):
             vectors[rows, : found.shape[1]] = found
         tokens = [[self.tokenizer.id_to_token(i) or "" for i in row] for row in ids.tolist()]
-        return TokenBatch(vectors * mask[..., None], mask, ids, tokens)
+        return TokenBatch(vectors.mul_(mask[..., None]), mask, ids, tokens)
 
 
 _TEACHERS: dict[str, Encoder] = {}

@@ -46,7 +46,7 @@ class PassageIndex:
         ids = sorted(passages)
         texts = [encoder.prefixes[1] + passages[name] for name in ids]
         vectors = encoder.means(texts).half().cpu()
-        lengths, (_, cut) = torch.ones(len(ids), dtype=torch.long), encoder.read(texts)
+        lengths, cut = torch.ones(len(ids), dtype=torch.long), encoder.read(texts)[1]
         return cls(ids, vectors, lengths, encoder.max_length, cut, "mean")
 
     @classmethod

@@ -33,8 +33,9 @@ def transport_loss(
     regularised transport cost (envelope theorem), and nothing of the solver is kept in memory.
 
     Gradients flow into both sides where they are wanted. ``a`` and ``b`` are marginals, shapes
-    (B, n) and (B, m), uniform by default; then the loss is in [0, 2]. The options are those of
-    :func:`optical_lite.transport.solve`, here by default ``stabilized`` with 100 iterations.
+    (B, n) and (B, m), uniform by default; where they sum to 1 the loss is in [0, 2]. The options
+    are those of :func:`optical_lite.transport.solve`, by default ``method="stabilized"`` and
+    ``max_iterations=100``.
 
     >>> S = torch.eye(2)[None].requires_grad_()
     >>> mask = torch.ones(1, 2, dtype=torch.bool)
@@ -51,7 +52,8 @@ def transport_loss(
     alive = (a.sum(1) > 0) & (b.sum(1) > 0)
     a, b = a * alive[:, None], b * alive[:, None]
     C = cosine_cost(S, H)  # (B, n, m)
-    plan = solve(C, a, b, **{"method": "stabilized", "max_iterations": 100} | options)
+    options = {"method": "stabilized", "max_iterations": 100} | options
+    plan = solve(C, a, b, **options)
     return (plan.plan * C).sum((1, 2)).mean(), plan
 
 

@@ -104,7 +104,7 @@ def load_model(folder: Path) -> nn.Module:
     """The model of a folder, float32, every weight from its file."""
     from transformers.utils import logging
 
-    # what is wrong is an error of its own
+    # its warnings and bars: what is wrong is an error of its own
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     path, state = folder / "model.safetensors", _tensors(folder)
@@ -192,7 +192,7 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     """All tensors of a folder's ``model.safetensors``."""
     path = folder / "model.safetensors"
     if not path.is_file():
-        others = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
+        others = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
         if (folder / "model.safetensors.index.json").exists():
             others.append("model.safetensors.index.json")
         expected = "one file model.safetensors (a pickle can run code); save it anew with "
