@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..corpora import Collection
 from ..formats import msmarco, own, trec, xglue, xor_tydi
+from ..formats.collect import check_written
 from ..formats.from_ir_datasets import read_ir_datasets
 from ..formats.lines import file_part
 from ..safe_files import new_folder
@@ -82,5 +83,6 @@ def write(kind: str, data: Collection, folder: str | Path) -> Path:
         said = kind if kind not in WRITERS else f"a {type(data).__name__}"
         raise InputError("convert", said, f"a collection to write as {' or '.join(WRITERS)}")
     with new_folder(folder) as part:
+        check_written(data)
         WRITERS[kind](data, part)
     return Path(folder)

@@ -6,7 +6,6 @@ import itertools
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,21 @@ from typing import Any
 from ..corpora import Collection
 from ..safe_files import regular
 from ..settings import InputError
-from .lines import TEXT, lines, numbered
+from .lines import TEXT, placed, table
 
 Qrels = dict[str, dict[str, int]]
 BEIR = ["query-id", "corpus-id", "score"]  # header of its judgements
 # float() also takes nan, 1_0 and other digits
 REAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# control characters, ends of lines, halves of characters, and a mark that files may begin with
+ODD = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]")
 
 
 def identifier(where: str, name: str) -> None:
     """Refuse the name of a passage or a question that breaks a line or cannot be seen."""
-    odd = (c in "\ufeff\u2028\u2029" or unicodedata.category(c) in ("Cc", "Cs") for c in name)
-    if not name or any(odd):
-        said = f"id {name!r}" if name else "no id"
+    if not name or ODD.search(name):
         expected = "one without tabs, line breaks and control characters; mend it"
-        raise InputError(where, said, expected)
+        raise InputError(where, f"id {name!r}" if name else "no id", expected)
 
 
 def unique(items: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
@@ -40,19 +39,16 @@ def unique(items: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for where, name, text in items:
         if name in found:
-            expected = "an id of its own for each; mend the file"
-            raise InputError(where, f"id {name!r} twice", expected)
+            raise InputError(
+                where, f"id {name!r} twice", "an id of its own for each; mend the file"
+            )
         identifier(where, name)
         found[name] = text
     return found
 
 
 def grade(where: str, value: object) -> int:
-    """A judgement as a number, from its text or from JSON.
-
-    >>> grade("toy", "-1")
-    -1
-    """
+    """A judgement as a number, from its text or from JSON."""
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", str(value)):
         expected = "a whole number such as 0 or 1; mend the line"
         raise InputError(where, f"grade {str(value)[:40]!r}", expected)
@@ -76,27 +72,25 @@ def read_judgements(path: str | Path, columns: int | None = 4, sep: str | None =
 
     Without a number of columns there are three where the header stands, else four.
     """
-    read = lines(path)
+    rows = placed(path)
     if columns is None:
-        # a pipe can be read once only
-        first = next(read, "")
-        columns, read = 3 if first.split() == BEIR else 4, itertools.chain([first], read)
-    shape = {4: "query iteration passage grade", 3: " ".join(BEIR)}[columns]
-    header = BEIR if columns == 3 else ()
-    rows = numbered(path, columns, shape, sep=sep, rows=read, header=header)
-    return judgements((where, query, *rest[-2:]) for where, query, *rest in rows)
+        first = next(rows, ("", ""))
+        columns = 3 if first[1].split() == BEIR else 4
+        rows = itertools.chain([first], rows)  # a pipe can be read once only
+    header, shape = [], "query iteration passage grade"
+    if columns == 3:
+        header, shape = BEIR, " ".join(BEIR)
+    cells = table(rows, columns, shape, sep=sep, header=header)
+    return judgements((where, query, *rest[-2:]) for where, query, *rest in cells)
 
 
 def real(place: str, text: str) -> float:
-    """A score as a finite number; ``place`` is the file and line, for the error message.
-
-    >>> real("a.run, line 1", "-1.5e3")
-    -1500.0
-    """
+    """A score as a finite number; ``place`` is the file and line, for the error message."""
     value = float(text) if REAL.fullmatch(text) else math.inf
     if not math.isfinite(value):
-        expected = "a finite number such as 0.5; mend the line"
-        raise InputError(place, f"score {text[:40]!r}", expected)
+        raise InputError(
+            place, f"score {text[:40]!r}", "a finite number such as 0.5; mend the line"
+        )
     return value
 
 
@@ -105,11 +99,10 @@ def find(folder: str | Path, *patterns: str) -> Path:
     if not os.path.isdir(folder):
         expected = f"one with {patterns[0]}; check the path"
         raise InputError(str(folder)[:200], "no such folder", expected)
-    folder = Path(folder)
-    found = next(filter(None, (sorted(folder.glob(pattern)) for pattern in patterns)), [])
+    globbed = (sorted(Path(folder).glob(pattern)) for pattern in patterns)
+    found = next(filter(None, globbed), [])
     if len(found) != 1:
-        many = ", ".join(str(path.relative_to(folder)) for path in found[:3])
-        got = f"{many} for" if found else "no file"
+        got = f"{', '.join(path.name for path in found[:3])} for" if found else "no file"
         expected = "one file; move the others away, or check the folder and the language"
         raise InputError(folder, f"{got} {' or '.join(patterns)}", expected)
     regular(found[0])
@@ -125,9 +118,8 @@ def collect(
 
     A question or translation without text is an error; ``notes`` say what the reader left out.
     ``lenient`` also leaves out judgements of unknown passages or questions, and questions that then
-    have no relevant passage, which are errors without it. CLEF needs it when only a part of its
-    documents is at hand: the convention there is to keep a topic if one of its relevant documents
-    is.
+    have no relevant passage, which are errors without it: CLEF's convention where only a part of
+    its documents is at hand.
 
     >>> texts, asked = {"p": "Water is wet."}, {"q": "maji?", "r": "moto?"}
     >>> judged = {"q": {"p": 1, "elsewhere": 1}, "r": {"elsewhere": 1}}
@@ -169,9 +161,9 @@ def check_written(data: Collection) -> None:
     for what, texts in kinds.items():
         for name, text in texts.items():
             identifier(f"{data.name}, {what}", name)
-            if (size := len(text)) > TEXT:
-                expected = f"{TEXT:,} at most"
-                raise InputError(f"{data.name}, {what} {name!r}", f"{size:,} characters", expected)
+            if len(text) > TEXT:
+                where, got = f"{data.name}, {what} {name!r}", f"{len(text):,} characters"
+                raise InputError(where, got, f"{TEXT:,} at most")
     if unasked := sorted((data.translations.keys() | data.flags.keys()) - data.queries.keys()):
         raise InputError(data.name, f"a translation or flag of {unasked[0]!r}", "a question's id")
     if not data.qrels:

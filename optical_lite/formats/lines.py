@@ -1,8 +1,6 @@
-"""Lines: text files and JSON as every reader of the kit takes them in, bounded.
+"""Lines: text files and JSON as every reader takes them in; what is wrong is named by its line.
 
-Files are read line by line, ``.gz`` is unpacked on the way, and whatever is wrong is named with its
-file and line. What is too long, unpacks to too much, is nested too deep or holds numbers that are
-no numbers is refused here, once for all readers.
+What is too long, unpacks to too much or is nested too deep is refused here, once for all readers.
 """
 
 from __future__ import annotations
@@ -36,7 +34,6 @@ COLUMNS = {
 }  # fmt: skip
 CODES = {*LANGUAGES, *THREE_LETTERS, *map(str.lower, LANGUAGES.values())}
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-FAILURES = (OSError, EOFError, LookupError, ValueError, zlib.error)
 
 
 class _Unpacked(gzip.GzipFile):
@@ -63,59 +60,72 @@ def _open(path: Path, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(file, encoding=name, newline="\n")  # which closes the file
 
 
-def _failure(path: object, error: Exception, encoding: str, done: int) -> InputError:
-    """What a failed read says, in one line."""
-    if isinstance(error, InputError):
-        return error
-    place = str(path)[:200]
-    if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+def _read(path: str | Path, encoding: str, most: int) -> Iterator[str]:
+    """Lines of a text file with their ends, of each at most one character more than ``most``."""
+    place, done = str(path)[:200], 0
+    try:
+        with _open(Path(path), encoding) as file:
+            while line := file.readline(most + 1):
+                done += 1
+                yield line
+        return
+    except InputError:
+        raise
+    except (gzip.BadGzipFile, EOFError, zlib.error):
         said = "a file that gzip cannot unpack", "a whole .gz file; copy it again"
-    elif isinstance(error, OSError):
-        got = str(error.strerror or error).lower()
-        said = got, "a text file that can be read; check the path"
-    elif isinstance(error, LookupError):
+    except OSError as error:
+        said = str(error.strerror or error).lower(), "a text file that can be read; check the path"
+    except LookupError:
         said = f"encoding {encoding!r}", "a name such as utf-8 or iso-8859-1"
-    elif isinstance(error, UnicodeError):
+    except UnicodeError as error:
         got, place = str(error), f"{place}, after line {done}"
         if isinstance(error, UnicodeDecodeError):
             got = f"byte 0x{error.object[error.start : error.start + 1].hex()}"
         how = "convert it to UTF-8 with iconv or, where the command has the option, name what it is"
         said = got, f"{encoding}; {how}: --encoding iso-8859-1"
-    else:  # a null character in a path or in the name of an encoding
+    except ValueError as error:  # a null character in a path or in the name of an encoding
         said = error, "the path of a text file and a known encoding"
-    return InputError(place, *said)
+    raise InputError(place, *said)
 
 
 def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
     """Lines of a text file without their ends; ``.gz`` is unpacked, a byte order mark dropped."""
-    done = 0
-    try:
-        with _open(Path(path), encoding) as file:
-            while line := file.readline(LONGEST + 1):
-                if len(line) > LONGEST:
-                    got = f"more than {LONGEST:,} characters"
-                    expected = "a shorter line; check that it is a text file"
-                    raise InputError(f"{path}, line {done + 1}", got, expected)
-                done += 1
-                yield line.removesuffix("\n").removesuffix("\r")
-    except FAILURES as error:
-        raise _failure(path, error, encoding, done) from None
+    for number, line in enumerate(_read(path, encoding, LONGEST), 1):
+        if len(line) > LONGEST:
+            got = f"more than {LONGEST:,} characters"
+            expected = "a shorter line; check that it is a text file"
+            raise InputError(f"{path}, line {number}", got, expected)
+        yield line.removesuffix("\n").removesuffix("\r")
 
 
 def read_text(path: str | Path, encoding: str = "utf-8") -> str:
     r"""A text file as a whole, with ``\n`` at the ends of lines, bounded like :func:`lines`."""
     found: list[str] = []
     size = 0
-    try:
-        with _open(Path(path), encoding) as file:
-            while chunk := file.read(2**20):
-                found.append(chunk)
-                size += len(chunk)
-                if size > LARGEST:
-                    raise InputError(path, f"more than {LARGEST:,} characters", "a smaller file")
-    except FAILURES as error:
-        raise _failure(path, error, encoding, "".join(found).count("\n")) from None
+    for line in _read(path, encoding, LARGEST):
+        found.append(line)
+        size += len(line)
+        if size > LARGEST:
+            raise InputError(path, f"more than {LARGEST:,} characters", "a smaller file")
     return "".join(found).replace("\r\n", "\n")
+
+
+def placed(path: str | Path) -> Iterator[tuple[str, str]]:
+    """File and number of each line, and its text."""
+    for number, line in enumerate(lines(path), 1):
+        yield f"{path}, line {number}", line
+
+
+def filled(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Lines as :func:`placed`, of which blank ones may stand at the end alone."""
+    blank = None
+    for where, line in placed(path):
+        if not line.strip():
+            blank = blank or where
+        elif blank:
+            raise InputError(blank, "a blank line", "text; fill or delete it")
+        else:
+            yield where, line
 
 
 def headless(where: str, cells: Sequence[str], shape: str) -> None:
@@ -126,39 +136,26 @@ def headless(where: str, cells: Sequence[str], shape: str) -> None:
         raise InputError(where, got, f"text: {shape}; mend or delete the line")
 
 
-def numbered(
-    path: str | Path, columns: int, shape: str, *, sep: str | None = "\t",
-    rows: Iterable[str] | None = None, header: Sequence[str] = (),
+def table(
+    rows: Iterable[tuple[str, str]], columns: int, shape: str, *, sep: str | None = "\t",
+    header: Sequence[str] = (),
 ) -> Iterator[tuple[str, ...]]:  # fmt: skip
-    """File and number of each line that is not blank, and its cells; quotation marks are text.
+    """Place and cells of each line of :func:`placed` that is not blank; quotation marks are text.
 
-    ``shape`` names the columns for the error message; ``sep`` None is any run of blanks; ``rows``
-    are the lines where they are open already; ``header`` is left out where it stands.
+    ``shape`` names the columns for the error message; ``sep`` None is any run of blanks; ``header``
+    is left out where it stands.
     """
-    for number, line in enumerate(lines(path) if rows is None else rows, 1):
+    for where, line in rows:
         if not line.strip(" "):
             continue
-        where, cells = f"{path}, line {number}", line.split(sep)
+        cells = line.split(sep)
         if len(cells) != columns:
             expected = f"{columns} ({shape}); mend the line"
             raise InputError(where, f"{len(cells)} columns", expected)
-        if tuple(cells) != tuple(header):
-            if header or number == 1:
+        if cells != list(header):
+            if header or where.endswith(", line 1"):
                 headless(where, cells, shape)
             yield where, *cells
-
-
-def filled(path: str | Path) -> Iterator[tuple[str, str]]:
-    """File and number of each line, and its text; blank lines may stand at the end alone."""
-    blank = None
-    for number, line in enumerate(lines(path), 1):
-        where = f"{path}, line {number}"
-        if not line.strip():
-            blank = blank or where
-        elif blank:
-            raise InputError(blank, "a blank line", "text; fill or delete it")
-        else:
-            yield where, line
 
 
 def parse_json(text: str, where: str):
@@ -175,9 +172,8 @@ def parse_json(text: str, where: str):
 
 def json_lines(path: str | Path, shape: dict) -> Iterator[tuple[str, dict]]:
     """File and number of each line of JSON that is not blank, and its object, see :func:`fits`."""
-    for number, line in enumerate(lines(path), 1):
+    for where, line in placed(path):
         if line.strip():
-            where = f"{path}, line {number}"
             found = parse_json(line, where)
             fits(found, shape, where, "the line")
             yield where, found

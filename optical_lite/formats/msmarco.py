@@ -1,7 +1,4 @@
-"""MS MARCO: passages, queries, judgements, and triples to train a retriever with.
-
-A folder has ``collection.tsv``, ``queries.SPLIT.tsv`` and ``qrels.SPLIT.tsv``.
-"""
+"""MS MARCO: folders of ``collection``, ``queries.SPLIT`` and ``qrels.SPLIT``; training triples."""
 
 from __future__ import annotations
 
@@ -10,17 +7,17 @@ from pathlib import Path
 
 from ..corpora import Collection
 from .collect import collect, find, read_judgements, unique
-from .lines import file_part, numbered
+from .lines import file_part, placed, table
 
 
 def texts(path: str | Path) -> dict[str, str]:
     """Passages or queries: lines ``id<TAB>text``."""
-    return unique(numbered(path, 2, "id<TAB>text"))
+    return unique(table(placed(path), 2, "id<TAB>text"))
 
 
 def triples(path: str | Path) -> Iterator[tuple[str, str, str]]:
     """Training triples (query, relevant passage, other passage) as texts, one after the other."""
-    for _, *texts in numbered(path, 3, "query<TAB>relevant<TAB>other"):
+    for _, *texts in table(placed(path), 3, "query<TAB>relevant<TAB>other"):
         yield tuple(texts)
 
 

@@ -26,11 +26,12 @@ FIELDS = {
 # it is.
 LABELS = {
     "id": (r"^\s*number\s*:", r"^\s*number\s*:\s"),
-    "title": (r"^\s*topic\s*:", None),
+    "title": (r"^\s*topic\s*:", ""),
     "desc": (r"^\s*description\s*:",) * 2,
     "narr": (r"^\s*narrative\s*:",) * 2,
-    "flags": (None, None),
+    "flags": ("", ""),
 }
+TOPIC = ("topic", "top")
 # What begins a topic of the CIIR's, but for "query_id:" itself at the start of a line.
 BEGINS = re.compile(r"query_id:|^\W*(?:q\w*[ _-]?id|id|num\w*|topic|title)\s*:", re.IGNORECASE)
 
@@ -48,18 +49,19 @@ def read_topics(
         raise InputError("topics", f"fields {fields!r}", expected)
     text = read_text(path, encoding)
     marked = unwrapped(text)
-    whole = [*spans(marked, ("topic", "top"))]
-    names = {name.lower() for _, name, _, _ in whole}
-    opened = len(re.findall(rf"<(?:{'|'.join(names)})[\s>]", marked, re.IGNORECASE)) if whole else 0
-    if opened != len(whole):
-        expected = "equally many; mend the file"
-        raise InputError(path, f"{opened} <top> and {len(whole)} whole <top>...</top>", expected)
-    between = outside(marked, ("topic", "top"))
-    other = re.search(r"<topic[\s>]|<top[\s>]|query_id:", between, re.IGNORECASE)
-    if whole and other:
-        expected = "topics of one form; mend the file or make it two"
-        raise InputError(path, f"<{whole[0][1]}> and {other[0]!r}", expected)
-    found = [_tagged(path, inside) for _, _, inside, _ in whole] or [*_translated(path, text)]
+    if whole := [*spans(marked, TOPIC)]:
+        names = "|".join({name.lower() for _, name, _, _ in whole})
+        opened = len(re.findall(rf"<(?:{names})[\s>]", marked, re.IGNORECASE))
+        if opened != len(whole):
+            got = f"{opened} <top> and {len(whole)} whole <top>...</top>"
+            raise InputError(path, got, "equally many; mend the file")
+        between = outside(marked, TOPIC)
+        if other := re.search(r"<topic[\s>]|<top[\s>]|query_id:", between, re.IGNORECASE):
+            expected = "topics of one form; mend the file or make it two"
+            raise InputError(path, f"<{whole[0][1]}> and {other[0]!r}", expected)
+        found = [_tagged(path, inside) for _, _, inside, _ in whole]
+    else:
+        found = [*_translated(path, text)]
     if not found:
         raise InputError(path, "no topic", "<top>...</top> or lines that start with query_id:")
     topics: dict[str, tuple[str, list[str] | None]] = {}
@@ -79,28 +81,27 @@ def _tagged(path: str | Path, inside: str) -> dict[str, str]:
     Other tags inside a field are markup of its text.
     """
     topic: dict[str, str] = {}
-    found = re.finditer(r"<(/?)([\w-]+)(?:\s[^<>]*)?>", inside)
-    tags = [tag for tag in found if tag[2].lower().rsplit("-", 1)[-1] in FIELDS]
-    place = 0
+    # whether it closes, its name, and that without the language
+    found = re.finditer(r"<(/?)((?:[\w-]*-)?(\w+))(?:\s[^<>]*)?>", inside)
+    tags, place = [tag for tag in found if tag[3].lower() in FIELDS], 0
     for number, mark in enumerate(tags, 1):
-        tag, field = mark[2], FIELDS[mark[2].lower().rsplit("-", 1)[-1]]
+        closing, tag, field = mark[1], mark[2], FIELDS[mark[3].lower()]
         after = tags[number].start() if number < len(tags) else len(inside)
         if mark.start() < place:
             continue
-        if mark[1] or not field:
-            if mark[1] and not field and re.search(r"\w", plain(inside[mark.end() : after])):
+        if closing or not field:
+            if closing and not field and re.search(r"\w", plain(inside[mark.end() : after])):
                 expected = "the field before it with an end tag; mend the file"
                 raise InputError(path, f"words after </{tag}> in a topic", expected)
             continue
         if field in topic:
-            expected = "one language a file"
-            raise InputError(path, f"two <{tag}> in topic {topic.get('id')!r}", expected)
+            got = f"two <{tag}> in topic {topic.get('id')!r}"
+            raise InputError(path, got, "one language a file")
         same = next((other for other in tags[number:] if other[2].lower() == tag.lower()), None)
         closed = bool(same and same[1])
         place = same.start() if closed else after
         text = inside[mark.end() : place]
-        label = LABELS[field][closed]
-        topic[field] = plain(re.sub(label, "", text, flags=re.IGNORECASE) if label else text)
+        topic[field] = plain(re.sub(LABELS[field][closed], "", text, flags=re.IGNORECASE))
     return topic
 
 

@@ -1,8 +1,7 @@
 """TREC: documents, topics, judgements and runs as TREC and CLEF write them.
 
 A folder in this form has ``documents/`` (files of ``<DOC>`` elements, in any sub-folders),
-``topics.LANG.txt`` or ``topics.txt``, and ``qrels.txt``; each may also lie elsewhere. :func:`write`
-makes such a folder of any collection.
+``topics.LANG.txt`` or ``topics.txt``, and ``qrels.txt``; each may also lie elsewhere.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from pathlib import Path
 from ..corpora import Collection, Run
 from ..safe_files import regular, write_atomic
 from ..settings import InputError
-from .collect import Qrels, check_written, collect, find, read_judgements, real, unique
-from .lines import LONGEST, file_part, lines, numbered
+from .collect import Qrels, collect, find, read_judgements, real, unique
+from .lines import LONGEST, file_part, lines, placed, table
 from .sgml import elements, marked_up, outside, plain, spans, unwrapped
 from .topics import read_topics, renamed, topic
 
@@ -29,7 +28,9 @@ ABOUT = (
     "FILEID", "FIRST", "HEADER", "HT", "KW", "LANGUAGE", "LENGTH", "PAGE", "PARENT", "PROFILE",
     "PUB", "SECOND", "SECTION", "SO", "SOURCE", "SUBJECT", "TIME", "TYPE",
 )  # fmt: skip
-SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 does not hold
+IGNORED = re.compile(r"^\.|\.dtd$", re.IGNORECASE)  # files of a folder
+# what a name in a column cannot hold: a blank, a mark of files at its start, half a character
+BLANK = re.compile("\\s|\\A\ufeff|[\ud800-\udfff]")
 
 
 def _documents(file: Path, encoding: str) -> Iterator[str]:
@@ -37,25 +38,23 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
     begun = whole = size = 0
     block: list[str] = []
     for number, line in enumerate(lines(file, encoding), 1):
+        begun += len(re.findall(r"<DOC(?:[\s>]|$)", line, re.IGNORECASE))
         block.append(line)
         size += len(line) + 1
         if size > LONGEST:
             got = f"more than {LONGEST:,} characters without </DOC>"
             raise InputError(f"{file}, line {number}", got, "<DOC>...</DOC>")
-        if not re.search("</DOC>", line, re.IGNORECASE):
+        *before, rest = re.split("</DOC>", line, flags=re.IGNORECASE)
+        if not before:
             continue
-        text = "\n".join(block)
-        place = 0
+        text, place = "\n".join(block), 0
         for start, _, inside, stop in spans(text, ("DOC",)):
             if "<!--" in unwrapped(text[place:start]):
                 expected = "it outside of comments; delete it or the comment's marks"
                 raise InputError(f"{file}, line {number}", "<DOC> in a comment", expected)
             whole, place = whole + 1, stop
             yield inside
-        end = max(found.end() for found in re.finditer("</DOC>", text, re.IGNORECASE))
-        begun += len(re.findall(r"<DOC[\s>]", text[:end], re.IGNORECASE))
-        block, size = [text[end:]], len(text) - end
-    begun += len(re.findall(r"<DOC[\s>]", "\n".join(block), re.IGNORECASE))
+        block, size = [rest], len(rest)
     if not whole or begun != whole:
         expected = "equally many and at least one; mend the file or move it away"
         raise InputError(file, f"{begun} <DOC> and {whole} whole <DOC>...</DOC>", expected)
@@ -75,7 +74,7 @@ def _files(path: Path) -> list[Path]:
             continue
         seen.add((state.st_dev, state.st_ino))
         below.sort()
-        found += [Path(folder, name) for name in names if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not IGNORED.search(name)]
     if odd := [file for file in found if not file.is_file()]:
         said = "a link to nothing" if odd[0].is_symlink() else "something that is no file"
         raise InputError(odd[0], said, "a file; mend it or move it away")
@@ -88,20 +87,15 @@ def read_documents(
     """Documents of a file, or of all files of a folder: headline and text by id.
 
     The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both,
-    and judgements name the first. CLEF's files are in ISO-8859-1. With ``lenient`` a document whose
-    words all stand in elements that are no text (a photograph's caption) has its headline alone, or
-    is empty, and is no error.
+    and judgements name the first. With ``lenient`` a document whose words all stand in elements
+    that are no text (a photograph's caption) has its headline alone, or is empty, and is no error.
     """
     return {name: text for name, (text, _) in _read(path, encoding, lenient).items()}
 
 
 def _read(path: str | Path, encoding: str, lenient: bool) -> dict[str, tuple[str, str]]:
     """Text of each document by id, and the first words in it that were not read."""
-    place = Path(path)
-    files = _files(place) if os.path.isdir(place) else [place]
-    files = [
-        file for file in files if file.suffix.lower() != ".dtd" and not file.name.startswith(".")
-    ]
+    files = _files(Path(path)) if os.path.isdir(path) else [Path(path)]
     found = unique(each for file in files for each in _named(file, encoding, lenient))
     if not found:
         raise InputError(path, "no document", "files with <DOC>...</DOC>; check the path")
@@ -117,11 +111,12 @@ def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[str, str,
             raise InputError(where, f"{len(ids) or 'no'} <{NAME[0]}>", "one in each <DOC>...</DOC>")
         need_columns(ids[0], of=where)
         head, body = elements(inside, TITLE), elements(inside, TEXT)
-        left = _left(f"{file}, document {ids[0]!r}", inside)
+        of = f"{file}, document {ids[0]!r}"
+        left = _left(of, inside)
         if left and not any(body) and not lenient:
             got = f"words in other elements than {', '.join(TEXT)} alone: {left!r}"
             expected = "text in these; rename its element, or give --lenient to leave it out"
-            raise InputError(f"{file}, document {ids[0]!r}", got, expected)
+            raise InputError(of, got, expected)
         yield where, ids[0], (" ".join(filter(None, head + body)), left)
 
 
@@ -129,8 +124,8 @@ def _left(where: str, inside: str) -> str:
     """The first words of a document that stand in no known element; one without end is refused."""
     left = outside(inside, TITLE + TEXT)
     if tag := re.search(rf"<(/?)({'|'.join(TITLE + TEXT)})(\s[^<>]*)?>", left, re.IGNORECASE):
-        this, other = (f"<{mark}{tag[2]}>" for mark in (tag[1], "/"[len(tag[1]) :]))
-        raise InputError(where, f"{this} without {other}", "both; mend it")
+        said = "</{0}> without <{0}>" if tag[1] else "<{0}> without </{0}>"
+        raise InputError(where, said.format(tag[2]), "both; mend it")
     words = plain(outside(left, NAME + ABOUT))
     return words[:60] if any(map(str.isalpha, words)) else ""
 
@@ -146,12 +141,12 @@ def read_run(path: str | Path) -> Run:
     A file without lines is the run of a search that found nothing.
     """
     found: dict[str, dict[str, float]] = {}
-    cells = numbered(path, 6, "topic Q0 document rank score tag", sep=None)
+    cells = table(placed(path), 6, "topic Q0 document rank score tag", sep=None)
     for where, query, _, passage, _, score, _ in cells:
         place = f"{where}, topic {query!r}"
         if passage in found.setdefault(query, {}):
-            expected = "each document once; mend the line"
-            raise InputError(place, f"document {passage!r} twice", expected)
+            got = f"document {passage!r} twice"
+            raise InputError(place, got, "each document once; mend the line")
         found[query][passage] = real(place, score)
     return {query: ranked(scores.items()) for query, scores in found.items()}
 
@@ -168,22 +163,21 @@ def ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
 def need_columns(*names: str, of: str | Path) -> None:
     """Refuse names that a file with columns between blanks cannot hold."""
     for name in names:
-        if name.split() != [name] or name.startswith("\ufeff") or SURROGATE.search(name):
+        if not name or BLANK.search(name):
             raise InputError(of, f"name {name!r}", "one without blanks; rename it")
 
 
 def write_run(path: str | Path, run: Run, tag: str) -> Path:
     """Write a run, documents by score; :func:`read_run` gives back all but questions without any.
 
-    What would not be read back is refused: a name with blanks, a document twice, a score that is no
-    finite number.
+    What would not be read back is refused.
     """
     text = []
     for query, ranking in run.items():
         need_columns(query, tag, *(document for document, _ in ranking), of=path)
         if len(dict(ranking)) < len(ranking):
-            expected = "each once; not written"
-            raise InputError(path, f"a document twice for topic {query!r}", expected)
+            got = f"a document twice for topic {query!r}"
+            raise InputError(path, got, "each once; not written")
         for rank, (document, score) in enumerate(ranked(ranking), 1):
             if not math.isfinite(score):
                 got = f"score {score} of document {document!r} for topic {query!r}"
@@ -209,13 +203,13 @@ def read(
     if lang == "xx" and not [*folder.glob(patterns[0])]:
         del patterns[0]  # a language that nobody named is not asked for
     asked = renamed(read_topics(topics or find(folder, *patterns), fields, encoding), judged)
-    english = [] if topics or lang == "en" else sorted(folder.glob("topics.en.txt*"))
-    for place in english[:1]:
-        regular(place)
-    theirs = renamed(read_topics(english[0], fields, encoding), judged) if english else {}
+    english, theirs = sorted(folder.glob("topics.en.txt*")), {}
+    if english and not topics and lang != "en":
+        regular(english[0])
+        theirs = renamed(read_topics(english[0], fields, encoding), judged)
     found = _read(documents or folder / "documents", encoding, lenient)
-    texts, left = ({name: both[side] for name, both in found.items()} for side in (0, 1))
-    notes = [f"{words!r} of {name!r}" for name, words in left.items() if words]
+    texts = {name: text for name, (text, _) in found.items()}
+    notes = [f"{left!r} of {name!r}" for name, (_, left) in found.items() if left]
     if notes:
         notes = [f"{len(notes):,} documents have words in elements that are not read: {notes[0]}"]
     queries, translations = ({q: each[0] for q, each in some.items()} for some in (asked, theirs))
@@ -224,14 +218,13 @@ def read(
     return collect(folder.name, lang, texts, queries, judged, **more)
 
 
-def write(collection: Collection, folder: str | Path) -> None:
+def write(collection: Collection, folder: Path) -> None:
     """Write a collection as a TREC folder: documents, CLEF topics in both languages, judgements.
 
     English questions are their own translations and are written once. Flags are a field that others
     need not know.
     """
-    check_written(collection)
-    folder, lang = Path(folder), file_part("language", collection.lang)
+    lang = file_part("language", collection.lang)
     need_columns(*collection.passages, *collection.queries, of=collection.name)
     documents = (
         f"<DOC>\n<DOCNO>{marked_up(name)}</DOCNO>\n<TEXT>\n{marked_up(text)}\n</TEXT>\n</DOC>\n"

@@ -16,7 +16,7 @@ from ..json_files import fits
 from ..settings import InputError, one_of
 from ..text import words
 from .collect import find, unique
-from .lines import json_lines, numbered, parse_json, read_text
+from .lines import json_lines, parse_json, placed, read_text, table
 
 TOKENS = {"R@2kt": 2000, "R@5kt": 5000}
 HEADER = ["id", "text", "title"]
@@ -67,7 +67,7 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
     kept = [name for name in questions if lang in ("xx", langs[name])]
     if not kept:
         one_of(f"{path}: got no question in", lang, sorted(set(langs.values())))
-    rows = numbered(find(path, "*.tsv*"), 3, ", ".join(HEADER), header=HEADER)
+    rows = table(placed(find(path, "*.tsv*")), 3, ", ".join(HEADER), header=HEADER)
     cells = ((where, *map(_unquoted, row)) for where, *row in rows)
     found = unique((where, name, (text, title)) for where, name, text, title in cells)
     passages, titles = ({name: both[side] for name, both in found.items()} for side in (0, 1))
