@@ -14,8 +14,8 @@ RUN = 8  # words: a shorter English sentence inside a passage says nothing about
 def leakage(collection: Collection, bitext: Bitext) -> dict[str, int]:
     """Count what a training bitext already says of a test collection, by :func:`.text.bare`.
 
-    ``queries`` and ``translations`` are how many stand in the bitext, on either side; ``passages``
-    how many contain an English training sentence of at least 8 words; the others are totals.
+    ``queries`` and ``translations`` stand in the bitext, on either side; ``passages`` contain an
+    English training sentence of at least 8 words; the others are totals.
 
     >>> pairs = Bitext("toy", "sw", "en", (("Nani?", "Who?"), ("maji", "water")))
     >>> asked = {"q": "nani"}, {"q": {"p": 1}}, {"q": "who"}
@@ -59,9 +59,8 @@ def near_twins(collections: Iterable[Collection], bitext: Bitext, share: float =
     >>> near_twins([asked], Bitext("toy", "sw", "en", pairs))
     {0}
     """
-    asked = [
-        set(_split(fold(text))) for asking in collections for text in asking.translations.values()
-    ]
+    english = (text for asking in collections for text in asking.translations.values())
+    asked = [{*_split(fold(text))} for text in english]
     holding: dict[str, list[int]] = {}
     for number, found in enumerate(asked):
         for word in found:

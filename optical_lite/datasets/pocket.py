@@ -1,8 +1,4 @@
-"""The pocket collection: bundled sentence pairs, passages, questions, alignments; 7 languages.
-
-Written for this kit, so that every lesson works offline; ``data/pocket/README.md`` is its data
-card.
-"""
+"""The pocket collection: bundled pairs, passages, questions, alignments; see its README.md."""
 
 from __future__ import annotations
 
@@ -17,7 +13,6 @@ from ..settings import DATA, InputError, one_of
 FOLDER = DATA / "pocket"
 LOW_RESOURCE = ("sw", "so", "tl", "mr")
 LANGUAGES = (*LOW_RESOURCE, "es", "fr", "de")
-SPLITS = ("test", "dev")
 Links = set[tuple[int, int]]
 
 
@@ -57,7 +52,7 @@ def passages() -> dict[str, str]:
 def collection(lang: str, split: str = "test") -> Collection:
     """The passages with the questions of a language (or ``en``) and split, ``test`` or ``dev``."""
     lang = _language(lang, (*LANGUAGES, "en"))
-    one_of("pocket: got split", split, SPLITS)
+    one_of("pocket: got split", split, ("test", "dev"))
     rows = [row for row in _table("questions.tsv") if row["split"] == split]
     qrels: dict[str, dict[str, int]] = {row["id"]: {} for row in rows}
     for row in _table("qrels.tsv"):
@@ -90,10 +85,10 @@ def validate(folder: Path = FOLDER) -> list[str]:
     problems = []
     for expected, name in (line.split("  ") for line in lines(FOLDER / "SHA256SUMS")):
         try:
-            content = read_text(folder / name).encode()
+            found = sha256(read_text(folder / name).encode())
         except InputError as error:
             problems.append(str(error))
-            continue
-        if (found := sha256(content)) != expected:
-            problems.append(f"{name}: got sha256 {found[:12]}..., expected {expected[:12]}...")
+        else:
+            if found != expected:
+                problems.append(f"{name}: got sha256 {found[:12]}..., expected {expected[:12]}...")
     return problems

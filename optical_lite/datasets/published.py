@@ -1,8 +1,6 @@
-"""Published bitext and AfriQA, read through :mod:`.sources`.
+"""Published bitext and AfriQA; what a file gets wrong is said where it is read.
 
-What each file gets wrong, and what is done about it, is said where it is read. Which of them make a
-language's training pairs is the matter of :data:`RECIPES`; other test collections are in
-:mod:`.testsets`.
+Other test collections are in :mod:`.testsets`.
 """
 
 from __future__ import annotations
@@ -32,9 +30,8 @@ AFRIQA = ("hau", "ibo", "swa", "twi", "yor")
 
 def find_code(lang: str, known: Iterable[str], name: str) -> str:
     """The three-letter code by which a data set knows a language."""
-    spoken = {
-        THREE_LETTERS[code]: code for code in sorted(known, reverse=True) if code in THREE_LETTERS
-    }
+    ours = sorted(THREE_LETTERS.keys() & known, reverse=True)
+    spoken = {THREE_LETTERS[code]: code for code in ours}
     one_of(f"{name}: got language", language(lang), sorted(spoken), NoLanguage)
     return spoken[language(lang)]
 
@@ -46,17 +43,18 @@ def pair_up(name: str, lang: str, source: list[str], target: list[str]) -> Bitex
     return Bitext(name, language(lang), "en", tuple(zip(source, target, strict=True)))
 
 
-def _aligned(dataset: str, lang: str, source: str, english: str, name: str = "") -> Bitext:
+def _aligned(name: str, lang: str, source: str, english: str) -> Bitext:
     """A bitext of two files of a data set, line by line."""
+    dataset = name.split("-")[0]
     sides = (lines(read_text(dataset, path)) for path in (source, english))
-    return pair_up(name or dataset, lang, *sides)
+    return pair_up(name, lang, *sides)
 
 
 def mafand(lang: str) -> Bitext:
     """The training part of MAFAND-MT, news (CC BY-NC 4.0); it needs :meth:`.Bitext.clean`."""
     code = find_code(lang, ("swa", "hau", "yor", "ibo", "zul"), "mafand")
     stem = f"data/text_files/en-{code}/train"
-    return _aligned("mafand", lang, f"{stem}.{code}", f"{stem}.en", "mafand-train")
+    return _aligned("mafand-train", lang, f"{stem}.{code}", f"{stem}.en")
 
 
 def tico19(lang: str) -> Bitext:
@@ -90,7 +88,7 @@ def flores(lang: str, split: str = "devtest") -> Bitext:
     names = (path.removeprefix(folder) for path in paths("flores") if path.startswith(folder))
     files = {name[:3]: folder + name for name in names}
     code = find_code(lang, files, f"flores {split}")
-    return _aligned("flores", lang, files[code], files["eng"], f"flores-{split}")
+    return _aligned(f"flores-{split}", lang, files[code], files["eng"])
 
 
 def hornmt(lang: str) -> Bitext:
@@ -146,7 +144,7 @@ def afriqa_questions(lang: str, split: str) -> Bitext:
     return Bitext(f"afriqa-{split}", language(lang), "en", tuple(filter(all, pairs)))
 
 
-def afriqa_gold() -> list[tuple[str, str, dict]]:
+def _afriqa_gold() -> list[tuple[str, str, dict]]:
     """Every gold record with a passage: (language, split, record); ids restart in every file."""
     found = []
     for path in paths("afriqa"):
@@ -157,31 +155,25 @@ def afriqa_gold() -> list[tuple[str, str, dict]]:
     return found
 
 
-def passage(row: dict) -> str:
-    """The text of a gold record's passage: its title, where it has one, and its context."""
-    return ". ".join(filter(None, (tidy(row.get("title")), tidy(row["context"]))))
-
-
 def afriqa(lang: str, split: str = "test") -> Collection:
     """AfriQA as a retrieval collection over the English passages of five languages, all splits.
 
     A question's relevant passages are its gold passage and those equal to it (after :func:`fold`),
-    containing it or contained in it: punishing a twin would punish right answers. Passages of fewer
-    than 8 words do not spread relevance by containment.
-
-    ``flags`` marks what could make a question easier than it looks: its gold passage serves a train
-    or dev question of some language (``passage-in-training``), or its English wording is one
-    (``question-in-training``).
+    containing it or contained in it, if of at least 8 words: punishing a twin would punish right
+    answers. ``flags`` marks what could make a question easier than it looks: its gold passage
+    serves a train or dev question of some language (``passage-in-training``), or its English
+    wording is one (``question-in-training``).
     """
     code = find_code(lang, AFRIQA, "afriqa")
-    gold = afriqa_gold()
+    gold = _afriqa_gold()
     passages: dict[str, str] = {}  # folded text -> id
     texts: dict[str, str] = {}
     for _, _, row in gold:
         key = fold(row["context"])
         if key not in passages:
             passages[key] = f"p{len(passages)}"
-            texts[passages[key]] = passage(row)
+            title_and_text = filter(None, (tidy(row.get("title")), tidy(row["context"])))
+            texts[passages[key]] = ". ".join(title_and_text)
     mine = [row for where, part, row in gold if (where, part) == (code, split)]
     if not mine:
         have = ", ".join(sorted({f"{where} {part}" for where, part, _ in gold}))
@@ -227,12 +219,9 @@ def training_bitext(
 ) -> Bitext:
     """The training pairs of a language, cleaned, without what the collections of ``hold_out`` ask.
 
-    Parameters
-    ----------
-    hold_out : collections to keep out, test and dev alike: a pair with a side equal to a question,
-        or to its translation, is dropped (case, punctuation and blanks aside) and counted in
-        ``notes``; a part of which a collection is made (NTREX, Tatoeba) is left out whole
-    recipe : a key of ``RECIPES``, or names of ``PARTS`` joined by ``+``; FLORES is a test set
+    A pair with a side equal to a question, or to its translation, is dropped (case, punctuation and
+    blanks aside) and counted in ``notes``; a part of which a collection is made (NTREX, Tatoeba) is
+    left out whole. ``recipe`` is a key of ``RECIPES``, or names of ``PARTS`` joined by ``+``.
     """
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:
@@ -241,8 +230,9 @@ def training_bitext(
     tested = {collection.name.split("-")[0] for collection in hold_out} - {"afriqa"}
     parts = []
     for name in names:
-        with contextlib.suppress(NoLanguage):
-            parts += [PARTS[name](lang)] if name not in tested else []
+        if name not in tested:
+            with contextlib.suppress(NoLanguage):
+                parts.append(PARTS[name](lang))
     if not parts:
         known = " or ".join(names)
         raise InputError("training bitext", f"language {lang!r}", f"one that {known} covers")

@@ -31,7 +31,7 @@ WRITERS = {"trec": trec.write, "beir": own.write_beir}
 
 
 def read(kind: str | None, path: str | Path | None = None, lang: str | None = None, **options):
-    """Read a collection.
+    """Read a collection, or :class:`~.xor_tydi.Questions`, or a :class:`~.xglue.Task`.
 
     Parameters
     ----------
@@ -40,20 +40,15 @@ def read(kind: str | None, path: str | Path | None = None, lang: str | None = No
     path : folder or file, or a name of ``ir_datasets``; of named collections none
     lang : language of the questions; one's own may do without, they are of ``xx``
     options : of the format's reader, such as ``split``, ``lenient``, ``encoding``
-
-    Returns
-    -------
-    Collection; :class:`~.xor_tydi.Questions` for ``xor``, :class:`~.xglue.Task` for wpr, qadsm, qam
     """
     from . import pocket, testsets
 
     if kind is None:
         kind = "beir" if path != "pocket" and os.path.isdir(str(path)) else str(path)
-    where = ()
     if kind in READERS:
         if path is None:
             raise InputError(kind, "no path", "the folder or file to read; give --collection")
-        function, where = READERS[kind], (path,)
+        function = partial(READERS[kind], path)
     elif kind == "pocket" or kind in testsets.NAMES:
         if path not in (None, kind):
             expected = "none: it is known by name; leave it out"
@@ -67,7 +62,7 @@ def read(kind: str | None, path: str | Path | None = None, lang: str | None = No
     if unknown := sorted(set(options) - set(inspect.signature(function).parameters)):
         got = f"got --{', --'.join(unknown)}, which this format does not have"
         raise InputError(f"{kind}: {got}; leave it out")
-    return function(*where, file_part("language", lang or "xx"), **options)
+    return function(file_part("language", lang or "xx"), **options)
 
 
 def need_lang(lang: str | None, of: str) -> str:

@@ -1,8 +1,7 @@
 """Sources: where real data lives, how its bytes are checked, and how they get here.
 
-``data/sources.tsv`` lists every file at a pinned commit with its size, sha256 and licence. A file
-is read from the mirror (``OPTICAL_LITE_MIRROR``, laid out ``<owner>__<name>/<path>``), else from
-the cache, else downloaded into the cache. Fetched data is never part of this repository.
+``data/sources.tsv`` lists every file at a pinned commit with its size, sha256 and licence. The
+mirror (``OPTICAL_LITE_MIRROR``) is laid out ``<owner>__<name>/<path>``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import csv
 import functools
 import json
-import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -86,29 +84,21 @@ def _open(address: str):
     return urllib.request.build_opener(_Https).open(address, timeout=TIMEOUT)
 
 
-def _download(source: Source) -> bytes:
-    try:
-        with _open(source.address) as answer:
-            content = answer.read(source.bytes + 1)  # never more, whatever is sent
-            return _verify(content, source, source.address)
-    except (urllib.error.URLError, OSError) as error:
-        mend = f"connect to the network, or set OPTICAL_LITE_MIRROR to a folder with {source.local}"
-        got = f"no answer from {source.address} ({error})"
-        raise OutOfReach(source.dataset, got, f"the file; {mend}") from error
-
-
 def read(dataset: str, path: str) -> bytes:
-    """The verified bytes of a file: from the mirror, the cache or the network, in this order.
-
-    Nothing unverified is written.
-    """
+    """The verified bytes of a file: from the mirror, the cache or the network, in this order."""
     source = registry().get((dataset, path))
     if source is None:
         raise InputError(dataset, f"path {path!r}", "a file of data/sources.tsv")
     if (here := place(source)).exists():
         return _verify(here.read_bytes(), source, str(here))
-    content = _download(source)
-    write_atomic(here, content)
+    try:
+        with _open(source.address) as answer:
+            content = answer.read(source.bytes + 1)  # never more, whatever is sent
+    except OSError as error:
+        mend = f"connect to the network, or set OPTICAL_LITE_MIRROR to a folder with {source.local}"
+        got = f"no answer from {source.address} ({error})"
+        raise OutOfReach(dataset, got, f"the file; {mend}") from error
+    write_atomic(here, _verify(content, source, source.address))
     return content
 
 

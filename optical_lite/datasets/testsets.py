@@ -2,8 +2,6 @@
 
 AfriQA has questions that people asked; it is read by :func:`.published.afriqa`. Most languages have
 nothing like it, so here a sentence, a headline or a translated question takes the question's place.
-Passages are English; ``translations`` are the reference English of each query: what an English
-system could do at best.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable
+from functools import partial
 
 from ..corpora import Bitext, Collection, language
 from ..settings import InputError, one_of
@@ -28,30 +27,24 @@ def _belebele(code: str) -> list[dict]:
     return read_json_lines("belebele", f"data/belebele/{code}.jsonl")
 
 
-def _sentences(lang: str) -> dict[str, tuple[str, str]]:
-    """FLORES pairs by name, such as ``dev-17``."""
-    halves = ((split, flores(lang, split).pairs) for split in ("dev", "devtest"))
-    return {f"{split}-{k}": pair for split, pairs in halves for k, pair in enumerate(pairs)}
-
-
 def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collection:
     """FLORES sentence -> the one of 488 English Belebele passages that holds it (CC BY-SA 4.0).
 
-    Every Belebele passage is a run of FLORES sentences. Those of 2 to 10 sentences (487) are
-    ordered by the sha256 of their text; each has one *own* sentence, the number of its hash modulo
-    its sentences. ``test``: the own sentences of the first 300 passages, so that no two queries
-    share a passage. ``dev``: every sentence of the other 187.
+    Passages of 2 to 10 FLORES sentences (487) are ordered by the sha256 of their text; each has one
+    *own* sentence, the number of its hash modulo its sentences. ``test``: the own sentences of the
+    first 300 passages, so that no two queries share one. ``dev``: every sentence of the other 187.
 
     ``hard`` leaves the own sentence out of *every* passage, so that the query must find its context
-    and no passage is told by being whole; dev then has the own sentences of the 187 alone. Dev and
-    test share one index.
+    and no passage is told by being whole; dev then has the own sentences of the 187 alone.
     """
     one_of("belebele: got split", split, ("test", "dev"))
-    english = {name: pair[1] for name, pair in _sentences("swh").items()}
-    translated = {name: pair[0] for name, pair in _sentences(lang).items()}
+    translated, english = {}, {}
+    for half in ("dev", "devtest"):
+        for number, pair in enumerate(flores(lang, half).pairs):
+            translated[f"{half}-{number}"], english[f"{half}-{number}"] = pair
     by_text = {bare(text): name for name, text in english.items()}
     texts = [tidy(row["text"]) for row in _belebele("eng_Latn")]
-    members = _members(texts, by_text)
+    members = [_members(bare(text), by_text) for text in texts]
     digests = [int(hashlib.sha256(text.encode()).hexdigest(), 16) for text in texts]
     own = [names[digest % len(names)] for names, digest in zip(members, digests, strict=True)]
     order = sorted((n for n in range(len(texts)) if len(members[n]) > 1), key=digests.__getitem__)
@@ -68,15 +61,12 @@ def belebele(lang: str, split: str = "test", *, hard: bool = False) -> Collectio
     return Collection(name, language(lang), passages, queries, qrels, english)
 
 
-def _members(texts: list[str], by_text: dict[str, str]) -> list[list[str]]:
-    """Names of the sentences that make up each text, in order."""
-    found = []
-    for text in map(bare, texts):
-        inside = [sentence for sentence in by_text if sentence in text]
-        # FLORES has two sentences that only repeat the end of another
-        whole = [s for s in inside if not any(s != other and s in other for other in inside)]
-        found.append([by_text[sentence] for sentence in sorted(whole, key=text.find)])
-    return found
+def _members(text: str, by_text: dict[str, str]) -> list[str]:
+    """Names of the sentences that make up a text, in order."""
+    inside = [sentence for sentence in by_text if sentence in text]
+    # FLORES has two sentences that only repeat the end of another
+    whole = [s for s in inside if not any(s != other and s in other for other in inside)]
+    return [by_text[sentence] for sentence in sorted(whole, key=text.find)]
 
 
 def belebele_questions(lang: str) -> Collection:
@@ -125,9 +115,8 @@ def indicquest(lang: str) -> Collection:
 
     queries, _ = columns(names[code])
     translations, answers = columns("English")
-    return twins(
-        "indicquest", code, answers, queries, {name: name for name in queries}, translations
-    )
+    gold = {name: name for name in queries}
+    return twins("indicquest", code, answers, queries, gold, translations)
 
 
 def twins(
@@ -151,8 +140,7 @@ def _xquad_r(code: str) -> Iterable[tuple[dict, dict]]:
 def xquad_r(lang: str) -> Collection:
     """XQuAD-R's 1,190 questions -> the English sentence of 1,180 that answers (CC BY-SA 4.0).
 
-    LAReQA (Roy et al., 2020) ranks sentences of all languages at once; here the candidates are the
-    English ones.
+    LAReQA (Roy et al., 2020) ranks sentences of all languages at once.
     """
     code = language(lang)
     one_of("xquad-r: got language", code, ("de", "es", "hi"))
@@ -177,10 +165,10 @@ def mates(bitext: Bitext) -> Collection:
     >>> data.queries["1"], data.passages["1"], data.qrels["1"]
     ('moto', 'fire', {'1': 1})
     """
-    queries = {str(number): source for number, (source, _) in enumerate(bitext.pairs)}
-    english = {str(number): target for number, (_, target) in enumerate(bitext.pairs)}
-    gold, name = {query: query for query in queries}, f"{bitext.name}-mates"
-    return twins(name, bitext.source, english, queries, gold, english)
+    queries = {str(n): source for n, (source, _) in enumerate(bitext.pairs)}
+    english = {str(n): target for n, (_, target) in enumerate(bitext.pairs)}
+    gold = {query: query for query in queries}
+    return twins(f"{bitext.name}-mates", bitext.source, english, queries, gold, english)
 
 
 def dev_collection(lang: str) -> Collection:
@@ -188,8 +176,7 @@ def dev_collection(lang: str) -> Collection:
 
     AfriQA's dev questions where they have passages (ha, ig, tw), its train questions for Yoruba
     (which has no passages for dev), else the development half of :func:`belebele`. Queries that are
-    also AfriQA test questions of the language, in either wording, are left out; keep both out of
-    the bitext: ``training_bitext(hold_out=[test, dev])``.
+    also AfriQA test questions of the language, in either wording, are left out.
     """
     code = language(lang)
     if code not in {"ha", "ig", "tw", "yo"}:
@@ -197,7 +184,6 @@ def dev_collection(lang: str) -> Collection:
     dev, test = afriqa(lang, "train" if code == "yo" else "dev"), afriqa(lang)
     held = {bare(text) for text in (*test.queries.values(), *test.translations.values())}
     kept = [q for q in dev.queries if not held & {bare(dev.queries[q]), bare(dev.translations[q])}]
-
     parts = ({q: values[q] for q in kept} for values in (dev.queries, dev.qrels, dev.translations))
     return Collection("afriqa-dev", code, dev.passages, *parts)
 
@@ -207,10 +193,8 @@ def load(name: str, lang: str, split: str = "test") -> Collection:
 
     ``split`` is ``test`` or ``dev``; of ``afriqa`` also ``train``, of ``TEST_ONLY`` only ``test``.
     """
-    if name == "afriqa":
-        return afriqa(lang, split)
-    if name in ("belebele", "belebele-hard"):
-        return belebele(lang, split, hard=name == "belebele-hard")
+    if name in SPLIT:
+        return SPLIT[name](lang, split)
     if name not in TEST_ONLY:
         raise InputError("collection", repr(name), f"{', '.join(NAMES)}; check the name")
     if split != "test":
@@ -218,6 +202,7 @@ def load(name: str, lang: str, split: str = "test") -> Collection:
     return TEST_ONLY[name](lang)
 
 
+SPLIT = {"afriqa": afriqa, "belebele": belebele, "belebele-hard": partial(belebele, hard=True)}
 TEST_ONLY = {
     "ntrex-headlines": ntrex_headlines,
     "indicquest": indicquest,
@@ -225,4 +210,4 @@ TEST_ONLY = {
     "xquad-r": xquad_r,
     "tatoeba-mates": lambda lang: mates(tatoeba(lang)),
 }
-NAMES = ("afriqa", "belebele", "belebele-hard", *TEST_ONLY)
+NAMES = (*SPLIT, *TEST_ONLY)

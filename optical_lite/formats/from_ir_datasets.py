@@ -1,9 +1,7 @@
 """What the package ir_datasets knows by name: WikiCLIR, CLIRMatrix, mMARCO, NeuCLIR and others.
 
-WikiCLIR (Sasaki et al., NAACL 2018) and CLIRMatrix (Sun and Duh, EMNLP 2020) are made of
-Wikipedia's links between languages and label by rule, not by people: WikiCLIR's grades say how two
-articles are linked; CLIRMatrix grades 1 to 6 by BM25 in the question's own language, so BM25 over a
-translation has an advantage there.
+WikiCLIR (Sasaki et al., NAACL 2018) and CLIRMatrix (Sun and Duh, EMNLP 2020) label by rule: by
+links of Wikipedia, and by BM25 in the question's language, which favours BM25 over a translation.
 """
 
 from __future__ import annotations

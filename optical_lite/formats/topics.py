@@ -124,8 +124,8 @@ def _translated(path: str | Path, text: str) -> Iterator[dict[str, str]]:
 def renamed(topics: dict, judged: Qrels) -> dict:
     """Topics under the names that judgements use, where it is clear which is which.
 
-    >>> renamed({"C041": "maji?"}, {"41": {}})
-    {'41': 'maji?'}
+    >>> renamed({"C041": "maji?", "q-7": "moto?"}, {"41": {}, "7": {}})
+    {'41': 'maji?', 'q-7': 'moto?'}
     """
     names: dict[str, list[str]] = {}
     for name in judged:
@@ -141,11 +141,7 @@ def renamed(topics: dict, judged: Qrels) -> dict:
 
 
 def _number(name: str) -> str:
-    """A topic's number without CLEF's letter and zeros.
-
-    >>> _number("C041"), _number("q-7")
-    ('41', 'q-7')
-    """
+    """A topic's number without CLEF's letter and zeros."""
     found = re.fullmatch(r"[A-Za-z]?0*(\d+)", name)
     return found[1] if found else name
 

@@ -83,18 +83,13 @@ def _files(path: Path) -> list[Path]:
 
 def read_documents(
     path: str | Path, encoding: str = "utf-8", *, lenient: bool = False
-) -> dict[str, str]:
-    """Documents of a file, or of all files of a folder: headline and text by id.
+) -> dict[str, tuple[str, str]]:
+    """Documents of a file or folder by id: headline and text, and the first words not read.
 
     The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both,
     and judgements name the first. With ``lenient`` a document whose words all stand in elements
     that are no text (a photograph's caption) has its headline alone, or is empty, and is no error.
     """
-    return {name: text for name, (text, _) in _read(path, encoding, lenient).items()}
-
-
-def _read(path: str | Path, encoding: str, lenient: bool) -> dict[str, tuple[str, str]]:
-    """Text of each document by id, and the first words in it that were not read."""
     files = _files(Path(path)) if os.path.isdir(path) else [Path(path)]
     found = unique(each for file in files for each in _named(file, encoding, lenient))
     if not found:
@@ -136,10 +131,7 @@ def read_qrels(path: str | Path) -> Qrels:
 
 
 def read_run(path: str | Path) -> Run:
-    """A run: lines ``topic Q0 document rank score tag``, ordered by score, as in trec_eval.
-
-    A file without lines is the run of a search that found nothing.
-    """
+    """A run: lines ``topic Q0 document rank score tag``, maybe none, by score, as in trec_eval."""
     found: dict[str, dict[str, float]] = {}
     cells = table(placed(path), 6, "topic Q0 document rank score tag", sep=None)
     for where, query, _, passage, _, score, _ in cells:
@@ -168,10 +160,7 @@ def need_columns(*names: str, of: str | Path) -> None:
 
 
 def write_run(path: str | Path, run: Run, tag: str) -> Path:
-    """Write a run, documents by score; :func:`read_run` gives back all but questions without any.
-
-    What would not be read back is refused.
-    """
+    """Write a run by score, if :func:`read_run` gives it back, but questions without a document."""
     text = []
     for query, ranking in run.items():
         need_columns(query, tag, *(document for document, _ in ranking), of=path)
@@ -193,9 +182,8 @@ def read(
 ) -> Collection:  # fmt: skip
     """Read a folder in TREC form, or from ``documents``, ``topics`` and ``qrels`` elsewhere.
 
-    Topics ``C041`` and judgements of topic ``41`` belong together; the question then has the name
-    that judgements use. English topics beside those of another language are the questions'
-    reference English. For ``fields`` see :func:`read_topics`, for ``lenient`` :func:`.collect`.
+    English topics beside those of another language are the questions' reference English. For
+    ``fields`` see :func:`read_topics`, for ``lenient`` :func:`read_documents` and :func:`.collect`.
     """
     folder = Path(path)
     judged = read_qrels(qrels or find(folder, "qrels.txt*", "qrels*"))
@@ -207,7 +195,7 @@ def read(
     if english and not topics and lang != "en":
         regular(english[0])
         theirs = renamed(read_topics(english[0], fields, encoding), judged)
-    found = _read(documents or folder / "documents", encoding, lenient)
+    found = read_documents(documents or folder / "documents", encoding, lenient=lenient)
     texts = {name: text for name, (text, _) in found.items()}
     notes = [f"{left!r} of {name!r}" for name, (_, left) in found.items() if left]
     if notes:
@@ -233,7 +221,7 @@ def write(collection: Collection, folder: Path) -> None:
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", collection.name)[:64] or "documents"
     write_atomic(folder / "documents" / f"{stem}.sgml", "".join(documents))
     translations = collection.translations.items()
-    if lang == "en" and any(collection.queries[name] != text for name, text in translations):
+    if lang == "en" and not translations <= collection.queries.items():
         got = "English questions and other translations of them"
         raise InputError(collection.name, got, "one English text each; write it in BEIR's form")
     if translations and lang != "en":
@@ -241,9 +229,6 @@ def write(collection: Collection, folder: Path) -> None:
         write_atomic(folder / "topics.en.txt", "".join(english))
     asked = (topic(lang, *each, collection.flags) for each in collection.queries.items())
     write_atomic(folder / f"topics.{lang}.txt", "".join(asked))
-    judged = (
-        f"{query} 0 {passage} {grade}\n"
-        for query, grades in collection.qrels.items()
-        for passage, grade in grades.items()
-    )
+    qrels = collection.qrels.items()
+    judged = (f"{q} 0 {p} {grade}\n" for q, grades in qrels for p, grade in grades.items())
     write_atomic(folder / "qrels.txt", "".join(judged))

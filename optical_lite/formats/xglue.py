@@ -1,18 +1,14 @@
 """XGLUE's three relevance tasks: readers, rankers and the published scores.
 
 WPR ranks the web pages of a query (nDCG); QADSM says whether an advertisement, QAM whether a
-passage, answers a query (accuracy). None searches a corpus: candidates are given. A file is named
-``xglue.TASK.LANG.SPLIT``; its columns are query, title, text (QAM: question, passage) and, where it
-is judged, a label. A student ranks by the mean similarity of a query token with its best match,
-which does not grow with the query, so that one threshold serves all queries. Source: Liang et al.,
-EMNLP 2020, and its evaluation script.
+passage, answers a query (accuracy). Source: Liang et al., EMNLP 2020, and its evaluation script.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,10 +28,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Task:
-    """A file of ``wpr``, ``qadsm`` or ``qam``: query and candidate text of each line, and labels.
-
-    Labels are 0 to 4 for WPR, 0 or 1 for the others; none for a file that is not judged.
-    """
+    """A file of ``wpr``, ``qadsm`` or ``qam``: query and candidate of each line, labels if any."""
 
     name: str
     lang: str
@@ -44,7 +37,7 @@ class Task:
 
 
 def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
-    """Read ``xglue.TASK.LANG.SPLIT``; WPR's labels may be words (Perfect ... Bad) or 4 ... 0."""
+    """Read ``xglue.TASK.LANG.SPLIT``: query, title, text (QAM: query, passage), maybe a label."""
     known = LABELS[task] | {str(value): value for value in LABELS[task].values()}
     width, pairs, labels = (2 if task == "qam" else 3), [], []
     for where, line in filled(path):
@@ -66,22 +59,21 @@ def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
     return Task(task, lang, tuple(pairs), tuple(labels))
 
 
-def groups(task: Task) -> list[range]:
+def groups(task: Task) -> list[list[int]]:
     """The lines of each query: a new group begins where the query differs from the one before.
 
     >>> groups(Task("wpr", "de", (("a", "x"), ("a", "y"), ("b", "z"), ("a", "x")), ()))
-    [range(0, 2), range(2, 3), range(3, 4)]
+    [[0, 1], [2], [3]]
     """
-    new = [i for i, (query, _) in enumerate(task.pairs) if not i or query != task.pairs[i - 1][0]]
-    return [range(begin, end) for begin, end in pairwise([*new, len(task.pairs)])]
+    numbers = range(len(task.pairs))
+    return [[*group] for _, group in groupby(numbers, lambda number: task.pairs[number][0])]
 
 
 def score(task: Task, predictions: Sequence[float]) -> float:
     """The published score of a prediction a line: mean nDCG of the groups (WPR), or accuracy.
 
     Groups of one line do not count. nDCG runs over the whole group with the label as gain, ties
-    share their places, and a group whose labels are all 0 has 0, as in scikit-learn's
-    ``ndcg_score``, which the published script calls.
+    share their places, and a group whose labels are all 0 has 0, as in the published script.
 
     >>> wpr = Task("wpr", "de", (("a", "x"), ("a", "y"), ("b", "z")), (0, 4, 4))
     >>> score(wpr, [1, 2, 0]), round(score(wpr, [2, 1, 0]), 3)
@@ -93,19 +85,17 @@ def score(task: Task, predictions: Sequence[float]) -> float:
         got = f"{len(predictions)} predictions for {len(task.labels)} labels"
         raise InputError(task.name, got, "one each")
     if task.name != "wpr":
-        both = zip(predictions, task.labels, strict=True)
-        return metrics.mean({str(i): p == y for i, (p, y) in enumerate(both)})
-    values = {}
-    for lines_ in (group for group in groups(task) if len(group) > 1):
-        grades = {str(i): task.labels[i] for i in lines_}
-        ranking, value = {"q": [(str(i), float(predictions[i])) for i in lines_]}, 0.0
-        if any(grades.values()):
-            value = metrics.per_query(ranking, {"q": grades}, ["ndcg"])["ndcg"]["q"]
-        values[str(lines_.start)] = value
-    if not values:
+        right = [p == y for p, y in zip(predictions, task.labels, strict=True)]
+        return sum(right) / len(right)
+    several = {str(group[0]): group for group in groups(task) if len(group) > 1}
+    if not several:
         expected = "at least one; lines of a query stand together"
         raise InputError("wpr", "no query with two pages", expected)
-    return metrics.mean(values)
+    run = {q: [(str(i), float(predictions[i])) for i in group] for q, group in several.items()}
+    labels = {q: {str(i): task.labels[i] for i in group} for q, group in several.items()}
+    judged = {q: grades for q, grades in labels.items() if any(grades.values())}
+    found = metrics.per_query(run, judged, ["ndcg"])["ndcg"]
+    return metrics.mean(dict.fromkeys(run, 0.0) | found)
 
 
 def read_predictions(path: str | Path, task: str) -> list[float]:
@@ -124,7 +114,8 @@ def read_predictions(path: str | Path, task: str) -> list[float]:
 def rank(task: Task, questions: Encoder, passages: Encoder, size: int = 64) -> list[float]:
     """Score of each line by the encoders of queries and of candidates, such as student and teacher.
 
-    It is MaxSim over the number of query tokens; 0 for an empty side.
+    It is MaxSim over the number of query tokens, so that one threshold serves all queries; 0 for an
+    empty side.
     """
     from ..retrieval import explain
 

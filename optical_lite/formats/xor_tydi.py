@@ -1,7 +1,5 @@
 """XOR-TyDi (XOR-Retrieve): questions in seven languages, English passages, R@2kt and R@5kt.
 
-The score is the share of questions one of whose answers stands in the first 2,000 (5,000) tokens of
-the retrieved passages, put one after the other; the mean over languages is what is published.
 Source: Asai et al., NAACL 2021, and its evaluation script.
 """
 
@@ -24,10 +22,7 @@ HEADER = ["id", "text", "title"]
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions, their languages and English answers by id; passages and their titles by id.
-
-    A title helps to find a passage, and is no part of its text.
-    """
+    """Questions, languages and English answers by id; passages, and titles, no part of them."""
 
     questions: dict[str, str]
     langs: dict[str, str]
@@ -64,14 +59,14 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
     ``lang`` keeps the questions of one language; ``xx`` keeps all.
     """
     questions, langs, answers = read_questions(find(path, "*.jsonl*"))
-    kept = [name for name in questions if lang in ("xx", langs[name])]
+    kept = {name: text for name, text in questions.items() if lang in ("xx", langs[name])}
     if not kept:
         one_of(f"{path}: got no question in", lang, sorted(set(langs.values())))
     rows = table(placed(find(path, "*.tsv*")), 3, ", ".join(HEADER), header=HEADER)
     cells = ((where, *map(_unquoted, row)) for where, *row in rows)
     found = unique((where, name, (text, title)) for where, name, text, title in cells)
     passages, titles = ({name: both[side] for name, both in found.items()} for side in (0, 1))
-    return Questions({name: questions[name] for name in kept}, langs, answers, passages, titles)
+    return Questions(kept, langs, answers, passages, titles)
 
 
 def read_predictions(path: str | Path) -> dict[str, list[str]]:
@@ -88,29 +83,31 @@ def recall(
 ) -> dict[str, dict[str, float]]:  # fmt: skip
     """R@2kt and R@5kt by language, and their mean over languages, of passages, best first.
 
-    As in the published script, tokens are joined by blanks before an answer is looked for, capitals
-    count, answers yes and no do not, and a question counts if it is among the predictions and has
-    another answer than those two. The script cuts words by NLTK's ``word_tokenize``; ours splits at
+    The share of questions one of whose answers stands in the first 2,000 (5,000) tokens. As in the
+    published script, tokens are joined by blanks before an answer is looked for, capitals count,
+    answers yes and no do not, and a question counts if it is among the predictions and has another
+    answer than those two. The script cuts words by NLTK's ``word_tokenize``; ours splits at
     punctuation in the same way, but for a few contractions and abbreviations.
 
     >>> recall({"q": ["Nairobi is a city.", "It rains."]}, {"q": "te"}, {"q": ["rains"]})
     {'R@2kt': {'te': 1.0, 'mean': 1.0}, 'R@5kt': {'te': 1.0, 'mean': 1.0}}
     """
-    spans = {name: [a for a in answers.get(name, ()) if a not in ("yes", "no")] for name in found}
-    spans = {name: wanted for name, wanted in spans.items() if wanted}
-    if not spans:
-        expected = "at least one; check the ids"
-        raise InputError("xor", "no question with an answer to look for", expected)
-    hits: dict[str, dict[str, list[bool]]] = {}
-    for name, wanted in spans.items():
+    hits: dict[str, dict[str, list[bool]]] = {key: {} for key in TOKENS}
+    for name, passages in found.items():
+        wanted = set(answers.get(name, ())) - {"yes", "no"}
+        if not wanted:
+            continue
         split: list[str] = []
-        for passage in found[name]:
+        for passage in passages:
             split += words(passage)
             if len(split) >= max(TOKENS.values()):
                 break
         for key, count in TOKENS.items():
             text = " ".join(split[:count])
             hit = any(answer in text for answer in wanted)
-            hits.setdefault(key, {}).setdefault(langs[name], []).append(hit)
+            hits[key].setdefault(langs[name], []).append(hit)
+    if not all(hits.values()):
+        expected = "at least one; check the ids"
+        raise InputError("xor", "no question with an answer to look for", expected)
     shares = {key: {lang: sum(h) / len(h) for lang, h in by.items()} for key, by in hits.items()}
     return {key: {**by, "mean": sum(by.values()) / len(by)} for key, by in shares.items()}

@@ -38,10 +38,10 @@ def test_the_samples(kind, lang, options, lang_read, sizes):
 
 def test_trec_documents_and_topics():
     documents = trec.read_documents(SAMPLES / "trec" / "documents", "iso-8859-1")
-    assert documents["LA010194-0001"].startswith(
+    assert documents["LA010194-0001"][0].startswith(
         "How malaria spreads Malaria is caused by a tiny parasite that lives in"
     )
-    assert documents["GH950101-000001"] == (
+    assert documents["GH950101-000001"][0] == (
         "Q&A: How rain forms Rain begins inside clouds, where moisture has gathered on specks of dust as very fine "
         "droplets. So says a report from São Tomé."
     )

@@ -83,7 +83,7 @@ def test_what_is_no_markup_is_text(text, read):
 
 def documents(tmp_path, inside, **options):
     (tmp_path / "d.sgml").write_text(f"<DOC><DOCNO>d</DOCNO>{inside}</DOC>")
-    return trec.read_documents(tmp_path, **options)["d"]
+    return trec.read_documents(tmp_path, **options)["d"][0]
 
 
 def test_every_element_of_text_is_read(tmp_path):
@@ -144,9 +144,9 @@ def test_linked_folders_are_read_once_and_what_is_no_file_is_refused(tmp_path):
     documents(other, "<TEXT>water</TEXT>")
     for name, target in (("one", other), ("two", other), ("loop", folder)):
         (folder / name).symlink_to(target, target_is_directory=True)
-    assert trec.read_documents(folder) == {"d": "water"}
+    assert trec.read_documents(folder) == {"d": ("water", "")}
     (folder / ".hidden").symlink_to(tmp_path / "none")
-    assert trec.read_documents(folder) == {"d": "water"}
+    assert trec.read_documents(folder) == {"d": ("water", "")}
     os.mkfifo(folder / "pipe")
     with pytest.raises(InputError, match="pipe: got something that is no file"):
         trec.read_documents(folder)
