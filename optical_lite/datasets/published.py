@@ -43,18 +43,18 @@ def pair_up(name: str, lang: str, source: list[str], target: list[str]) -> Bitex
     return Bitext(name, language(lang), "en", tuple(zip(source, target, strict=True)))
 
 
-def _aligned(name: str, lang: str, source: str, english: str) -> Bitext:
-    """A bitext of two files of a data set, line by line."""
+def _aligned(name: str, lang: str, known: Iterable[str], source: str, english: str) -> Bitext:
+    """A bitext of two files of a data set, line by line; ``{code}`` in a path is the language."""
     dataset = name.split("-")[0]
-    sides = (lines(read_text(dataset, path)) for path in (source, english))
+    code = find_code(lang, known, dataset)
+    sides = (lines(read_text(dataset, path.format(code=code))) for path in (source, english))
     return pair_up(name, lang, *sides)
 
 
 def mafand(lang: str) -> Bitext:
     """The training part of MAFAND-MT, news (CC BY-NC 4.0); it needs :meth:`.Bitext.clean`."""
-    code = find_code(lang, ("swa", "hau", "yor", "ibo", "zul"), "mafand")
-    stem = f"data/text_files/en-{code}/train"
-    return _aligned("mafand-train", lang, f"{stem}.{code}", f"{stem}.en")
+    known, stem = ("swa", "hau", "yor", "ibo", "zul"), "data/text_files/en-{code}/train"
+    return _aligned("mafand-train", lang, known, stem + ".{code}", stem + ".en")
 
 
 def tico19(lang: str) -> Bitext:
@@ -77,8 +77,8 @@ def tico19(lang: str) -> Bitext:
 def ntrex(lang: str) -> Bitext:
     """NTREX-128 news bitext (CC BY-SA 4.0), in which Tagalog is called ``fil``."""
     known = {path.split(".")[-2] for path in paths("ntrex") if "-ref." in path}
-    stem, code = "NTREX-128/newstest2019-", find_code(lang, known, "ntrex")
-    return _aligned("ntrex", lang, f"{stem}ref.{code}.txt", f"{stem}src.eng.txt")
+    stem = "NTREX-128/newstest2019-"
+    return _aligned("ntrex", lang, known, stem + "ref.{code}.txt", stem + "src.eng.txt")
 
 
 def flores(lang: str, split: str = "devtest") -> Bitext:
@@ -88,29 +88,27 @@ def flores(lang: str, split: str = "devtest") -> Bitext:
     names = (path.removeprefix(folder) for path in paths("flores") if path.startswith(folder))
     files = {name[:3]: folder + name for name in names}
     code = find_code(lang, files, f"flores {split}")
-    return _aligned(f"flores-{split}", lang, files[code], files["eng"])
+    sides = (lines(read_text("flores", files[side])) for side in (code, "eng"))
+    return pair_up(f"flores-{split}", lang, *sides)
 
 
 def hornmt(lang: str) -> Bitext:
     """HornMT (CC BY 4.0): news sentences in Somali and English, written for machine translation."""
-    find_code(lang, ("som",), "hornmt")
-    return _aligned("hornmt", lang, "data/som.txt", "data/eng.txt")
+    return _aligned("hornmt", lang, ("som",), "data/som.txt", "data/eng.txt")
 
 
 def loresmt(lang: str) -> Bitext:
     """LoResMT 2021 (CC BY-NC-SA 4.0): the two Marathi test sets; its dev part repeats TICO-19."""
-    find_code(lang, ("mar",), "loresmt")
     stems = (f"data/en_mr/test.{way}" for way in ("en2mr", "mr2en"))
-    both = [_aligned("loresmt", lang, f"{stem}.mr", f"{stem}.en") for stem in stems]
-    return replace(both[0], pairs=both[0].pairs + both[1].pairs)
+    one, other = (_aligned("loresmt", lang, ("mar",), f"{stem}.mr", f"{stem}.en") for stem in stems)
+    return replace(one, pairs=one.pairs + other.pairs)
 
 
 def tatoeba(lang: str) -> Bitext:
     """Tatoeba's test sentences in LASER's selection (CC BY 2.0 FR): short, everyday; a test set."""
     known = {path.rsplit(".", 1)[1] for path in paths("tatoeba")} - {"eng"}
-    code = find_code(lang, known, "tatoeba")
-    stem = f"data/tatoeba/v1/tatoeba.{code}-eng"
-    return _aligned("tatoeba", lang, f"{stem}.{code}", f"{stem}.eng")
+    stem = "data/tatoeba/v1/tatoeba.{code}-eng"
+    return _aligned("tatoeba", lang, known, stem + ".{code}", stem + ".eng")
 
 
 def ciral(lang: str) -> Bitext:
