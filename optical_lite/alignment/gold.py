@@ -11,13 +11,13 @@ import io
 import operator
 import tarfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..corpora import Bitext
 from ..datasets import pocket
 from ..datasets.sources import lines, read, read_json_lines, read_text
-from ..settings import InputError, one_of
+from ..settings import one_of
 from ..text import words
 from .linking import Links, from_pharaoh
 
@@ -63,7 +63,7 @@ def _flip(found: Iterable[tuple[int, int]]) -> Links:
     return {(j, i) for i, j in found}
 
 
-def _set(name: str, lang: str, rows: Iterable[tuple]) -> GoldSet:
+def _set(name: str, lang: str, rows: Iterable[Row]) -> GoldSet:
     """Check bounds, drop what lies outside, leave sure links out of the possible ones."""
     kept, dropped = [], 0
     for source, target, sure, possible in rows:
@@ -81,89 +81,75 @@ def _bundle() -> dict[str, str]:
         return {file.name: archive.extractfile(file).read().decode("utf-8") for file in files}
 
 
-def xlm_align(lang: str) -> GoldSet:
+def xlm_align(lang: str) -> Iterator[Row]:
     """The sets that come with XLM-Align: Europarl de, Hansards fr, WPT 2005 hi and ro, CzEnAli cs.
 
     Words count from 1. Sentence numbers have gaps: the n-th number met is line n. ``alignv2.txt``
     has sure and possible links where the set has both; in Hindi and Czech the links are of one
     kind, counted as sure here.
     """
-    folder, files = f"alignment-test-sets/{XLM_ALIGN[lang]}", _bundle()
-    left = XLM_ALIGN[lang].split("-")[0]
-    source, target = (lines(files[f"{folder}/test.{code}"]) for code in (lang, "en"))
+    sides, files = XLM_ALIGN[lang], _bundle()
+    folder = f"alignment-test-sets/{sides}"
     links: dict[str, tuple[Links, Links]] = {}
     gold = files.get(f"{folder}/alignv2.txt") or files[f"{folder}/align.txt"]
-    for number, i, j, *kind in (line.split() for line in lines(gold)):
+    for number, i, j, *kind in map(str.split, lines(gold)):
         sure, possible = links.setdefault(number, (set(), set()))
-        cell = (int(i) - 1, int(j) - 1) if left == lang else (int(j) - 1, int(i) - 1)
-        (possible if kind == ["P"] else sure).add(cell)
-    if len(links) != len(source) or len(source) != len(target):
-        got = f"{len(links)} sets of links for {len(source)} and {len(target)} lines"
-        raise InputError(f"xlmalign-{lang}: got {got}")
-    found = zip(source, target, links.values(), strict=True)
-    return _set(f"xlmalign-{lang}", lang, ((s.split(), t.split(), *both) for s, t, both in found))
+        cell = int(i) - 1, int(j) - 1
+        (possible if kind == ["P"] else sure).add(cell if sides[:2] == lang else cell[::-1])
+    source, target = (lines(files[f"{folder}/test.{code}"]) for code in (lang, "en"))
+    for left, right, found in zip(source, target, links.values(), strict=True):
+        yield left.split(), right.split(), *found
 
 
-def xl_wa(lang: str, split: str) -> GoldSet:
+def xl_wa(lang: str, split: str) -> Iterator[Row]:
     """XL-WA (CC BY-NC-SA 4.0): Wikipedia, English first, words from 0, links of one kind."""
-    rows = []
     for line in lines(read_text("xlwa", f"data/{lang}/{split}.tsv")):
         english, other, found = line.split("\t")
-        rows.append((other.split(), english.split(), _flip(from_pharaoh(found)[0]), set()))
-    return _set(f"xlwa{'-dev' if split == 'dev' else ''}-{lang}", lang, rows)
+        yield other.split(), english.split(), _flip(from_pharaoh(found)[0]), set()
 
 
-def awesome(lang: str) -> GoldSet:
+def awesome(lang: str) -> Iterator[Row]:
     """The Japanese (KFTT) and Chinese (TsinghuaAligner) sets of awesome-align; words from 1."""
     text, gold = (read_text("awesome", f"examples/{lang}en.{kind}") for kind in ("src-tgt", "gold"))
-    rows = []
     for line, found in zip(lines(text), lines(gold), strict=True):
         source, target = line.split(" ||| ")
-        rows.append((source.split(), target.split(), *from_pharaoh(found, base=1)))
-    return _set(f"awesome-{lang}", lang, rows)
+        yield source.split(), target.split(), *from_pharaoh(found, base=1)
 
 
-def binary_align() -> GoldSet:
+def binary_align() -> Iterator[Row]:
     """The Linköping English-Swedish set as multi-binaryalign stores it, both parts together.
 
     Words may hold underscores for blanks ("All_the_same"): they stay one word.
     """
-    rows = []
     for part in ("train", "valid"):
         path = f"datasets/processed/{part}/en-sv/swedish.jsonl"
         for record in read_json_lines("binaryalign", path):
-            found = _flip(record["alignment"])
-            rows.append((record["tgt_words"], record["src_words"], found, set()))
-    return _set("binaryalign-sv", "sv", rows)
+            yield record["tgt_words"], record["src_words"], _flip(record["alignment"]), set()
 
 
-def silver_align() -> GoldSet:
+def silver_align() -> Iterator[Row]:
     """SilverAlign's English-Turkish gold: Bible verses, the Turkish machine-made."""
-    folder, rows = "Data/eng_tur/Gold", []
-    files = (f"{folder}/{name}.txt" for name in ("parallel", "gold"))
+    files = (f"Data/eng_tur/Gold/{name}.txt" for name in ("parallel", "gold"))
     pairs, gold = (lines(read_text("silveralign", file)) for file in files)
     for pair, line in zip(pairs, gold, strict=True):
         english, other = pair.split(" ||| ")
         sure, possible = from_pharaoh(line.split("\t")[1])  # after the line's number
-        rows.append((other.split(), english.split(), _flip(sure), _flip(possible)))
-    return _set("silveralign-tr", "tr", rows)
+        yield other.split(), english.split(), _flip(sure), _flip(possible)
 
 
-def bicici() -> GoldSet:
+def bicici() -> Iterator[Row]:
     """Biçici's 100 German-English sentences (Europarl), in a zip, with one link too far."""
     folder, names = "German-English_WordAlignment", ("test.de", "test.en", "de-en.wa")
     with zipfile.ZipFile(io.BytesIO(read("bicici", f"{folder}.zip"))) as archive:
         files = [lines(archive.read(f"{folder}/{name}").decode("utf-8-sig")) for name in names]
-    found = zip(*files, strict=True)
-    rows = ((s.split(), t.split(), from_pharaoh(links)[0], set()) for s, t, links in found)
-    return _set("bicici-de", "de", rows)
+    for source, target, found in zip(*files, strict=True):
+        yield source.split(), target.split(), from_pharaoh(found)[0], set()
 
 
-def pocket_half(lang: str, half: str) -> GoldSet:
+def pocket_half(lang: str, half: str) -> Iterator[Row]:
     """Every other pair of the pocket gold: ``dev`` to choose settings on, ``test`` to report."""
-    rows = pocket.gold(lang)[0 if half == "dev" else 1 :: 2]
-    name = f"pocket{'-dev' if half == 'dev' else ''}-{lang}"
-    return _set(name, lang, ((words(s), words(t), sure, possible) for s, t, sure, possible in rows))
+    for source, target, *links in pocket.gold(lang)[0 if half == "dev" else 1 :: 2]:
+        yield words(source), words(target), *links
 
 
 # of each set that is reported: a reader, and what it is called with
@@ -193,11 +179,11 @@ def load(name: str) -> GoldSet:
     """
     one_of("gold: got", name, READERS)
     reader, *arguments = READERS[name]
-    return reader(*arguments)
+    return _set(name, name.rpartition("-")[2], reader(*arguments))
 
 
 def raw(lang: str) -> Bitext:
     """The raw sentences of every set of a language, without links."""
-    of = {name: name.rsplit("-", 1)[1] for name in READERS}
+    of = {name: name.rpartition("-")[2] for name in READERS}
     one_of("gold: got language", lang, sorted(set(of.values())))
     return functools.reduce(operator.add, (load(name).bitext for name in of if of[name] == lang))

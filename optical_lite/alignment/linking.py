@@ -64,25 +64,19 @@ def links(matrix, rule: str = "intersection", threshold: float = 0.0) -> Links:
         raise InputError("links", f"threshold {threshold}", "a share from 0 to 1")
     if not W.size:
         return set()
-    chosen = {cell for cell in _choose(W, rule) if W[cell] > 0}
-    if threshold > 0:
-        rows, columns = W / W.sum(1, keepdims=True).clip(TINY), W / W.sum(0).clip(TINY)
-        chosen = {cell for cell in chosen if min(rows[cell], columns[cell]) >= threshold}
-    return chosen
-
-
-def _choose(W: np.ndarray, rule: str) -> Links:
-    """The links of a rule; cells that are 0 may be among them."""
     if rule == "threshold":
-        return set(np.ndindex(W.shape))
-    if rule == "match":
+        chosen = np.ndindex(W.shape)
+    elif rule == "match":
         from scipy.optimize import linear_sum_assignment
 
         rows, columns = linear_sum_assignment(W, maximize=True)
-        return set(zip(rows.tolist(), columns.tolist(), strict=True))
-    if rule == "itermax":
-        return _itermax(W)
-    return symmetrize(*_largest(W), rule)
+        chosen = zip(rows.tolist(), columns.tolist(), strict=True)
+    elif rule == "itermax":
+        chosen = _itermax(W)
+    else:
+        chosen = symmetrize(*_largest(W), rule)
+    share = np.minimum(W / W.sum(1, keepdims=True).clip(TINY), W / W.sum(0).clip(TINY))
+    return {cell for cell in chosen if W[cell] > 0 and share[cell] >= threshold}
 
 
 def _largest(W: np.ndarray) -> tuple[Links, Links]:

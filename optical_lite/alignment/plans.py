@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -70,11 +70,6 @@ class AlignConfig:
         if not 0 <= self.null < 1:
             raise InputError("align", f"null {self.null}", "a share from 0 up to 1")
 
-    def solver(self) -> dict:
-        """Keywords of :func:`optical_lite.transport.solve`."""
-        extra = {k: getattr(self, k) for k in ("reach", "mass") if getattr(self, k) is not None}
-        return {"method": self.method, "epsilon": self.epsilon, **extra}
-
 
 @dataclass(frozen=True)
 class Alignment(Pair):
@@ -105,17 +100,16 @@ def masses(owner: Sequence[int], marginals: str = "uniform") -> Tensor:
     tensor([0.2500, 0.2500, 0.5000])
     """
     index = torch.tensor(owner, dtype=torch.long)
+    weight = torch.ones(len(index))
     if marginals == "words":
-        weight = 1 / torch.bincount(index)[index].float() if len(index) else index.float()
-    else:
-        weight = torch.ones(len(index))
+        weight /= torch.bincount(index)[index]
     return weight / weight.sum().clamp_min(1e-12)
 
 
 def _distance(pair: Pair) -> Tensor:
     """How far each pair of tokens is from the diagonal, by their words: shape (n, m), 0 to 1."""
     sides = (pair.source_owner, pair.source_words), (pair.target_owner, pair.target_words)
-    x, y = ((torch.tensor(of, dtype=torch.float32) + 0.5) / max(1, len(w)) for of, w in sides)
+    x, y = ((torch.tensor(of, dtype=torch.float32) + 0.5) / len(words) for of, words in sides)
     return (x[:, None] - y).abs()
 
 
@@ -126,24 +120,23 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
     """
     found: list[Alignment | None] = [None] * len(pairs)
     order = sorted(range(len(pairs)), key=lambda k: tuple(pairs[k].cost.shape))
+    extra = {"reach": config.reach, "mass": config.mass}
+    extra = {name: value for name, value in extra.items() if value is not None}
     for rows in (order[i : i + 64] for i in range(0, len(order), 64)):
         some = [pairs[k] for k in rows]
-        sides = ([p.source_owner for p in some], [p.target_owner for p in some])
-        a, b = (
-            pad_sequence([masses(owner, config.marginals) for owner in side], batch_first=True)
-            for side in sides
-        )  # (B, n), (B, m)
+        a = [masses(p.source_owner, config.marginals) for p in some]
+        b = [masses(p.target_owner, config.marginals) for p in some]
+        a, b = (pad_sequence(side, batch_first=True) for side in (a, b))  # (B, n), (B, m)
         C = torch.zeros(len(some), a.shape[1], b.shape[1])  # (B, n, m)
         for k, p in enumerate(some):
-            shifted = p.cost + config.position * _distance(p) if config.position else p.cost
-            C[k, : p.cost.shape[0], : p.cost.shape[1]] = shifted
+            C[k, : p.cost.shape[0], : p.cost.shape[1]] = p.cost + config.position * _distance(p)
         if config.method == SIMILARITY:
             T, facts = (1 - C / 2).clamp_min(0), [(float("nan"), True, 0, 0.0)] * len(some)
         else:
             # a side without a known token has nothing to move
             alive = (a.sum(1) > 0) & (b.sum(1) > 0)
             a, b = a * alive[:, None], b * alive[:, None]
-            solved = transport.solve(C, a, b, **config.solver())
+            solved = transport.solve(C, a, b, method=config.method, epsilon=config.epsilon, **extra)
             T = solved.plan
             facts = solved.cost, solved.converged, solved.iterations, solved.marginal_error
             facts = list(zip(*(x.tolist() for x in facts), strict=True))
@@ -156,22 +149,19 @@ def realign(pairs: Sequence[Pair], config: AlignConfig = AlignConfig()) -> list[
 def _link(
     pair: Pair, plan: Tensor, a: Tensor, b: Tensor, facts: tuple, config: AlignConfig
 ) -> Alignment:
-    owner = pair.source_owner, pair.target_owner
-    shape = len(pair.source_words), len(pair.target_words)
-    matrix, of_cells = plan.numpy(), np.maximum if config.method == SIMILARITY else np.add
-    W = word_plan(matrix, *owner, *shape, of_cells)
-    rows, columns = np.zeros(shape[0], bool), np.zeros(shape[1], bool)
-    if config.null > 0:  # the words that keep too little
-        kept, given = (W.sum(1), W.sum(0)), zip(owner, (a, b), shape, strict=True)
-        expected = (np.bincount(of, mass.numpy(), size) for of, mass, size in given)
-        rows, columns = (x < config.null * y for x, y in zip(kept, expected, strict=True))
+    rows, columns, matrix = pair.source_owner, pair.target_owner, plan.numpy()
+    N, M = len(pair.source_words), len(pair.target_words)
+    of_cells = np.maximum if config.method == SIMILARITY else np.add
+    W = word_plan(matrix, rows, columns, N, M, of_cells)
+    # the words that keep too little
+    lost = W.sum(1) < config.null * np.bincount(rows, a.numpy(), N)
+    alone = lost[:, None] | (W.sum(0) < config.null * np.bincount(columns, b.numpy(), M))  # (N, M)
     if config.level == "token":
         cells = links(matrix, config.rule, config.threshold)
-        chosen = {(owner[0][i], owner[1][j]) for i, j in cells}
-        chosen = {(i, j) for i, j in chosen if not (rows[i] or columns[j])}
+        chosen = {(rows[i], columns[j]) for i, j in cells if not alone[rows[i], columns[j]]}
     else:
-        chosen = links(np.where(rows[:, None] | columns, 0.0, W), config.rule, config.threshold)
-    before = (getattr(pair, name) for name in Pair.__dataclass_fields__)
+        chosen = links(np.where(alone, 0.0, W), config.rule, config.threshold)
+    before = (getattr(pair, each.name) for each in fields(Pair))
     return Alignment(*before, plan, W, chosen, *facts)
 
 

@@ -70,9 +70,8 @@ def ibm_model1(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links
     there, back = ibm1(bitext), ibm1([(target, source) for source, target in bitext])
     found = []
     for source, target in pairs:
-        to_target = _best(there, source, target)  # each English word has one source word
         to_source = {(i, j) for j, i in _best(back, target, source)}
-        found.append(symmetrize(to_source, to_target, "grow-diag"))
+        found.append(symmetrize(to_source, _best(there, source, target), "grow-diag"))
     return found
 
 
@@ -85,15 +84,15 @@ def fast_align(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links
     _need("fast_align")
     import systran_align
 
+    text = _lower([*pairs, *more])
     with tempfile.TemporaryDirectory() as folder:
-        files = (Path(folder) / name for name in ("text", "forward", "backward"))
-        text, forward, backward = map(str, files)
-        lines = (" ||| ".join(map(" ".join, pair)) for pair in _lower([*pairs, *more]))
-        Path(text).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        files = [f"{folder}/{name}" for name in ("text", "forward", "backward")]
+        lines = (" ||| ".join(map(" ".join, pair)) + "\n" for pair in text)
+        Path(files[0]).write_text("".join(lines), encoding="utf-8")
         options = {"favor_diagonal": True, "optimize_tension": True, "variational_bayes": True}
-        systran_align.generate_alignment_probabilities(text, forward, backward, **options)
-        aligner = systran_align.Aligner(forward, backward)
-        found = (aligner.align(*pair)["alignments"] for pair in _lower(pairs))
+        systran_align.generate_alignment_probabilities(*files, **options)
+        aligner = systran_align.Aligner(*files[1:])
+        found = (aligner.align(*pair)["alignments"] for pair in text[: len(pairs)])
         return [{(int(i), int(j)) for i, j in links} for links in found]
 
 
@@ -108,13 +107,12 @@ def eflomal(pairs: Sequence[Words], more: Sequence[Words] = ()) -> list[Links]:
 
     text = _lower([*pairs, *more])  # the sentences to align come first: their lines are read back
     with tempfile.TemporaryDirectory() as folder:
-        forward, backward = Path(folder) / "forward", Path(folder) / "backward"
+        forward, backward = f"{folder}/forward", f"{folder}/backward"
         sides = ([" ".join(side) + "\n" for side in column] for column in zip(*text, strict=True))
-        Aligner().align(*sides, links_filename_fwd=str(forward), links_filename_rev=str(backward))
-        files = (path.read_text().split("\n")[: len(pairs)] for path in (forward, backward))
-        sides = ([from_pharaoh(line)[0] for line in lines] for lines in files)
-        both = zip(pairs, *sides, strict=True)
-        return [symmetrize(there, back, "grow-diag-final") for _, there, back in both]
+        Aligner().align(*sides, links_filename_fwd=forward, links_filename_rev=backward)
+        files = [Path(file).read_text().split("\n")[: len(pairs)] for file in (forward, backward)]
+    sides = ([from_pharaoh(line)[0] for line in lines] for lines in files)
+    return [symmetrize(there, back, "grow-diag-final") for there, back in zip(*sides, strict=True)]
 
 
 ALIGNERS = {"ibm1": ibm_model1, "fast_align": fast_align, "eflomal": eflomal}

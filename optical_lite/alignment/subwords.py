@@ -45,36 +45,24 @@ class Pair:
 
 def _owners(text: str, words: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[int]:
     """The word that shares most characters with each span of the text; the next one for blanks."""
-    place = 0
-    of = np.zeros(len(text) + 1, dtype=np.int64)  # word of each character; of blanks, the next one
+    of, place = np.full(len(text) + 1, len(words) - 1), 0  # the word of each character
     for k, word in enumerate(words):
         end = text.index(word, place) + len(word)
         of[place:end] = k
         place = end
-    of[place:] = max(0, len(words) - 1)
-    found = []
-    for start, end in offsets:
-        inside = of[start : max(end, start + 1)]
-        word = int(inside[0])
-        if inside[-1] != word:  # a token across words: the word of most of its characters
-            word = int(np.bincount(inside).argmax())
-        found.append(word)
-    return found
+    spans = (of[start : max(end, start + 1)] for start, end in offsets)
+    return [int(np.bincount(span).argmax()) for span in spans]
 
 
 def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> list[tuple]:
-    """One side of some pairs, each its words, tokens, owners, unknown words and vectors (n, d).
-
-    Pair numbers in errors start at ``first``.
-    """
+    """One side of some pairs, each its words, tokens, owners, unknown words and vectors (n, d)."""
     words = [split_words(text) if isinstance(text, str) else list(text) for text in texts]
     whole = [text if isinstance(text, str) else " ".join(text) for text in texts]
-    for number, found in enumerate(words, first):
+    codes = encoded(encoder.tokenizer, whole)
+    for number, (found, code) in enumerate(zip(words, codes, strict=True), first):
         if not found:
             expected = "text; fill or delete it"
             raise InputError("align", f"an empty {name} side in pair {number}", expected)
-    codes = encoded(encoder.tokenizer, whole)
-    for number, code in enumerate(codes, first):
         if len(code.ids) > encoder.max_length:
             raise InputError(
                 f"align: got {len(code.ids)} tokens on the {name} side of pair {number}, expected "
