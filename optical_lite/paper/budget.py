@@ -1,15 +1,8 @@
-r"""Dry run: what a configuration of the experiment costs, with the arithmetic in sight.
+"""Dry run: what a configuration of the experiment costs, with the arithmetic in sight.
 
-Parameters are counted from the shape of the model. A multiply-add is two operations; a training
-step costs three times its forward pass (backward is twice as much). For a layer of width d and
-inner width f at n tokens, each token costs
-
-.. math:: 2 (4 d^2 + 2 d f) + 4 n d
-
-for its matrices and for attention. Kept for the backward pass is what Korthikanti et al. (arXiv
-2205.05198) count, :math:`34 d + 5 a n` bytes a token and layer with a heads, dropout's masks
-included, which this kit does without. Times are operations over a stated share of a GPU's peak:
-measure yours and give it as ``--share``.
+A multiply-add is two operations; a training step costs three times its forward pass (backward is
+twice as much). Times are operations over a stated share of a GPU's peak: measure yours and give it
+as ``--share``.
 """
 
 from __future__ import annotations
@@ -25,11 +18,9 @@ from .configs import MBERT, TINY, XLMR, PaperConfig
 GPUS = {"A100": (312, 80), "H100": (989, 80)}
 # of the peak; BERT layers reach 0.44 on an A100 (github.com/fanghostt/transformers-benchmarks)
 SHARE = 0.3
-
-
-# the sizes that decide what a BERT-like encoder costs, named as in its ``config.json``
+# the sizes that decide what a BERT-like encoder costs, as in the models' own ``config.json``
 Shape = namedtuple("Shape", TINY)
-SHAPES = {  # as in the models' own config.json
+SHAPES = {
     MBERT: Shape(119_547, 768, 12, 12, 3072, 512, 2),
     XLMR: Shape(250_002, 768, 12, 12, 3072, 514, 1),
     "tiny": Shape(**TINY),
@@ -44,8 +35,8 @@ def shape_of(model: str) -> Shape:
     if not place.exists():
         expected = f"a folder with config.json or {', '.join(SHAPES)}"
         raise InputError("dry run", f"model {model!r}", expected)
-    found = read_json(place, dict.fromkeys(Shape._fields, int))
-    return Shape(*(found[name] for name in Shape._fields))
+    found = read_json(place, dict.fromkeys(TINY, int))
+    return Shape(**{name: found[name] for name in TINY})
 
 
 def parameters(shape: Shape, dimension: int) -> dict[str, int]:
@@ -67,12 +58,16 @@ def parameters(shape: Shape, dimension: int) -> dict[str, int]:
 def forward(shape: Shape, tokens: int, dimension: int) -> int:
     """Operations for one text of so many tokens."""
     d, f = shape.hidden_size, shape.intermediate_size
-    layer = 2 * (4 * d * d + 2 * d * f) + 4 * tokens * d  # a token
+    layer = 2 * (4 * d * d + 2 * d * f) + 4 * tokens * d  # a token: its matrices, and attention
     return tokens * (shape.num_hidden_layers * layer + 2 * d * dimension)
 
 
 def kept(shape: Shape, texts: int, tokens: int) -> int:
-    """Bytes kept for the backward pass of some texts of so many tokens, in 16 bits."""
+    """Bytes kept for the backward pass of some texts of so many tokens, in 16 bits.
+
+    Dropout's masks are included, which this kit does without. Source: Korthikanti et al.,
+    arXiv 2205.05198.
+    """
     layer = 34 * shape.hidden_size + 5 * shape.num_attention_heads * tokens  # a token
     return texts * tokens * shape.num_hidden_layers * layer
 
@@ -99,9 +94,8 @@ def estimate(config: PaperConfig) -> dict:
         ("teacher", t.steps, 3 * t.batch * (question + 2 * passage), triples, 0),
         ("student", s.steps, s.batch * 4 * question, kept(shape, s.batch, q), weights),
     ):
-        memory = weights + optimizer + activations + frozen
-        cell = {"step": step, "total": step * steps, "activations": activations, "memory": memory}
-        found[name] = cell
+        found[name] = {"step": step, "total": step * steps, "activations": activations}
+        found[name]["memory"] = weights + optimizer + activations + frozen
     found["passages"] = {"total": 10**6 * passage, "index": 10**6 * p * d * 2}
     return found
 

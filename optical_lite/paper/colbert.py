@@ -178,12 +178,8 @@ def fit(
     """
     out, path = Path(out), Path(triples)
     stream(path)  # complains of a wrong file before anything is written
-    record = {
-        "config": asdict(config),
-        "from": model_record(start),
-        "triples": f"{path.name}, {path.stat().st_size} bytes",
-    }
-
+    record = {"config": asdict(config), "from": model_record(start)}
+    record["triples"] = f"{path.name}, {path.stat().st_size} bytes"
     passage = start.reading("passage")
 
     def gradient(_: int, lot: list[tuple[str, str, str]]) -> dict:
@@ -205,8 +201,8 @@ def fit(
             session.descend(lots, gradient, name="teacher", progress=progress)
             start.save(out)
             # with the name that it has from now on
-            made = model_record(Encoder.load(out))
-            write_json(out / "teacher.json", {**begun, "result": made})
+            result = model_record(Encoder.load(out))
+            write_json(out / "teacher.json", {**begun, "result": result})
         (out / "resume.pt").unlink(missing_ok=True)
     found = Encoder.load(out)
     return ColBERT.of(found, lengths=start.lengths).requires_grad_(False)

@@ -67,13 +67,13 @@ class PaperConfig:
 
     def settings(self) -> list[tuple[str, object, str]]:
         """(setting, value, source) of all that decides the result."""
+        unused = ("seed", "save_every", "keep", "special", "reach", "mass")
         rows = {"model": self.model}
         for side in ("teacher", "student"):
-            rows |= {f"{side}.{name}": value for name, value in asdict(getattr(self, side)).items()}
+            values = asdict(getattr(self, side)).items()
+            rows |= {f"{side}.{name}": value for name, value in values if name not in unused}
         rows |= {"depth": self.depth, "stride": self.stride}
-        unused = ("trainable", "seed", "save_every", "keep", "special", "reach", "mass")
-        shown = (n for n in rows if n == "student.trainable" or n.rpartition(".")[2] not in unused)
-        return [(name, rows[name], self.sources.get(name, "ours")) for name in shown]
+        return [(name, value, self.sources.get(name, "ours")) for name, value in rows.items()]
 
 
 COLBERT = "ColBERT's default, stanford-futuredata/ColBERT@501c29d colbert/infra/config/settings.py"
@@ -82,17 +82,17 @@ MILQ = (
     "MiLQ's 180-token passages of CLEF overlap by 90, jonghwi-kim/milq@12e7384 "
     "src/preprocessing/preprocess_clef.py"
 )
-OPTICAL_SOURCES = {
-    **dict.fromkeys(("teacher.dimension", "teacher.steps", "teacher.batch"), COLBERT),
-    **dict.fromkeys(("teacher.rate", "teacher.question_length"), COLBERT),
-    "teacher.passage_length": f"{DRDECR}; ColBERT's own default is 220",
-    "student.loss": "the abstract of arXiv 2301.12566: optimal transport over tokens of sentence "
-    "pairs",
-    **dict.fromkeys(("student.rate", "student.steps"), DRDECR),
-    "stride": MILQ,
-}
 OPTICAL = {
-    "sources": OPTICAL_SOURCES,
+    "sources": {
+        **{f"teacher.{name}": COLBERT for name in ("dimension", "steps", "batch", "rate")},
+        "teacher.question_length": COLBERT,
+        "teacher.passage_length": f"{DRDECR}; ColBERT's own default is 220",
+        "student.loss": "the abstract of arXiv 2301.12566: optimal transport over tokens of "
+        "sentence pairs",
+        "student.rate": DRDECR,
+        "student.steps": DRDECR,
+        "stride": MILQ,
+    },
     "note": "The paper's body could not be read: its encoder, rates, lengths, bitext and languages "
     "are not verified.",
 }

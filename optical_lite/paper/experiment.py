@@ -1,12 +1,9 @@
-r"""Paper: the experiment at its real size; the same steps run on a random tiny BERT in seconds.
+"""Paper: the experiment at its real size; the same steps run on a random tiny BERT in seconds.
 
 Five steps: a ColBERT *teacher* learns matching from English triples; a *student*, a copy of it,
 learns to read questions of another language from sentence pairs; passages are encoded by the frozen
 teacher and *retrieved*, or a given first stage is *re-ranked*; rankings are *evaluated*, and
 *compared* by paired t-tests with Bonferroni's correction.
-
-The settings and their sources are in :mod:`.configs`; :mod:`.budget` says what the
-real sizes cost.
 """
 
 from __future__ import annotations
@@ -52,8 +49,7 @@ def tiny(seed: int = 0) -> Encoder:
     special = ["[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     fixed = special + pieces.letters(tokenizer, texts)
     how = {"vocab_size": TINY["vocab_size"], "show_progress": False, "special_tokens": fixed}
-    trainer = WordPieceTrainer(**how)
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(texts, WordPieceTrainer(**how))
     ends = ((token, tokenizer.token_to_id(token)) for token in ("[SEP]", "[CLS]"))
     tokenizer.post_processor = processors.BertProcessing(*ends)
     seed_everything(seed)
@@ -106,14 +102,11 @@ def compare(runs: dict[str, Run], qrels: dict) -> dict:
             # one question, or the same difference on all: no reason to lose the experiment
             with suppress(InputError):
                 p[name] = significance.t_test(values["student"][metric], values[name][metric])
-        corrected = significance.bonferroni(p)
-        tests[metric] = {
-            name: {
-                "difference": means["student"][metric] - means[name][metric],
-                **{"p": p.get(name), "p_bonferroni": corrected.get(name)},
-            }
-            for name in others
-        }
+        corrected, tests[metric] = significance.bonferroni(p), {}
+        for name in others:
+            gap = means["student"][metric] - means[name][metric]
+            found = {"difference": gap, "p": p.get(name), "p_bonferroni": corrected.get(name)}
+            tests[metric][name] = found
     return {"systems": means, "tests": tests}
 
 
@@ -131,36 +124,32 @@ def run(
         ``result.json``
     first : a first stage to re-rank; retrieval from the whole collection without one
     """
-    out, plain = Path(out), json.loads(json.dumps(asdict(config)))
+    out = Path(out)
     if first is not None:
         first = {query: first[query] for query in data.queries if query in first}
         named = {name for ranking in first.values() for name, _ in ranking}
         if odd := named - data.passages.keys():
             raise InputError("first stage", f"{min(odd)!r}", f"documents of {data.name}")
+    plain = json.loads(json.dumps(asdict(config)))
     record = {"config": plain, "bitext": runs.data_hash(bitext), "lang": data.lang}
+    how = {"save_every": config.student.save_every, "progress": progress}
     with hold(out):
         runs.opened(out / "paper.json", record, "an experiment made")
         clear(out / "rankings")
-        encoders = _train(config, triples, bitext, out, progress)
-        result = _rank(config, *encoders, data, out, first, progress)
+        teacher = fit(_untrained(config), triples, config.teacher, out / "teacher", **how)
+        student = copy.deepcopy(teacher).requires_grad_(True)
+        distill(student, teacher, bitext, config.student, out / "student", progress=progress)
+        result = _rank(config, teacher, student, data, out, first, progress)
         settings = {name: [value, source] for name, value, source in config.settings()}
         result |= {"config": config.name, "pairs": len(bitext), "settings": settings}
         write_json(out / "result.json", result)
     return result
 
 
-def _train(config, triples, bitext, out, progress) -> tuple[ColBERT, ColBERT]:
-    """Teacher and student."""
-    lengths = (config.teacher.question_length, config.teacher.passage_length)
-    start = tiny(config.teacher.seed) if config.model == "tiny" else Encoder.load(config.model)
-    begun = ColBERT.of(start, config.teacher.dimension, lengths, config.teacher.seed)
-    often = config.student.save_every
-    teacher = fit(
-        begun, triples, config.teacher, out / "teacher", save_every=often, progress=progress
-    )
-    student = ColBERT.of(copy.deepcopy(teacher), lengths=lengths).requires_grad_(True)
-    distill(student, teacher, bitext, config.student, out / "student", progress=progress)
-    return teacher, student
+def _untrained(config: PaperConfig) -> ColBERT:
+    of = config.teacher
+    start = tiny(of.seed) if config.model == "tiny" else Encoder.load(config.model)
+    return ColBERT.of(start, of.dimension, (of.question_length, of.passage_length), of.seed)
 
 
 def _rank(config, teacher, student, data, out, first, progress) -> dict:
