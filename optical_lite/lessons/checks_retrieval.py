@@ -14,7 +14,6 @@ from torch.func import grad
 from torch.nn.functional import cross_entropy
 
 from ..losses import late_loss, transport_loss
-from ..metrics import per_query
 from ..significance import holm
 from ..study.summary import verdict
 from .marking import exercise, listed, need, number, same, several, tensor
@@ -35,20 +34,13 @@ def ex05_1(answer: object) -> None:
         ([0, 2, 1], [1, 2, 2], 3),
     )  # fmt: skip
     for ranked, judged, k in cases:
-        grades = {f"p{place}": grade for place, grade in enumerate(ranked) if grade}
-        left = list(judged)
-        for grade in grades.values():
-            left.remove(grade)
-        grades |= {f"missing{number}": grade for number, grade in enumerate(left)}
-        run = {"q": [(f"p{place}", -float(place)) for place in range(len(ranked))]}
-        expected = per_query(run, {"q": grades}, [f"ndcg@{k}"])[f"ndcg@{k}"]["q"]
         steep = ([2**grade - 1 for grade in grades] for grades in (ranked, judged))
         mistakes = {
             "the gain is the grade itself here, not 2**grade - 1": ratio(*steep, k),
             "the best order is that of all judged passages, found or not": ratio(ranked, ranked, k),
         }
         what = f"nDCG@{k} of grades {ranked}, judged {judged},"
-        same(answer(list(ranked), list(judged), k), expected, what, 1e-6, mistakes)
+        same(answer(ranked, judged, k), ratio(ranked, judged, k), what, 1e-6, mistakes)
 
 
 def _flipped(gaps: list[float]) -> np.ndarray:
@@ -83,10 +75,10 @@ def ex05_2(answer: object) -> None:
             strict: np.mean(np.abs(sums) > abs(observed) + 1e-12),
         }
         what = f"p for the differences {gaps}"
-        same(answer(list(gaps)), _exact_p(gaps), what, 1e-6, mistakes)
+        same(answer(gaps), _exact_p(gaps), what, 1e-6, mistakes)
     gaps = [0.3, 0.1, 0.2, -0.3]
     what = f"p for {gaps}, where equal sums differ by rounding (mind the 1e-12),"
-    same(answer(list(gaps)), _exact_p(gaps), what, 1e-6)
+    same(answer(gaps), _exact_p(gaps), what, 1e-6)
 
 
 @exercise("correct")
@@ -101,7 +93,7 @@ def ex05_3(answer: object) -> None:
         {"a": 0.04, "b": 0.001, "c": 0.045, "d": 0.9},
     ]  # fmt: skip
     for p in cases:
-        expected, got = holm(p), answer(dict(p))
+        expected, got = holm(p), answer(p)
         named = isinstance(got, dict) and set(got) == set(p)
         need(named, f"expected a dict with the names {sorted(p)}; got {got!r}")
         order = sorted(p, key=p.get)
@@ -144,7 +136,7 @@ def ex07_1(answer: object) -> None:
             "each Swahili sentence, a row, chooses: its probabilities add up to 1": turned,
         }
         what = f"the gradient of {size} sentences at temperature {tau}"
-        same(answer(s.clone(), tau), expected, what, 1e-6, mistakes)
+        same(answer(s, tau), expected, what, 1e-6, mistakes)
 
 
 @exercise("interaction")
@@ -154,19 +146,17 @@ def ex07_2(answer: object) -> None:
         hard = torch.rand(questions, dtype=torch.float64)  # what all four share
         some = [(hard + 0.2 * torch.rand_like(hard)).numpy() for _ in range(4)]
         none, transport, contrast, both = some
-        got = answer(*(values.copy() for values in some))
         each = both + none - transport - contrast
-        got = several(got, 2, "expected two numbers: the interaction and its standard error")
+        hint = "expected two numbers: the interaction and its standard error"
+        got = several(answer(*some), 2, hint)
         turned = {"the sign is turned: above 0 the two help each other": -each.mean()}
         same(got[0], each.mean(), "the interaction", 1e-6, turned)
-        root = questions**0.5
+        root, sd = questions**0.5, each.std(ddof=1)
         mistakes = {
-            "this is the standard deviation of a question; the mean of many is known better": (
-                each.std(ddof=1)
-            ),
+            "this is the standard deviation of a question; the mean of many is known better": sd,
             "the standard deviation of a sample has n - 1 below (NumPy: ddof=1)": each.std() / root,
         }
-        same(got[1], each.std(ddof=1) / root, "the standard error", 1e-6, mistakes)
+        same(got[1], sd / root, "the standard error", 1e-6, mistakes)
 
 
 @exercise("fool")
@@ -175,7 +165,7 @@ def ex07_3(answer: object) -> None:
     for B, m in ((3, 4), (5, 6)):
         # every token far from every other
         H = torch.linalg.qr(torch.randn(64, B * m))[0].T.reshape(B, m, 64)
-        S, mask = tensor(answer(H.clone())).to(H), torch.ones(B, m, dtype=torch.bool)
+        S, mask = tensor(answer(H)).to(H), torch.ones(B, m, dtype=torch.bool)
         shapes = f"expected vectors of shape {tuple(H.shape)}; got {tuple(S.shape)}"
         need(S.shape == H.shape, shapes)
         unit = (S.norm(dim=-1) - 1).abs().max() <= 1e-3
@@ -199,7 +189,7 @@ def ex08_1(answer: object) -> None:
         ([0.418, 0.305], 0.363, 3, False), ([0.0, 0.5, None], 0.25, 2, True),
     ]  # fmt: skip
     for cells, average, digits, expected in cases:
-        got = answer(list(cells), average, digits)
+        got = answer(cells, average, digits)
         said = f"for {cells}, average {average}, {digits} digits: got {got!r}, expected {expected}"
         need(got is not None and bool(got) == expected, said)
 
@@ -230,7 +220,7 @@ def ex08_3(answer: object) -> None:
         def paid(order, numbers=numbers):
             return (tensor(order) - numbers).abs().sum().item()
 
-        best, got = min(map(paid, itertools.permutations(values))), answer(reference, list(values))
+        best, got = min(map(paid, itertools.permutations(values))), answer(reference, values)
         named = isinstance(got, dict) and set(got) == set(names)
         once = named and sorted(got.values()) == sorted(values)
         need(once, f"expected {names}, each with one of the values, each value once; got {got!r}")
@@ -261,7 +251,7 @@ def ex90_2(answer: object) -> None:
         ([left], 1, "b"),
     )  # fmt: skip
     for rankings, k, names in cases:
-        got = answer([list(ranking) for ranking in rankings], k)
+        got = answer(rankings, k)
         hint = f"got {got!r}, expected a list of pairs (passage, score)"
         got = [several(pair, 2, hint)[0] for pair in listed(got, hint)]
         best = f"the best {k} of {rankings} are {', '.join(names)}"

@@ -6,6 +6,7 @@ got and expected. The checks themselves are in the files beside it.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Iterable, Mapping, Set
 
@@ -50,9 +51,10 @@ def exercise(function: str = "", *, by_formula: bool = False) -> Callable:
 
 
 def _guarded(answer: Callable, by_formula: bool) -> Callable:
-    """A reader's function whose own errors, of whatever kind, are hints."""
+    """A reader's function, asked with copies; its own errors, of whatever kind, are hints."""
 
     def call(*asked: object) -> object:
+        asked = copy.deepcopy(asked)
         try:
             with torch.inference_mode(by_formula):
                 return answer(*asked)
@@ -108,9 +110,8 @@ def tensor(answer: object) -> Tensor:
         numbers = answer if torch.is_tensor(answer) else plain(answer)
         return torch.as_tensor(numbers, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
-        name = type(answer).__name__
-        hint = f"got {name}, expected a number, or numbers in rows of equal length"
-        raise NotYet(hint) from None
+        expected = "a number, or numbers in rows of equal length"
+        raise NotYet(f"got {type(answer).__name__}, expected {expected}") from None
 
 
 def number(answer: object, hint: str) -> float:
@@ -142,10 +143,8 @@ def same(
     shape = f"{what} has shape {tuple(got.shape)}, expected {tuple(expected.shape)}"
     need(got.shape == expected.shape, shape)
     if not torch.allclose(got, expected, **near):
-        gap = (got - expected).abs().max().item()
-        raise NotYet(
-            f"{what} is off by {gap:.3g} where it is worst; expected agreement to {tolerance:g}"
-        )
+        said = f"{what} is off by {(got - expected).abs().max().item():.3g} where it is worst"
+        raise NotYet(f"{said}; expected agreement to {tolerance:g}")
 
 
 def converged(C: Tensor, a: Tensor, b: Tensor, epsilon: float) -> Tensor:
