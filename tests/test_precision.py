@@ -102,7 +102,7 @@ def test_a_teacher_goes_on_in_its_own_number_type_only(tmp_path):
     config = replace(CONFIGS["tiny"].teacher, steps=2, batch=4)
 
     def fit():
-        start = experiment.ColBERT.of(experiment.tiny(), 32)
+        start = experiment.ColBERT(experiment.tiny(), 32)
         experiment.fit(start, experiment.TRIPLES, config, tmp_path / "a", progress=False)
 
     with computing_in("float32"):

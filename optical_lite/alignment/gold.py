@@ -32,8 +32,7 @@ class GoldSet:
 
     Attributes
     ----------
-    name : ``COLLECTION-LANGUAGE``, for instance ``xlmalign-fr``
-    lang : code of the source language
+    name : ``COLLECTION-LANGUAGE``
     rows : (source words, English words, sure links, possible links) of each pair; possible ones
         leave the sure ones out
     notes : links that point outside a sentence and were dropped

@@ -132,7 +132,7 @@ def _itermax(W: np.ndarray) -> Links:
 
 @dataclass(frozen=True)
 class AlignmentScore:
-    """Counts of links, and what follows from them; those of sentences add up to a corpus's.
+    """Counts of links, of a sentence or of a corpus, and what follows from them.
 
     Attributes
     ----------
@@ -161,23 +161,15 @@ class AlignmentScore:
         total = self.found + self.sure
         return 1 - (self.in_sure + self.in_possible) / total if total else 0.0
 
-    def __add__(self, other: AlignmentScore) -> AlignmentScore:
-        return AlignmentScore(**{name: n + getattr(other, name) for name, n in vars(self).items()})
-
 
 def score(found: Links, sure: Links, possible: Iterable[tuple[int, int]] = ()) -> AlignmentScore:
-    r"""Score the links of one sentence; add scores up for a corpus.
+    r"""Score the links of one sentence; :func:`total` is for a corpus.
 
     .. math:: \mathrm{AER} = 1 - \frac{|A \cap S| + |A \cap P|}{|A| + |S|}, \qquad S \subseteq P
 
-    Parameters
-    ----------
-    found : links A
-    sure, possible : gold links; sure ones count as possible whether or not ``possible`` repeats
-        them
+    A are the links found, S and P the gold ones; sure ones count as possible whether or not
+    ``possible`` repeats them.
 
-    Examples
-    --------
     >>> one = score({(0, 0), (1, 1), (2, 2)}, sure={(0, 0), (1, 1)}, possible={(2, 1)})
     >>> round(one.precision, 3), one.recall, round(one.aer, 3)
     (0.667, 1.0, 0.2)
@@ -192,7 +184,8 @@ def score(found: Links, sure: Links, possible: Iterable[tuple[int, int]] = ()) -
 
 def total(scores: Iterable[AlignmentScore]) -> AlignmentScore:
     """The score of a corpus: counts summed over its sentences, not the mean of their rates."""
-    return sum(scores, AlignmentScore())
+    counts = zip(*(vars(one).values() for one in scores), strict=True)
+    return AlignmentScore(*map(sum, counts))
 
 
 def _aer(counts: np.ndarray) -> np.ndarray:

@@ -109,7 +109,7 @@ def encode_pairs(
     left = _sides(student, [source for source, _ in pairs], "source", first)
     right = _sides(teacher, [target for _, target in pairs], "target", first)
     found = []
-    for one in zip(left, right, strict=True):
-        *both, S, H = itertools.chain.from_iterable(zip(*one, strict=True))  # side by side
+    for (*source, S), (*target, H) in zip(left, right, strict=True):
+        both = itertools.chain.from_iterable(zip(source, target, strict=True))
         found.append(Pair(*both, cosine_cost(S, H).cpu()))
     return found

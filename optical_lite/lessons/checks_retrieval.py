@@ -1,7 +1,4 @@
-"""Checks of the exercises of lessons 05, 07, 08 and extra_scaling (90).
-
-Retrieval, contrast, tables, sizes.
-"""
+"""Checks of the exercises of lessons 05, 07, 08 and 90: retrieval, contrast, tables, sizes."""
 
 from __future__ import annotations
 
@@ -23,10 +20,11 @@ from .marking import exercise, listed, need, number, same, several, tensor
 def ex05_1(answer: object) -> None:
     """A function (ranked, judged, k) -> nDCG@k with linear gain."""
 
+    def gain(grades: list[int], k: int) -> float:
+        return sum(grade / math.log2(place + 2) for place, grade in enumerate(grades[:k]))
+
     def ratio(ranked: list[int], judged: list[int], k: int) -> float:
-        best = sorted(judged, reverse=True)
-        gains = (sum(g / math.log2(r + 2) for r, g in enumerate(x[:k])) for x in (ranked, best))
-        return next(gains) / (next(gains) or 1)
+        return gain(ranked, k) / (gain(sorted(judged, reverse=True), k) or 1)
 
     cases = (
         ([0, 2, 0, 1, 3], [3, 2, 1], 5), ([0, 2, 0, 1, 3], [3, 2, 1], 3),
@@ -166,8 +164,8 @@ def ex07_3(answer: object) -> None:
         # every token far from every other
         H = torch.linalg.qr(torch.randn(64, B * m))[0].T.reshape(B, m, 64)
         S, mask = tensor(answer(H)).to(H), torch.ones(B, m, dtype=torch.bool)
-        shapes = f"expected vectors of shape {tuple(H.shape)}; got {tuple(S.shape)}"
-        need(S.shape == H.shape, shapes)
+        shape = tuple(H.shape)
+        need(S.shape == shape, f"expected vectors of shape {shape}; got {tuple(S.shape)}")
         unit = (S.norm(dim=-1) - 1).abs().max() <= 1e-3
         need(unit, "a student's vectors have length 1; these have not")
         contrast = late_loss(S, H, mask, mask).item()

@@ -40,7 +40,7 @@ def exercise(function: str = "", *, by_formula: bool = False) -> Callable:
             except NotYet as hint:
                 print(f"Not yet: {hint}")
             except Exception:  # the test met something that nobody thought of
-                asked = test.__doc__.splitlines()[0]
+                asked = test.__doc__
                 print(f"Not yet: this cannot be read; expected {asked[0].lower()}{asked[1:]}")
             else:
                 print("Correct.")

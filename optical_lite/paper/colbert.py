@@ -51,38 +51,32 @@ class ColBERT(Encoder):
 
     Parameters
     ----------
-    model, tokenizer, name, projection : as for :class:`optical_lite.encoder.Encoder`
+    encoder : whose weights it shares; a projection, where it has none, is drawn with ``seed`` as
+        BERT draws its matrices, to vectors of length ``dimension``
     lengths : tokens of a question, always so many, and of a passage, at most so many
     """
 
     def __init__(
-        self, model: nn.Module, tokenizer: Tokenizer, name: str,
-        projection: nn.Linear | None = None, lengths: tuple[int, int] = LENGTHS,
-    ) -> None:  # fmt: skip
-        super().__init__(model, tokenizer, name, lengths[0], projection)
-        self.passages, self.lengths = False, lengths
-        known = [tokenizer.token_to_id(token) for token in ("[MASK]", "<mask>")]
-        self.fill_id = next((i for i in known if i is not None), None)
-        if self.fill_id is None:
-            raise InputError(name, "a tokenizer without [MASK] or <mask>", "a BERT or XLM-R model")
-        self.markers = markers(tokenizer)
-        signs = (start + sign for sign in string.punctuation for start in ("", "▁"))
-        self.punctuation = {i for i in map(tokenizer.token_to_id, signs) if i is not None}
-
-    @classmethod
-    def of(
-        cls, encoder: Encoder, dimension: int = 128, lengths: tuple[int, int] = LENGTHS,
+        self, encoder: Encoder, dimension: int = 128, lengths: tuple[int, int] = LENGTHS,
         seed: int = 0,
-    ) -> ColBERT:  # fmt: skip
-        """Make an encoder a ColBERT; a missing projection is drawn as BERT draws its matrices."""
-        projection = encoder.projection
+    ) -> None:  # fmt: skip
+        tokenizer, projection = encoder.tokenizer, encoder.projection
         if projection is None:
             seed_everything(seed)
             projection = nn.Linear(encoder.dimension, dimension, bias=False)
             std = getattr(encoder.model.config, "initializer_range", 0.02)
             nn.init.normal_(projection.weight, std=std)
-        projection = projection.to(encoder.device)
-        return cls(encoder.model, encoder.tokenizer, encoder.name, projection, lengths)
+            projection = projection.to(encoder.device)
+        super().__init__(encoder.model, tokenizer, encoder.name, lengths[0], projection)
+        self.passages, self.lengths = False, lengths
+        known = [tokenizer.token_to_id(token) for token in ("[MASK]", "<mask>")]
+        self.fill_id = next((i for i in known if i is not None), None)
+        if self.fill_id is None:
+            expected = "a BERT or XLM-R model"
+            raise InputError(encoder.name, "a tokenizer without [MASK] or <mask>", expected)
+        self.markers = markers(tokenizer)
+        signs = (start + sign for sign in string.punctuation for start in ("", "▁"))
+        self.punctuation = {i for i in map(tokenizer.token_to_id, signs) if i is not None}
 
     def reading(self, role: str) -> ColBERT:
         """The same weights in the role of ``question`` or ``passage``; it takes no memory."""
@@ -168,13 +162,9 @@ def fit(
 ) -> ColBERT:  # fmt: skip
     """Train a teacher, in place; an interrupted run goes on, a finished one is loaded.
 
-    Without dropout, which ColBERT's own code has; gradients are clipped at norm 1. What is returned
-    is frozen.
-
-    Parameters
-    ----------
-    triples : a file for :func:`optical_lite.formats.msmarco.triples`, read in its order
-    save_every : steps between states to go on from
+    Without dropout, which ColBERT's own code has; gradients are clipped at norm 1. ``triples`` is a
+    file for :func:`optical_lite.formats.msmarco.triples`, read in its order. What is returned is
+    frozen.
     """
     out, path = Path(out), Path(triples)
     stream(path)  # complains of a wrong file before anything is written
@@ -204,8 +194,7 @@ def fit(
             result = model_record(Encoder.load(out))
             write_json(out / "teacher.json", {**begun, "result": result})
         (out / "resume.pt").unlink(missing_ok=True)
-    found = Encoder.load(out)
-    return ColBERT.of(found, lengths=start.lengths).requires_grad_(False)
+    return ColBERT(Encoder.load(out), lengths=start.lengths).requires_grad_(False)
 
 
 def _vectors(encoder: ColBERT, texts: Sequence[str]) -> tuple[Tensor, Tensor]:

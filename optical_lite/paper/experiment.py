@@ -149,7 +149,7 @@ def run(
 def _untrained(config: PaperConfig) -> ColBERT:
     of = config.teacher
     start = tiny(of.seed) if config.model == "tiny" else Encoder.load(config.model)
-    return ColBERT.of(start, of.dimension, (of.question_length, of.passage_length), of.seed)
+    return ColBERT(start, of.dimension, (of.question_length, of.passage_length), of.seed)
 
 
 def _rank(config, teacher, student, data, out, first, progress) -> dict:

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from optical_lite import retrieval
 from optical_lite.datasets import pocket
+from optical_lite.encoder import Encoder
 from optical_lite.paper import colbert, experiment
 from optical_lite.paper.colbert import ColBERT, fit, pair_loss
 from optical_lite.paper.configs import CONFIGS
@@ -22,7 +23,7 @@ SMALL = replace(CONFIGS["tiny"].teacher, steps=6, batch=4, passage_length=40)
 
 
 def fresh(seed=0):
-    return ColBERT.of(experiment.tiny(seed), 32)
+    return ColBERT(experiment.tiny(seed), 32)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_other_tokenizers_have_other_markers(extra, expected):
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.BertProcessing(("</s>", 2), ("<s>", 0))
     assert colbert.markers(tokenizer) == expected
-    made = ColBERT(experiment.tiny().model, tokenizer, "x")
+    made = ColBERT(Encoder(experiment.tiny().model, tokenizer, "x"))
     (ids,) = made.tokenize(["maji ."])
     head = [0, *([5] if expected else []), len(known) - 2, len(known) - 1, 2]
     assert ids == head + [4] * (32 - len(head))
@@ -123,7 +124,7 @@ def test_other_tokenizers_have_other_markers(extra, expected):
 def test_a_tokenizer_without_mask_is_refused():
     tokenizer = Tokenizer(models.WordLevel({"maji": 0, "?": 1}, unk_token="?"))
     with pytest.raises(InputError, match="without"):
-        ColBERT(experiment.tiny().model, tokenizer, "x")
+        ColBERT(Encoder(experiment.tiny().model, tokenizer, "x"))
 
 
 def test_pair_loss_equals_a_plain_loop():

@@ -111,7 +111,7 @@ def test_a_given_first_stage_is_reranked(whole, tmp_path):
 
 
 def test_a_long_document_is_its_best_passage(number_type):
-    model = ColBERT.of(paper.tiny(), 32, (32, 24)).requires_grad_(False)  # 21 tokens of text a passage
+    model = ColBERT(paper.tiny(), 32, (32, 24)).requires_grad_(False)  # 21 tokens of text a passage
     texts = {name: text for name, text in list(pocket.passages().items())[:6]} | {"short": "Boil the water."}
     parts = split(texts, model, 10)
     assert list(parts["short"].values()) == ["Boil the water."]
@@ -176,7 +176,7 @@ def test_parameters_by_hand():
     """Embeddings (3000 + 192 + 2) x 64 + 128; two layers of 4 x 4160 + 16640 + 16448 + 256; projection 64 x 32."""
     count = budget.parameters(SHAPES["tiny"], 32)
     assert count == {"embeddings": 204_544, "layers": 99_968, "projection": 2_048, "total": 306_560}
-    assert count["total"] == model_record(ColBERT.of(paper.tiny(), 32))["parameters"]
+    assert count["total"] == model_record(ColBERT(paper.tiny(), 32))["parameters"]
 
 
 @pytest.mark.parametrize("name", [MBERT, XLMR])
@@ -193,7 +193,7 @@ def test_parameters_of_the_real_models(name):
 def test_operations_by_hand_and_by_a_counter():
     """32 tokens x (2 layers x (2 x (4 x 64 x 64 + 2 x 64 x 256) + 4 x 32 x 64) + 2 x 64 x 32)."""
     assert budget.forward(SHAPES["tiny"], 32, 32) == 32 * (2 * (98_304 + 8_192) + 4_096) == 6_946_816
-    model, ids = ColBERT.of(paper.tiny(), 32), torch.full((1, 32), 20)
+    model, ids = ColBERT(paper.tiny(), 32), torch.full((1, 32), 20)
     with FlopCounterMode(display=False) as counter:
         model(ids, torch.ones(1, 32, dtype=torch.bool))
     assert counter.get_total_flops() == 6_946_816
@@ -201,7 +201,7 @@ def test_operations_by_hand_and_by_a_counter():
 
 def test_what_training_keeps_is_of_the_estimated_size():
     """In float32 twice the bytes; the estimate also counts dropout's masks."""
-    model, ids, sizes = ColBERT.of(paper.tiny(), 32).requires_grad_(True), torch.full((4, 180), 20), {}
+    model, ids, sizes = ColBERT(paper.tiny(), 32).requires_grad_(True), torch.full((4, 180), 20), {}
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
 
     def pack(x):

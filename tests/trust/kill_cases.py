@@ -99,7 +99,7 @@ def cases(tiny, folder: Path) -> dict[str, tuple[Callable[[Path], None], int]]:
 
     return {
         "train": (run, 90),
-        "teacher": (lambda root: colbert.fit(colbert.ColBERT.of(copy.deepcopy(tiny), 16), experiment.TRIPLES,
+        "teacher": (lambda root: colbert.fit(colbert.ColBERT(copy.deepcopy(tiny), 16), experiment.TRIPLES,
                                              one.teacher, root / "teacher", save_every=1, progress=False), 25),
         "paper": (lambda root: experiment.run(one, experiment.TRIPLES, bitext, small, root / "paper",
                                               progress=False), 35),
