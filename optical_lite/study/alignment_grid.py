@@ -19,7 +19,7 @@ import operator
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 
 from .. import vocabulary
@@ -213,7 +213,7 @@ def known() -> dict[str, dict]:
     return {name: found[name][0] for name in gold.REPORTED if name in found}
 
 
-def verdicts(records: list[dict], ours: str) -> dict[str, dict[str, int]]:
+def verdicts(records: Iterable[dict], ours: str) -> dict[str, dict[str, int]]:
     """On how many sets a transport system errs less than each rival, more, or not clearly.
 
     >>> ends = [(-0.1, -0.05), (-0.1, 0.02), (0.01, 0.04), (-0.2, -0.1)]

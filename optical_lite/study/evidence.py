@@ -36,25 +36,19 @@ def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
 def over(
     base: str, names: Mapping[str, str], among: Iterable[str] = ("*",)
 ) -> dict[str, dict[str, Comparison]]:
-    """What systems add to a base, on every collection that has records of all of them.
+    """What systems add to a base, by place and label, where all of them have records.
 
     Values are means over seeds a question, so interval and permutation test are over questions.
 
     Parameters
     ----------
-    base : a system
     names : systems by what they are called in a figure
     among : patterns of ``COLLECTION_LANG``
-
-    Returns
-    -------
-    dict
-        by place, in the order of :func:`.records.places`, then by the names' keys
     """
-    places = [each for each in records.places() if any(fnmatch(each, word) for word in among)]
     found = {
         place: {label: records.compare(name, base, place) for label, name in names.items()}
-        for place in places
+        for place in records.places()
+        if any(fnmatch(place, word) for word in among)
     }
     return {place: each for place, each in found.items() if None not in each.values()}
 
@@ -65,16 +59,18 @@ def answer() -> dict[str, dict[str, Comparison]]:
 
 
 def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Comparison | None:
-    """The sum of some systems minus that of others, mean over a collection's languages.
+    """The sum of some systems minus that of others, mean over languages that have all of them.
 
     Languages count alike. Where they ask the same questions, as Belebele's do, a question is one
     unit in all of them: each language would else count the same sentences again.
-
-    A language without a record of one of them is left out.
     """
     signed = [(1, system) for system in plus] + [(-1, system) for system in minus]
-    places = [p for p in records.places() if p.rpartition("_")[0] == collection]
-    places = [p for p in places if all(records.read(p, system) for _, system in signed)]
+    places = [
+        place
+        for place in records.places()
+        if place.rpartition("_")[0] == collection
+        and all(records.read(place, system) for _, system in signed)
+    ]
     if not places:
         return None
     rows = [sum(sign * records.by_question(p, x) for sign, x in signed) for p in places]
@@ -92,15 +88,8 @@ def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Compar
 def curve(place: str, names: Iterable[str], *, over: str = "") -> pd.DataFrame:
     """MRR@10 on a place against the number of sentence pairs, of systems run as ``NAME_500``, ...
 
-    Parameters
-    ----------
-    names : of systems, without the number
-    over : a system whose mean, from as many pairs, is taken from each; sizes that it was not run
-        with are left out
-
-    Returns
-    -------
-    DataFrame with columns ``system``, ``pairs``, ``mean``, ``sd``, ``n``
+    Columns are ``system``, ``pairs``, ``mean``, ``sd``, ``n``. With ``over`` the mean of that
+    system from as many pairs is taken from each; sizes that it was not run with are left out.
     """
     rows, found = frame(place, ["bitext"]), []
     for name, line in rows.iterrows():

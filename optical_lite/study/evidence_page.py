@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable
 from statistics import fmean
 
 from .. import corpora
@@ -15,10 +15,9 @@ from .markup import markdown, number
 from .places import ASKED, LANGUAGES, REFERENCE
 from .systems import OPPONENTS, SYSTEMS, TUNING, expand
 
-# column: a system, and the others of which the best is its opponent
-DUELS = {
-    "the kit recipe above it": ("plus_sharp", OPPONENTS),
-    "above two engines, fused": ("plus_sharp", ("lexicon_fused",)),
+DUELS = {  # column: of whom the best is the opponent of the kit recipe
+    "the kit recipe above it": OPPONENTS,
+    "above two engines, fused": ("lexicon_fused",),
 }
 CHOICES = {  # in use: what it was compared with
     "optical": ["optical_late", "balance", "epsilon", "marginals"],
@@ -69,9 +68,8 @@ STEPS = {  # of the comparison: systems that are added, and that are subtracted
 
 def _said(found: dict) -> dict:
     """Comparisons in words, None left out; p after Holm's correction over all of them."""
-    found = {key: each for key, each in found.items() if each}
     words = {}
-    for key, p in holm({key: each.p for key, each in found.items()}).items():
+    for key, p in holm({key: each.p for key, each in found.items() if each}).items():
         each = found[key]
         value, low, high = (number(x, "+") for x in (each.difference, each.low, each.high))
         sure = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
@@ -88,14 +86,9 @@ def _lang(place: str) -> str:
 
 
 def against_best(name: str, among: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """A system against the best of some others, chosen anew on every collection.
+    """A system against the best of some others on each collection: which, the difference in words.
 
-    Returns
-    -------
-    dict
-        by collection that has records of it and of one of the others: the best of them, and the
-        difference in words, with p after Holm's correction over the collections; languages with
-        more resources are a family of their own
+    Holm's correction is over collections; languages with more resources are a family of their own.
     """
     best: dict[str, str] = {}
     families: tuple[dict, dict] = {}, {}
@@ -105,18 +98,18 @@ def against_best(name: str, among: tuple[str, ...]) -> dict[str, tuple[str, str]
             best[place] = max(have, key=lambda each: _mean(place, each))
             family = families[_lang(place) in REFERENCE]
             family[place] = records.compare(name, best[place], place)
-    said = {place: words for each in families for place, words in _said(each).items()}
+    said = _said(families[0]) | _said(families[1])
     return {place: (best[place], words) for place, words in said.items()}
 
 
 def opponents() -> str:
     """One row a collection: its best single engine, and the differences of :data:`DUELS`."""
-    found = [against_best(*duel) for duel in DUELS.values()]
+    found, none = [against_best("plus_sharp", among) for among in DUELS.values()], ("", "")
     rows = []
     for place in sorted(set().union(*found)):
-        best, _ = found[0].get(place, ("", ""))
-        own = (SYSTEMS[best].title, f"{_mean(place, best):.3f}") if best else ("", "")
-        rows.append((place, *own, *(each.get(place, ("", ""))[1] for each in found)))
+        best, _ = found[0].get(place, none)
+        own = (SYSTEMS[best].title, f"{_mean(place, best):.3f}") if best else none
+        rows.append((place, *own, *(each.get(place, none)[1] for each in found)))
     return markdown(("collection", "best single engine", "its MRR@10", *DUELS), rows)
 
 
@@ -138,8 +131,8 @@ def scores(kind: str) -> str:
     for label, system in (SINGLE | BESIDE).items():
         found = [records.by_question(f"{kind}_{lang}", system) for lang in langs]
         values = [None if each is None else float(each.mean()) for each in found]
-        whole = values and None not in values
-        lines[label] = [*map(number, values), number(fmean(values) if whole else None)]
+        mean = fmean(values) if values and None not in values else None
+        lines[label] = [number(value) for value in (*values, mean)]
     own = {label: cells for label, cells in lines.items() if label in SINGLE}
     best = [max(column) for column in zip(*own.values(), strict=True)]
     for label, cells in own.items():
@@ -187,6 +180,9 @@ def leaks() -> str:
         for name in columns.values()
         for end in ends
     })  # fmt: skip
+    header = ["language", "pairs", "with twins"]
+    for said in columns:
+        header += [said, *(f"{said}, {end}" for end in ends.values())]
     rows = []
     for place in dict.fromkeys(place for place, *_ in sorted(cells)):
         made = [records.read(place, f"m_extended{end}") for end in ("", "_twins")]
@@ -195,13 +191,10 @@ def leaks() -> str:
             row.append(f"{_mean(place, name):.3f}")
             row += [cells.get((place, name, end), "") for end in ends]
         rows.append(row)
-    titles = (
-        f"{said}{end}" for said in columns for end in ("", *map(", {}".format, ends.values()))
-    )
-    return markdown(("language", "pairs", "with twins", *titles), rows)
+    return markdown(header, rows)
 
 
-def rates(records: Sequence[dict], prior: str) -> str:
+def rates(records: Iterable[dict], prior: str) -> str:
     """AER on every gold set, in per cent, with or without a prior for word order.
 
     An asterisk where the interval of the difference to transport leaves 0 out.
@@ -215,39 +208,37 @@ def rates(records: Sequence[dict], prior: str) -> str:
         columns |= dict.fromkeys(statistical.ALIGNERS, f"distilled_transport{prior}")
     rows = []
     for record in records:
-        cells = []
+        row = [record["set"], f"{record['bitext']['pairs']:,}"]
         for system, ours in columns.items():
             test = record["transport against"].get(ours, {}).get(system)
             mark = "*" if test and test["low"] * test["high"] > 0 else ""
             value = record["systems"].get(system)
-            cells.append(f"{100 * value['aer']:.1f}{mark}" if value else "missing")
-        rows.append((record["set"], f"{record['bitext']['pairs']:,}", *cells))
+            row.append(f"{100 * value['aer']:.1f}{mark}" if value else "missing")
+        rows.append(row)
     said = (name.removesuffix("_order").replace("_", " ") for name in columns)
     return markdown(("set", "pairs", *said), rows)
 
 
 def verdicts() -> str:
     """:func:`.alignment_grid.verdicts` of each transport system."""
-    known, plain = alignment_grid.SYSTEMS, {name: name for name in statistical.ALIGNERS}
-    title = plain | {x: x.replace("_order", ", order prior").replace("_", " ", 1) for x in known}
+    found = alignment_grid.known().values()
+    title = {name: name for name in statistical.ALIGNERS}
+    for name in alignment_grid.SYSTEMS:
+        title[name] = name.replace("_order", ", order prior").replace("_", " ", 1)
     rows = [
         (title[ours], title[system], *counts.values())
-        for ours in known
+        for ours in alignment_grid.SYSTEMS
         if "_transport" in ours
-        for system, counts in alignment_grid.verdicts(_sets(), ours).items()
+        for system, counts in alignment_grid.verdicts(found, ours).items()
     ]
     header = ("system", "against", "fewer errors", "no clear difference", "more errors")
     return markdown(header, rows)
 
 
-def _sets() -> list[dict]:
-    return [*alignment_grid.known().values()]
-
-
 TABLES = {
     **{table.__name__: table for table in (opponents, steps, gains, leaks, choices)},
     **{f"scores_{kind.rpartition('-')[2]}": functools.partial(scores, kind) for kind in ASKED},
-    "alignment_plain": lambda: rates(_sets(), ""),
-    "alignment_order": lambda: rates(_sets(), "_order"),
+    "alignment_plain": lambda: rates(alignment_grid.known().values(), ""),
+    "alignment_order": lambda: rates(alignment_grid.known().values(), "_order"),
     "alignment_verdicts": verdicts,
 }

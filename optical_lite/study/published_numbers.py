@@ -1,19 +1,9 @@
 """Published numbers: ``data/paper/*.toml``, each with its source, how it was read, and its doubts.
 
-A file is a work (``work``, ``venue``, ``url``, ``note``) with tables. A table has ``title``,
-``metric``, ``unit`` (fraction, percent, count, mixed, ranks or setting), ``source`` (a paper, an
-address or ``owner/repository@commit path``), ``read_in``, ``doubts``, ``columns`` and ``rows``; a
-row is a list of values, "" where the cell is empty, or a map with ``values`` and its own
+``work`` in :data:`.toml_files.SHAPES` says what such a file holds, the page of all of them
+(:mod:`.pages`) what ``read_in`` means. A ``unit`` is fraction, percent, count, mixed, ranks or
+setting. A row is a list of values, "" where the cell is empty, or a map with ``values`` and its own
 ``source``, ``read_in`` or ``doubts``.
-``read_in`` says where a value was seen:
-
-===============  ==============================================================
-``original``     in the file that ``source`` names
-``copy``         in a copy of that text
-``figure``       in a figure of that source whose cells carry numbers
-``restatement``  in somebody else's restatement: secondary
-``nobody``       not at all: every cell is empty, and ``empty`` says why
-===============  ==============================================================
 """
 
 from __future__ import annotations
@@ -34,7 +24,6 @@ class Number:
 
     value: float | None
     unit: str
-    metric: str
     source: str
     read_in: str
     doubts: tuple[str, ...]
@@ -59,17 +48,17 @@ def table(name: str) -> dict:
 
 
 def row(table: dict, name: str) -> dict:
-    """A row with its own source, read_in and doubts, or those of its table."""
+    """The ``values`` of a row, its ``source``, ``read_in`` and ``doubts`` or those of its table."""
     own = table["rows"][name]
     own = dict(own) if isinstance(own, dict) else {"values": own}
     if isinstance(own.get("values"), list):
         own["values"] = [None if value == "" else value for value in own["values"]]
-    where = f"table {table['title']}", f"row {name!r}"
-    fits(own, ROW, *where)
+    where = f"table {table['title']}"
+    fits(own, ROW, where, f"row {name!r}")
     got, expected = len(own["values"]), len(table["columns"])
     if got != expected:
         wanted = f"{expected}, one a column; mend the file"
-        raise InputError(where[0], f"{got} values in {where[1]}", wanted)
+        raise InputError(where, f"{got} values in row {name!r}", wanted)
     doubts = (*table["doubts"], *own.get("doubts", ()))
     source = {key: own.get(key, table[key]) for key in ("source", "read_in")}
     return {"values": own["values"], "doubts": doubts, **source}
@@ -78,8 +67,6 @@ def row(table: dict, name: str) -> dict:
 def number(name: str, row_name: str, column: str) -> Number:
     """A published number by ``work/table``, row and column.
 
-    Examples
-    --------
     >>> number("africlirmatrix/ndcg10", "BM25", "swa").value
     0.418
     """
@@ -90,4 +77,4 @@ def number(name: str, row_name: str, column: str) -> Number:
         raise InputError(name, f"row {row_name!r}, column {column!r}", expected)
     own = row(found, row_name)
     value = own.pop("values")[columns.index(column)]
-    return Number(value, found["unit"], found["metric"], **own)
+    return Number(value, found["unit"], **own)

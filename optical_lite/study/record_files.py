@@ -1,9 +1,7 @@
 """Record files: the cells of the study as few files, a JSON line each, what many share once.
 
-A set of records is a folder with a file a place (``data/expected/clir/afriqa_sw.jsonl``) or one
-file (``clir_dev.jsonl``). ``shared.json`` beside it has environments, configurations and bitexts by
-hash, and for each place which questions share their passages. A queue writes loose files, one a
-cell, under ``runs/records``; :func:`fold` takes them in.
+``data/expected/README.md`` says what lies where. A queue writes loose files, one a cell, under
+``runs/records``; :func:`fold` takes them in.
 """
 
 from __future__ import annotations
@@ -50,7 +48,7 @@ def _digest(value: object) -> str:
     return sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode())[:12]
 
 
-def compact(record: dict, parts: dict[str, dict]) -> dict:
+def _compact(record: dict, parts: dict[str, dict]) -> dict:
     """A record with hashes for its shared parts, which are added to ``parts``, without a seed."""
     line = dict(record)
     for part, kind in SHARED.items():
@@ -61,8 +59,8 @@ def compact(record: dict, parts: dict[str, dict]) -> dict:
     return line
 
 
-def expand(line: dict, parts: dict[str, dict]) -> dict:
-    """The record that :func:`compact` made a line of."""
+def _expand(line: dict, parts: dict[str, dict]) -> dict:
+    """The record that :func:`_compact` made a line of."""
     record = dict(line)
     for part, kind in SHARED.items():
         if name := line.get(part):
@@ -83,12 +81,12 @@ def _nested(found: Iterable[dict]) -> Records:
 
 def load(base: Path) -> Records:
     """A set of records; what is returned is kept, so do not change it."""
-    return _load(base, states(base))
+    return _load(base, states(base))[0]
 
 
 def shared(base: Path) -> dict[str, dict]:
     """What stands beside a set: shared parts by hash; ``groups``, a number a question by place."""
-    return _shared(base, states(base))
+    return _load(base, states(base))[1]
 
 
 def states(base: Path) -> tuple:
@@ -99,27 +97,21 @@ def states(base: Path) -> tuple:
 
 
 @functools.lru_cache(maxsize=16)
-def _shared(base: Path, _: tuple) -> dict[str, dict]:
-    path = base.parent / SHARED_FILE
-    found = read_json(path) if path.exists() else {}
+def _load(base: Path, files: tuple) -> tuple[Records, dict[str, dict]]:
+    path, found = base.parent / SHARED_FILE, []
+    parts = read_json(path) if path.exists() else {}
     for kind in SHARED.values():
-        for name, value in found.get(kind, {}).items():
+        for name, value in parts.get(kind, {}).items():
             if _digest(value) != name:
                 expected = f"the one that it is named after; {RESTORE}"
                 raise InputError(path.name, f"{kind} {name} with another content", expected)
-    return found
-
-
-@functools.lru_cache(maxsize=16)
-def _load(base: Path, files: tuple) -> Records:
-    found, parts = [], _shared(base, files)
     for path in (path for path, *_ in files if path.suffix == ".jsonl"):
         # a text inside may hold other ends of lines
         texts = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         for n, text in enumerate(texts, 1):
             where = f"{path.name}, line {n}"
-            found.append(expand(_looked_at(parse_json(text, where), where, str), parts))
-    return _nested(found)
+            found.append(_expand(_looked_at(parse_json(text, where), where, str), parts))
+    return _nested(found), parts
 
 
 def loose(folder: Path) -> Records:
@@ -132,7 +124,8 @@ def _looked_at(record: dict, where: str, part: type) -> dict:
     """A record that has what :func:`key` takes; ``part``: what stands for a shared part."""
     fits(record, dict, where)
     cell = {"collection": str, "lang": str, "system": str, "seed": int}
-    cell = {"set": str} if "set" in record else cell
+    if "set" in record:
+        cell = {"set": str}
     fits(record, cell | {f"{name}?": (part, NoneType) for name in SHARED}, where)
     for name in cell.keys() & {"collection", "lang"}:
         file_part(f"{where}, {name}", record[name])
@@ -157,10 +150,7 @@ def fold_all(source: Path) -> dict[str, tuple[int, int]]:
 def fold(source: Path, base: Path) -> tuple[int, int]:
     """Take the records of a queue's folder into a set: how many are new, of how many.
 
-    Raises
-    ------
-    InputError
-        a record, or groups of questions, that differ from those that are there already
+    A record, or groups of questions, that differ from those that are there already are refused.
     """
     # one writer; another waits, and then finds what this one has written
     with hold(base.parent, wait=True):
@@ -168,7 +158,12 @@ def fold(source: Path, base: Path) -> tuple[int, int]:
         parts, found = copy.deepcopy(parts), [*every(loose(source))]
         before = len(known)
         for record in found:
-            _same(known.setdefault(key(record), record), record)
+            old = known.setdefault(key(record), record)
+            if old != record:
+                names = sorted(old.keys() | record.keys())
+                differ = ", ".join(name for name in names if old.get(name) != record.get(name))
+                got = f"{' '.join(map(str, key(record)))} a second time with another {differ}"
+                raise InputError("fold", got, "one record a cell; delete one of the two")
         for path in sorted(source.rglob(GROUPS)):
             text = path.read_text(encoding="ascii").strip()
             if parts.setdefault("groups", {}).setdefault(path.parent.name, text) != text:
@@ -180,21 +175,12 @@ def fold(source: Path, base: Path) -> tuple[int, int]:
     return len(known) - before, len(found)
 
 
-def _same(old: dict, new: dict) -> None:
-    """Raise where two records of a cell differ."""
-    if old != new:
-        names = sorted(old.keys() | new.keys())
-        parts = ", ".join(name for name in names if old.get(name) != new.get(name))
-        got = f"{' '.join(map(str, key(new)))} a second time with another {parts}"
-        raise InputError("fold", got, "one record a cell; delete one of the two")
-
-
 def write(base: Path, found: Iterable[dict], parts: dict[str, dict]) -> None:
     """Write a set of records, sorted; the shared parts first, so that no line lacks one."""
     files: dict[Path, list[str]] = {}
     for record in sorted(found, key=key):
         path = base if base.suffix else base / f"{key(record)[0]}.jsonl"
-        files.setdefault(path, []).append(to_json(compact(record, parts)))
+        files.setdefault(path, []).append(to_json(_compact(record, parts)))
     parts = {kind: dict(sorted(values.items())) for kind, values in sorted(parts.items())}
     write_json(base.parent / SHARED_FILE, parts)
     for path, lines in files.items():

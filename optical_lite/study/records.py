@@ -1,16 +1,15 @@
 """Records: what the grid has run, read and summed up.
 
-One record a cell, a line of ``data/expected/clir/PLACE.jsonl`` (see :mod:`.record_files`), made by
-:mod:`.grid`; a place is ``COLLECTION_LANG``, of development questions ``dev_LANG``. Each says what
-it ran on. ``clir_cpu.jsonl`` holds some of the cells that ran on an accelerator made on a processor
-again: what they cost there, and whether the numbers are the same.
+A place is ``COLLECTION_LANG``, of development questions ``dev_LANG``. ``clir_cpu.jsonl`` holds some
+of the cells that ran on an accelerator made on a processor again: what they cost there, and whether
+the numbers are the same.
 """
 
 from __future__ import annotations
 
 import functools
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +37,6 @@ COLUMNS = [
 
 
 def _base(place: str) -> Path:
-    """The set that a place is of."""
     return DEV_RECORDS if place.startswith("dev_") else RECORDS
 
 
@@ -61,14 +59,13 @@ def groups(place: str) -> dict[str, int]:
     return _as_map(map(int, found[place].split()))
 
 
-def _as_map(row: Sequence) -> dict[str, float]:
+def _as_map(row: Iterable) -> dict[str, float]:
     return {str(i): x for i, x in enumerate(row)}
 
 
 def ranks(made: list[dict]) -> np.ndarray:
     """Reciprocal rank of each question, mean over records, shape (questions,)."""
-    lines = [record["mrr@10 by question"] for record in made]
-    return np.mean([np.array(line.split(), dtype=float) for line in lines], axis=0)
+    return np.mean([np.array(x["mrr@10 by question"].split(), dtype=float) for x in made], axis=0)
 
 
 def by_question(place: str, system: str) -> np.ndarray | None:
@@ -78,10 +75,7 @@ def by_question(place: str, system: str) -> np.ndarray | None:
 
 
 def compare(ours: str, baseline: str, place: str) -> significance.Comparison | None:
-    """Two systems on a collection, None where one has no records.
-
-    Reciprocal ranks are means over seeds; questions of one passage are drawn together.
-    """
+    """Two systems on a place, means over seeds a question; None where one has no records."""
     return _compare(ours, baseline, place, record_files.states(_base(place)))
 
 
@@ -111,11 +105,6 @@ def cells(found: Records) -> dict[str, dict[str, dict]]:
 
 def summarise() -> str:
     """Text of ``data/expected/systems.csv``: each system on each place, interval, tests, cost."""
-    return _summarise(*map(record_files.states, (RECORDS, CPU_RECORDS)))
-
-
-@functools.lru_cache(maxsize=4)
-def _summarise(*_: tuple) -> str:
     lines = [line for place, rows in load(RECORDS).items() for line in _lines(place, rows)]
     table = pd.DataFrame(lines, columns=COLUMNS)
     return table.to_csv(index=False, float_format="%.5f", lineterminator="\n")
@@ -128,14 +117,14 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
     values, labels = {name: ranks(made) for name, made in runs.items()}, groups(place)
     intervals = significance.bootstrap(np.stack([*values.values()]), [*labels.values()]).T
     tests = [_tests(values, name, labels) for name in BASELINES]
-    zero, ceiling = (values[name].mean() if name in values else None for name in ENDS)
     cheap = load(CPU_RECORDS).get(place, {})
     for (name, made), (low, high) in zip(runs.items(), intervals.tolist(), strict=True):
         own = sums(made)
         line = {metric: own[metric]["mean"] for metric in METRICS}
         line |= {"place": place, "system": name, "title": SYSTEMS[name].title, "n": len(made)}
         line |= {"sd": own["mrr@10"]["sd"], "low": low, "high": high}
-        if None not in (zero, ceiling):
+        if values.keys() >= {*ENDS}:
+            zero, ceiling = (values[end].mean() for end in ENDS)
             line["gap_closed"] = (values[name].mean() - zero) / (ceiling - zero)
         for test in tests:
             line |= test.get(name, {})

@@ -3,7 +3,7 @@
 ``data/tables/NAME.toml`` says which systems (``rows``; or ``systems``, names and groups of
 :mod:`.study.systems`), collections (``columns``) and ``metrics`` a table has, where our numbers
 come from (``ours``, a key of :data:`RECORDED`), and which published numbers stand beside them
-(``paper``). The states are explained in ``data/expected/README.md``; lesson 08 shows all of this.
+(``paper``). ``data/expected/README.md`` explains the states; lesson 08 shows all of this.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .toml_files import read_toml
 SPECS, EXPECTED = DATA / "tables", DATA / "expected"
 REPRODUCED, DIRECTION, DIFFERS = "reproduced", "direction only", "differs"
 MISSING, NO_VERDICT = "missing", "no verdict"
+EMPTY = "the published cell is empty; see where data/paper says how to fill it in"
 SMALL = "small and machine-written: compare orderings, not values"
 
 
@@ -40,26 +41,17 @@ class Summary:
 
 @dataclass(frozen=True)
 class Cell:
-    """One line of a table: a published number, ours, and what to make of the two.
+    """One line of a table: a published number, ours, and what to make of the two."""
 
-    Attributes
-    ----------
-    key : ``column/row``, as in :func:`expected`
-    paper : the published number as a fraction, or None
-    published : where it comes from, or None
-    ours : mean over the records, or None without any
-    tolerance, state : as for :func:`verdict`
-    """
-
-    key: str
+    key: str  # ``column/row``, as in :func:`expected`
     row: str
     column: str
     metric: str
-    paper: float | None
-    published: Number | None
+    paper: float | None  # the published number as a fraction
+    published: Number | None  # as it is printed, and where
     ours: Summary | None
     tolerance: float
-    state: str
+    state: str  # see :func:`verdict`
     reason: str
     command: str
 
@@ -70,8 +62,9 @@ class Cell:
 
     def record(self) -> dict:
         """The machine-readable form."""
-        found = {name: value for name, value in asdict(self).items() if name != "published"}
-        return found | {"delta": self.delta, "source": self.published and self.published.source}
+        found = asdict(self) | {"delta": self.delta}
+        del found["published"]
+        return found | {"source": self.published and self.published.source}
 
 
 def names() -> list[str]:
@@ -81,9 +74,8 @@ def names() -> list[str]:
 
 def spec(name: str) -> dict:
     """A table's file, its rows and columns in one form (a map with at least ``label``)."""
-    if name not in names():
-        known = ", ".join(names())
-        raise InputError("table", f"{name!r}", f"one of {known}; see tables --list")
+    if name not in (known := names()):
+        raise InputError("table", repr(name), f"one of {', '.join(known)}; see tables --list")
     found = dict(read_toml(SPECS / f"{name}.toml", "table"))
     if "rows" not in found:
         chosen = systems.expand(found.get("systems"))
@@ -153,18 +145,15 @@ def verdict(
     paper: float | None, ours: float | None, *, tolerance: float, needs: str = "",
     values: bool = True, gaps: tuple[float, float] | None = None,
 ) -> str:  # fmt: skip
-    """What to make of a published number and ours; ``data/expected/README.md`` has the states.
+    """What to make of a published number and ours, None where there is none.
 
     Parameters
     ----------
-    paper, ours : None where there is none
     tolerance : largest accepted distance, on both sides
     needs : what we lack, where the run was not attempted
     values : whether the two values may be compared at all; without, only directions
     gaps : distance from the baseline, (published, ours)
 
-    Examples
-    --------
     >>> [verdict(0.50, ours, tolerance=0.02) for ours in (0.51, 0.53, None)]
     ['reproduced', 'differs', 'missing']
     >>> verdict(0.50, 0.70, tolerance=0.02, gaps=(0.1, 0.2))
@@ -209,32 +198,29 @@ def _cell(table: dict, recorded: dict, row: str, column: str, metric: str) -> Ce
         found = recorded.get(f"{column}/{row}", {}).get("metrics", {}).get(metric)
         return Summary(**found) if found else None
 
-    own, across = table["rows"][row], table["columns"][column]
+    own, across, key = table["rows"][row], table["columns"][column], f"{column}/{row}"
     number, group = _published(table, column, row, metric)
-    paper, ours = _fraction(number), ours_of(row)
-    gaps, baseline = None, group.get("baseline")
-    if baseline and baseline != row and ours is not None and paper is not None:
-        printed = _published(table, column, baseline, metric)[0]
-        base = _fraction(printed), ours_of(baseline)
-        # a whole number was rounded, and within half a unit it has no direction
-        if (
-            None not in base
-            and abs(number.value - printed.value) > isinstance(printed.value, int) / 2
-        ):
-            gaps = paper - base[0], ours.mean - base[1].mean
-    key = f"{column}/{row}"
+    paper, ours, reason = _fraction(number), ours_of(row), group.get("reason", "")
     tolerance = recorded.get(key, {}).get("tolerance", table.get("tolerance", 0.0))
+    gaps, baseline = None, group.get("baseline", row)
+    if number and paper is None:
+        reason = reason or EMPTY
+    elif number and ours and baseline != row:
+        printed, _ = _published(table, column, baseline, metric)
+        base, ours_base = _fraction(printed), ours_of(baseline)
+        if base is not None and ours_base:
+            # a whole number was rounded, and within half a unit it has no direction
+            unit = isinstance(printed.value, int)
+            if abs(number.value - printed.value) > unit / 2:
+                gaps = paper - base, ours.mean - ours_base.mean
     needs = own.get("needs", table.get("needs", ""))
     values = group.get("values", True) and not across.get("small", False)
-    how = {"tolerance": tolerance, "needs": needs, "values": values, "gaps": gaps}
-    reason = group.get("reason", "")
-    if number is not None and number.value is None:
-        empty = "the published cell is empty; see where data/paper says how to fill it in"
-        reason = reason or empty
+    state = verdict(
+        paper, ours and ours.mean, tolerance=tolerance, needs=needs, values=values, gaps=gaps
+    )
     return Cell(
-        key=key, row=own["label"], column=across["label"], metric=metric,
-        paper=paper, published=number, ours=ours, tolerance=tolerance,
-        state=verdict(paper, ours and ours.mean, **how), reason=reason,
+        key=key, row=own["label"], column=across["label"], metric=metric, paper=paper,
+        published=number, ours=ours, tolerance=tolerance, state=state, reason=reason,
         command=across.get("command", table["command"]),
     )  # fmt: skip
 

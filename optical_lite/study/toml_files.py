@@ -11,7 +11,7 @@ from ..settings import InputError
 
 # bytes; ours have 7,000. In a longer file a name could have so many parts that minutes go by
 LONG = 1 << 14
-SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends in ? may be missing
+SHAPES = {  # what a kind of file holds; a key that ends in ? may be missing
     "work": {
         **dict.fromkeys(("work", "venue", "url", "note?"), str),
         "tables": {
@@ -26,7 +26,7 @@ SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends
         },
     },
     "table": {
-        **dict.fromkeys(("title", "question", "ours", "command", "note?"), str),
+        **dict.fromkeys(("title", "question", "ours", "command", "note?", "needs?"), str),
         "metrics": [str],
         "columns": {str: (str, dict)},
         "rows?": {str: (str, dict)},
@@ -40,23 +40,12 @@ SHAPES = {  # what a kind of file holds; ``object`` is anything, a key that ends
                 "values?": bool,
             }
         ],
-        "needs?": str,
     },
 }
 
 
 def read_toml(path: Path, kind: str) -> dict:
-    """A TOML file as a dictionary, read again when it has changed.
-
-    Parameters
-    ----------
-    kind : a key of :data:`SHAPES`
-
-    Raises
-    ------
-    InputError
-        no file, no UTF-8, no TOML, too long or nested too deeply, another shape
-    """
+    """A TOML file of a kind of :data:`SHAPES`, read again when it has changed."""
     if not path.is_file():
         raise InputError(path.name, f"no such file in {path.parent.name}/", "one; check the name")
     return _read(path, kind, path.stat().st_mtime_ns, path.stat().st_size)
