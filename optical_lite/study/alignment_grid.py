@@ -6,9 +6,8 @@ writes ``runs/records/alignment/SET.json`` and takes it into ``data/expected/ali
 settings of all methods on development sets alone, the same grid for each, and writes
 ``data/expected/alignment_settings.json``.
 
-A system is ``ENCODER_METHOD``, and with ``_order`` behind it has the word-order prior:
-``distilled_transport_order``. Statistical aligners, which read no encoder and know word order
-themselves, go by their own names.
+A system is ``ENCODER_METHOD``, with the word-order prior ``ENCODER_METHOD_order``. Statistical
+aligners, which read no encoder and know word order themselves, go by their own names.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from dataclasses import asdict, replace
 
 from .. import vocabulary
 from ..alignment import gold, statistical
-from ..alignment.linking import AlignmentScore, compare, links, score, total
+from ..alignment.linking import compare, links, score, total
 from ..alignment.plans import SIMILARITY, AlignConfig, Pair, encode_pairs, realign
 from ..config import DistillConfig
 from ..corpora import Bitext
@@ -75,10 +74,7 @@ SYSTEMS = [
 
 
 def bitext(lang: str) -> Bitext:
-    """What students and statistical aligners train on.
-
-    Pocket, or published pairs and the raw sentences of gold sets.
-    """
+    """What aligners train on: pocket, or published pairs and the raw sentences of gold sets."""
     if lang in pocket.LOW_RESOURCE:
         return pocket.bitext(lang)
     parts = [getattr(published, name)(lang) for name in EXTRA.get(lang, ())]
@@ -125,8 +121,7 @@ def search(kind: str, sets: tuple[str, ...]) -> dict[str, dict]:
                 rules = ((method, rule) for method in methods for rule in METHODS[method])
                 for (method, rule), threshold in itertools.product(rules, THRESHOLDS):
                     rates = (_rate(*x, rule, threshold) for x in zip(plans, data, strict=True))
-                    aer = round(statistics.fmean(rates), 4)
-                    system = f"{kind}_{method}{prior}"
+                    aer, system = round(statistics.fmean(rates), 4), f"{kind}_{method}{prior}"
                     if system not in found or aer < found[system]["aer"]:
                         chosen = asdict(replace(config, rule=rule, threshold=threshold))
                         found[system] = {"aer": aer, "layer": layer, "config": chosen}
@@ -152,10 +147,16 @@ def study(name: str) -> dict:
             late[system] = sum(not one.converged for one in alignments)
     for system in filter(statistical.available, statistical.ALIGNERS):
         found[system] = statistical.ALIGNERS[system](data.pairs, _more(data, pairs))
-    scores: dict[str, list[AlignmentScore]] = {
-        system: [score(x, *marked) for x, (_, _, *marked) in zip(each, data.rows, strict=True)]
-        for system, each in found.items()
-    }
+    scores, measured = {}, {}
+    for system, each in found.items():
+        rows = zip(each, data.rows, strict=True)
+        scores[system] = [score(x, *marked) for x, (_, _, *marked) in rows]
+        whole = total(scores[system])
+        measured[system] = {
+            **{rate: round(getattr(whole, rate), 4) for rate in ("aer", "precision", "recall")},
+            **{"counts": asdict(whole), "not_converged": late.get(system, 0)},
+            **{key: x for key, x in settings.get(system, {}).items() if key != "aer"},
+        }
     against = {
         ours: {
             system: asdict(compare(scores[ours], scores[system]))
@@ -170,14 +171,7 @@ def study(name: str) -> dict:
         "bitext": {"name": pairs.name, "pairs": len(pairs), "sha256": data_hash(pairs)},
         "not installed": [name for name in statistical.ALIGNERS if name not in found],
         "training": {kind: config and asdict(config) for kind, (*_, config) in ENCODERS.items()},
-        "systems": {
-            system: {
-                **{rate: round(getattr(each, rate), 4) for rate in ("aer", "precision", "recall")},
-                **{"counts": asdict(each), "not_converged": late.get(system, 0)},
-                **{key: x for key, x in settings.get(system, {}).items() if key != "aer"},
-            }
-            for system, each in ((system, total(each)) for system, each in scores.items())
-        },
+        "systems": measured,
         "transport against": against,
         "seconds": round(time.perf_counter() - began, 1),
         "environment": environment(),
@@ -193,9 +187,7 @@ def _more(data: gold.GoldSet, pairs: Bitext) -> list[tuple[list[str], list[str]]
 
 
 def rivals(ours: str) -> list[str]:
-    """What a transport system is compared with.
-
-    Other encoders as they are, other methods on its vectors, with a prior statistical aligners.
+    """What a transport system is compared with: with a prior statistical aligners, too.
 
     >>> rivals("distilled_transport_order")[-4:]
     ['distilled_match_order', 'ibm1', 'fast_align', 'eflomal']

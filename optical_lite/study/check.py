@@ -12,7 +12,7 @@ from pathlib import Path
 from ..datasets.sources import OutOfReach
 from ..safe_files import write_atomic
 from ..settings import ROOT, InputError, get
-from . import evidence, findings, pages, published_numbers, records, summary
+from . import evidence, findings, grid, pages, published_numbers, record_files, records, summary
 
 
 def demo_rows() -> dict[str, dict[str, float]]:
@@ -30,12 +30,10 @@ def grid_cells(
     systems: Sequence[str] = ("zero_shot", "bm25", "lexicon", "extended"),
     langs: Sequence[str] = ("tw",), seeds: Sequence[int] = (0,),
 ) -> dict[str, dict[str, float]]:  # fmt: skip
-    """Cells of the comparison, from nothing but the data: metrics by cell, means over the seeds.
+    """Cells of the comparison made anew: metrics by cell, means over the seeds.
 
     By default cheap ones of Twi, which has one collection and 481 sentence pairs.
     """
-    from . import grid, record_files
-
     with tempfile.TemporaryDirectory() as folder:
         grid.run([*systems], [*langs], [*seeds], folder=Path(folder), anew=True)
         found = records.cells(record_files.loose(Path(folder)))
@@ -75,11 +73,7 @@ def rerun(name: str, chosen: dict[str, Sequence] | None = None) -> list[str]:
 
 
 def check(names: Sequence[str], chosen: dict[str, Sequence] | None = None) -> list[str]:
-    """Print what is checked and return what is wrong, a line each.
-
-    Wrong are a rerun that comes out *below or above* its expected value by more than the tolerance,
-    a run that is gone, a published number that we miss without a reason, a number between marks
-    that the records do not give, and a page that differs from them.
+    """Print what is checked and return what is wrong, a line each (``data/expected/README.md``).
 
     Parameters
     ----------
@@ -87,7 +81,7 @@ def check(names: Sequence[str], chosen: dict[str, Sequence] | None = None) -> li
     chosen : ``systems``, ``langs`` and ``seeds`` of the comparison to run in place of its cheap
         rows, whether the table shows them or not
     """
-    wrong: list[str] = []
+    wrong = []
     if chosen and "clir" not in names:
         expected = "them with --table clir alone"
         raise InputError("check", f"{' '.join(chosen)} for {', '.join(names)}", expected)
@@ -118,8 +112,8 @@ def draw_answer(folder: Path | None = None) -> list[str]:
 
     if not (gains := evidence.answer()):
         return []
-    said = "change of MRR@10 from zero-shot, 95 % interval over questions"
-    ax = figures_evidence.effects(gains, xlabel=said)
+    xlabel = "change of MRR@10 from zero-shot, 95 % interval over questions"
+    ax = figures_evidence.effects(gains, xlabel=xlabel)
     return [str(path) for path in figures.save_figure(ax, "answer", folder)]
 
 
@@ -127,6 +121,8 @@ def listing() -> list[str]:
     """One line for each table of ours, then the published ones."""
     works = published_numbers.works().items()
     published = (f"{work}/{name}" for work, content in works for name in content["tables"])
-    titles = {name: summary.spec(name)["title"] for name in summary.names()}
-    ours = [f"{name}: {x}; {pages.counts(pages.shown(name))}" for name, x in titles.items()]
+    ours = [
+        f"{name}: {summary.spec(name)['title']}; {pages.counts(pages.shown(name))}"
+        for name in summary.names()
+    ]
     return [*ours, f"published: {' '.join(published)}"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,23 +48,20 @@ class Result:
     """What a demo found out: of each system its run, and each metric by question."""
 
     collection: Collection
-    bitext: Bitext
-    folder: Path
-    model: str = DEFAULT
+    model: str
+    seconds: dict[str, float]  # wall time of each stage
     runs: dict[str, Run] = field(default_factory=dict)
     per_query: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)  # wall time of each stage
 
     def record(self) -> dict:
         """The stable machine-readable form."""
-        means = {
-            s: {m: metrics.mean(v) for m, v in values.items()}
-            for s, values in self.per_query.items()
-        }
         return {
             "collection": self.collection.name,
             "lang": self.collection.lang,
-            "systems": means,
+            "systems": {
+                system: {metric: metrics.mean(values) for metric, values in found.items()}
+                for system, found in self.per_query.items()
+            },
             "queries": len(self.collection.queries),
             "seconds": {stage: round(value, 2) for stage, value in self.seconds.items()},
         }
@@ -90,15 +88,14 @@ def load(collection: str, lang: str) -> tuple[Collection, Bitext]:
     return questions, published.training_bitext(lang, hold_out=[questions])
 
 
-def baselines(result: Result, index: PassageIndex) -> None:
+def baselines(result: Result, bitext: Bitext, index: PassageIndex, english: Encoder) -> None:
     """Run every system that needs no student."""
-    questions, english = result.collection.queries, teacher(result.model)
-    lexicon = word_lexicon(result.bitext)
-    result.add("zero_shot", retrieval.search(index, english, questions))
-    result.add("bm25", lexical.bm25(result.collection.passages, questions))
-    translated = {query: lexicon.translate(text) for query, text in questions.items()}
+    data, lexicon = result.collection, word_lexicon(bitext)
+    translated = {query: lexicon.translate(text) for query, text in data.queries.items()}
+    result.add("zero_shot", retrieval.search(index, english, data.queries))
+    result.add("bm25", lexical.bm25(data.passages, data.queries))
     result.add("lexicon", retrieval.search(index, english, translated))
-    result.add("ceiling", retrieval.search(index, english, result.collection.translations))
+    result.add("ceiling", retrieval.search(index, english, data.translations))
 
 
 def run(
@@ -110,28 +107,27 @@ def run(
     Parameters
     ----------
     collection : ``pocket`` or ``afriqa``
-    lang : code of the question language
     out : run folder, default ``runs/demo_COLLECTION_LANG`` (an earlier run is reused)
-    model : the teacher, by default the English one
+    model : the teacher
     """
     clock = time.perf_counter()
     # one that is not there is refused before the work
     english = teacher(model)
     loaded = time.perf_counter()
     questions, bitext = load(collection, lang)
+    lang = language(lang)
     kind = model if model in CONFIGS else collection
     config = CONFIGS["smoke" if get().profile == "smoke" else kind]
-    lang = language(lang)
     folder = Path(out or ROOT / "runs" / f"demo_{collection}_{lang}{_suffix(model)}")
-    result = Result(questions, bitext, folder, model)
-    result.seconds = {"load": time.perf_counter() - loaded, "model": loaded - clock}
+    seconds = {"load": time.perf_counter() - loaded, "model": loaded - clock}
+    result = Result(questions, model, seconds)
     print(
         f"{LANGUAGES[lang]}: {len(bitext):,} sentence pairs ({bitext.name}); "
         f"{len(questions.queries)} questions over {len(questions.passages):,} English passages "
         f"({questions.name})"
     )
-    for flag in sorted({flag for flags in questions.flags.values() for flag in flags}):
-        marked = sum(flag in flags for flags in questions.flags.values())
+    counts = Counter(flag for flags in questions.flags.values() for flag in {*flags})
+    for flag, marked in sorted(counts.items()):
         print(f"leakage flag {flag}: {marked} questions")
     with result.stage("encode passages"):
         index = PassageIndex.cached(english, questions.passages, progress)
@@ -139,21 +135,21 @@ def run(
         every = len(index.ids)
         print(f"{index.cut:,} of {every:,} passages were cut at {index.max_length} tokens")
     with result.stage("baselines"):
-        baselines(result, index)
+        baselines(result, bitext, index, english)
     with result.stage("extend vocabulary"):
         kind = "ibm1" if model == DEFAULT else "symmetric"
         student = vocabulary.extend(english, bitext, lexicon=kind)
     with result.stage("search"):
         result.add("extended", retrieval.search(index, student, questions.queries))
     with result.stage("distil"):
-        distill(student, english, bitext, config, result.folder, progress=progress)
+        distill(student, english, bitext, config, folder, progress=progress)
     with result.stage("search"):
         result.add("student", retrieval.search(index, student, questions.queries))
     print_table(result)
     print_examples(result)
     if figures:
         with result.stage("figures"):
-            draw(result, english)
+            draw(result, english, folder)
     stages = ", ".join(f"{stage} {value:.1f}" for stage, value in result.seconds.items())
     print(f"\nseconds: {stages}")
     return result
@@ -170,7 +166,7 @@ def print_table(result: Result) -> None:
         values = result.per_query[system]
         if result.model != DEFAULT:
             title = title.replace("English encoder", "the encoder")
-        means = (f"{metrics.mean(values[name]):>9.3f}" for name in metrics.METRICS)
+        means = [f"{metrics.mean(values[name]):>9.3f}" for name in metrics.METRICS]
         print(f"{title:<38}" + "".join(means))
     values = {system: found["mrr@10"] for system, found in result.per_query.items()}
     for baseline in ("lexicon", "extended"):
@@ -205,8 +201,7 @@ def alignment(
 def most_improved(collection: Collection, before: Encoder, after: Encoder, english: Encoder) -> str:
     """The question whose transport onto its reference English became cheaper by most.
 
-    Training has seen neither side. Only questions of at most ten words on each side are looked at,
-    or all where there is none.
+    Only those of at most ten words on each side are looked at, or all where there is none.
     """
     pairs = {q: (collection.queries[q], said) for q, said in collection.translations.items()}
     short = {q: pair for q, pair in pairs.items() if all(len(x.split()) <= 10 for x in pair)}
@@ -219,12 +214,12 @@ def most_improved(collection: Collection, before: Encoder, after: Encoder, engli
     return max(gains, key=gains.get)
 
 
-def draw(result: Result, english: Encoder) -> list[Path]:
-    """Write ``figures/demo_LANG_plan`` as PNG and SVG: a pair's plan before and after."""
+def draw(result: Result, english: Encoder, folder: Path) -> None:
+    """Write ``figures/demo_LANG_plan`` as PNG and SVG: a pair's plan before and after a run."""
     import matplotlib.pyplot as plt
 
-    data, steps = result.collection, checkpoint_steps(result.folder)
-    encoders = [load_checkpoint(result.folder, step) for step in (steps[0], steps[-1])]
+    data, steps = result.collection, checkpoint_steps(folder)
+    encoders = [load_checkpoint(folder, step) for step in (steps[0], steps[-1])]
     query = most_improved(data, *encoders, english)
     pair = data.queries[query], data.translations[query]
     (C0, T0, *_), (C, T, *tokens) = (alignment(each, *pair, english) for each in encoders)
@@ -242,4 +237,3 @@ def draw(result: Result, english: Encoder) -> list[Path]:
     plt.close("all")
     inside = (path.relative_to(ROOT) if path.is_relative_to(ROOT) else path for path in paths)
     print("\nfigures: " + ", ".join(map(str, inside)))
-    return paths

@@ -40,17 +40,12 @@ class Missing(InputError):
     """A run that is not there (yet)."""
 
 
-def _there(value: object, expected: str) -> object:
-    """The value of a run; without one it is missing."""
-    if value is None:
-        raise Missing(f"findings: got {expected}")
-    return value
-
-
 def _mean(system: str, place: str) -> float:
-    ranks = records.by_question(place, systems.find(system) and system)
-    said = f"no record of {system} on {place}, expected one; run: tables --run"
-    return float(_there(ranks, said).mean())
+    systems.find(system)
+    ranks = records.by_question(place, system)
+    if ranks is None:
+        raise Missing("findings", f"no record of {system} on {place}", "one; run: tables --run")
+    return float(ranks.mean())
 
 
 def _gain(system: str, base: str, place: str) -> float:
@@ -63,14 +58,17 @@ def _gap(system: str, place: str) -> float:
 
 def _count(limit: float | None, system: str, base: str, *among: str) -> int:
     """Collections on which a system is above another with p below a limit; all, without a limit."""
-    family = {name: systems.find(name) and name for name in system.split("+")}
-    found, (counted, *_) = evidence.over(base, family, among), family
-    _there(found or None, f"no collection with records of {system} and {base}, expected one")
+    family = system.split("+")
+    for name in family:
+        systems.find(name)
+    found = evidence.over(base, {name: name for name in family}, among)
+    if not found:
+        raise Missing("findings", f"no collection with records of {system} and {base}", "one")
     if limit is None:
         return len(found)
     p = holm({(place, name): e.p for place, each in found.items() for name, e in each.items()})
-    above = (place for place, each in found.items() if each[counted].difference > 0)
-    return sum(p[place, counted] < limit for place in above)
+    above = (place for place, each in found.items() if each[family[0]].difference > 0)
+    return sum(p[place, family[0]] < limit for place in above)
 
 
 # what is taken of a place, and of how many systems
@@ -93,33 +91,36 @@ def measure(text: str) -> float:
     name, _, rest = text.partition(" ")
     words = rest.split()
     if name == "published" and rest.count(" | ") == 2:
-        cell = published_numbers.number(*rest.split(" | "))
-        return _there(cell.value, f"an empty cell {rest}, expected a number")
+        value = published_numbers.number(*rest.split(" | ")).value
+        if value is None:
+            raise Missing("findings", f"an empty cell {rest}", "a number")
+        return value
     if name == "run" and len(words) == 2:
-        found = summary.metrics_of(words[0]).get(words[1])
-        said = f"no {words[1]} of {words[0]}, expected a record and its metric"
-        return _there(found, said)
+        found = summary.metrics_of(words[0])
+        if words[1] not in found:
+            raise Missing("findings", f"no {words[1]} of {words[0]}", "a record and its metric")
+        return found[words[1]]
     if name in COUNTS and len(words) > 2:
         return _count(COUNTS[name], *words)
     if extreme := OVER.get(name):
         name, *words = words or [""]
     value, width = MEASURES.get(name, (None, 0))
-    if value is None or len(words) <= width or (len(words) > width + 1 and not extreme):
-        raise InputError("findings", f"{text!r}", "a measure such as 'gap plus_sharp afriqa_sw'")
+    patterns = words[width:]
+    if value is None or not patterns or (len(patterns) > 1 and not extreme):
+        raise InputError("findings", repr(text), "a measure such as 'gap plus_sharp afriqa_sw'")
     places = [*records.places(), *records.places(dev=True)]
-    have = [place for place in places if any(fnmatch(place, word) for word in words[width:])]
+    have = [place for place in places if any(fnmatch(place, word) for word in patterns)]
     if not have or (len(have) > 1 and not extreme):
         one = f"one; or {', '.join(OVER)} before the measure"
         expected = one if have else "COLLECTION_LANG"
-        raise InputError("findings", f"{len(have)} places like {' '.join(words[width:])}", expected)
+        raise InputError("findings", f"{len(have)} places like {' '.join(patterns)}", expected)
     return (extreme or min)(value(*words[:width], place) for place in have)
 
 
 def say(value: float, like: str) -> str:
-    """A value with the decimals, the sign and the thousands that stand in its place.
+    """A value with the decimals, the sign and the thousands that stand in its place, or three.
 
-    A value that so few decimals make 0 keeps its first digit. Where nothing stood, it has three
-    decimals.
+    A value that so few decimals make 0 keeps its first digit.
 
     >>> say(0.70649, "0.71"), say(0.00012, "0.04"), say(33061, "1,000"), say(-0.0214, "+0.021")
     ('0.71', '0.0001', '33,061', '−0.021')
@@ -134,13 +135,7 @@ def say(value: float, like: str) -> str:
 
 
 def fill(page: str, where: str) -> str:
-    """A page, or a notebook's file, with every marked number as the records give it now.
-
-    Raises
-    ------
-    InputError
-        a mark without its end in the same line, or a measure that is none; it names the page
-    """
+    """A page, or a notebook's file, with every marked number as the records give it now."""
     if page.count(OPEN) != len(MARK.findall(page)):
         right = f"{OPEN}MEASURE -->0.000<!-- /n --> in one line"
         raise InputError(where, f"{OPEN}without its end", right)

@@ -1,7 +1,6 @@
 """Grid: systems x languages x seeds as a queue that can be stopped and taken up again.
 
-One record a cell: ``runs/records/clir/COLLECTION_LANG/SYSTEM_SEED.json`` with metrics, the
-reciprocal rank of every question, configuration, data and model hashes, time and place, until
+One record a cell: ``runs/records/clir/COLLECTION_LANG/SYSTEM_SEED.json``, until
 :func:`.record_files.fold` takes it into ``data/expected/clir``. What is in either is not run again.
 A cell is one training at most: its student is tested on every collection of its language.
 """
@@ -79,10 +78,7 @@ def _clear(folder: Path, done: set[Path]) -> None:
 
 
 class Workplace:
-    """What the cells of one language share: collections, bitexts, indexes, untrained students.
-
-    With ``dev`` its questions are those for development, in place of its tests.
-    """
+    """What the cells of one language share, with ``dev`` on its development questions."""
 
     def __init__(self, lang: str, dev: bool = False) -> None:
         self.lang = language(lang)
@@ -91,15 +87,15 @@ class Workplace:
         held = testsets.dev_collection(self.lang)
         asked = [test for name, test in tests.items() if name in places.ASKED]
         self.held_out = {"dev": [*tests.values(), held], "twins": asked, "equal": asked}
+        self.collections = {"dev": held} if dev else tests
         self.trained: list[Path] = []  # folders of runs whose cell has no record yet
         self.ranked: dict[tuple[str, int, str], retrieval.Run] = {}
-        self.collections: dict[str, Collection] = {"dev": held} if dev else tests
 
     @functools.cache  # noqa: B019 (a workplace lives as long as its queue)
     def bitext(
         self, recipe: str = "", pairs: int = 0, draw: int = 0, without: str = "dev"
     ) -> Bitext:
-        """The pairs of a recipe without what is asked; with a number, a draw of so many."""
+        """A system's :attr:`.System.source`: the pairs of a recipe, or a draw of so many."""
         asked = self.held_out[without]
         found = published.training_bitext(self.lang, asked, recipe or self.place.recipe)
         if without == "twins":
@@ -111,9 +107,9 @@ class Workplace:
         if pairs > len(found):
             got = f"{pairs} pairs wanted of {len(found)} in {self.lang}"
             raise InputError("bitext", got, "at most all")
-        # a prefix of one order: what 500 pairs hold, 1,000 hold too
         order = list(range(len(found)))
         random.Random(draw).shuffle(order)
+        # a prefix of one order: what 500 pairs hold, 1,000 hold too
         return replace(found, pairs=tuple(found.pairs[i] for i in sorted(order[:pairs])))
 
     @functools.cache  # noqa: B019
@@ -160,11 +156,6 @@ class Workplace:
             self.trained.append(folder)
         return made, {"seconds": float(spent[0]), "cpu_seconds": float(spent[1])} | record
 
-    def queries(self, system: System, data: Collection) -> dict[str, str]:
-        """What a system is asked, before any translation of its own."""
-        asked = data.translations if system.reads == "reference" else data.queries
-        return {query: text if system.marks else unmarked(text) for query, text in asked.items()}
-
     def ranking(self, name: str, seed: int, collection: str) -> retrieval.Run:
         """Rank a collection's passages by a system; of fused parts the last has its share."""
         system = systems.find(name)
@@ -182,7 +173,10 @@ class Workplace:
 
     def search(self, system: System, encoder: Encoder, data: Collection) -> retrieval.Run:
         """Rank a collection's passages by one engine."""
-        queries, (table, _) = self.queries(system, data), self.lexicon(system)
+        table, _ = self.lexicon(system)
+        queries = data.translations if system.reads == "reference" else data.queries
+        if not system.marks:
+            queries = {query: unmarked(text) for query, text in queries.items()}
         if system.reads == "lexicon":
             queries = {query: table.translate(text) for query, text in queries.items()}
         if system.engine == "bm25":
@@ -193,7 +187,7 @@ class Workplace:
         return retrieval.search(index, encoder, queries)
 
     @functools.cache  # noqa: B019
-    def index(self, of: Encoder, name: str, scorer: str = "maxsim") -> PassageIndex:
+    def index(self, of: Encoder, name: str, scorer: str) -> PassageIndex:
         """Passages as a teacher sees them."""
         data = next(data for data in self.collections.values() if data.name == name)
         return PassageIndex.cached(of, data.passages, scorer=scorer)
@@ -242,10 +236,9 @@ def run(
 
     Parameters
     ----------
-    names, langs, seeds : systems or groups of :mod:`.systems`, languages, and seeds in place of
-        each system's own; all by default
+    names, langs, seeds : systems or groups, languages, and seeds in place of each system's own
     dev : on development questions, for choosing settings
-    folder : where records are written, a folder of ``runs/records`` by default
+    folder : of the records, by default in ``runs/records``
     anew : run what ``data/expected`` has, too
     """
     kind = "clir_dev" if dev else "clir"
@@ -253,12 +246,9 @@ def run(
     have = {} if anew else record_files.load(record_files.SETS[kind])
     done = {record_files.key(record) for record in record_files.every(have)}
     todo: list[tuple[str, str, int, list[str]]] = []
-    # trainings of cells that have their records, and of others
-    trained: dict[bool, set[Path]] = {True: set(), False: set()}
-    # the seeds of a system follow each other
-    for lang, name in itertools.product(
-        map(language, langs or places.LANGUAGES), systems.expand(names)
-    ):
+    finished, needed = set(), set()  # trainings of cells that have their records, and of others
+    langs = map(language, langs or places.LANGUAGES)
+    for lang, name in itertools.product(langs, systems.expand(names)):
         system = SYSTEMS[name]
         for seed in system.seeds if seeds is None else seeds:
             if seed not in system.seeds and not system.train:
@@ -269,10 +259,10 @@ def run(
                 if not (folder / f"{each}_{lang}" / f"{name}_{seed}.json").exists()
                 and (f"{each}_{lang}", name, seed) not in done
             ]
-            trained[not missing].add(training(lang, system, seed))
+            (needed if missing else finished).add(training(lang, system, seed))
             if missing:
                 todo.append((lang, name, seed, missing))
-    _clear(folder, trained[True] - trained[False])
+    _clear(folder, finished - needed)
     place, ran = None, 0
     for lang, name, seed, missing in tqdm(todo, desc="grid", unit="cell", disable=None):
         if place is None or place.lang != lang:

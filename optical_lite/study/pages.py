@@ -1,8 +1,7 @@
 """Pages of tables: what stands in them, and the generated files that must equal their records.
 
-Generated are ``data/expected/NAME.md`` for every table, ``data/expected/published.md`` for
-everything in ``data/paper/``, ``systems.csv``, and the tables and numbers between marks in pages
-and notebooks that a person wrote (:mod:`.findings`).
+Of pages and notebooks that a person wrote these are tables and numbers between marks, see
+:mod:`.findings`.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def long(name: str, kind: str = "md") -> str:
     return "\n\n".join([write(HEADER, rows), write(("mark", "meaning"), marks)])
 
 
-def wide(name: str, kind: str = "md") -> str:
+def wide(name: str) -> str:
     """Systems down, collections and metrics across: our numbers, where there are any."""
     table = summary.spec(name)
     found = {(x.key, x.metric): _ours(x).partition(" (")[0] for x in summary.cells(name)}
@@ -72,12 +71,12 @@ def wide(name: str, kind: str = "md") -> str:
         (key, metric) for key in table["columns"] if key in run for metric in table["metrics"]
     ]
     labels = [f"{table['columns'][key]['label']} {_title(metric)}" for key, metric in columns]
-    lines = {
-        row: [found.get((f"{key}/{row}", metric), "") for key, metric in columns]
-        for row in table["rows"]
-    }
-    rows = [[table["rows"][row]["label"], *line] for row, line in lines.items() if any(line)]
-    return markup.FORMATS[kind](["system", *labels], rows)
+    rows = []
+    for row, own in table["rows"].items():
+        line = [found.get((f"{key}/{row}", metric), "") for key, metric in columns]
+        if any(line):
+            rows.append([own["label"], *line])
+    return markup.markdown(["system", *labels], rows)
 
 
 def counts(cells: Iterable[Cell]) -> str:
@@ -98,9 +97,8 @@ def page(name: str) -> str:
     if "paper" in table:
         parts += ["## Beside the published ones", said, long(name), "Published numbers from:"]
         found = [cell.published for cell in cells if cell.published]
-        sources = dict.fromkeys((each.source, *each.doubts) for each in found)
-        said = (" ".join([s, *(f"*{doubt}*" for doubt in doubts)]) for s, *doubts in sources)
-        parts.append("\n".join(f"- {source}" for source in said))
+        lines = (" ".join([f"- {x.source}", *(f"*{doubt}*" for doubt in x.doubts)]) for x in found)
+        parts.append("\n".join(dict.fromkeys(lines)))
     else:
         made = f"Made by `{table['command']}`."
         parts.append(f"Nothing is published to compare with: {said} {made}")

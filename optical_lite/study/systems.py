@@ -15,43 +15,27 @@ from ..settings import one_of
 
 @dataclass(frozen=True)
 class System:
-    """One row of the comparison.
-
-    Attributes
-    ----------
-    title : for tables
-    reads : ``question``, ``lexicon`` (word-by-word translation) or ``reference`` (English)
-    engine : ``maxsim``, ``bm25`` or ``structured``
-    fill : how new vocabulary rows start, empty for the teacher itself
-    lexicon : how words are translated, see :data:`optical_lite.vocabulary.LEXICONS`
-    train : training of the student, None for an untrained one
-    teacher : empty for the English encoder, or ``multilingual``
-    recipe : of the bitext, empty for the language's own
-    pairs, draw : sentence pairs to learn from, 0 for all, and which draw of that number
-    marks : whether the lexicon keeps accents and tone marks; students in Latin letters never do
-    scorer : of ``maxsim`` engines, ``maxsim`` or ``mean``
-    without : which pairs are left out beside those of test questions: of development questions
-        (``dev``), near twins of test questions (``twins``), or none (``equal``)
-    parts : names of systems whose rankings are fused, and nothing else is done; with a structured
-        query of the same bitext, which finds rare words where MaxSim finds meanings
-    share : of the last of them
-    """
+    """One row of the comparison."""
 
     title: str
-    reads: str = "question"
-    engine: str = "maxsim"
-    fill: str = ""
-    lexicon: str = "ibm1"
-    train: DistillConfig | None = None
-    teacher: str = ""
-    recipe: str = ""
-    pairs: int = 0
-    draw: int = 0
-    marks: bool = True
-    scorer: str = "maxsim"
+    reads: str = "question"  # or lexicon (word-by-word translation), reference (English)
+    engine: str = "maxsim"  # or bm25, structured
+    fill: str = ""  # how new vocabulary rows start, empty for the teacher itself
+    lexicon: str = "ibm1"  # how words are translated, see vocabulary.LEXICONS
+    train: DistillConfig | None = None  # of the student, None for an untrained one
+    teacher: str = ""  # empty for the English encoder, or multilingual
+    recipe: str = ""  # of the bitext, empty for the language's own
+    pairs: int = 0  # sentence pairs to learn from, 0 for all
+    draw: int = 0  # which draw of that number
+    marks: bool = True  # whether the lexicon keeps accents; students in Latin letters never do
+    scorer: str = "maxsim"  # of maxsim engines, or mean
+    # pairs that are left out beside those of test questions: of development questions (dev), near
+    # twins of test questions (twins), or none (equal)
     without: str = "dev"
+    # systems whose rankings are fused, and nothing else is done; with a structured query of the
+    # same bitext, which finds rare words where MaxSim finds meanings
     parts: tuple[str, ...] = ()
-    share: float = 0.5
+    share: float = 0.5  # of the last of them
 
     @property
     def source(self) -> tuple[str, int, int, str]:
@@ -105,38 +89,8 @@ MAIN = {
 }
 # 0.1 leaves transport in the lead; at 0.5 both pull an untrained student alike (lesson 07)
 HALF = {"loss": "transport + 0.5 late"}
-BALANCE = {"optical_late_0.5": _student("transport + contrast, weight 0.5", ROWS, **HALF)}
-SOLVERS = {
-    "proximal": _student("transport, proximal (IPOT)", ROWS, solver="proximal", epsilon=0.5),
-    "exact": _student("transport, exact", ROWS, solver="exact"),
-    "unbalanced": _student("transport, unbalanced", ROWS, solver="unbalanced"),
-    "partial": _student("transport, partial", ROWS, solver="partial"),
-}
-MARGINALS = {
-    "idf": _student("transport, idf marginals", ROWS, marginals="idf"),
-    "special": _student("transport, with special tokens", ROWS, special=True),
-}
-EPSILON = {
-    f"epsilon_{epsilon}": _student(f"transport, epsilon {epsilon}", ROWS, epsilon=epsilon)
-    for epsilon in (0.01, 0.02, 0.1, 0.2)
-}
-OWN_RATE = "all weights, rows at their own rate"
-WEIGHTS = {  # the last: whether it is the blur of the plan that free weights follow
-    "optical_all": _student("transport, all weights", ALL),
-    "optical_all_rows": _student(f"transport, {OWN_RATE}", APART),
-    "sentence_all_rows": _student(f"sentence-level, {OWN_RATE}", APART, loss="sentence"),
-    "late_all_rows": _student(f"contrastive, late interaction, {OWN_RATE}", APART, loss="late"),
-    "optical_all_sharp": _student(f"transport, {OWN_RATE}, epsilon 0.01", APART, epsilon=0.01),
-}
 ALL_PAIRS = {"lexicon": "symmetric", "recipe": "plus"}
-BEST = {  # all pairs, a lexicon of both directions, idf marginals, both losses, every weight
-    "plus_symmetric": _student("kit recipe before training", own=ALL_PAIRS),
-    "plus_sharp": _student("kit recipe", SHARP, ALL_PAIRS),
-}
-CONTROLS = {  # what its loss is worth: the same with half of it
-    f"plus_{loss}": _student(f"kit recipe, {said} alone", SHARP, ALL_PAIRS, loss=loss)
-    for loss, said in {"transport": "transport", "late": "contrast"}.items()
-}
+OWN_RATE = "all weights, rows at their own rate"
 
 
 def _like(system: System, said: str, **changes) -> System:
@@ -144,36 +98,12 @@ def _like(system: System, said: str, **changes) -> System:
     return replace(system, title=f"{system.title}, {said}", **changes)
 
 
-LEARNT = ("extended", "sentence", "late", "optical")
-BITEXT = {
-    f"{name}_{pairs}": _like(MAIN[name], f"{pairs:,} pairs", pairs=pairs)
-    for pairs in (500, 1_000, 3_000, 10_000, 30_000)
-    for name in (*LEARNT, "optical_late", *(("lexicon_bm25", "structured") if pairs == 500 else ()))
-}
-DRAWS = {  # seeds shuffle the pairs; another draw has others
-    f"{name}_500_draw{draw}": _like(MAIN[name], f"500 pairs, draw {draw}", pairs=500, draw=draw)
-    for draw in (1, 2, 3, 4)
-    for name in (*LEARNT, "structured")
-}
 LEXICAL = {  # what bitext and lexicon of the kit recipe give without a student
     f"{name}_plus": _like(MAIN[name], "all bitext", marks=False, **ALL_PAIRS)
     for name in ("lexicon_bm25", "structured", "lexicon")
 }
-FUSED = {  # half and half
-    "lexicon_fused": System(
-        "lexicon translation, English encoder, all bitext, fused",
-        parts=("lexicon_plus", "structured_plus"),
-    ),
-    "extended_fused": System(
-        "kit recipe before training, fused", parts=("plus_symmetric", "structured_plus")
-    ),
-}
 OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *LEXICAL)  # one engine, a lexicon, no student
-DOMAIN = {
-    f"{name}_{domain}": _like(MAIN[name], f"1,000 pairs of {domain}", recipe=recipe, pairs=1_000)
-    for domain, recipe in (("news", "mafand"), ("health", "tico19"), ("questions", "questions"))
-    for name in ("lexicon", "extended", "optical")
-}
+LEARNT = ("extended", "sentence", "late", "optical")
 # The comparison with a multilingual encoder. All of its systems learn from the same pairs, AfriQA's
 # development questions among them: its settings are those of ``plus_sharp``, chosen before, so
 # nothing is left to choose on them.
@@ -209,11 +139,10 @@ MULTILINGUAL = {
     },
     "m_ceiling": System("reference English, multilingual encoder", reads="reference", **MULTI),
 }
-MEAN = {f"{k}_mean": _like(x, "mean vectors", scorer="mean") for k, x in MULTILINGUAL.items()}
 QUERY, STUDENTS = "a_structured", ("a_optical_late", "m_optical_late")
-ANSWER = ENGLISH | {  # both scorers of a student one after the other, so that it trains once
-    name: (MULTILINGUAL | MEAN)[name] for each in MULTILINGUAL for name in (each, f"{each}_mean")
-}
+ANSWER = dict(ENGLISH)
+for name, system in MULTILINGUAL.items():  # both scorers of a student, so that it trains once
+    ANSWER |= {name: system, f"{name}_mean": _like(system, "mean vectors", scorer="mean")}
 ANSWER |= {
     "m_fused": System(
         "multilingual student and structured query", parts=("m_optical_late", QUERY), share=0.2
@@ -241,18 +170,66 @@ TUNING = {  # on development questions alone, so these are not among the pairs
 }
 GROUPS = {
     "main": MAIN,
-    "weights": WEIGHTS,
-    "best": BEST,
+    "weights": {  # the last: whether it is the blur of the plan that free weights follow
+        "optical_all": _student("transport, all weights", ALL),
+        "optical_all_rows": _student(f"transport, {OWN_RATE}", APART),
+        "sentence_all_rows": _student(f"sentence-level, {OWN_RATE}", APART, loss="sentence"),
+        "late_all_rows": _student(f"contrastive, late interaction, {OWN_RATE}", APART, loss="late"),
+        "optical_all_sharp": _student(f"transport, {OWN_RATE}, epsilon 0.01", APART, epsilon=0.01),
+    },
+    "best": {  # all pairs, a lexicon of both directions, idf marginals, both losses, every weight
+        "plus_symmetric": _student("kit recipe before training", own=ALL_PAIRS),
+        "plus_sharp": _student("kit recipe", SHARP, ALL_PAIRS),
+    },
     "lexical": LEXICAL,
-    "fused": FUSED,
-    "controls": CONTROLS,
-    "balance": BALANCE,
-    "solvers": SOLVERS,
-    "marginals": MARGINALS,
-    "epsilon": EPSILON,
-    "bitext": BITEXT,
-    "draws": DRAWS,
-    "domain": DOMAIN,
+    "fused": {  # half and half
+        "lexicon_fused": System(
+            "lexicon translation, English encoder, all bitext, fused",
+            parts=("lexicon_plus", "structured_plus"),
+        ),
+        "extended_fused": System(
+            "kit recipe before training, fused", parts=("plus_symmetric", "structured_plus")
+        ),
+    },
+    "controls": {  # what its loss is worth: the same with half of it
+        "plus_transport": _student(
+            "kit recipe, transport alone", SHARP, ALL_PAIRS, loss="transport"
+        ),
+        "plus_late": _student("kit recipe, contrast alone", SHARP, ALL_PAIRS, loss="late"),
+    },
+    "balance": {"optical_late_0.5": _student("transport + contrast, weight 0.5", ROWS, **HALF)},
+    "solvers": {
+        "proximal": _student("transport, proximal (IPOT)", ROWS, solver="proximal", epsilon=0.5),
+        "exact": _student("transport, exact", ROWS, solver="exact"),
+        "unbalanced": _student("transport, unbalanced", ROWS, solver="unbalanced"),
+        "partial": _student("transport, partial", ROWS, solver="partial"),
+    },
+    "marginals": {
+        "idf": _student("transport, idf marginals", ROWS, marginals="idf"),
+        "special": _student("transport, with special tokens", ROWS, special=True),
+    },
+    "epsilon": {
+        f"epsilon_{epsilon}": _student(f"transport, epsilon {epsilon}", ROWS, epsilon=epsilon)
+        for epsilon in (0.01, 0.02, 0.1, 0.2)
+    },
+    "bitext": {
+        f"{name}_{pairs}": _like(MAIN[name], f"{pairs:,} pairs", pairs=pairs)
+        for pairs in (500, 1_000, 3_000, 10_000, 30_000)
+        for name in (*LEARNT, "optical_late", "lexicon_bm25", "structured")
+        if pairs == 500 or MAIN[name].fill
+    },
+    "draws": {  # seeds shuffle the pairs; another draw has others
+        f"{name}_500_draw{draw}": _like(MAIN[name], f"500 pairs, draw {draw}", pairs=500, draw=draw)
+        for draw in (1, 2, 3, 4)
+        for name in (*LEARNT, "structured")
+    },
+    "domain": {
+        f"{name}_{domain}": _like(
+            MAIN[name], f"1,000 pairs of {domain}", recipe=recipe, pairs=1_000
+        )
+        for domain, recipe in (("news", "mafand"), ("health", "tico19"), ("questions", "questions"))
+        for name in ("lexicon", "extended", "optical")
+    },
     "answer": ANSWER,
     "leaks": LEAKS,
     "tuning": TUNING,

@@ -52,7 +52,7 @@ def test_rows_may_be_systems_by_name(kit):
     kit.table["systems"] = ["marginals", "zero_shot"]
     kit.save()
     rows = summary.spec("t")["rows"]
-    assert list(rows) == ["zero_shot", *systems.MARGINALS]  # in the order of the systems
+    assert list(rows) == ["zero_shot", *systems.GROUPS["marginals"]]  # in the order of the systems
     assert rows["idf"]["label"] == systems.SYSTEMS["idf"].title
 
 

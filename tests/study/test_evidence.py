@@ -120,7 +120,8 @@ def test_what_the_page_says_of_two_devices_is_in_the_records():
 
 
 def test_what_the_pages_say_of_devices_and_seeds_is_in_the_records():
-    on_cores = {"unbalanced", *systems.DRAWS, *(name for name in systems.BITEXT if "optical_late" in name)}
+    groups = systems.GROUPS
+    on_cores = {"unbalanced", *groups["draws"], *(name for name in groups["bitext"] if "optical_late" in name)}
     for record in (record for record in every(records.RECORDS) if record.get("config")):
         where, name = record["environment"], record["system"]
         made = where.get("accelerator", where["device"]), where.get("precision") == "bf16" or where.get("bf16", False)

@@ -118,7 +118,7 @@ def test_without_accents_the_query_loses_them(place, monkeypatch):
 
 def test_what_is_fused_has_the_seeds_of_its_parts():
     """Five rankings that are all the same would be told as five seeds."""
-    seeds = {name: systems.find(name).seeds for name in (*systems.FUSED, "students")}
+    seeds = {name: systems.find(name).seeds for name in (*systems.GROUPS["fused"], "students")}
     assert seeds == {"lexicon_fused": (0,), "extended_fused": (0,), "students": (0, 1, 2, 3, 4)}
 
 
