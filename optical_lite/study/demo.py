@@ -166,7 +166,7 @@ def print_table(result: Result) -> None:
         values = result.per_query[system]
         if result.model != DEFAULT:
             title = title.replace("English encoder", "the encoder")
-        means = [f"{metrics.mean(values[name]):>9.3f}" for name in metrics.METRICS]
+        means = (f"{metrics.mean(values[name]):>9.3f}" for name in metrics.METRICS)
         print(f"{title:<38}" + "".join(means))
     values = {system: found["mrr@10"] for system, found in result.per_query.items()}
     for baseline in ("lexicon", "extended"):
@@ -201,7 +201,8 @@ def alignment(
 def most_improved(collection: Collection, before: Encoder, after: Encoder, english: Encoder) -> str:
     """The question whose transport onto its reference English became cheaper by most.
 
-    Only those of at most ten words on each side are looked at, or all where there is none.
+    Training has seen neither side. Only those of at most ten words on each side are looked at,
+    or all where there is none.
     """
     pairs = {q: (collection.queries[q], said) for q, said in collection.translations.items()}
     short = {q: pair for q, pair in pairs.items() if all(len(x.split()) <= 10 for x in pair)}

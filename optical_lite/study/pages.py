@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from ..settings import ROOT
 from . import evidence_page, findings, markup, published_numbers, records, summary
-from .summary import SMALL, Cell
+from .summary import Cell
 
 HEADER = ("system", "data", "metric", "paper", "ours mean ± sd (n)", "Δ", "state", "why", "how")
 INTRODUCTION = (
@@ -20,7 +20,7 @@ INTRODUCTION = (
     "`original`, in a `copy` of its text, in a `figure` whose cells carry numbers, in somebody "
     "else's `restatement` (secondary), or by `nobody` yet. Quote the source, not this page."
 )
-EVIDENCE = "data/expected/evidence.md"
+SMALL = "small and machine-written: compare orderings, not values"
 
 
 def _title(metric: str) -> str:

@@ -46,6 +46,6 @@ def place(lang: str) -> Place:
 
 def tested(lang: str, name: str) -> tuple[str, ...]:
     """The collections that a system is tested on in a language."""
-    asked = {**dict.fromkeys(ANSWER, ASKED), **dict.fromkeys(LEAKS, ASKED[:1])}
     found = () if name in TUNING else place(lang).collections
-    return tuple(c for c in found if c in asked.get(name, found))
+    asked = ASKED if name in ANSWER else ASKED[:1] if name in LEAKS else found
+    return tuple(each for each in found if each in asked)

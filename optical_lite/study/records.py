@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from .. import significance
+from ..metrics import METRICS
 from ..settings import InputError
 from . import record_files
 from .record_files import Records, load
@@ -24,16 +25,6 @@ from .systems import SYSTEMS
 RECORDS, DEV_RECORDS, CPU_RECORDS = map(record_files.SETS.get, ("clir", "clir_dev", "clir_cpu"))
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 ENDS = ("zero_shot", "ceiling")  # of the gap that a system closes
-METRICS = ("mrr@10", "r@10", "r@100", "map")
-COLUMNS = [
-    *("place", "system", "title"),
-    # seeds; standard deviation and interval of MRR@10; other metrics
-    *("n", "mrr@10", "sd", "low", "high", *METRICS[1:], "gap_closed"),
-    # differences, with p after Holm's correction
-    *(f"{kind}_{name}" for name in BASELINES for kind in ("vs", "p")),
-    # of a processor; device, number type and budget
-    *("seconds", "made"),
-]
 
 
 def _base(place: str) -> Path:
@@ -106,8 +97,7 @@ def cells(found: Records) -> dict[str, dict[str, dict]]:
 def summarise() -> str:
     """Text of ``data/expected/systems.csv``: each system on each place, interval, tests, cost."""
     lines = [line for place, rows in load(RECORDS).items() for line in _lines(place, rows)]
-    table = pd.DataFrame(lines, columns=COLUMNS)
-    return table.to_csv(index=False, float_format="%.5f", lineterminator="\n")
+    return pd.DataFrame(lines).to_csv(index=False, float_format="%.5f", lineterminator="\n")
 
 
 def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
@@ -116,18 +106,20 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
     _same_data(place, [record for made in runs.values() for record in made])
     values, labels = {name: ranks(made) for name, made in runs.items()}, groups(place)
     intervals = significance.bootstrap(np.stack([*values.values()]), [*labels.values()]).T
-    tests = [_tests(values, name, labels) for name in BASELINES]
+    tests = {name: _tests(values, name, labels) for name in BASELINES}
     cheap = load(CPU_RECORDS).get(place, {})
     for (name, made), (low, high) in zip(runs.items(), intervals.tolist(), strict=True):
+        line = {"place": place, "system": name, "title": SYSTEMS[name].title, "n": len(made)}
         own = sums(made)
-        line = {metric: own[metric]["mean"] for metric in METRICS}
-        line |= {"place": place, "system": name, "title": SYSTEMS[name].title, "n": len(made)}
-        line |= {"sd": own["mrr@10"]["sd"], "low": low, "high": high}
+        line |= {"mrr@10": own["mrr@10"]["mean"], "sd": own["mrr@10"]["sd"]}
+        line |= {"low": low, "high": high}
+        line |= {metric: own[metric]["mean"] for metric in METRICS[1:]}
+        line["gap_closed"] = None
         if values.keys() >= {*ENDS}:
             zero, ceiling = (values[end].mean() for end in ENDS)
             line["gap_closed"] = (values[name].mean() - zero) / (ceiling - zero)
-        for test in tests:
-            line |= test.get(name, {})
+        for base, test in tests.items():
+            line[f"vs_{base}"], line[f"p_{base}"] = test.get(name, (None, None))
         every = [*made, *cheap.get(name, ())]
         # those of an accelerator say nothing of a processor
         spent = [x["cpu_seconds"] for x in every if x["environment"]["device"] == "cpu"]
@@ -146,16 +138,13 @@ def _same_data(place: str, found: list[dict]) -> None:
         raise InputError("records", got, expected)
 
 
-def _tests(values: dict[str, np.ndarray], baseline: str, labels: dict) -> dict[str, dict]:
+def _tests(values: dict[str, np.ndarray], baseline: str, labels: dict) -> dict[str, tuple]:
     """Every system against one: its difference, and p after Holm's correction."""
     others = {name: _as_map(row) for name, row in values.items()}
     base = others.pop(baseline, None)
     found = significance.compare_all(others, base, labels) if base else {}
     p = significance.holm({name: result.p for name, result in found.items()})
-    return {
-        name: {f"vs_{baseline}": result.difference, f"p_{baseline}": p[name]}
-        for name, result in found.items()
-    }
+    return {name: (result.difference, p[name]) for name, result in found.items()}
 
 
 def _made(record: dict) -> str:

@@ -20,10 +20,8 @@ from .record_files import load
 from .toml_files import read_toml
 
 SPECS, EXPECTED = DATA / "tables", DATA / "expected"
-REPRODUCED, DIRECTION, DIFFERS = "reproduced", "direction only", "differs"
-MISSING, NO_VERDICT = "missing", "no verdict"
+MISSING, DIFFERS = "missing", "differs"  # the states that fail a check
 EMPTY = "the published cell is empty; see where data/paper says how to fill it in"
-SMALL = "small and machine-written: compare orderings, not values"
 
 
 @dataclass(frozen=True)
@@ -162,10 +160,10 @@ def verdict(
     if ours is None:
         return f"not attempted (needs {needs})" if needs else MISSING
     if paper is None or (not values and gaps is None):
-        return NO_VERDICT
+        return "no verdict"
     if values and close(ours, paper, tolerance):
-        return REPRODUCED
-    return DIRECTION if gaps and gaps[0] * gaps[1] > 0 else DIFFERS
+        return "reproduced"
+    return "direction only" if gaps and gaps[0] * gaps[1] > 0 else DIFFERS
 
 
 def _published(table: dict, column: str, row: str, metric: str) -> tuple[Number | None, dict]:
