@@ -7,13 +7,12 @@ from .. import encoder, vocabulary
 from ..alignment import plans
 from ..alignment.linking import to_pharaoh
 from ..datasets import pocket
-from ..encoder import Encoder
+from ..encoder import DEFAULT, Encoder
 from ..settings import InputError
 from ..training import runs
 from ..views import choices, material
 from ..views import page as pages
 from . import inputs, run_files
-from .options import MODEL
 
 # what JSON says of an alignment as it is
 RECORDED = (
@@ -37,16 +36,20 @@ def command(
         expected = "SOURCE TARGET, or --tsv PAIRS --pharaoh LINKS"
         raise InputError("align", "neither one pair nor one file", expected)
     lang = lang or (runs.read_config(run)["bitext"]["lang"] if run else "sw")
-    both = encoders(lang, run, model, teacher)
+    if run or model != DEFAULT:
+        ours, english, _ = inputs.encoders(run or "encoder", model, teacher)
+    else:
+        english = encoder.teacher()
+        ours = vocabulary.extend(english, pocket.bitext(lang))
     if html:
-        return page(html, pair, lang, layer, run, model, both, linking)
+        return page(html, pair, lang, layer, run, model, ours, english, linking)
     if layer:
-        both = tuple(one.upto(layer) for one in both)
+        ours, english = ours.upto(layer), english.upto(layer)
     if pair is None:
-        found = plans.write_links(*both, tsv, pharaoh, not quiet, **linking)
+        found = plans.write_links(ours, english, tsv, pharaoh, not quiet, **linking)
         print(f"{pharaoh}: {found['pairs']:,} pairs, {found['links']:,} links")
         return found
-    one = plans.align(*both, *pair, **linking)
+    one = plans.align(ours, english, *pair, **linking)
     if svg:
         from ..views import figures, figures_alignment
 
@@ -60,27 +63,15 @@ def command(
     return record(one)
 
 
-def encoders(
-    lang: str, run: str | None, model: str, teacher: str | None
-) -> tuple[Encoder, Encoder]:
-    """A run's student and its teacher; the pocket student; or a multilingual one for both sides."""
-    if run or model != MODEL:
-        return inputs.encoders(run or "encoder", model=model, teacher=teacher)[:2]
-    english = encoder.teacher()
-    return vocabulary.extend(english, pocket.bitext(lang)), english
-
-
 def page(
     path: str, pair: tuple[str, str] | None, lang: str, layer: int | None, run: str | None,
-    model: str, both: tuple[Encoder, Encoder], linking: dict,
+    model: str, ours: Encoder, english: Encoder, linking: dict,
 ) -> dict:  # fmt: skip
     """Write the explorer as one HTML file: of a pair, or of pocket's pairs and questions."""
-    ours, english = both
-    name = choices.EXTENDED if model == MODEL else f"{model}, as it is"
+    name = choices.EXTENDED if model == DEFAULT else f"{model}, as it is"
     steps = choices.checkpoints(run) if run else {name: ours}
-    some = list(dict.fromkeys(list(steps)[k] for k in (0, len(steps) // 2, -1)))
-    students = {} if ours is english else {"teacher": english}
-    students |= {name: steps[name] for name in some}
+    names, students = list(steps), {} if ours is english else {"teacher": english}
+    students |= {name: steps[name] for name in (names[0], names[len(names) // 2], names[-1])}
     shown = material.Material(lang, students, [pair] if pair else None, (layer or 0,), english)
     out = pages.write(path, shown, **linking)
     print(f"{out}: {out.stat().st_size / 1024:.0f} KB")
@@ -88,12 +79,10 @@ def page(
 
 
 def record(one: plans.Alignment) -> dict:
-    """An alignment as plain values, for JSON."""
-    cost = one.transport_cost
+    """An alignment as plain values, for JSON; method similarity has no cost."""
     return {
         **{name: getattr(one, name) for name in RECORDED},
-        # there is none of method similarity
-        "transport_cost": cost if math.isfinite(cost) else None,
+        "transport_cost": one.transport_cost if math.isfinite(one.transport_cost) else None,
         "links": sorted(map(list, one.links)),
         "pharaoh": to_pharaoh(one.links),
         "word_plan": one.word_plan.round(6).tolist(),

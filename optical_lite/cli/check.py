@@ -5,7 +5,6 @@ from functools import partial
 
 from .. import model_files, provenance, settings
 from ..datasets import pocket, sources
-from ..model_files import KNOWN
 from ..settings import InputError
 
 INSTALL = "pip install -r requirements-lock.txt"
@@ -61,9 +60,10 @@ def real() -> str:
 def command() -> tuple[dict, int]:
     """Look at each thing, and go on whatever is wrong with it."""
     looks = {"python": python, "packages": packages, "device": device}
-    looks |= {name: partial(model, name) for name in KNOWN}
+    looks |= {name: partial(model, name) for name in model_files.KNOWN}
+    looks |= {"pocket data": bundled, "real data": real}
     found = {}
-    for name, look in (looks | {"pocket data": bundled, "real data": real}).items():
+    for name, look in looks.items():
         try:
             found[name] = {"ok": True, "detail": look()}
         except Exception as error:

@@ -2,54 +2,78 @@
 
 from __future__ import annotations
 
-from ..settings import PRECISIONS
-from .options import (
-    MODEL,
-    MODELS,
-    QUIET,
-    RANKING,
-    READING,
+from dataclasses import fields
+
+from ..config import DistillConfig
+from ..datasets.reading import READERS
+from .options import Command, Option, flag, new_file, new_folder, number, take
+
+MODEL = "minilm"
+MODELS = "minilm, multilingual, a folder, or hub:OWNER/NAME"
+
+
+def reading_to(of: str) -> Option:
+    """How much of a text."""
+    return take("--max-length", f"tokens that are read of a {of}", metavar="N")
+
+
+def folder(said: str, required: bool = True) -> Option:
+    """Where a command writes."""
+    return take("--out", said, required=required, metavar="DIR", type=new_folder)
+
+
+QUIET = flag("--quiet", "no progress bar")
+# what to read; the options of a format that lacks them are refused
+READING = [
+    take("--collection", "pocket, afriqa, belebele, ...; a BEIR folder; see --format",
+         metavar="PATH"),
+    take("--format", f"of --collection: {', '.join(READERS)}", metavar="KIND"),
+    take("--lang", "question language (default: the run's, where there is one)"),
+    take("--split", "test, dev, ...: as the collection has them"),
+    flag("--lenient", "leave out judgements of what is not there; trec: a document without a "
+         "known text element is empty"),
+    take("--documents", "trec: if not in the folder; ir_datasets: of another data set",
+         metavar="PATH"),
+    take("--topics", "trec: if not in the folder", metavar="PATH"),
+    take("--qrels", "trec: if not in the folder", metavar="PATH"),
+    take("--fields", "trec: what of a topic is the question (title+desc)"),
+    take("--encoding", "trec: of documents and topics (utf-8)"),
+]  # fmt: skip
+TEACHER = take("--teacher", "of a run that another model than the kit's taught", metavar="MODEL")
+# which encoders a system has, and how their vectors are compared
+TEACHING = [
+    flag("--both", "the student reads the passages, too"),
+    take("--model", f"which encoder, where that is the system: {MODELS}", MODEL),
     TEACHER,
-    TEACHING,
-    Option,
-    flag,
-    folder,
-    names,
-    number,
-    reading_to,
-    share,
-    take,
-    training,
-)  # fmt: skip
+    take("--scorer", "of token vectors, or of their means", "maxsim", choices=("maxsim", "mean")),
+    reading_to("question or passage (256, the model's limit, or the index's)"),
+]
+# a ranking that is written
+RANKING = [
+    take("--k", "passages a question at most", 100),
+    take("--ties", "equal scores at the last place: the first passage ids stay, or write "
+         "all of them", "cut", choices=("cut", "all")),
+    take("--out", "run file to write", required=True, metavar="RUN", type=new_file),
+]  # fmt: skip
 
 
-class Command:
-    """A command as ``--help`` shows it, and what it takes.
-
-    Parameters
-    ----------
-    more : of its help, below the first line of the file of its name
-    idle : which options have no effect in which case, see :func:`.options.idle`
-    precision : number type of matrix products where nobody says another, if it has such
-    """
-
-    def __init__(
-        self, example: str, *options: Option, more: str = "",
-        idle: dict[str, str] | None = None, precision: str | None = None,
-    ) -> None:  # fmt: skip
-        self.example, self.more, self.precision = example, more, precision
-        self.idle = idle or {}
-        self.options = [take("--json", "also write the result as JSON", metavar="PATH"), *options]
-        if precision:
-            said = "number type of matrix products; auto: bf16 where the processor has it "
-            said += f" (default OPTICAL_LITE_PRECISION, else {precision})"
-            self.options.append(take("--precision", said, choices=PRECISIONS))
+def training() -> list[Option]:
+    """Every field of a training's configuration."""
+    found = []
+    for field in fields(DistillConfig):
+        name, said = f"--{field.name.replace('_', '-')}", field.metadata["help"]
+        if isinstance(field.default, bool):
+            found.append(flag(name, said))
+        elif field.default == ():
+            found.append(take(name, said, (), nargs="*", metavar="N"))
+        else:
+            found.append(take(name, said, field.default))
+    return found
 
 
-TIES = (
-    "equal scores of a run file: expected takes the mean over their orders, trec trec_eval's order"
-)
-ENCODING = names(TEACHING)
+TIES = take("--ties", "equal scores of a run file: expected takes the mean over their orders, "
+            "trec trec_eval's order", "expected")  # fmt: skip
+READS, ENCODES = (" ".join(name for name, _ in group) for group in (READING, TEACHING))
 COMMANDS = {
     "check": Command("check"),
     "demo": Command(
@@ -81,8 +105,6 @@ COMMANDS = {
              metavar="N"),
         take("--processes", "stop where another number shares the work", metavar="N"),
         QUIET,
-        more="Started as torchrun --nproc-per-node 4 -m optical_lite train ..., or by accelerate "
-             "launch, four processes share the work of one run.",
         idle={
             "no --bitext published": "--recipe",
             "no --fill lexicon": "--lexicon",
@@ -108,12 +130,10 @@ COMMANDS = {
         reading_to("passage (256, or the model's limit)"),
         folder("a new folder"),
         take("--shard", "every N-th passage from the I-th on, into DIR/shard_I_of_N; "
-             "what is there already stays", type=share, metavar="I/N"),
+             "what is there already stays", metavar="I/N"),
         take("--engine", "keep it in Qdrant: folder (in DIR) or a server's URL", metavar="WHERE"),
         take("--index", "of the same passages, to load into the engine", metavar="DIR"),
         QUIET,
-        more="Many workers, one command each, with --shard 1/8 to --shard 8/8 and the same --out, "
-             "make one index.",
         idle={"--engine": "--shard", "--index": "--max-length", "no --engine": "--index"},
         precision="auto",
     ),
@@ -131,8 +151,8 @@ COMMANDS = {
         *RANKING,
         QUIET,
         idle={
-            "--system bm25": f"--index --engine --candidates {ENCODING}",
-            "--system structured": f"--index --engine --candidates {ENCODING}",
+            "--system bm25": f"--index --engine --candidates {ENCODES}",
+            "--system structured": f"--index --engine --candidates {ENCODES}",
             "no --system structured": "--bitext",
             "no --index": "--engine --candidates",
             "--system encoder": "--both --teacher",
@@ -149,11 +169,11 @@ COMMANDS = {
         take("--trec-run", "instead: a run file, with --qrels", metavar="RUN"),
         take("--predictions", "instead: predictions for wpr, qadsm, qam or xor", metavar="FILE"),
         take("--tune", "pairs for qadsm's and qam's threshold (the .dev beside)", metavar="FILE"),
-        take("--ties", TIES, "expected"),
+        TIES,
         QUIET,
         idle={
-            "--trec-run": f"{names(READING).replace(' --qrels', '')} --tune {ENCODING}",
-            "--predictions": f"--tune {ENCODING}",
+            "--trec-run": f"{READS.replace(' --qrels', '')} --tune {ENCODES}",
+            "--predictions": f"--tune {ENCODES}",
             "no --trec-run": "--ties",
             "no --format qadsm and no --format qam": "--tune",
             **{f"--format {kind}": "--scorer" for kind in ("xor", "wpr", "qadsm", "qam")},
@@ -170,16 +190,12 @@ COMMANDS = {
              "or PyLate", required=True, choices=("sentence-transformers", "pylate")),
         folder("a new folder"),
         reading_to("text (256, or the model's limit)"),
-        more="The scores are the kit's: MaxSim in PyLate, cosines of mean vectors in "
-             "sentence-transformers. A student reads the questions and its teacher the passages, "
-             "so export both: --run runs/mine and, into another folder, --run minilm.",
     ),
     "fuse": Command(
         "fuse student.run structured.run --out fused.run",
         take("trec_run", "two run files", nargs=2, metavar="RUN"),
         take("--share", "of the second run's scores in the sum", 0.5),
         *RANKING,
-        more="A question that one run does not answer has the other's ranking.",
     ),
     "significance": Command(
         "significance plain.run student.run --qrels pocket_trec/qrels.txt",
@@ -188,9 +204,7 @@ COMMANDS = {
         take("--metric", "map, p@10, ndcg@10, r@100, mrr@10, ...", "map"),
         take("--test", "paired test", "permutation", choices=("permutation", "t")),
         take("--correction", "for many", "holm", choices=("holm", "bonferroni", "none")),
-        take("--ties", TIES, "expected"),
-        more="Questions with the same relevant passages count as one group in the interval and the "
-             "permutation test, not in t.",
+        TIES,
     ),
     "tables": Command(
         "tables --table demo --check",
@@ -273,7 +287,7 @@ COMMANDS = {
         QUIET,
         idle={
             "no --dry-run": "--gpu --share",
-            "--dry-run": f"--out --triples --bitext --first-stage {names(READING)}",
+            "--dry-run": f"--out --triples --bitext --first-stage {READS}",
         },
     ),
     "bench": Command(

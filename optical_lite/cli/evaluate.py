@@ -24,11 +24,10 @@ def command(
         raise InputError("evaluate", got, "one of --run, --predictions and --trec-run")
     if trec_run:
         return of_run_file(trec_run, qrels, ties)
-    encoders = lang_of_run = None
+    encoders = None
     if run:
-        how = {"model": model, "teacher": teacher, "both": both, "max_length": max_length}
-        *encoders, lang_of_run = inputs.encoders(run, **how)
-    lang = lang or lang_of_run
+        *encoders, own = inputs.encoders(run, model, teacher, both, max_length)
+        lang = lang or own
     data = inputs.read(collection=collection, lang=lang, qrels=qrels, **where)
     if isinstance(data, xglue.Task):
         found, count, cuts = of_pairs(data, predictions, encoders, Path(collection), tune)

@@ -1,4 +1,9 @@
-"""Write a student or an encoder for sentence-transformers or PyLate."""
+"""Write a student or an encoder for sentence-transformers or PyLate.
+
+The scores are the kit's: MaxSim in PyLate, cosines of mean vectors in sentence-transformers. A
+student reads the questions and its teacher the passages, so export both: --run runs/mine and, into
+another folder, --run minilm.
+"""
 
 from pathlib import Path
 
@@ -15,6 +20,7 @@ from ..training import runs
 BASE = "sentence_transformers.base.modules"
 MASK = "sentence_transformers.multi_vector_encoder.modules.MultiVectorMask"
 POOLING = "sentence_transformers.sentence_transformer.modules.Pooling"
+Module = tuple[str, dict]  # its class and its settings
 
 
 def command(*, run: str, to: str, out: str, max_length: int | None) -> dict:
@@ -27,7 +33,8 @@ def command(*, run: str, to: str, out: str, max_length: int | None) -> dict:
     modules, about = {"pylate": _pylate, "sentence-transformers": _mean}[to](encoder, special)
     with new_folder(out) as part:
         _write_model(part, encoder)
-        _write_modules(part, encoder, modules, about)
+        _write_modules(part, encoder, modules)
+        write_json(part / "config_sentence_transformers.json", about)
     use = f"SentenceTransformer({out!r})"
     if to == "pylate":
         use = f"models.ColBERT({out!r}); encode questions, too, with is_query=False"
@@ -39,9 +46,9 @@ def _write_model(part: Path, encoder: Encoder) -> None:
     """What transformers reads: the model, its tokenizer, and how much of a text is read."""
     encoder.save(part)
     vocabulary = encoder.tokenizer.get_vocab()
-    found = {role: name for role, names in ROLES.items() for name in names if name in vocabulary}
     kind = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": encoder.max_length}
-    write_json(part / "tokenizer_config.json", {**kind, **found})
+    kind |= {role: name for role, names in ROLES.items() for name in names if name in vocabulary}
+    write_json(part / "tokenizer_config.json", kind)
     record: dict[str, object] = {"max_seq_length": encoder.max_length, "do_lower_case": False}
     if getattr(encoder.model, "pooler", ...) is None:
         # else one is drawn at random, with a warning
@@ -57,17 +64,14 @@ def _dense(encoder: Encoder) -> dict:
     }  # fmt: skip
 
 
-def _pylate(encoder: Encoder, special: list[str]) -> tuple[list[tuple[str, dict]], dict]:
+def _pylate(encoder: Encoder, special: list[str]) -> tuple[list[Module], dict]:
     """Modules for token vectors without PyLate's markers and expansion, and what it reads of them.
 
     It skips special tokens in what is read with ``is_query=False``, so questions are read that
     way, too. Without a linear layer it adds one, drawn at random.
     """
-    modules = [
-        ("sentence_transformers.models.Transformer", {}),
-        ("pylate.models.Dense.Dense", _dense(encoder)),
-    ]
-    return modules, {
+    dense = "pylate.models.Dense.Dense", _dense(encoder)
+    return [("sentence_transformers.models.Transformer", {}), dense], {
         "model_type": "ColBERT", "similarity_fn_name": "MaxSim", "prompts": {},
         "query_prefix": "", "document_prefix": "", "do_query_expansion": False,
         "query_length": encoder.max_length, "document_length": encoder.max_length,
@@ -75,23 +79,19 @@ def _pylate(encoder: Encoder, special: list[str]) -> tuple[list[tuple[str, dict]
     }  # fmt: skip
 
 
-def _mean(encoder: Encoder, special: list[str]) -> tuple[list[tuple[str, dict]], dict]:
+def _mean(encoder: Encoder, special: list[str]) -> tuple[list[Module], dict]:
     """Modules for the mean of unit token vectors, special tokens left out; prefixes are prompts.
 
     Before version 6 the library can neither normalise token vectors nor leave out tokens.
     """
     tokens = {"module_input_name": "token_embeddings"}
-    skipped = {"skiplist_words": special, "skiplist_tasks": ["query", "document"]}
+    dense = [] if encoder.projection is None else [(f"{BASE}.Dense", _dense(encoder) | tokens)]
     modules = [
-        (f"{BASE}.Transformer", {}),
-        (f"{BASE}.Dense", _dense(encoder) | tokens),
-        (f"{BASE}.Normalize", tokens),
-        (MASK, skipped),
+        (f"{BASE}.Transformer", {}), *dense, (f"{BASE}.Normalize", tokens),
+        (MASK, {"skiplist_words": special, "skiplist_tasks": ["query", "document"]}),
         (POOLING, {"embedding_dimension": encoder.dimension, "pooling_mode": "mean"}),
         (f"{BASE}.Normalize", {}),
-    ]
-    if encoder.projection is None:
-        del modules[1]
+    ]  # fmt: skip
     return modules, {
         # an older one says that it is older
         "__version__": {"sentence_transformers": "6.0.0"},
@@ -100,10 +100,8 @@ def _mean(encoder: Encoder, special: list[str]) -> tuple[list[tuple[str, dict]],
     }  # fmt: skip
 
 
-def _write_modules(
-    part: Path, encoder: Encoder, modules: list[tuple[str, dict]], about: dict
-) -> None:
-    """What the library does, one module after another, and what it knows of the whole.
+def _write_modules(part: Path, encoder: Encoder, modules: list[Module]) -> None:
+    """What the library does, one module after another.
 
     A linear layer gets the encoder's projection as its weights, or the identity.
     """
@@ -119,4 +117,3 @@ def _write_modules(
             weight = torch.eye(encoder.dimension) if layer is None else layer.weight.detach().cpu()
             save_file({"linear.weight": weight.contiguous()}, part / path / "model.safetensors")
     write_json(part / "modules.json", listed)
-    write_json(part / "config_sentence_transformers.json", about)

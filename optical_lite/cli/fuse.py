@@ -1,4 +1,7 @@
-"""Merge two run files of the same questions, by a convex combination of their scores."""
+"""Merge two run files of the same questions, by a convex combination of their scores.
+
+A question that one run does not answer has the other's ranking.
+"""
 
 from .. import lexical
 from ..formats import trec

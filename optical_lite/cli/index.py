@@ -1,4 +1,7 @@
-"""Encode the passages of a collection once, batch by batch, into a folder that search reads."""
+"""Encode the passages of a collection once, batch by batch, into a folder that search reads.
+
+Many workers, one command each, with --shard 1/8 to --shard 8/8 and the same --out, make one index.
+"""
 
 from ..encoder import Encoder
 from . import index_folders, inputs

@@ -33,8 +33,7 @@ RECORD = {
 }  # fmt: skip
 MIB, SAMPLE = 1 << 20, 64  # parts of an index that are compared whenever it is opened
 SHARD = {**RECORD, "sha256": str, "passages": int, "vectors": int}
-COUNTS = dict.fromkeys(("points", "passages", "passages_cut"), int)
-ENGINE = {**COUNTS, "name": str, "files": {str: str}}
+ENGINE = {"points": int, "passages": int, "passages_cut": int, "name": str, "files": {str: str}}
 
 
 def make(
@@ -43,12 +42,9 @@ def make(
 ) -> dict:  # fmt: skip
     """Encode passages into a new folder, or one shard of them; a shard that is there is left.
 
-    A folder appears whole or not at all: a worker that was killed is started again.
-
-    Parameters
-    ----------
-    made : folder of an index of the same passages, to load into the engine instead of encoding
-    engine : ``folder`` or a URL, see :func:`optical_lite.engines.qdrant.store`
+    A folder appears whole or not at all: a worker that was killed is started again. ``made`` is
+    the folder of an index of the same passages, to load into the ``engine`` (see
+    :func:`.qdrant.store`) instead of encoding.
     """
     number, of = shard or (1, 1)
     folder = Path(out) / f"shard_{number}_of_{of}" if shard else Path(out)
@@ -65,13 +61,13 @@ def make(
         place = part / "index.safetensors"
         if made:
             built = open_index(made, data, encoder)
-            about["precision"] = _records(Path(made))[0]["precision"]
+            if isinstance(built, qdrant.Engine):
+                expected = "one that holds vectors; leave out --index"
+                raise InputError(made, "an index in an engine", expected)
+            about["precision"] = next(iter(_parts(Path(made)).values()))["precision"]
         else:
             print(precision_line())
             built = PassageIndex.build(encoder, passages, progress, place)
-        if isinstance(built, qdrant.Engine):
-            expected = "one that holds vectors; leave out --index"
-            raise InputError(made, "an index in an engine", expected)
         encoder = encoder.reading_to(built.max_length)  # as the index of --index does
         record = {"collection": data.name, "passages": len(built.ids), **about}
         record |= inputs.said_cut("passages", built.cut, len(built.ids), encoder)
@@ -110,10 +106,11 @@ def open_index(
 ) -> PassageIndex | Shards | qdrant.Engine:  # fmt: skip
     """An index of a folder, if it is of these texts and this encoder, read to this length.
 
-    For ``candidates`` see :class:`optical_lite.engines.qdrant.Engine`; ``where`` is the URL of the
-    server that the index was loaded into, where it was one.
+    For ``candidates`` see :class:`.qdrant.Engine`; ``where`` is the URL of the server that the
+    index was loaded into, where it was one.
     """
-    parts, records = _parts(Path(folder)), _records(Path(folder))
+    parts = _parts(Path(folder))
+    records = list(parts.values())
     record, texts, by = records[0], hash_texts(data.passages), model_record(encoder)
     if record.get("engine"):
         found, loaded = _engine(folder, record, data.passages, candidates, where), []
@@ -147,8 +144,9 @@ def open_index(
     ):  # fmt: skip
         if wrong:
             raise InputError(folder, f"an index {got}", expected)
-    for part, one in zip(parts, records, strict=True) if loaded else ():
-        if one.get("sample") != _sample(path := part / "index.safetensors"):
+    for part, one in parts.items() if loaded else ():
+        path = part / "index.safetensors"
+        if one.get("sample") != _sample(path):
             expected = "those that its index.json tells of; copy both files again, or index anew"
             raise InputError(path, "other vectors", expected)
     if record["precision"] != precision():
@@ -186,8 +184,7 @@ def _engine(
         raise InputError(folder, f"{there:,} passages in its engine", expected)
     if there and kept.mark() != _mark(record):
         raise InputError(folder, "the engine of another index", "its own; index anew")
-    about = record["passages_read_to"], record["passages_cut"]
-    return qdrant.Engine(kept, ids, *about, candidates)
+    return qdrant.Engine(kept, ids, record["passages_read_to"], record["passages_cut"], candidates)
 
 
 def _mark(record: dict) -> dict:
@@ -199,8 +196,8 @@ def _mark(record: dict) -> dict:
 def _files(folder: Path) -> dict[str, str]:
     """Samples of an engine's vectors and ids: Qdrant Edge fills what was cut off with zeros."""
     parts = "vector_storage-*/**/*", "payload_storage/page_*"
-    found = sorted({path for part in parts for path in folder.glob(f"engine/segments/*/{part}")})
-    found = [path for path in found if path.is_file()]
+    every = {path for part in parts for path in folder.glob(f"engine/segments/*/{part}")}
+    found = sorted(path for path in every if path.is_file())
     share = max(2, 4 * SAMPLE // max(1, len(found)))
     return {path.relative_to(folder).as_posix(): _sample(path, share) for path in found}
 
@@ -210,23 +207,17 @@ def _same(old: dict, new: dict) -> bool:
     return old["sha256"] == new["sha256"] and old.get("setup", new["setup"]) == new["setup"]
 
 
-def _records(folder: Path) -> list[dict]:
-    """What index.json says, of an index or of each of its shards."""
-    return [read_json(part / "index.json", RECORD) for part in _parts(folder)]
-
-
-def _parts(folder: Path) -> list[Path]:
-    """The folders that an index lies in: its own, or those of all its shards."""
-    if (folder / "index.json").exists():
-        return [folder]
+def _parts(folder: Path) -> dict[Path, dict]:
+    """What index.json says of an index or of each of its shards, by the folder that it lies in."""
     names = (path.name for path in folder.glob("shard_*"))
     found = [name for name in names if re.fullmatch(r"shard_\d+_of_\d+", name)]
-    if not found:
+    wanted = [f"shard_{i}_of_{len(found)}" for i in range(1, len(found) + 1)]
+    if (folder / "index.json").exists():
+        wanted = [""]
+    elif not found:
         expected = "a folder made by the command index; check the path"
         raise InputError(folder, "no index.json", expected)
-    wanted = [f"shard_{i}_of_{len(found)}" for i in range(1, len(found) + 1)]
-    if set(found) != set(wanted):
-        got = ", ".join(sorted(found)[:8])
+    elif set(found) != set(wanted):
         expected = "all of one number and no others; make those that lack, delete the others"
-        raise InputError(folder, got, expected)
-    return [folder / name for name in wanted]
+        raise InputError(folder, ", ".join(sorted(found)[:8]), expected)
+    return {folder / name: read_json(folder / name / "index.json", RECORD) for name in wanted}

@@ -7,19 +7,15 @@ from collections.abc import Mapping, Sequence
 from .. import encoder, retrieval
 from ..corpora import Bitext, Collection
 from ..datasets import pocket, reading
-from ..encoder import Encoder
+from ..encoder import DEFAULT, Encoder
 from ..formats import own
 from ..settings import InputError
 from ..training import runs
 from . import run_files
-from .options import MODEL
 
 
-def read(
-    *, format: str | None = None, collection: str | None = None, lang: str | None = None,
-    **options: object,
-):  # fmt: skip
-    """The collection that the options of :data:`.options.READING` name."""
+def read(*, format: str | None, collection: str | None, lang: str | None, **options: object):
+    """The collection that the options of :data:`.commands.READING` name."""
     given = {name: value for name, value in options.items() if value not in (None, False)}
     data = reading.read(format, collection, lang, **given)
     for note in getattr(data, "notes", ()):
@@ -43,7 +39,7 @@ def read_pairs(source: str, lang: str | None) -> Bitext:
 
 
 def encoders(
-    system: str, *, model: str = MODEL, teacher: str | None = None, both: bool = False,
+    system: str, model: str = DEFAULT, teacher: str | None = None, both: bool = False,
     max_length: int | None = None,
 ) -> tuple[Encoder, Encoder, str | None]:  # fmt: skip
     """Encoders of questions and passages, and the language, of ``encoder`` or a run's folder."""

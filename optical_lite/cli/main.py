@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import importlib
 import inspect
-import os
+import io
 import sys
-from collections.abc import Collection
 from itertools import takewhile
 from pathlib import Path
 
@@ -19,32 +17,27 @@ from . import console
 from .commands import COMMANDS
 from .options import Parser, apart, idle
 
-EXAMPLE = "python -m optical_lite {}"
 
-
-def line(command: str) -> str:
-    """What a command's file says of it; read, not imported, so that ``--help`` is quick."""
-    tree = ast.parse(Path(__file__).with_name(f"{command}.py").read_text(encoding="utf-8"))
-    return ast.get_docstring(tree).splitlines()[0]
-
-
-def parser(called: Collection[str] = tuple(COMMANDS)) -> Parser:
-    """The command line's grammar, with the options of the commands called."""
+def parser() -> Parser:
+    """The command line's grammar."""
+    example = "python -m optical_lite {}".format
     top = Parser(
         "optical_lite",
         description="Optimal-transport distillation for cross-lingual retrieval.",
-        epilog="\n  ".join(["examples:", *(EXAMPLE.format(c.example) for c in COMMANDS.values())]),
+        epilog="\n  ".join(["examples:", *(example(one.example) for one in COMMANDS.values())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     commands = top.add_subparsers(dest="command", required=True)
     for name, one in COMMANDS.items():
-        example = f"example: {EXAMPLE.format(one.example)}"
-        sub = commands.add_parser(name, help=line(name), epilog=example, allow_abbrev=False)
-        if name in called:
-            sub.description = f"{line(name)} {one.more}"
-            for option, how in one.options:
-                sub.add_argument(option, **how)
+        # what its file says; read, not imported, so that --help is quick
+        file = Path(__file__).with_name(f"{name}.py")
+        said = file.read_text(encoding="utf-8").split('"""')[1]
+        how = {"help": said.splitlines()[0], "description": said}
+        epilog = f"example: {example(one.example)}"
+        sub = commands.add_parser(name, **how, epilog=epilog, allow_abbrev=False)
+        for option, about in one.options:
+            sub.add_argument(option, **about)
     return top
 
 
@@ -53,23 +46,22 @@ def main(arguments: list[str] | None = None) -> int:
 
     def run() -> int:
         words = sys.argv[1:] if arguments is None else arguments
-        values = vars(parser(COMMANDS.keys() & set(words)).parse_args(words))
-        name, json = values.pop("command"), values.pop("json")
+        values = vars(parser().parse_args(words))
+        name, json = values.pop("command"), values["json"]
+        one = COMMANDS[name]
         given = [word.partition("=")[0] for word in takewhile("--".__ne__, words)]
         if twice := {word for word in given if word.startswith("--") and given.count(word) > 1}:
             raise InputError(name, f"{min(twice)} twice", "each option once")
-        apart(COMMANDS[name].options, {"json": json, **values})
-        idle(name, COMMANDS[name].options, COMMANDS[name].idle, {"json": json, **values})
+        apart(one.options, values)
+        idle(name, one.options, one.idle, values)
         command = importlib.import_module(f".{name}", __package__).command
-        # it writes as it goes on
-        if "json" in inspect.signature(command).parameters:
-            values["json"] = json
+        if "json" not in inspect.signature(command).parameters:  # who has it writes as it goes on
+            del values["json"]
         # of several processes (torchrun) that train, the first speaks
         later = name == "train" and launched("WORLD_SIZE", 1) > 1 and launched("RANK") > 0
         with (
-            computing_in(values.pop("precision", None), COMMANDS[name].precision or "float32"),
-            open(os.devnull, "w") as nowhere,
-            contextlib.redirect_stdout(nowhere if later else sys.stdout),
+            computing_in(values.pop("precision", None), one.precision or "float32"),
+            contextlib.redirect_stdout(io.StringIO() if later else sys.stdout),
         ):
             found = command(**values)
         # a command that can find something wrong returns an exit code beside its result

@@ -1,4 +1,4 @@
-"""Options: what a value on the command line must be, refused in one line; and shared groups."""
+"""Options: what a value on the command line must be, refused in one line."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ import math
 import os
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
-from ..config import DistillConfig
-from ..datasets.reading import READERS
 from ..formats.collect import REAL
-from ..settings import SEEDS, InputError
-
-MODEL = "minilm"
-MODELS = "minilm, multilingual, a folder, or hub:OWNER/NAME"
-MOST = 10**9
-CODE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", re.ASCII)
-WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+from ..settings import PRECISIONS, SEEDS, InputError
 
 
 def _refuse(got: str, expected: str) -> None:
@@ -28,11 +20,11 @@ def _refuse(got: str, expected: str) -> None:
     raise argparse.ArgumentTypeError(f"got {said}, expected {expected}")
 
 
-def whole(least: int, most: int = MOST) -> Callable[[str], int]:
+def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
     """A whole number of a range."""
 
     def parse(value: str) -> int:
-        if not WHOLE.fullmatch(value) or not least <= int(value) <= most:
+        if not re.fullmatch("[+-]?[0-9]{1,18}", value) or not least <= int(value) <= most:
             _refuse(value, f"a whole number from {least} to {most}")
         return int(value)
 
@@ -56,12 +48,8 @@ def number(
 
 
 def share(value: str) -> tuple[int, int]:
-    """A part of a work that several do.
-
-    >>> share("3/8")
-    (3, 8)
-    """
-    found = re.fullmatch(r"(\d{1,5})/(\d{1,5})", value, re.ASCII)
+    """A part of a work that several do, such as 3/8."""
+    found = re.fullmatch("([0-9]{1,5})/([0-9]{1,5})", value)
     if not found or not 1 <= int(found[1]) <= int(found[2]) <= 10_000:
         _refuse(value, "a share such as 3/8")
     return int(found[1]), int(found[2])
@@ -76,7 +64,7 @@ def text(value: str) -> str:
 
 def code(value: str) -> str:
     """A language code; it becomes a part of file names."""
-    if not CODE.fullmatch(value):
+    if not re.fullmatch("[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", value):
         _refuse(value, "a language code such as sw, swa or zh-Hans")
     return value
 
@@ -112,7 +100,9 @@ def existing(value: str) -> str:
     return value
 
 
-def _new(value: str, expected: str, folder: bool) -> str:
+def _new(value: str, folder: bool) -> str:
+    """A place to write: nothing of the other kind stands there, and it can be made and written."""
+    expected = "a folder to write into" if folder else "a file to write"
     value, path, there = _place(value, expected)
     # a device, but standard output or the like that goes to a file
     if path.parts[:2] == ("/", "dev") and path.parts[2:3] != ("shm",) and path.is_file():
@@ -126,38 +116,26 @@ def _new(value: str, expected: str, folder: bool) -> str:
     return value
 
 
-def new_file(value: str) -> str:
-    """A file to write: no folder stands there, and its folder can be made and written."""
-    return _new(value, "a file to write", False)
-
-
-def new_folder(value: str) -> str:
-    """A folder to write into: no file stands there, and it can be made and written."""
-    return _new(value, "a folder to write into", True)
-
-
+new_file, new_folder = partial(_new, folder=False), partial(_new, folder=True)
 WRITE = new_file, new_folder
-# what an option takes, by its name; others take text
+# what an option takes, by its parameter; others take text
 KINDS = {
-    name: kind
-    for names, kind in {
-        ("json", "page", "html", "svg", "pharaoh"): new_file,
-        ("collection", "model", "teacher", "bitext"): somewhere,
-        ("system", "run", "index", "documents", "records"): somewhere,
-        ("trec_run", "trec-run", "first-stage", "qrels", "topics", "predictions"): existing,
-        ("tune", "tsv", "triples"): existing,
-        ("lang", "langs"): code,
-        ("k", "size", "steps", "batch", "repetitions", "layer", "max-length", "keep"): whole(1),
-        ("save-every",): whole(1),
-        ("candidates",): whole(0),
-        ("accumulate", "processes"): whole(1, 1024),
-        ("seed", "seeds"): whole(0, SEEDS),
-        ("rate", "epsilon", "reach"): number(0, above=True),
-        ("row-rate", "position"): number(0),
-        ("share", "threshold", "null", "warmup"): number(0, 1),
-        ("mass",): number(0, 1, above=True),
-    }.items()
-    for name in names
+    **dict.fromkeys(("json", "page", "html", "svg", "pharaoh"), new_file),
+    **dict.fromkeys(("collection", "model", "teacher", "bitext"), somewhere),
+    **dict.fromkeys(("system", "run", "index", "documents", "records"), somewhere),
+    **dict.fromkeys(("trec_run", "first_stage", "qrels", "topics"), existing),
+    **dict.fromkeys(("predictions", "tune", "tsv", "triples"), existing),
+    **dict.fromkeys(("lang", "langs"), code),
+    **dict.fromkeys(("k", "size", "steps", "batch", "repetitions", "layer"), whole(1)),
+    **dict.fromkeys(("max_length", "keep", "save_every"), whole(1)),
+    "candidates": whole(0),
+    "shard": share,
+    **dict.fromkeys(("accumulate", "processes"), whole(1, 1024)),
+    **dict.fromkeys(("seed", "seeds"), whole(0, SEEDS)),
+    **dict.fromkeys(("rate", "epsilon", "reach"), number(0, above=True)),
+    **dict.fromkeys(("row_rate", "position"), number(0)),
+    **dict.fromkeys(("share", "threshold", "null", "warmup"), number(0, 1)),
+    "mass": number(0, 1, above=True),
 }
 
 
@@ -167,12 +145,11 @@ def apart(options: list[Option], values: dict[str, object]) -> None:
     What lies in a folder is part of it: nothing is written into what is read, nor into what the
     command fills itself.
     """
-    kinds = [(option, how.get("type")) for option, how in options]
-    order = [each for each in kinds if each[1] in WRITE]
-    order += [each for each in kinds if each[1] in (existing, somewhere)]
+    paths = [each for each in options if each[1].get("type") in (*WRITE, existing, somewhere)]
+    paths.sort(key=lambda each: each[1]["type"] not in WRITE)
     written: list[tuple[str, str]] = []
-    for option, kind in order:
-        found, writes = values.get(option.lstrip("-").replace("-", "_")), kind in WRITE
+    for option, how in paths:
+        found, writes = values[_field(option)], how["type"] in WRITE
         for value in found if isinstance(found, list) else [found] * bool(found):
             place = os.path.realpath(value)
             if place == os.devnull or not (writes or os.path.exists(place)):
@@ -181,9 +158,9 @@ def apart(options: list[Option], values: dict[str, object]) -> None:
                 within = other.startswith(place + os.sep)
                 within = within or (writes and place.startswith(other + os.sep))
                 if within or place == other:
-                    how = "one path inside the other" if within else "one path"
+                    one = "one path inside the other" if within else "one path"
                     expected = "a place of its own for what is written; choose another"
-                    raise InputError(value, f"{how} for {of} and {option}", expected)
+                    raise InputError(value, f"{one} for {of} and {option}", expected)
             written += [(place, option)] * writes
 
 
@@ -192,29 +169,28 @@ def idle(
 ) -> None:
     """Refuse an option that has no effect beside another, or without it.
 
-    Parameters
-    ----------
-    rules : options without effect, by the case in which they have none: ``--dry-run``, ``no
-        --index``, ``--method exact``, ``--loss *transport*``; several are joined by ``and``
+    ``rules`` has the options without effect by the case in which they have none: ``--dry-run``,
+    ``no --index``, ``--method exact``, ``--loss *transport*``; several are joined by ``and``.
     """
-    default = {option: how.get("default", False) for option, how in options}
-
-    def value(option: str) -> object:
-        return values[option.lstrip("-").replace("-", "_")]
+    found = {option: values[_field(option)] for option, _ in options}
+    given = [option for option, how in options if found[option] != how.get("default", False)]
 
     def holds(case: str) -> bool:
         option, _, wanted = case.removeprefix("no ").partition(" ")
-        found = value(option)
-        same = fnmatchcase(str(found), wanted) if wanted else found != default[option]
+        same = fnmatchcase(str(found[option]), wanted) if wanted else option in given
         return same != case.startswith("no ")
 
     for case, names in rules.items():
-        if all(map(holds, case.split(" and "))):
-            for option in names.split():
-                if value(option) != default[option]:
-                    beside = f"with {case}".replace("with no ", "without ").replace("*", "")
-                    expected = "it where it has an effect; leave it out"
-                    raise InputError(command, f"{option} {beside}", expected)
+        without = [option for option in names.split() if option in given]
+        if without and all(map(holds, case.split(" and "))):
+            beside = f"with {case}".replace("with no ", "without ").replace("*", "")
+            expected = "it where it has an effect; leave it out"
+            raise InputError(command, f"{without[0]} {beside}", expected)
+
+
+def _field(option: str) -> str:
+    """An option's name among the values of a command line."""
+    return option.lstrip("-").replace("-", "_")
 
 
 class Parser(argparse.ArgumentParser):
@@ -232,7 +208,7 @@ def take(name: str, said: str, default: object = None, **how: object) -> Option:
     """An option with a value, of the kind that :data:`KINDS` has for its name."""
     if default not in (None, [], ()):
         said += f" (default {default})"
-    kind = KINDS.get(name.lstrip("-"), text)
+    kind = KINDS.get(_field(name), text)
     return name, {"default": default, "help": said, "type": kind, **how}
 
 
@@ -241,64 +217,20 @@ def flag(name: str, said: str) -> Option:
     return name, {"action": "store_true", "help": said}
 
 
-def names(options: list[Option]) -> str:
-    """The names of a group of options."""
-    return " ".join(name for name, _ in options)
+class Command:
+    """A command's example and options; which of these have no effect when, see :func:`idle`.
 
+    ``precision`` is the number type of its matrix products, if it has any, where nobody says
+    another.
+    """
 
-def reading_to(of: str) -> Option:
-    """How much of a text."""
-    return take("--max-length", f"tokens that are read of a {of}", metavar="N")
-
-
-def folder(said: str, required: bool = True) -> Option:
-    """Where a command writes."""
-    return take("--out", said, required=required, metavar="DIR", type=new_folder)
-
-
-QUIET = flag("--quiet", "no progress bar")
-# what to read; the options of a format that lacks them are refused
-READING = [
-    take("--collection", "pocket, afriqa, belebele, ...; a BEIR folder; see --format",
-         metavar="PATH"),
-    take("--format", f"of --collection: {', '.join(READERS)}", metavar="KIND"),
-    take("--lang", "question language (default: the run's, where there is one)"),
-    take("--split", "test, dev, ...: as the collection has them"),
-    flag("--lenient", "leave out judgements of what is not there; trec: a document without a "
-         "known text element is empty"),
-    take("--documents", "trec: if not in the folder; ir_datasets: of another data set",
-         metavar="PATH"),
-    take("--topics", "trec: if not in the folder", metavar="PATH"),
-    take("--qrels", "trec: if not in the folder", metavar="PATH"),
-    take("--fields", "trec: what of a topic is the question (title+desc)"),
-    take("--encoding", "trec: of documents and topics (utf-8)"),
-]  # fmt: skip
-TEACHER = take("--teacher", "of a run that another model than the kit's taught", metavar="MODEL")
-# which encoders a system has, and how their vectors are compared
-TEACHING = [
-    flag("--both", "the student reads the passages, too"),
-    take("--model", f"which encoder, where that is the system: {MODELS}", MODEL),
-    TEACHER,
-    take("--scorer", "of token vectors, or of their means", "maxsim", choices=("maxsim", "mean")),
-    reading_to("question or passage (256, the model's limit, or the index's)"),
-]
-# a ranking that is written
-RANKING = [
-    take("--k", "passages a question at most", 100),
-    take("--ties", "equal scores at the last place: the first passage ids stay, or write "
-         "all of them", "cut", choices=("cut", "all")),
-    take("--out", "run file to write", required=True, metavar="RUN", type=new_file),
-]  # fmt: skip
-
-
-def training() -> list[Option]:
-    """Every field of a training's configuration."""
-    found = []
-    for field in fields(DistillConfig):
-        name, said = f"--{field.name.replace('_', '-')}", field.metadata["help"]
-        if isinstance(field.default, bool):
-            found.append(flag(name, said))
-        else:
-            how = {"nargs": "*", "metavar": "N"} if isinstance(field.default, tuple) else {}
-            found.append(take(name, said, field.default, **how))
-    return found
+    def __init__(
+        self, example: str, *options: Option, idle: dict[str, str] | None = None,
+        precision: str | None = None,
+    ) -> None:  # fmt: skip
+        self.example, self.idle, self.precision = example, idle or {}, precision
+        self.options = [take("--json", "also write the result as JSON", metavar="PATH"), *options]
+        if precision:
+            said = "number type of matrix products; auto: bf16 where the processor has it "
+            said += f" (default OPTICAL_LITE_PRECISION, else {precision})"
+            self.options.append(take("--precision", said, choices=PRECISIONS))

@@ -22,24 +22,21 @@ def command(
         from ..paper import budget
 
         return budget.report(asked, gpu, share)
-    given = {"triples": triples, "bitext": bitext, "collection": collection, "lang": lang}
     if asked.model == "tiny":
-        samples = experiment.TRIPLES, "pocket", "pocket", "sw"
-        given = {n: given[n] or sample for n, sample in zip(given, samples, strict=True)}
-    missing = [f"--{name}" for name, value in {**given, "out": out}.items() if not value]
-    if missing:
+        triples, bitext = triples or experiment.TRIPLES, bitext or "pocket"
+        collection, lang = collection or "pocket", lang or "sw"
+    given = {"triples": triples, "bitext": bitext, "collection": collection, "lang": lang}
+    if missing := [f"--{name}" for name, value in {**given, "out": out}.items() if not value]:
         expected = f"{' and '.join(missing)} for {config}; or give --dry-run"
         raise InputError("paper", f"no {', '.join(missing)}", expected)
-    lang = given["lang"]
-    data = inputs.ranked(inputs.read(collection=given["collection"], lang=lang, **where), "paper")
+    data = inputs.ranked(inputs.read(collection=collection, lang=lang, **where), "paper")
     # before the days of training
     trec.need_columns(*data.queries, *data.passages, of=Path(out) / "rankings")
     first = trec.read_run(first_stage) if first_stage else None
     if first is not None:
         run_files.meet({first_stage: first}, data.queries, data.name)
-    pairs = inputs.read_pairs(given["bitext"], lang).clean()
-    how = {"first": first, "progress": not quiet}
-    found = experiment.run(asked, given["triples"], pairs, data, out, **how)
+    pairs = inputs.read_pairs(bitext, lang).clean()
+    found = experiment.run(asked, triples, pairs, data, out, first=first, progress=not quiet)
     say(out, found, data.lang)
     return found
 

@@ -14,10 +14,7 @@ from ..settings import InputError, visible
 def measured(
     paths: Sequence[str], qrels: str | None, names: Sequence[str], ties: str
 ) -> tuple[dict[str, dict[str, dict[str, float]]], Qrels, dict[str, int]]:
-    """Values by file, metric and topic; judgements; how many topics each file does not answer.
-
-    A line says how many topics have no relevant document and count not.
-    """
+    """Values by file, metric and topic; judgements; how many topics each file does not answer."""
     if not qrels:
         raise InputError("evaluate", "a run without judgements", "--qrels FILE")
     found = trec.read_qrels(qrels)
@@ -66,8 +63,7 @@ def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int
 def write(path: str, run: dict[str, list], tag: str, k: int, ties: str, said: str) -> dict:
     """Write a run whose rankings end in whole ties, and say what it holds.
 
-    ``ties`` cut: at most k lines a question, of equal scores those of the first ids; all: every
-    one.
+    ``ties``: of equal scores at place k, cut keeps the first ids and all every one.
     """
     how = f"more than {k} because of a tie"
     more = sum(len(ranking) > k for ranking in run.values())

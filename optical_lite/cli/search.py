@@ -20,8 +20,7 @@ def command(
         expected = f"--k {k} at least, or 0 to score all passages"
         raise InputError("search", f"--candidates {candidates}", expected)
     if not by_words:
-        given = {"model": model, "teacher": teacher, "both": both, "max_length": max_length}
-        questions, passages, own = inputs.encoders(system, **given)
+        questions, passages, own = inputs.encoders(system, model, teacher, both, max_length)
     data = inputs.ranked(inputs.read(lang=lang or own, **where), "search")
     tag = "-".join(Path(system).absolute().name.split()) or "run"
     # before the hours that a search may take

@@ -1,4 +1,8 @@
-"""Paired tests of run files against the first of them, corrected for their number."""
+"""Paired tests of run files against the first of them, corrected for their number.
+
+Questions with the same relevant passages count as one group in the interval and the permutation
+test, not in t.
+"""
 
 from .. import metrics
 from ..settings import InputError
@@ -24,17 +28,15 @@ def command(
         p = {path: t_test(values[path], values[baseline]) for path in others}
     corrected = {"holm": holm, "bonferroni": bonferroni, "none": dict}[correction](p)
     print(f"{baseline}: {metric} {means[baseline]:.3f} on {len(judged)} topics")
+    tests = {}
     for path, result in found.items():
+        tests[path] = vars(result) | {"p": p[path], "p_corrected": corrected[path]}
         print(
             f"{path}: {means[path]:.3f}, {result.difference:+.3f} "
             f"(95 % interval {result.low:+.3f} to {result.high:+.3f}), {result.wins} better, "
             f"{result.losses} worse, {test} test p = {p[path]:.4f}, "
             f"{correction} {corrected[path]:.4f}"
         )
-    tests = {
-        path: vars(result) | {"p": p[path], "p_corrected": corrected[path]}
-        for path, result in found.items()
-    }
     return {
         "metric": metric, "test": test, "correction": correction, "baseline": baseline,
         "topics": len(judged), "means": means, "tests": tests,

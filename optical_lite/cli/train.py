@@ -1,4 +1,8 @@
-"""Distil a student from sentence pairs."""
+"""Distil a student from sentence pairs.
+
+Started as torchrun --nproc-per-node 4 -m optical_lite train ..., or by accelerate launch, four
+processes share the work of one run.
+"""
 
 from .. import vocabulary
 from ..config import DistillConfig

@@ -60,7 +60,7 @@ def test_a_command_takes_its_options_and_nothing_else(tmp_path, monkeypatch, com
     monkeypatch.chdir(tmp_path)
     (tmp_path / "right").write_text("")
     module = importlib.import_module(f"optical_lite.cli.{command}")
-    values = vars(main.parser([command]).parse_args([command, *required(command)]))
+    values = vars(main.parser().parse_args([command, *required(command)]))
     assert values.pop("command") == command
     taken = inspect.signature(module.command)
     for name in {"json", "precision"} - taken.parameters.keys():  # these are main's

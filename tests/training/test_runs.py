@@ -298,7 +298,7 @@ def test_every_field_is_offered():
     values = {"loss": "late", "solver": "exact", "mass": 0.3, "warmup": 0.2, "save_every": 7, "keep": (2, 4)}
     line = "train --bitext x --out y --loss late --solver exact --mass 0.3 --warmup 0.2"
     line += " --save-every 7 --keep 2 4 --special"
-    given = vars(parser(["train"]).parse_args(line.split()))
+    given = vars(parser().parse_args(line.split()))
     given["keep"] = tuple(given["keep"])
     assert DistillConfig(**{field.name: given[field.name] for field in fields(DistillConfig)}) == DistillConfig(
         special=True, **values
