@@ -40,20 +40,16 @@ def command(
         expected = "--trec-run RUN --qrels QRELS for them"
         raise InputError("evaluate", f"predictions for {data.name}", expected)
     name, by = getattr(data, "name", collection), run or predictions
-    print(f"{by} on {name} ({lang or 'its languages'}, {count} questions): {listed(found)}")
+    about = f"{lang or 'its languages'}, {count} questions"
+    print(f"{by} on {name} ({about}): {run_files.listed(found)}")
     return {"metrics": found, "queries": count, "run": by, "collection": name, **cuts}
-
-
-def listed(found: dict[str, float]) -> str:
-    """Metrics for the reader."""
-    return ", ".join(f"{key} {value:.3f}" for key, value in found.items())
 
 
 def of_run_file(path: str, qrels: str | None, ties: str) -> dict:
     """Metrics of a run file."""
     values, judged, unanswered = run_files.measured([path], qrels, REPORTED, ties)
     found = {name: metrics.mean(value) for name, value in values[path].items()}
-    print(f"{path} ({len(judged)} topics): {listed(found)}")
+    print(f"{path} ({len(judged)} topics): {run_files.listed(found)}")
     about = {"queries": len(judged), "unanswered": unanswered[path]}
     return {"metrics": found, **about, "run": path, "collection": qrels}
 

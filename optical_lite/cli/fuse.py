@@ -12,7 +12,7 @@ from . import run_files
 def command(*, trec_run: list[str], share: float, k: int, ties: str, out: str) -> dict:
     """Read both, fuse and write."""
     runs = [trec.read_run(path) for path in trec_run]
-    asked = [*runs[0], *(query for query in runs[1] if query not in runs[0])]
+    asked = runs[0] | runs[1]
     if not runs[0].keys() & runs[1].keys():
         both = " and ".join(trec_run)
         raise InputError("fuse", f"no question that both {both} answer", "some")

@@ -31,17 +31,14 @@ def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
     return parse
 
 
-def number(
-    least: float = -math.inf, most: float = math.inf, above: bool = False
-) -> Callable[[str], float]:
+def number(least: float, most: float = math.inf, above: bool = False) -> Callable[[str], float]:
     """A finite number of a range; ``above``: without its lower end."""
 
     def parse(value: str) -> float:
         found = float(value) if REAL.fullmatch(value) else math.nan
         if not math.isfinite(found) or not least <= found <= most or (above and found == least):
-            lower = f" {'above' if above else 'from'} {least:g}" * math.isfinite(least)
             upper = f" to {most:g}" * math.isfinite(most)
-            _refuse(value, f"a number{lower}{upper}")
+            _refuse(value, f"a number {'above' if above else 'from'} {least:g}{upper}")
         return found
 
     return parse
@@ -69,33 +66,27 @@ def code(value: str) -> str:
     return value
 
 
-def _place(value: str, expected: str) -> tuple[str, Path, Path]:
-    """A path with ``~`` written out, as text and as one, and the nearest part of it that exists."""
+def _place(value: str, expected: str) -> str:
+    """A path that the system can look for, with ``~`` written out."""
     value = os.path.expanduser(value)
     if not value or "\0" in value or value.startswith("~"):
         _refuse(value, expected)
-    path = Path(value)
     try:
-        path.stat()
+        Path(value).stat()
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
         # such as a name longer than the system allows
         _refuse(value, f"{expected} ({error.strerror})")
-    there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    return value, path, there
-
-
-def somewhere(value: str) -> str:
-    """A name, or a path to read from that its reader looks at."""
-    return _place(value, "a name or path")[0]
+    return value
 
 
 def existing(value: str) -> str:
     """A file to read, or a pipe."""
-    value, path, there = _place(value, "a file to read")
-    if path != there or path.is_dir():
-        said = "that is a folder" if path == there else "no such file"
+    value = _place(value, "a file to read")
+    path = Path(value)
+    if path.is_dir() or not path.exists():
+        said = "that is a folder" if path.is_dir() else "no such file"
         _refuse(value, f"a file to read; {said}, check the path")
     return value
 
@@ -103,7 +94,9 @@ def existing(value: str) -> str:
 def _new(value: str, folder: bool) -> str:
     """A place to write: nothing of the other kind stands there, and it can be made and written."""
     expected = "a folder to write into" if folder else "a file to write"
-    value, path, there = _place(value, expected)
+    value = _place(value, expected)
+    path = Path(value)
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
     # a device, but standard output or the like that goes to a file
     if path.parts[:2] == ("/", "dev") and path.parts[2:3] != ("shm",) and path.is_file():
         _refuse(value, f"{expected}, got what a shell writes other text to; name a file")
@@ -116,6 +109,7 @@ def _new(value: str, folder: bool) -> str:
     return value
 
 
+somewhere = partial(_place, expected="a name or path")  # its reader looks at it
 new_file, new_folder = partial(_new, folder=False), partial(_new, folder=True)
 WRITE = new_file, new_folder
 # what an option takes, by its parameter; others take text
@@ -146,7 +140,7 @@ def apart(options: list[Option], values: dict[str, object]) -> None:
     command fills itself.
     """
     paths = [each for each in options if each[1].get("type") in (*WRITE, existing, somewhere)]
-    paths.sort(key=lambda each: each[1]["type"] not in WRITE)
+    paths.sort(key=lambda each: each[1]["type"] not in WRITE)  # what is written comes first
     written: list[tuple[str, str]] = []
     for option, how in paths:
         found, writes = values[_field(option)], how["type"] in WRITE
@@ -208,8 +202,7 @@ def take(name: str, said: str, default: object = None, **how: object) -> Option:
     """An option with a value, of the kind that :data:`KINDS` has for its name."""
     if default not in (None, [], ()):
         said += f" (default {default})"
-    kind = KINDS.get(_field(name), text)
-    return name, {"default": default, "help": said, "type": kind, **how}
+    return name, {"default": default, "help": said, "type": KINDS.get(_field(name), text), **how}
 
 
 def flag(name: str, said: str) -> Option:

@@ -49,8 +49,7 @@ def say(out: str, found: dict, lang: str) -> None:
         f"{found['passages_cut']:,} of {found['passages']:,} passages were cut"
     )
     for name, values in found["systems"].items():
-        said = ", ".join(f"{metric} {value:.3f}" for metric, value in values.items())
-        print(f"  {name:<12}{said}")
+        print(f"  {name:<12}{run_files.listed(values)}")
     for metric, tests in found["tests"].items():
         said = []
         for name, test in tests.items():

@@ -41,6 +41,11 @@ def say(text: str) -> None:
     print(visible(text), file=sys.stderr)
 
 
+def listed(found: dict[str, float]) -> str:
+    """Metrics for the reader."""
+    return ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+
+
 def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int]:
     """How many of some topics each run lacks, which is said; a run that lacks all is refused.
 
