@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -28,22 +29,22 @@ ALONE = plans.AlignConfig(method="unbalanced", reach=0.1)
 def known_runs(lang: str, folder: Path = ROOT / "runs") -> list[Path]:
     """Finished runs of a language below a folder; a damaged one is named and left out."""
     found = []
-    for place in sorted(folder.glob("*/config.json")):
+    for run in sorted(place.parent for place in folder.glob("*/config.json")):
         try:
-            code = runs.read_config(place.parent)["bitext"]["lang"]
+            code = runs.read_config(run)["bitext"]["lang"]
         except InputError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        if code == THREE_LETTERS.get(lang, lang) and runs.is_finished(place.parent):
-            found.append(place.parent)
+        if code == THREE_LETTERS.get(lang, lang) and runs.is_finished(run):
+            found.append(run)
     return found
 
 
 def checkpoints(run: str | Path) -> dict[str, Loader]:
     """The students of a run: one for each step it kept, or the trained one."""
-    name, steps = Path(run).name, runs.checkpoint_steps(run)
-    load = functools.partial(runs.load_checkpoint, run)
-    kept = {f"{name}, step {step}": functools.partial(load, step) for step in steps}
+    name, kept = Path(run).name, {}
+    for step in runs.checkpoint_steps(run):
+        kept[f"{name}, step {step}"] = functools.partial(runs.load_checkpoint, run, step)
     return kept or {f"{name}, trained": run}
 
 
@@ -72,9 +73,8 @@ def _kept(one: plans.Alignment, sure: Collection[tuple[int, int]]) -> float:
 
 def _block(links: Collection[tuple[int, int]]) -> int:
     """Links of the largest group of words that translate only together, none with one by itself."""
-    rows = {i: {j for s, j in links if s == i} for i, _ in links}
-    columns = {j: {i for i, t in links if t == j} for _, j in links}
-    sizes = ((len(rows[i]), len(columns[j])) for i, j in links)
+    rows, columns = (Counter(cell[side] for cell in links) for side in (0, 1))
+    sizes = ((rows[i], columns[j]) for i, j in links)
     return max((n * m for n, m in sizes if n > 1 and m > 1), default=0)
 
 
@@ -97,9 +97,8 @@ def opening_pairs(material: Material) -> list[tuple[int, str]]:
     read = [material.encoded(rows, name) for name in material.compared]
     before, after = (_errors(pairs, rows) for pairs in read)
     order = np.argsort(after - before, kind="stable").tolist()
-    became = [
-        ("as before", "mended", "spoiled")[sign] for sign in np.sign(before - after).astype(int)
-    ]
+    gains = np.sign(before - after).astype(int)
+    became = [("as before", "mended", "spoiled")[sign] for sign in gains]
     told = {k: became[k] for k in (order[0], order[-1])}
     alone = zip(plans.realign(read[1], ALONE), rows, strict=True)
     kept = [_kept(one, row[2]) for one, row in alone]

@@ -1,7 +1,4 @@
-"""Explorer: plans that move under the hand, in JupyterLab, VS Code and Colab, with a kernel.
-
-The same without a kernel is :mod:`.page`.
-"""
+"""Explorer: plans that move under the hand, in JupyterLab, VS Code and Colab, with a kernel."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anywidget
+import matplotlib.pyplot as plt
 import traitlets
 
 from ..alignment.plans import realign
@@ -23,10 +21,7 @@ from .material import Material, Row
 class Explorer(anywidget.AnyWidget):
     """The view of ``explorer.js``; a viewer without a kernel shows a picture of its first pair.
 
-    Attributes
-    ----------
-    state : what is shown, where it differs from how the view begins; give it back as
-        ``explorer(state=...)``
+    Its ``state`` is what differs from how the view begins; give it back: ``explorer(state=...)``.
     """
 
     _esm, _css = page.module(), page.css()
@@ -37,13 +32,17 @@ class Explorer(anywidget.AnyWidget):
         self.material = material
         rows, texts = choices.opening_pairs(material), choices.opening_questions(material)
         data = material.data(rows, texts, list(dict.fromkeys(material.compared)))
-        for item, (k, _) in zip(data["pairs"], rows, strict=True):
+        first = [k for k, _ in rows]
+        for item, k in zip(data["pairs"], first, strict=True):
             item["row"] = k
-        others = sorted(set(range(len(material.rows))) - {k for k, _ in rows})
-        sources = {k: " ".join(material.rows[k][0].split()) for k in others}
-        data["pairs"] += [{"row": k, "source": source} for k, source in sources.items()]
-        self.first = rows[0][0]
-        data["face"] = fonts.face(fonts.LETTERS) if fonts.face(str(data["pairs"])) else ""
+        data["pairs"] += [
+            {"row": k, "source": " ".join(row[0].split())}
+            for k, row in enumerate(material.rows)
+            if k not in first
+        ]
+        self.first = first[0]
+        drawn = not set(fonts.LETTERS).isdisjoint(str(data["pairs"]))
+        data["face"] = fonts.face(fonts.LETTERS) if drawn else ""
         super().__init__(data=data, state=state)
         self.on_msg(self._answer)
 
@@ -60,14 +59,12 @@ class Explorer(anywidget.AnyWidget):
         data["text/plain"] = "The explorer needs a running kernel; pictured is what it shows first."
         source, target = self.material.rows[self.first][:2]
         first, last = self.material.compared
-        alt = f"Links between the words of {source!r} and {target!r}"
-        alt += f": by {first} above, by {last} below."
+        words = f"the words of {source!r} and {target!r}"
+        alt = f"Links between {words}: by {first} above, by {last} below."
         return data, {**metadata, "image/png": {"alt": alt}}
 
     def picture(self) -> bytes:
         """The first pair by the two compared students, as PNG."""
-        import matplotlib.pyplot as plt
-
         row, out = self.material.rows[self.first], io.BytesIO()
         figure, axes = plt.subplots(2, figsize=(9, 4.2), layout="constrained")
         gold = {"sure": row[2], "possible": row[3]} if len(row) > 3 else {}
@@ -96,11 +93,6 @@ def explorer(
     run : run folder whose checkpoints can be scrubbed; default: those below ``runs/``
     layers : where encoders may stop, 0 for the last layer
     state : what the button "link" copied, or ``widget.state`` of an earlier one
-
-    Raises
-    ------
-    InputError
-        unknown language, student or run
     """
     known = dict(students) if students else choices.students(lang, None if run is None else [])
     if run is not None:

@@ -1,8 +1,6 @@
 """Plots: cost matrices, plans, learning curves. Each returns the axes it drew on.
 
-Colours run from white to dark blue, readable in grey and by colour-blind readers; tokens label both
-axes. A figure of record is saved by :func:`save_figure` as PNG and SVG, byte for byte the same from
-run to run.
+Their files are byte for byte the same from run to run.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from mpl_toolkits.axes_grid1 import make_axes_locatable
+from PIL import Image
 
 from ..safe_files import write_atomic
 from ..settings import FIGURES, InputError
@@ -30,6 +29,9 @@ from . import fonts
 matplotlib.rcParams["svg.hashsalt"] = "optical_lite"  # stable ids inside SVG files
 matplotlib.rcParams["svg.fonttype"] = "path"  # looks the same where a font is missing
 font_manager.fontManager.addfont(fonts.file())
+# of labels: the usual one, then one for the letters that it lacks
+FAMILIES = [*matplotlib.rcParams["font.family"], fonts.DEVANAGARI]
+SAVED = {"dpi": 150, "bbox_inches": "tight", "pad_inches": 0.1}
 BLUE, OCHRE = "#00306f", "#a8720a"
 # one a system, in every figure; dark enough on white paper, and apart in grey but for the last four
 COLOUR = {
@@ -43,11 +45,6 @@ MARKER = {
     "zero_shot": "X", "extended": "D", "vocabulary": "D", "student": "o", "ceiling": "P",
     "transport": "o", "contrast": "s", "late": "s", "both": "^", "sentence": "v",
 }  # fmt: skip
-
-
-def families() -> list[str]:
-    """Font families of labels: the usual one, then one for the letters that it lacks."""
-    return [*matplotlib.rcParams["font.family"], fonts.DEVANAGARI]
 
 
 def array(matrix) -> np.ndarray:
@@ -64,12 +61,9 @@ def heatmap(
     Parameters
     ----------
     matrix : array or Tensor, shape (n, m)
-    source, target : n and m labels
-    title : text above the plot
     bar : text beside the colour bar; None leaves the bar out
-    reverse : dark means large (default) or small
-    limits : smallest and largest value of the colour scale; default: those of the matrix
-    ax : axes to draw on; a new figure by default
+    reverse : dark means small
+    limits : ends of the colour scale, by default those of the matrix
     """
     values = array(matrix)
     if values.shape != (len(source), len(target)):
@@ -91,7 +85,7 @@ def heatmap(
         cbar_kws={"label": bar, "shrink": 0.75}, xticklabels=False, yticklabels=False,
     )  # fmt: skip
     # a dollar is a word like another
-    look = {"family": families(), "parse_math": False}
+    look = {"family": FAMILIES, "parse_math": False}
     ax.set_xticks(np.arange(len(target)) + 0.5, target, **look)
     ax.set_yticks(np.arange(len(source)) + 0.5, source, **look)
     ax.tick_params(axis="x", rotation=55)
@@ -127,15 +121,14 @@ def plan_strip(
     columns: int = 4, bar: str = "mass",
 ) -> list[Axes]:  # fmt: skip
     """Several plans of one sentence pair on one colour scale: over training, over epsilon."""
-    values = [array(p) for p in plans]
-    columns = min(columns, len(values))
-    rows = -(-len(values) // columns)
+    columns = min(columns, len(plans))
+    rows = -(-len(plans) // columns)
     size = (0.34 * len(target) + 1.6) * columns, (0.36 * len(source) + 1.8) * rows
     figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    limits = 0.0, max(v.max() for v in values)
-    axes, spare = grid.flatten()[: len(values)].tolist(), grid.flatten()[len(values) :]
-    for k, (ax, value, title) in enumerate(zip(axes, values, titles, strict=True)):
-        plan_heatmap(value, source, target, title=title, bar=None, limits=limits, ax=ax)
+    axes, spare = grid.flat[: len(plans)].tolist(), grid.flat[len(plans) :]
+    limits = 0.0, max(array(plan).max() for plan in plans)
+    for k, (ax, plan, title) in enumerate(zip(axes, plans, titles, strict=True)):
+        plan_heatmap(plan, source, target, title=title, bar=None, limits=limits, ax=ax)
         if k % columns:
             ax.set_yticklabels([])
     for ax in spare:
@@ -199,11 +192,7 @@ def scheme() -> Axes:
 
 
 def learning_curve(log: Sequence[dict], *, points: dict[int, float] | None = None) -> Axes:
-    """Loss by step, thin as logged and thick as a running mean.
-
-    The mean begins where it has all its batches. With ``points`` {step: MRR@10} a panel below it
-    has the whole scale, 0 to 1.
-    """
+    """Loss by step and its running mean; below them ``points`` {step: MRR@10}, if any."""
     _, ax = plt.subplots(figsize=(6.4, 4.6 if points else 3.6), layout="constrained")
     steps, loss = [line["step"] for line in log], np.array([line["loss"] for line in log])
     window = max(1, len(loss) // 15)
@@ -223,8 +212,6 @@ def learning_curve(log: Sequence[dict], *, points: dict[int, float] | None = Non
 
 def few_colours(png: bytes) -> bytes:
     """A PNG in at most 128 colours, a quarter of the size; one with a palette stays as it is."""
-    from PIL import Image
-
     image, out = Image.open(io.BytesIO(png)), io.BytesIO()
     if image.mode == "P":
         return png
@@ -235,31 +222,20 @@ def few_colours(png: bytes) -> bytes:
 
 
 def show(caption: str, alt: str, figure: Figure | Axes | None = None) -> None:
-    """Show a figure in a notebook, with a caption below it and a description in words.
+    """Show a figure (the current one by default) in a notebook, with a caption, and in words.
 
     Front ends disagree on where they look for a description. So it stands in the picture's
-    metadata, as its plain text, and below the caption, where it can be unfolded. The ground is
-    white on a dark page too.
-
-    Parameters
-    ----------
-    caption : what the figure says, beginning "Figure 1."
-    alt : what is to be seen
-    figure : the current one by default
+    metadata, as its plain text, and below the caption, where it can be unfolded.
     """
     from IPython.display import display
 
-    figure, buffer = plt.gcf() if figure is None else figure, io.BytesIO()
-    figure = figure.figure if isinstance(figure, Axes) else figure
-    how = {"dpi": 150, "facecolor": "white", "bbox_inches": "tight", "pad_inches": 0.1}
-    figure.savefig(buffer, format="png", **how)
+    figure, buffer = (figure or plt.gcf()).figure, io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="white", **SAVED)  # on a dark page, too
     plt.close(figure)  # or the notebook shows it again
-    png = buffer.getvalue()
-    width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
-    size = {"width": round(width / 1.5), "height": round(height / 1.5)}
-    png = base64.b64encode(few_colours(png)).decode()
-    picture = {"image/png": png, "text/plain": alt}
-    display(picture, metadata={"image/png": size | {"alt": alt}}, raw=True)
+    width, height = Image.open(buffer).size
+    told = {"width": round(width / 1.5), "height": round(height / 1.5), "alt": alt}
+    png = base64.b64encode(few_colours(buffer.getvalue())).decode()
+    display({"image/png": png, "text/plain": alt}, metadata={"image/png": told}, raw=True)
     words = f"<details><summary>The figure in words</summary>{html.escape(alt)}</details>"
     below = {"text/html": f"<p>{html.escape(caption)}</p>{words}", "text/plain": caption}
     display(below, raw=True)
@@ -270,9 +246,8 @@ def write_figure(ax: Axes, path: Path | str) -> Path:
     kind, buffer = Path(path).suffix[1:], io.BytesIO()
     if kind not in ("svg", "png"):
         raise InputError(path, f"the ending {kind!r}", ".svg or .png; name the file so")
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    how = {"dpi": 150, "metadata": metadata, "bbox_inches": "tight", "pad_inches": 0.1}
-    ax.figure.savefig(buffer, format=kind, **how)
+    ever_new = "Date" if kind == "svg" else "Software"
+    ax.figure.savefig(buffer, format=kind, metadata={ever_new: None}, **SAVED)
     return write_atomic(path, buffer.getvalue())
 
 

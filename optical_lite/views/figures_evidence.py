@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.legend import Legend
 
 from ..corpora import LANGUAGES
 from ..significance import Comparison
@@ -23,16 +22,15 @@ COLLECTIONS = {"afriqa": "AfriQA", "belebele": "Belebele", "belebele-hard": "Bel
 
 def _look(names: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Colour, shape and dashes of each system, by its name or by what it is called."""
-    own = {name: title if title in MARKER else name for name, title in names.items()}
-    own |= {name: name for name in names if name in MARKER}
-    taken = {MARKER.get(key) for key in own.values()}
-    shades = cycle(GREYS)
-    shapes = cycle([shape for shape in DASHES if shape not in taken] or list(DASHES))
+    keys = {name: name if name in MARKER else title for name, title in names.items()}
+    taken = {MARKER.get(key) for key in keys.values()}
+    shades, shapes = cycle(GREYS), cycle([s for s in DASHES if s not in taken] or DASHES)
     found = {}
-    for name, key in own.items():
-        known = key in MARKER
-        marker = MARKER[key] if known else next(shapes)
-        colour = COLOUR[key] if known else next(shades)
+    for name, key in keys.items():
+        if key in MARKER:
+            marker, colour = MARKER[key], COLOUR[key]
+        else:
+            marker, colour = next(shapes), next(shades)
         found[name] = {"color": colour, "marker": marker, "ls": DASHES.get(marker, "-")}
     return found
 
@@ -47,9 +45,9 @@ def label(place: str) -> str:
     return f"{COLLECTIONS.get(collection, collection)}, {LANGUAGES.get(lang, lang)}"
 
 
-def _plain(legend: Legend) -> None:
-    """Show names of systems as they are: a dollar begins no formula."""
-    for text in legend.get_texts():
+def _legend(ax: Axes, **place: object) -> None:
+    """A legend of systems as they are called: a dollar begins no formula."""
+    for text in ax.legend(frameon=False, fontsize="small", **place).get_texts():
         text.set_parse_math(False)
 
 
@@ -57,12 +55,7 @@ def effects(
     found: Mapping[str, Mapping[str, Comparison]], *,
     xlabel: str = "change of MRR@10, 95 % interval over questions",
 ) -> Axes:  # fmt: skip
-    """Differences with their intervals, one group of marks a collection.
-
-    Parameters
-    ----------
-    found : {place: {name: difference}}, as :func:`optical_lite.study.evidence.over` returns
-    """
+    """Differences {place: {name: difference}} with intervals, a group of marks a collection."""
     names = dict.fromkeys(name for each in found.values() for name in each)
     size = 7.2, (0.08 + 0.08 * len(names)) * len(found) + 1
     _, ax = plt.subplots(figsize=size, layout="constrained")
@@ -77,8 +70,7 @@ def effects(
     ax.set(ylim=(len(found) - 0.5, -0.5), xlabel=xlabel)
     ax.grid(axis="y", color="0.92")
     ax.set_axisbelow(True)
-    how = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 4}
-    _plain(ax.legend(frameon=False, fontsize="small", **how))
+    _legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4)
     return ax
 
 
@@ -88,24 +80,17 @@ def curves(
 ) -> Axes:  # fmt: skip
     """MRR@10 of several systems against a quantity on a logarithmic axis; bars are deviations.
 
-    Systems stand beside each other by a few per cent of that quantity, so that equal ones hide no
-    other.
-
-    Parameters
-    ----------
-    frame : columns ``system``, ``x``, ``mean``, ``sd`` (over seeds), as
-        :func:`optical_lite.study.evidence.curve` returns
-    titles : of the systems, in the order to draw them
+    The columns are those of :func:`.study.evidence.curve`; ``titles`` gives the order.
     """
     ax = ax or plt.subplots(figsize=(5.6, 3.2), layout="constrained")[1]
     for k, (name, look) in enumerate(_look(titles).items()):
         own = frame[frame["system"] == name]
-        beside = own[x] * 1.03 ** (k - (len(titles) - 1) / 2)
-        bars = own["sd"].fillna(0)
-        ax.errorbar(beside, own["mean"], yerr=bars, label=titles[name], capsize=2, **look)
+        beside = own[x] * 1.03 ** (k - (len(titles) - 1) / 2)  # so that equal ones hide no other
+        how = {"yerr": own["sd"].fillna(0), "label": titles[name], "capsize": 2}
+        ax.errorbar(beside, own["mean"], **how, **look)
     ax.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
     ticks = sorted(frame[x].unique())
     ax.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
     ax.minorticks_off()
-    _plain(ax.legend(frameon=False, fontsize="small"))
+    _legend(ax)
     return ax

@@ -1,8 +1,7 @@
 """Fonts: Noto Sans Devanagari (SIL Open Font License), from a package and not from the system.
 
-Latin letters come from DejaVu Sans, which matplotlib brings, on every machine. A browser has
-neither: it gets the Devanagari that it needs inside the document, cut out by fontTools, which
-matplotlib brings too.
+Latin letters come from DejaVu Sans, which matplotlib brings. A browser has neither: it gets the
+Devanagari that it needs inside the document.
 """
 
 from __future__ import annotations
@@ -22,28 +21,14 @@ def file() -> Path:
     return next((resources.files("fontpkg_noto_sans_devanagari") / "files").glob("*.ttf"))
 
 
+@functools.lru_cache(8)
 def face(text: str) -> str:
-    """A CSS rule that brings the Devanagari letters of a text along.
+    """A CSS rule that brings the Devanagari letters of a text along; of all letters it is 75 KB.
 
-    Parameters
-    ----------
-    text : what will be shown; :data:`LETTERS` for all letters (75 KB)
-
-    Returns
-    -------
-    ``@font-face{...}`` with the font in it, the same bytes on every machine; empty for a text
-    without Devanagari
-
-    Examples
-    --------
     >>> face("maji"), face("पाणी")[:45]
     ('', '@font-face{font-family:"Noto Sans Devanagari"')
     """
-    return _face("".join(sorted({c for c in text if c in LETTERS})))
-
-
-@functools.lru_cache(64)
-def _face(letters: str) -> str:
+    letters = set(LETTERS).intersection(text)
     if not letters:
         return ""
     from fontTools import subset, ttLib
@@ -52,7 +37,7 @@ def _face(letters: str) -> str:
     options = subset.Options(layout_features=["*"], hinting=False)
     font, cutter = ttLib.TTFont(file(), recalcTimestamp=False), subset.Subsetter(options)
     # with the dotted circle that carries a vowel sign without its letter
-    cutter.populate(text=letters + "\u25cc")
+    cutter.populate(text="".join(letters) + "\u25cc")
     cutter.subset(font)
     instancer.instantiateVariableFont(font, {"wdth": 100, "wght": 400}, inplace=True)
     font.flavor, out = "woff", io.BytesIO()

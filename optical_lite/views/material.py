@@ -8,17 +8,18 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 
 from .. import retrieval
 from ..alignment.subwords import Pair, encode_pairs
-from ..corpora import THREE_LETTERS, Collection
+from ..corpora import THREE_LETTERS
 from ..cost import idf_table
 from ..datasets import pocket
 from ..encoder import Encoder, teacher
-from ..settings import InputError
+from ..settings import InputError, one_of
 from ..training import runs
 
 LONGEST = 64  # tokens a side: more do not fit a heat map
@@ -43,11 +44,10 @@ class Material:
     Parameters
     ----------
     lang : code of the source language; questions and idf weights are pocket's, where it has it
-    students : encoders, run folders or functions that return an encoder, by name; loaded when
-        first used
-    rows : sentence pairs, with gold links where there are some; default: pocket's gold
+    students : by name; loaded when first used
+    rows : sentence pairs, by default pocket's gold
     layers : where the encoders stop, student and teacher alike; 0 is the last layer
-    english : encoder of the English side; default: the kit's teacher
+    english : encoder of the English side, by default the kit's teacher
     """
 
     def __init__(
@@ -64,18 +64,17 @@ class Material:
                 "Marathi, give your own of others"
             )
         self.students, self.rows, self.layers = students, rows, layers
-        self.known = self.lang in pocket.LANGUAGES  # to pocket: it has a bitext and questions
-        self._loaded = {"": english} if english else {}
+        known = self.lang in pocket.LANGUAGES
+        self.collection = pocket.collection(self.lang) if known else None
+        self._loaded = {"": english or teacher()}
         self._pairs: dict[tuple, Pair] = {}
         self._rarity: dict[str, list[float]] = {}
 
     def student(self, name: str) -> Encoder:
         """A student by its name; "" is the teacher."""
-        if name and name not in self.students:
-            known = ", ".join(self.students)
-            raise InputError("explorer", f"student {name!r}", f"one of {known}")
         if name not in self._loaded:
-            what = self.students[name] if name else teacher
+            one_of("explorer: got student", name, self.students)
+            what = self.students[name]
             what = runs.load_student(what) if isinstance(what, str | Path) else what
             self._loaded[name] = what if isinstance(what, Encoder) else what()
         return self._loaded[name]
@@ -100,17 +99,15 @@ class Material:
     def encoded(self, rows: Sequence[Row], name: str, layer: int = 0) -> list[Pair]:
         """Sentence pairs as a student and the teacher read them; what was encoded is remembered.
 
-        Raises
-        ------
-        InputError
-            an empty side, or more tokens than the view can draw
+        An empty side, or more tokens than the view can draw, are an InputError.
         """
         keys = [(name, layer, *map(str, row[:2])) for row in rows]
-        named = dict(zip(keys, rows, strict=True))
-        new = {key: row[:2] for key, row in named.items() if key not in self._pairs}
+        named = zip(keys, rows, strict=True)
+        new = {key: row[:2] for key, row in named if key not in self._pairs}
         if new:
-            sides = (self.student(name), self.student(""))
-            sides = (encoder.upto(layer) if layer else encoder for encoder in sides)
+            sides = self.student(name), self.student("")
+            if layer:
+                sides = [encoder.upto(layer) for encoder in sides]
             found = encode_pairs(*sides, list(new.values()))
             longest = max(max(len(p.source_tokens), len(p.target_tokens)) for p in found)
             if longest > LONGEST:
@@ -123,7 +120,7 @@ class Material:
 
     def _idf(self, name: str, tokens: Sequence[str]) -> list[float] | None:
         """Weights of the marginals of ``DistillConfig(marginals="idf")`` on pocket's bitext."""
-        if not self.known:
+        if self.collection is None:
             return None
         encoder = self.student(name)
         if name not in self._rarity:
@@ -137,31 +134,27 @@ class Material:
     ) -> list[dict]:
         """Sentence pairs for the view: words, tokens, gold, and each student's costs by layer."""
         layers = layers or self.layers
+        read = {(name, n): self.encoded(rows, name, n) for name in names for n in layers}
         found = []
-        for row, p in zip(rows, self.encoded(rows, names[0], layers[0]), strict=True):
+        for k, row in enumerate(rows):
+            students = {}
+            for name in names:
+                p = read[name, layers[0]][k]
+                students[name] = {
+                    "tokens": p.source_tokens, "words": p.source_owner,
+                    "unknown": p.source_unknown, "idf": self._idf(name, p.source_tokens),
+                    "costs": {n: pack(read[name, n][k].cost) for n in layers},
+                }  # fmt: skip
+            p = read[names[0], layers[0]][k]
             gold = [sorted(map(list, links)) for links in (*row[2:4], ())[:2]]
             sure, possible = gold if len(row) > 2 else (None, None)
             found.append({
                 "source": row[0] if isinstance(row[0], str) else " ".join(row[0]),
                 "s": p.source_words, "t": p.target_words, "tt": p.target_tokens,
                 "to": p.target_owner, "tu": p.target_unknown, "idf": self._idf("", p.target_tokens),
-                "sure": sure, "possible": possible, "students": {},
+                "sure": sure, "possible": possible, "students": students,
             })  # fmt: skip
-        for name in names:
-            for layer in layers:
-                for one, p in zip(found, self.encoded(rows, name, layer), strict=True):
-                    part = {
-                        "tokens": p.source_tokens, "words": p.source_owner,
-                        "unknown": p.source_unknown, "idf": self._idf(name, p.source_tokens),
-                        "costs": {},
-                    }  # fmt: skip
-                    one["students"].setdefault(name, part)["costs"][layer] = pack(p.cost)
         return found
-
-    @functools.cached_property
-    def collection(self) -> Collection | None:
-        """Pocket's passages and questions, where it has the language."""
-        return pocket.collection(self.lang) if self.known else None
 
     @functools.cached_property
     def index(self) -> retrieval.PassageIndex:
@@ -170,7 +163,7 @@ class Material:
 
     def rankings(self, texts: Sequence[str], name: str) -> list[dict[str, float]]:
         """For each question all passages with a student's scores, best first."""
-        if not self.known or not all(text.strip() for text in texts):
+        if self.collection is None or not all(text.strip() for text in texts):
             got = "an empty question or a language that pocket has no passages for"
             raise InputError("search", got, "text")
         asked = {str(k): text for k, text in enumerate(texts)}
@@ -178,7 +171,7 @@ class Material:
         return [dict(found[k]) for k in asked]
 
     def right(self, text: str) -> set[str]:
-        """The right passages of a question of the collection; nothing for another question."""
+        """The right passages of a question, if the collection has it."""
         known = [name for name, query in self.collection.queries.items() if query == text]
         grades = [pair for name in known for pair in self.collection.qrels[name].items()]
         return {passage for passage, grade in grades if grade > 0}
@@ -186,11 +179,10 @@ class Material:
     def questions(self, texts: Sequence[str], names: Sequence[str]) -> tuple[list[dict], dict]:
         """Questions with each student's best passages and the reasons for their scores; and these.
 
-        A reason is, for each token of the question, its largest similarity in the passage and where
-        it lies; see :func:`optical_lite.retrieval.explain`.
+        A reason is what :func:`optical_lite.retrieval.explain` says of each token of the question.
         """
-        found = [{"text": x, "right": sorted(self.right(x)), "students": {}} for x in texts]
         ranked = {name: self.rankings(texts, name) for name in names}
+        found = [{"text": x, "right": sorted(self.right(x)), "students": {}} for x in texts]
         wanted = []
         for k, one in enumerate(found):
             best = (passage for name in names for passage in list(ranked[name][k])[:SHOWN])
@@ -199,12 +191,11 @@ class Material:
         read = dict(zip(ids, _content(self.student(""), [passages[i] for i in ids]), strict=True))
         for name in names:
             for k, (tokens, vectors) in enumerate(_content(self.student(name), texts)):
-                scores = ranked[name][k]
-                ranks = {passage: place for place, passage in enumerate(scores, 1)}
-                why = {}
+                scores, why = ranked[name][k], {}
                 for i in wanted[k]:
                     best, where = retrieval.explain(vectors, read[i][1])
                     why[i] = [[round(x, 3) for x in best.tolist()], where.tolist()]
+                ranks = {passage: place for place, passage in enumerate(scores, 1)}
                 found[k]["students"][name] = {
                     "tokens": tokens,
                     "top": [[i, round(scores[i], 3)] for i in list(scores)[:SHOWN]],
@@ -223,8 +214,9 @@ class Material:
             item["note"] = note
         return {
             "names": list(self.students), "compared": self.compared,
-            "runs": list(self.steps.values()), "layers": list(self.layers), "idf": self.known,
-            "pairs": pairs, "questions": found, "passages": passages,
+            "runs": list(self.steps.values()), "layers": list(self.layers),
+            "idf": self.collection is not None, "pairs": pairs, "questions": found,
+            "passages": passages,
         }  # fmt: skip
 
     def answer(self, asked: Mapping) -> dict:
@@ -241,6 +233,6 @@ def _content(encoder: Encoder, texts: Sequence[str]) -> list[tuple]:
     """Tokens of each text that are not special, and their vectors, shape (n, d)."""
     batch = encoder.encode(list(texts))
     return [
-        ([token for token, k in zip(tokens, mask.tolist(), strict=True) if k], vectors[mask])
+        (list(compress(tokens, mask.tolist())), vectors[mask])
         for tokens, mask, vectors in zip(batch.tokens, batch.mask, batch.vectors, strict=True)
     ]

@@ -1,7 +1,4 @@
-"""Page: the explorer as one HTML file for slides and books: it loads nothing, needs no kernel.
-
-It shows ``explorer.js`` with data of :mod:`.material`, as the widget of :mod:`.explorer` does.
-"""
+"""Page: the explorer as one HTML file for slides and books: it loads nothing, needs no kernel."""
 
 from __future__ import annotations
 
@@ -20,12 +17,8 @@ from .material import Material
 HERE, LARGEST = Path(__file__).parent, 500_000  # bytes of a page
 FILES = ("solver", "drawing", "reading", "explorer")
 # what the explorer calls each solver; of one name the plans are the same
-METHODS = {
-    "stabilized": "sinkhorn",
-    "log": "sinkhorn",
-    "proximal": "exact",
-    **{name: name for name in ("exact", "unbalanced", "partial", plans.SIMILARITY)},
-}
+METHODS = {"stabilized": "sinkhorn", "log": "sinkhorn", "proximal": "exact"}
+METHODS |= {name: name for name in ("exact", "unbalanced", "partial", plans.SIMILARITY)}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -71,16 +64,8 @@ def start(options: Mapping) -> dict:
 def write(out: str | Path, material: Material, **options) -> Path:
     """Write the explorer as one HTML file: its opening pairs and questions, by all its students.
 
-    Parameters
-    ----------
-    out : file to write
-    material : with at most four students, or the page becomes large
-    **options : fields of :class:`.alignment.plans.AlignConfig`, the state it opens in
-
-    Raises
-    ------
-    InputError
-        more than a page of 500 KB can hold
+    It opens as fields of :class:`.alignment.plans.AlignConfig` say. More than 500 KB is an
+    InputError: give at most four students.
     """
     questions = choices.opening_questions(material) if len(material.rows) > 1 else []
     data = material.data(choices.opening_pairs(material), questions, list(material.students))
