@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def startup(repetitions: int) -> Iterator[dict]:
         "optical_lite align --help": ("-m", "optical_lite", "align", "--help"),
         "optical_lite --help": ("-m", "optical_lite", "--help"),
     }.items():
-        ours = lambda arguments=arguments: python(*arguments)  # noqa: E731
+        ours = functools.partial(python, *arguments)
         yield from side_by_side(name, "ms", ours, peers, repetitions)
 
 
@@ -41,5 +42,5 @@ def lessons(repetitions: int) -> Iterator[dict]:
             line = ("-c", "from nbclient.cli import main; main()", "--timeout=900", str(path))
             python(*line, OPTICAL_LITE_PROFILE=profile)
             taken = 1000 * (time.perf_counter() - start)
-            name, lesson = f"lesson {path.stem}, {profile}", path.stem
-            yield row(name, "ms", taken, lesson=lesson, profile=profile)
+            lesson = {"lesson": path.stem, "profile": profile}
+            yield row(f"lesson {path.stem}, {profile}", "ms", taken, **lesson)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from .. import vocabulary
 from ..config import DistillConfig
@@ -19,27 +19,25 @@ MINUTES = 10
 BATCH, STEPS = 512, 30
 
 
-def distil() -> Iterable[dict]:
+def distil(repetitions: int) -> list[dict]:
     """All weights, from stored vectors of the teacher."""
     bitext = material.bitext()
     student = vocabulary.extend(teacher(), bitext)
     config = DistillConfig(steps=STEPS, batch=BATCH, trainable="all", rate=1e-4)
     case = f"all weights, {BATCH} pairs a step, teacher stored"
-    return training.distil(case, student, bitext, config, False, {}, 1)
+    return training.distil(case, student, bitext, config, False, {}, repetitions)
 
 
-def encode() -> Iterable[dict]:
+def encode(repetitions: int) -> list[dict]:
     """Some thousand passages."""
-    return training.encode(list(material.collection().passages.values())[:300] * 20, {}, 1)
+    passages = list(material.collection().passages.values())[:300]
+    return training.encode(passages * 20, {}, repetitions)
 
 
 CASES: dict[str, tuple[str, Callable]] = {
     f"distil all weights, {BATCH} pairs a step, teacher stored": ("pairs/s", distil),
     "encode passages": ("passages/s", encode),
-    f"MaxSim, {material.LARGE:,} passages, d {material.WIDTH}": (
-        "questions/s",
-        lambda: search.large(1),
-    ),
+    f"MaxSim, {material.LARGE:,} passages, d {material.WIDTH}": ("questions/s", search.large),
 }
 
 
@@ -53,4 +51,4 @@ def gpu(repetitions: int) -> Iterator[dict]:
             yield row(name, unit, None, note=f"left out after {MINUTES} minutes")
         else:
             with computing_in("auto"):
-                yield from measure()
+                yield from measure(1)

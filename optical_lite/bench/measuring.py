@@ -1,14 +1,10 @@
 """Measuring: ours and its peers side by side, beside what the machine can do at most.
 
-Absolute times say little about a machine one does not know, so ours and its peers take turns,
-repetition by repetition, on the same work, and medians are compared. Beside them stands the share
-of what the machine can do at most, measured in the same run.
+Absolute times say little about a machine one does not know, so all take turns on the same work.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import gc
 import json
 import subprocess
@@ -26,24 +22,19 @@ import psutil
 import torch
 
 from ..json_files import write_json
+from ..kernels.shared_rows import trim
 from ..settings import ROOT, device, get, has_bf16
 
 MIB = 1 << 20
 # the interpreters of the peers' environment, and of PLAID's, which pins a torch
 PEERS, PLAID = (ROOT / folder / "bin" / "python" for folder in (".venv-bench", ".venv-plaid"))
 MISSING = "not installed or failed"
-COLUMNS = [
-    "name",
-    "ours",
-    "peer",
-    "peer_name",
-    "unit",
-    "ratio",
-    "limit_share",
-    "memory_mib",
-    "note",
+COLUMNS = (
+    "name", "ours", "peer", "peer_name", "unit", "ratio", "limit_share", "memory_mib", "note",
     "peer_note",
-]
+)  # fmt: skip
+# rows of a square matrix and MiB of a copy; on a GPU launch and wait are a few hundredths of these
+WORK, GPU_WORK = (2048, 64), (8192, 4096)
 
 
 def row(name: str, unit: str, ours: float | None, **columns: object) -> dict:
@@ -97,17 +88,17 @@ def side_by_side(
         return round(work / seconds if unit.endswith("/s") else 1000 * seconds, 4)
 
     taken, found = median(mine), []
-    share = round(operations / 1e9 / taken / limits()[limit], 3) if operations else None
+    columns = {"note": note, "memory_mib": peak.mib if device() == "cpu" else None}
+    if operations:
+        columns["limit_share"] = round(operations / 1e9 / taken / limits()[limit], 3)
     for label, peer in peers.items():
         seconds = others.pop(0) if callable(peer.turn) else peer.turn
-        missing = MISSING if label and not seconds else ""
-        columns = {"peer_name": label, "limit_share": share}
-        columns["memory_mib"] = peak.mib if device() == "cpu" else None
-        columns |= {"note": note, "peer_note": peer.note or missing}
+        said = peer.note or (MISSING if label and not seconds else "")
+        line = row(name, unit, value(taken), peer_name=label, peer_note=said, **columns)
         if seconds:
             theirs = median(seconds) * work / (peer.work or work)
-            columns |= {"peer": value(theirs), "ratio": round(theirs / taken, 2)}
-        found.append(row(name, unit, value(taken), **columns))
+            line |= {"peer": value(theirs), "ratio": round(theirs / taken, 2)}
+        found.append(line)
     return found
 
 
@@ -120,9 +111,7 @@ class Peak(threading.Thread):
 
     def __enter__(self) -> Peak:
         gc.collect()
-        # the C library may keep what was freed (glibc)
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)
+        trim()
         self.before = self.highest = self._now()
         self.done = threading.Event()
         self.start()
@@ -148,18 +137,16 @@ class Peak(threading.Thread):
 BEST: dict[str, float] = {}
 
 
-def limits(size: int = 0, megabytes: int = 0, times: int = 20) -> dict[str, float]:
+def limits() -> dict[str, float]:
     """What this machine can do at most: matrix products in GFLOP/s, copying in GB/s.
 
     Each call measures again and the best of this process counts, because a neighbour's load makes
-    a single reading too low. ``matrix`` is the faster number type's. By default the work is large
-    enough that on a GPU launch and wait are a few hundredths of it.
+    a single reading too low. ``matrix`` is the faster number type's.
     """
-    usual = (8192, 4096) if device() == "cuda" else (2048, 64)
-    size, megabytes = size or usual[0], megabytes or usual[1]
+    size, megabytes = GPU_WORK if device() == "cuda" else WORK
 
     def keep(name: str, work: Callable, amount: float) -> None:
-        seconds = min(timeit.repeat(work, number=1, repeat=times))
+        seconds = min(timeit.repeat(work, number=1, repeat=20))
         BEST[name] = max(amount / seconds / 1e9, BEST.get(name, 0.0))
 
     kinds = {"float32": torch.float32} | ({"bf16": torch.bfloat16} if has_bf16() else {})
@@ -174,10 +161,9 @@ def limits(size: int = 0, megabytes: int = 0, times: int = 20) -> dict[str, floa
 
 def machine(repetitions: int) -> list[dict]:
     """The limits themselves."""
-    found = limits()
     return [
         row(f"machine {name}", "GB/s" if name == "copy" else "GFLOP/s", value, limit_share=1.0)
-        for name, value in found.items()
+        for name, value in limits().items()
         if name != "matrix"
     ]
 

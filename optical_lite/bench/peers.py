@@ -1,7 +1,7 @@
 """Peers of the benchmarks, run by path in an environment of their own.
 
-``python peers.py NAME request.json answer.json``, from :func:`.measuring.ask_peer`. It imports
-nothing of optical_lite. Each peer takes the request and returns at least ``{"seconds": [...]}``.
+``python peers.py NAME request.json answer.json``, from :func:`.measuring.ask_peer`; without
+optical_lite. Each peer takes the request and returns at least ``{"seconds": [...]}``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,13 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import time
+import timeit
 
 
 def repeat(work, request: dict) -> list[float]:
     """Seconds of a work, again and again, after one time that does not count."""
-    seconds = []
-    for _ in range(request["repetitions"] + 1):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+    repetitions = request["repetitions"] + 1
+    return timeit.repeat(work, "gc.enable()", number=1, repeat=repetitions)[1:]
 
 
 def model(folder: str, request: dict):
@@ -38,17 +34,14 @@ def epochs(request: dict, student, columns: dict, loss, **more) -> dict:
     from sentence_transformers import SentenceTransformerTrainingArguments as Arguments
 
     data = Dataset.from_dict(columns)
+    more |= {"train_dataset": data, "loss": loss}
     with tempfile.TemporaryDirectory() as folder:
         options = Arguments(
             folder, per_device_train_batch_size=request["batch"], num_train_epochs=1,
             learning_rate=2e-5, use_cpu=True, save_strategy="no", logging_strategy="no",
             report_to="none", disable_tqdm=True,
         )  # fmt: skip
-
-        def once() -> None:
-            Trainer(student, options, train_dataset=data, loss=loss, **more).train()
-
-        return {"seconds": repeat(once, request), "pairs": len(data)}
+        return {"seconds": repeat(lambda: Trainer(student, options, **more).train(), request)}
 
 
 def train(request: dict) -> dict:
@@ -69,26 +62,21 @@ def distil(request: dict) -> dict:
     """
     from pylate import losses, models, utils
 
-    pairs = request["pairs"]
     length = {"query_length": request["length"], "document_length": request["length"]}
     student = models.ColBERT(request["student"], do_query_expansion=False, device="cpu", **length)
-    source, target = (list(side) for side in zip(*pairs, strict=True))
-    others = target[1:] + target[:1]
-    columns = {
-        "query": source,
-        "documents": [list(both) for both in zip(target, others, strict=True)],
-        "scores": [[1.0, 0.0]] * len(pairs),
-    }
+    source, target = (list(side) for side in zip(*request["pairs"], strict=True))
+    documents = zip(target, target[1:] + target[:1], strict=True)
+    columns = {"query": source, "documents": list(map(list, documents))}
+    columns["scores"] = [[1.0, 0.0]] * len(source)
     collator = utils.ColBERTCollator(student.tokenize)
     return epochs(request, student, columns, losses.Distillation(student), data_collator=collator)
 
 
 def encode(request: dict) -> dict:
     """sentence-transformers' encode with one vector a token."""
-    encoder = model(request["model"], request)
-    how = {"output_value": "token_embeddings", "show_progress_bar": False}
-    once = lambda: encoder.encode(request["texts"], batch_size=request["batch"], **how)  # noqa: E731
-    return {"seconds": repeat(once, request)}
+    encoder, how = model(request["model"], request), {"batch_size": request["batch"]}
+    how |= {"output_value": "token_embeddings", "show_progress_bar": False}
+    return {"seconds": repeat(lambda: encoder.encode(request["texts"], **how), request)}
 
 
 def passages(request: dict) -> list:

@@ -1,13 +1,11 @@
-"""Runner: the command ``bench``: which benchmarks there are, and the tables that they fill.
-
-A machine with bfloat16 instructions and one without are told apart: a benchmark has a table for
-each, and a run replaces that of its own kind.
-"""
+"""Runner: the command ``bench``: which benchmarks there are, and the tables that they fill."""
 
 from __future__ import annotations
 
 import json
 import time
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +65,6 @@ def command(
 def number(value: float | None) -> str:
     """Four digits, or nothing.
 
-    Examples
-    --------
     >>> number(1234.5), number(0.12345), number(None)
     ('1,234', '0.1235', '')
     """
@@ -82,25 +78,27 @@ def table(rows: list[dict]) -> str:
 
     In brackets behind a peer's value: how many times faster ours is.
     """
-    ends = "share of the limit", "MiB more", "note"
+    lines = []
+    for name, some in groupby(rows, itemgetter("name")):
+        some = list(some)
+        first = some[0]
+        line, notes = {"what": name, "MiB more": number(first["memory_mib"])}, [first["note"]]
+        if first["ours"]:
+            line["ours"] = f"{number(first['ours'])} {first['unit']}"
+        if first["limit_share"]:
+            line["share of the limit"] = f"{first['limit_share']:.0%}"
+        for found in some:
+            peer, said = found["peer_name"], found["peer_note"]
+            if found["peer"]:
+                line[peer] = f"{number(found['peer'])} ({found['ratio']:.2f})"
+                notes.append(f"{peer}: {said}" if said else "")
+            elif peer:
+                line[peer] = said
+        lines.append(line | {"note": "; ".join(filter(None, notes))})
     peers = dict.fromkeys(found["peer_name"] for found in rows if found["peer_name"])
-    lines: dict[str, dict] = {}
-    for found in rows:
-        name, peer, share = found["name"], found["peer_name"], found["limit_share"]
-        ours = f"{number(found['ours'])} {found['unit']}" if found["ours"] else ""
-        line = lines.setdefault(name, {"what": name, "ours": ours})
-        line["share of the limit"] = f"{share:.0%}" if share else ""
-        line["MiB more"], notes = number(found["memory_mib"]), line.setdefault("note", [])
-        said = f"{peer}: {found['peer_note']}" if found["peer_note"] and found["peer"] else ""
-        notes += [each for each in (found["note"], said) if each and each not in notes]
-        if peer:
-            value = f"{number(found['peer'])} ({found['ratio']:.2f})" if found["peer"] else ""
-            line[peer] = value or found["peer_note"]
-    for line in lines.values():
-        line["note"] = "; ".join(line["note"])
-    header = ["what", "ours", *peers, *ends]
-    header = [each for each in header if any(line.get(each) for line in lines.values())]
-    return markdown(header, [[line.get(each, "") for each in header] for line in lines.values()])
+    header = ["what", "ours", *peers, "share of the limit", "MiB more", "note"]
+    header = [each for each in header if any(line.get(each) for line in lines)]
+    return markdown(header, [[line.get(each, "") for each in header] for line in lines])
 
 
 def growth_table(rows: list[dict]) -> str:
@@ -131,20 +129,15 @@ def lesson_table(rows: list[dict]) -> str:
     return markdown(("lesson", "smoke, s", "pocket, s"), lines)
 
 
+# benchmarks that have one table, not one for each kind of machine
 OWN = {"lessons": lesson_table, "gpu": table, "scale": growth_table}
 
 
-def block(bench: str) -> str:
-    """The name of a benchmark's table on a page; of most, of this kind of machine."""
-    kind = ("bf16" if has_bf16() else "float32") if device() == "cpu" else device()
-    return bench if bench in OWN else f"{bench}-{kind}"
-
-
 def write(rows: list[dict], path: Path) -> None:
-    """Replace the tables of a page for which there are rows."""
-    page, tables = path.read_text(encoding="utf-8"), {}
-    for found in rows:
-        tables.setdefault(found["bench"], []).append(found)
-    for bench, some in tables.items():
-        page = replace_block(page, block(bench), OWN.get(bench, table)(some), str(path))
+    """Replace the tables of a page for which there are rows, of this kind of machine."""
+    kind = ("bf16" if has_bf16() else "float32") if device() == "cpu" else device()
+    page = path.read_text(encoding="utf-8")
+    for bench, some in groupby(rows, itemgetter("bench")):
+        name = bench if bench in OWN else f"{bench}-{kind}"
+        page = replace_block(page, name, OWN.get(bench, table)(list(some)), str(path))
     write_atomic(path, page)

@@ -1,9 +1,4 @@
-"""Benchmark of what more data costs: up to a million passages and sentence pairs.
-
-Passages are those of :func:`.material.drawn`. Sentence pairs are made up: a word is drawn the more
-often the lower its number, as in a text, and stands for the word of the same number on the other
-side.
-"""
+"""Benchmark of what more data costs: up to a million passages and sentence pairs."""
 
 from __future__ import annotations
 
@@ -69,7 +64,10 @@ def passages(size: int, repetitions: int) -> Iterator[dict]:
 
 
 def made_up(size: int) -> list[tuple[list[str], list[str]]]:
-    """Sentence pairs, word for word, in an order of their own on either side."""
+    """Sentence pairs, word for word, in an order of their own on either side.
+
+    A word is drawn the more often the lower its number, as in a text.
+    """
     draw = torch.Generator().manual_seed(0)
     drawn = torch.rand(size, LENGTH, generator=draw) * torch.log(torch.tensor(float(WORDS)))
     numbers = drawn.exp().long()

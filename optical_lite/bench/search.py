@@ -34,9 +34,9 @@ def brute_force(index: PassageIndex, questions: TokenBatch) -> Tensor:
     return torch.cat(found, 1)
 
 
-def best(scores: Tensor, k: int = 100) -> list[list[int]]:
-    """The places of the best k passages of each question."""
-    return scores.topk(min(k, scores.shape[1])).indices.tolist()
+def best(scores: Tensor) -> list[list[int]]:
+    """The places of the best hundred passages of each question."""
+    return scores.topk(min(100, scores.shape[1])).indices.tolist()
 
 
 def recall(found: list[list[int]], expected: list[list[int]]) -> float:
@@ -50,9 +50,10 @@ def exact(
 ) -> list[dict]:
     """All questions at once."""
     name = f"MaxSim, {len(index.ids):,} passages, d {index.vectors.shape[1]}"
-    how = {"work": len(questions.mask), "operations": operations(index, questions), "note": said}
-    ours = lambda: score(index, questions)  # noqa: E731
-    return side_by_side(name, "questions/s", ours, peers, repetitions, **how)
+    return side_by_side(
+        name, "questions/s", lambda: score(index, questions), peers, repetitions,
+        work=len(questions.mask), operations=operations(index, questions), note=said,
+    )  # fmt: skip
 
 
 def large(repetitions: int) -> list[dict]:
@@ -69,8 +70,7 @@ def maximum_similarity(repetitions: int) -> Iterator[dict]:
     same = recall(best(score(index, few)), best(brute_force(index, few)))
     said = f"top 100 agrees with float32 brute force in {same:.2%} of entries"
     plain = Peer(lambda: brute_force(index, few), work=len(few.mask))
-    peers = {"torch brute force, float32": plain}
-    yield from exact(index, questions, peers, repetitions, said)
+    yield from exact(index, questions, {"torch brute force, float32": plain}, repetitions, said)
     yield from engines(1000, repetitions)
     yield from large(repetitions)
 
@@ -93,14 +93,16 @@ def engines(passages: int, repetitions: int) -> list[dict]:
             answer = ask_peer(peer, request)
             label, said = answer.get("peer_name", peer), peer_note(answer, expected)
             found[label] = Peer(answer["seconds"], said)
-    name = f"MaxSim one question at a time, {len(index.ids):,} passages"
-    ours = lambda: [score(index, one) for one in asked]  # noqa: E731
-    return side_by_side(name, "questions/s", ours, found, repetitions, work=len(asked))
+    return side_by_side(
+        f"MaxSim one question at a time, {len(index.ids):,} passages", "questions/s",
+        lambda: [score(index, one) for one in asked], found, repetitions, work=len(asked),
+    )  # fmt: skip
 
 
 def peer_note(answer: dict, expected: list[list[int]]) -> str:
     """What a peer's answers are worth against the exact ranking."""
-    top = answer.get("top", [])
-    first = sum(a[0] == b[0] for a, b in zip(top, expected, strict=False))
-    said = f"the same first passage for {first} of {len(top)}, recall@100 "
-    return top and f"{said}{recall(top, expected):.4f}"
+    if not (top := answer.get("top")):
+        return ""
+    first = sum(a[0] == b[0] for a, b in zip(top, expected, strict=True))
+    said = f"the same first passage for {first} of {len(top)}"
+    return f"{said}, recall@100 {recall(top, expected):.4f}"

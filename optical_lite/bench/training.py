@@ -26,37 +26,12 @@ STEPS = 24
 LENGTH = 64
 
 
-def used(student: Encoder, bitext: Bitext, config: DistillConfig) -> tuple[list[int], list[int]]:
-    """Lengths of both sides of all pairs that a run sees."""
-    source, target, _ = method.tokens(student, teacher(), bitext, config.max_length)
-    pairs = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
-    batches = method.length_batches(pairs, config.batch, config.seed)
-    rows = itertools.chain.from_iterable(itertools.islice(batches, config.steps))
-    return tuple(map(list, zip(*(pairs[i] for i in rows), strict=True)))
-
-
-def run_once(student: Encoder, bitext: Bitext, config: DistillConfig) -> float:
-    """Seconds of a training run, its set-up (tokens, run folder) left out."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        english = teacher()
-        distill.distill(copy.deepcopy(student), english, bitext, config, run, progress=False)
-        return runs.read_metrics(run)["seconds"]
-
-
-def forget(bitext: Bitext, config: DistillConfig) -> None:
-    """Empty the teacher's store, so that its work is part of the time."""
-    target = method.tokens(teacher(), teacher(), bitext, config.max_length)[1]
-    # it is not there before the first run
-    shutil.rmtree(VectorStore(teacher(), target).folder, ignore_errors=True)
-
-
 def trainers(student: Encoder, bitext: Bitext, repetitions: int) -> dict[str, Peer]:
     """What the trainers of other libraries take for some of the pairs."""
+    english, found = str(model_files.folder(DEFAULT)[0]), {}
+    common = {"teacher": english, "batch": 32, "length": LENGTH, "repetitions": repetitions}
     with tempfile.TemporaryDirectory() as folder:
-        same, english = str(student.save(folder)), str(model_files.folder(DEFAULT)[0])
-        common = {"teacher": english, "batch": 32, "length": LENGTH, "repetitions": repetitions}
-        found = {}
+        same = str(student.save(folder))
         for name, peer, start, pairs in (
             ("sentence-transformers MSELoss, same student", "train", same, 32 * 12),
             ("sentence-transformers MSELoss, its own vocabulary", "train", english, 32 * 12),
@@ -66,7 +41,7 @@ def trainers(student: Encoder, bitext: Bitext, repetitions: int) -> dict[str, Pe
             some = bitext.pairs[:pairs]
             answer = ask_peer(peer, {**common, "student": start, "pairs": some})
             found[name] = Peer(answer["seconds"], work=len(some))
-        return found
+    return found
 
 
 def distillation(repetitions: int) -> Iterator[dict]:
@@ -81,12 +56,12 @@ def distillation(repetitions: int) -> Iterator[dict]:
     ):
         config = DistillConfig(steps=STEPS, trainable=trainable, rate=1e-4)
         few = replace(config, steps=STEPS // 3)
-
-        def plain(few=few) -> None:
-            method.plain(copy.deepcopy(student), teacher(), bitext, few)
-
-        loop = {"plain loop": Peer(plain, work=few.steps * few.batch)}
-        yield from distil(case, student, bitext, config, cold, loop | peers, repetitions)
+        loop = Peer(
+            lambda few=few: method.plain(copy.deepcopy(student), teacher(), bitext, few),
+            work=few.steps * few.batch,
+        )
+        against = {"plain loop": loop, **peers}
+        yield from distil(case, student, bitext, config, cold, against, repetitions)
 
 
 def distil(
@@ -94,18 +69,27 @@ def distil(
     peers: dict[str, Peer], repetitions: int,
 ) -> list[dict]:  # fmt: skip
     """One case, whose teacher's vectors are made on the way (cold) or stored."""
-    source, target = used(student, bitext, config)
+    english = teacher()
+    source, target, _ = method.tokens(student, english, bitext, config.max_length)
+    pairs = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
+    batches = method.length_batches(pairs, config.batch, config.seed)
+    rows = list(itertools.chain(*itertools.islice(batches, config.steps)))
 
     def ours() -> float:
         if cold:
-            forget(bitext, config)
-        return run_once(student, bitext, config)
+            # it is not there before the first run
+            shutil.rmtree(VectorStore(english, target).folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory() as folder:
+            run, copied = Path(folder) / "run", copy.deepcopy(student)
+            distill.distill(copied, english, bitext, config, run, progress=False)
+            # without its set-up (tokens, run folder)
+            return runs.read_metrics(run)["seconds"]
 
     # backward: gradients of activations, and of weights where these train
     passes = 2 if config.trainable == "new" else 3
-    operations = passes * material.forward(student, source)
-    operations += cold * material.forward(teacher(), target)
-    how = {"work": len(source), "operations": operations}
+    operations = passes * material.forward(student, (pairs[i][0] for i in rows))
+    operations += cold * material.forward(english, (pairs[i][1] for i in rows))
+    how = {"work": len(rows), "operations": operations}
     return side_by_side(f"distil {case}", "pairs/s", ours, peers, repetitions, **how)
 
 
@@ -120,7 +104,6 @@ def encoding(repetitions: int) -> list[dict]:
         "plain forward pass, batches of 32": Peer(lambda: plain_encode(english, passages)),
         "sentence-transformers encode": Peer(ask_peer("encode", request)["seconds"]),
     }
-
     return encode(passages, peers, repetitions)
 
 

@@ -23,7 +23,6 @@ SIZES = ((32, 32), (256, 32), (256, 64))
 EPSILONS = (0.1, 0.05, 0.02, 0.01)
 
 
-@functools.cache
 def problems(batch: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
     """Cosine costs of real sentence pairs of n/3 to n tokens a side, ragged."""
     english = teacher()
@@ -72,21 +71,18 @@ def pair_by_pair(C: Tensor, a: Tensor, b: Tensor, epsilon: float) -> None:
 
 def transport(repetitions: int) -> Iterator[dict]:
     """Ragged batches, four epsilons, against POT's batch solvers, pair by pair, and exact."""
-    for (batch, n), epsilon in itertools.product(SIZES, EPSILONS):
-        C, a, b = problems(batch, n)
-        limit = {"epsilon": epsilon, "max_iterations": 3000, "tolerance": TOLERANCE}
-        ours = functools.partial(solve, C, a, b, method="stabilized", **limit)
-        iterations = ours().iterations
+    for (C, a, b), epsilon in itertools.product(itertools.starmap(problems, SIZES), EPSILONS):
+        how = {"epsilon": epsilon, "max_iterations": 3000, "tolerance": TOLERANCE}
+        ours = functools.partial(solve, C, a, b, method="stabilized", **how)
         peers = {
             f"POT {method} batch": pot(C, a, b, epsilon, method)
             for method in ("sinkhorn", "log_sinkhorn")
         }
-        peers["our log"] = Peer(functools.partial(solve, C, a, b, method="log", **limit))
-        if batch == 32:
+        peers["our log"] = Peer(functools.partial(solve, C, a, b, method="log", **how))
+        if len(C) == 32:
             peers["POT pair by pair"] = Peer(functools.partial(pair_by_pair, C, a, b, epsilon))
             peers["exact"] = Peer(functools.partial(solve, C, a, b, method="exact"))
-        name = f"transport {batch} x {C.shape[1]} x {C.shape[2]}, epsilon {epsilon}"
+        name = f"transport {' x '.join(map(str, C.shape))}, epsilon {epsilon}"
         # an iteration reads the costs twice
-        moved = 2 * iterations.sum().item() * C[0].nbytes
-        how = {"operations": moved, "limit": "copy"}
+        how = {"operations": 2 * ours().iterations.sum().item() * C[0].nbytes, "limit": "copy"}
         yield from side_by_side(name, "ms", ours, peers, repetitions, **how)

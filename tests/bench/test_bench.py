@@ -26,10 +26,13 @@ def test_rows_from_the_command_line(tmp_path, capsys, monkeypatch):
     assert "peer_name Python alone" in capsys.readouterr().out
 
 
-def test_the_limits_of_this_machine_are_measured():
-    found = measuring.limits(size=64, megabytes=1, times=2)
+def test_the_limits_of_this_machine_are_measured(monkeypatch):
+    monkeypatch.setattr(measuring, "WORK", (64, 1))
+    monkeypatch.setattr(measuring, "GPU_WORK", (64, 1))
+    monkeypatch.setattr(measuring, "BEST", {})
+    found = measuring.limits()
     assert all(value > 0 for value in found.values())
-    assert all(value >= found[name] for name, value in measuring.limits(size=64, megabytes=1, times=2).items())
+    assert all(value >= found[name] for name, value in measuring.limits().items())
 
 
 def timed(*seconds):
@@ -135,7 +138,7 @@ def test_a_gpu_fills_its_rows_and_without_one_they_are_empty(monkeypatch, writte
     assert [(r["ours"], r["note"]) for r in rows] == [(None, "no GPU here")] * 3
     monkeypatch.setattr(gpu, "device", lambda: "cuda")
     found = [measuring.row("a", "pairs/s", 1200.0, limit_share=0.6)]
-    monkeypatch.setattr(gpu, "CASES", {"a": ("pairs/s", lambda: found), "b": ("pairs/s", pytest.fail)})
+    monkeypatch.setattr(gpu, "CASES", {"a": ("pairs/s", lambda _: found), "b": ("pairs/s", pytest.fail)})
     clock = iter([0.0, 1.0, 601.0])
     monkeypatch.setattr(gpu.time, "perf_counter", lambda: next(clock))
     rows = list(gpu.gpu(1))

@@ -11,7 +11,6 @@ from optical_lite.bench import material, measuring, scale, search, training
 from optical_lite.bench import transport as bench_transport
 
 pytestmark = pytest.mark.float32  # the benchmarks measure the real encoder
-CACHED = bench_transport.problems, material.real
 
 
 @pytest.fixture
@@ -21,11 +20,11 @@ def without(monkeypatch, tmp_path):
     for name in ("PEERS", "PLAID"):
         monkeypatch.setattr(measuring, name, tmp_path / "none")
     monkeypatch.setattr(measuring, "limits", lambda: {"matrix": 100.0, "copy": 10.0})
-    for cached in (settings.get, *CACHED):
+    for cached in (settings.get, material.real):
         cached.cache_clear()
     yield monkeypatch
     monkeypatch.undo()
-    for cached in (settings.get, *CACHED):
+    for cached in (settings.get, material.real):
         cached.cache_clear()
 
 
