@@ -17,6 +17,7 @@ from .measuring import row
 
 MINUTES = 10
 BATCH, STEPS = 512, 30
+ALL = f"all weights, {BATCH} pairs a step, teacher stored"
 
 
 def distil(repetitions: int) -> list[dict]:
@@ -24,8 +25,7 @@ def distil(repetitions: int) -> list[dict]:
     bitext = material.bitext()
     student = vocabulary.extend(teacher(), bitext)
     config = DistillConfig(steps=STEPS, batch=BATCH, trainable="all", rate=1e-4)
-    case = f"all weights, {BATCH} pairs a step, teacher stored"
-    return training.distil(case, student, bitext, config, False, {}, repetitions)
+    return training.distil(ALL, student, bitext, config, False, {}, repetitions)
 
 
 def encode(repetitions: int) -> list[dict]:
@@ -35,7 +35,7 @@ def encode(repetitions: int) -> list[dict]:
 
 
 CASES: dict[str, tuple[str, Callable]] = {
-    f"distil all weights, {BATCH} pairs a step, teacher stored": ("pairs/s", distil),
+    f"distil {ALL}": ("pairs/s", distil),
     "encode passages": ("passages/s", encode),
     f"MaxSim, {material.LARGE:,} passages, d {material.WIDTH}": ("questions/s", search.large),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import torch
 from torch.nn.functional import normalize
@@ -76,14 +76,9 @@ def drawn(passages: int) -> tuple[list[str], torch.Tensor, torch.Tensor, TokenBa
     return [str(i) for i in range(passages)], lengths, vectors, batch
 
 
-def repeated(vectors: torch.Tensor, rows: int) -> Iterator[tuple[int, torch.Tensor]]:
-    """So many rows of vectors, in parts, each with the row where it begins."""
-    for begin in range(0, rows, len(vectors)):
-        yield begin, vectors[: rows - begin]
-
-
 def large(passages: int = LARGE) -> tuple[PassageIndex, TokenBatch]:
     """:func:`drawn`, as an index in memory."""
     ids, lengths, vectors, batch = drawn(passages)
-    parts = [part for _, part in repeated(vectors, int(lengths.sum()))]
-    return PassageIndex(ids, torch.cat(parts), lengths), batch
+    rows = int(lengths.sum())
+    times = -(-rows // len(vectors))
+    return PassageIndex(ids, vectors.repeat(times, 1)[:rows], lengths), batch

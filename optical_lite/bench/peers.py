@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 import timeit
+from pathlib import Path
 
 
 def repeat(work, request: dict) -> list[float]:
@@ -160,9 +161,7 @@ if __name__ == "__main__":
     import torch
 
     name, asked, answered = sys.argv[1:]
-    with open(asked, encoding="utf-8") as file:
-        request = json.load(file)
+    request = json.loads(Path(asked).read_text(encoding="utf-8"))
     torch.set_num_threads(request["threads"])
     answer = globals()[name](request)
-    with open(answered, "w", encoding="utf-8") as file:
-        json.dump(answer, file)
+    Path(answered).write_text(json.dumps(answer), encoding="utf-8")

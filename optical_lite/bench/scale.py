@@ -42,11 +42,12 @@ def seconds(work: Callable[[], object]) -> float:
 def passages(size: int, repetitions: int) -> Iterator[dict]:
     """An index written to a file and searched from there."""
     ids, lengths, vectors, questions = material.drawn(size)
+    rows = int(lengths.sum())
 
     def write() -> None:
         with writing(path, ids, lengths, material.WIDTH) as put:
-            for part in material.repeated(vectors, int(lengths.sum())):
-                put(*part)
+            for begin in range(0, rows, len(vectors)):
+                put(begin, vectors[: rows - begin])
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index.safetensors"

@@ -97,8 +97,8 @@ def opening_pairs(material: Material) -> list[tuple[int, str]]:
     read = [material.encoded(rows, name) for name in material.compared]
     before, after = (_errors(pairs, rows) for pairs in read)
     order = np.argsort(after - before, kind="stable").tolist()
-    gains = np.sign(before - after).astype(int)
-    became = [("as before", "mended", "spoiled")[sign] for sign in gains]
+    named = {0: "as before", 1: "mended", -1: "spoiled"}
+    became = [named[sign] for sign in np.sign(before - after)]
     told = {k: became[k] for k in (order[0], order[-1])}
     alone = zip(plans.realign(read[1], ALONE), rows, strict=True)
     kept = [_kept(one, row[2]) for one, row in alone]
