@@ -13,7 +13,9 @@ from torch import Tensor
 
 from .encoder import Encoder
 from .kernels.index_file import read, writing
+from .model_files import digest
 from .provenance import identity, sha256
+from .safe_files import discard, write_atomic
 from .settings import InputError, get, one_of, uses_bf16
 
 CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
@@ -77,18 +79,27 @@ class PassageIndex:
         cls, encoder: Encoder, passages: Mapping[str, str], progress: bool = False,
         scorer: str = "maxsim",
     ) -> PassageIndex:  # fmt: skip
-        """:meth:`build`, or :meth:`of_means` for the scorer ``mean``; from the cache if there."""
+        """:meth:`build`, or :meth:`of_means` for the scorer ``mean``; from the cache if there.
+
+        What is there and not as it was written is made again.
+        """
         one_of("scorer: got", scorer, SCORERS)
         of = [identity(encoder), encoder.max_length, hash_texts(passages)]
         of += ["bf16"] if uses_bf16() else []  # vectors differ between number types
         of += ["mean", *encoder.prefixes] if scorer == "mean" else []
         key = sha256(json.dumps(of).encode())[:32]
         place = get().cache / "index" / f"{key}.safetensors"
-        if place.exists():
-            return cls.load(place)
-        if scorer == "mean":
-            return cls.load(cls.of_means(encoder, passages).save(place))
-        return cls.build(encoder, passages, progress, place)
+        told = place.with_suffix(".sha256")  # written after it
+        own = all(path.is_file() and not path.is_symlink() for path in (place, told))
+        if not own or told.read_bytes() != f"{key} {digest(place)}\n".encode():
+            discard(place)
+            discard(told)
+            if scorer == "mean":
+                cls.of_means(encoder, passages).save(place)
+            else:
+                cls.build(encoder, passages, progress, place)
+            write_atomic(told, f"{key} {digest(place)}\n")
+        return cls.load(place)
 
     def save(self, path: str | Path) -> Path:
         """Write the index as one safetensors file."""

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -256,12 +257,22 @@ def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
 
 
 def discard(folder: str | Path) -> None:
-    """Remove a folder: at once for whoever looks for it, whole or not at all."""
+    """Remove a folder or file: at once for whoever looks for it, whole or not at all."""
     folder = Path(folder)
-    if folder.exists():
+    if os.path.lexists(folder):
         part = _hidden(folder)
         os.replace(folder, part)
         _remove(part)
+
+
+def only_files(folder: Path) -> None:
+    """Refuse links, pipes and devices in a folder that is written to: all in it is its own."""
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # another process's, which is at work
+            kind = path.lstat().st_mode
+            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+                expected = "files and folders alone; put a copy in its place, or delete it"
+                raise InputError(path, "a link, pipe or device", expected)
 
 
 def regular(path: str | Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from optical_lite.encoder import Encoder
 from optical_lite.index import PassageIndex, content_lengths
 from optical_lite.kernels.index_file import writing
 from optical_lite.provenance import model_record
-from optical_lite.settings import InputError
+from optical_lite.settings import InputError, get
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +303,56 @@ def test_the_cache_tells_encoders_of_the_same_weights_apart(tiny, number_type, t
     old, new = (PassageIndex.cached(each, texts) for each in (first, second))
     assert torch.equal(new.vectors, PassageIndex.build(second, texts).vectors)
     assert not torch.equal(old.vectors, new.vectors)
+
+
+def flip(place):
+    content = bytearray(place.read_bytes())
+    content[-40] ^= 1
+    place.write_bytes(content)
+
+
+def renamed(place):
+    place.write_bytes(place.read_bytes().replace(b'"a', b'"z', 1))
+
+
+def of_another(place):
+    """The cached index of other texts, with what is told of it."""
+    for mine in place.parent.glob("*.safetensors"):
+        if mine != place:
+            place.write_bytes(mine.read_bytes())
+            place.with_suffix(".sha256").write_bytes(mine.with_suffix(".sha256").read_bytes())
+
+
+def a_folder(place):
+    place.unlink()
+    place.mkdir()
+
+
+def a_pipe(place):
+    place.unlink()
+    os.mkfifo(place)
+
+
+def a_link(place):
+    place.unlink()
+    place.symlink_to(place.with_name("elsewhere"))
+
+
+DAMAGE = [flip, renamed, of_another, a_folder, a_pipe, a_link, lambda place: place.write_bytes(b"")]
+
+
+@pytest.mark.parametrize("scorer", module.SCORERS)
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_cached_index_that_was_changed_is_made_again(teacher, tmp_path, monkeypatch, damage, scorer):
+    monkeypatch.setattr(module, "get", lambda: replace(get(), cache=tmp_path))
+    texts = {"a": "water is life", "b": "the river and the road"}
+    PassageIndex.cached(teacher, {"c": "a road", "d": "water"}, scorer=scorer)
+    others = set(tmp_path.rglob("*.safetensors"))
+    before = PassageIndex.cached(teacher, texts, scorer=scorer)
+    ids, vectors = before.ids, before.vectors.clone()
+    (place,) = set(tmp_path.rglob("*.safetensors")) - others
+    damage(place)
+    after = PassageIndex.cached(teacher, texts, scorer=scorer)
+    assert (after.ids, place.is_file(), place.is_symlink()) == (ids, True, False)
+    assert torch.equal(after.vectors, vectors)
+    assert not place.with_name("elsewhere").exists()

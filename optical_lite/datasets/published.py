@@ -190,7 +190,7 @@ def afriqa(lang: str, split: str = "test") -> Collection:
         related = {other for other in long_enough if other in key}
         if key in long_enough:
             related |= {other for other in passages if key in other}
-        qrels[name] = {passages[other]: 1 for other in related | {key}}
+        qrels[name] = {passages[other]: 1 for other in sorted(related | {key})}
         marks = ["passage-in-training"] * (key in seen_passages)
         flags[name] = marks + ["question-in-training"] * (fold(translation) in seen_questions)
     return Collection("afriqa", language(lang), texts, queries, qrels, translations, flags)

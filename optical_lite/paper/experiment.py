@@ -22,11 +22,12 @@ from ..corpora import Bitext, Collection
 from ..datasets import pocket
 from ..encoder import Encoder
 from ..formats import trec
-from ..json_files import write_json
+from ..index import hash_texts
+from ..json_files import read_json, write_json
 from ..kernels import pieces
-from ..provenance import model_record
+from ..provenance import model_record, sha256
 from ..retrieval import PassageIndex, Run
-from ..safe_files import clear, hold
+from ..safe_files import discard, hold
 from ..settings import DATA, InputError, device, seed_everything
 from ..training import runs
 from ..training.distill import distill
@@ -132,17 +133,24 @@ def run(
             raise InputError("first stage", f"{min(odd)!r}", f"documents of {data.name}")
     plain = json.loads(json.dumps(asdict(config)))
     record = {"config": plain, "bitext": runs.data_hash(bitext), "lang": data.lang}
+    texts = [*map(hash_texts, (data.passages, data.queries, data.translations))]
+    asked = [data.name, texts, sorted(data.qrels.items()), first]
+    asked = sha256(json.dumps(asked, sort_keys=True).encode())
     how = {"save_every": config.student.save_every, "progress": progress}
     with hold(out):
         runs.opened(out / "paper.json", record, "an experiment made")
-        clear(out / "rankings")
+        before = out / "result.json"
+        if before.exists() and read_json(before).get("asked") != asked:
+            expected = "the same; move result.json and rankings/ away, what is trained stays"
+            raise InputError(out, "a result of another collection or first stage", expected)
         teacher = fit(_untrained(config), triples, config.teacher, out / "teacher", **how)
         student = copy.deepcopy(teacher).requires_grad_(True)
         distill(student, teacher, bitext, config.student, out / "student", progress=progress)
         result = _rank(config, teacher, student, data, out, first, progress)
         settings = {name: [value, source] for name, value, source in config.settings()}
         result |= {"config": config.name, "pairs": len(bitext), "settings": settings}
-        write_json(out / "result.json", result)
+        result["asked"] = asked
+        write_json(before, result)
     return result
 
 
@@ -170,6 +178,7 @@ def _rank(config, teacher, student, data, out, first, progress) -> dict:
     found["student"] = search(index, student, data.queries, *how)
     if data.translations:
         found["translation"] = search(index, teacher, data.translations, *how)
+    discard(out / "rankings")
     for name, ranking in found.items():
         tag = name.replace(" ", "_")
         trec.write_run(out / "rankings" / f"{tag}.run", ranking, tag)

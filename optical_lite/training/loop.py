@@ -21,7 +21,7 @@ from ..config import DistillConfig
 from ..distillation import slope
 from ..json_files import fits, to_json
 from ..provenance import sha256
-from ..safe_files import making, one_line, regular, write_atomic
+from ..safe_files import making, one_line, write_atomic
 from ..settings import InputError, device
 from . import runs
 
@@ -66,7 +66,6 @@ class Session:
     def _resume(self) -> list[bytes]:
         """Load the last saved state; the lines of the log up to it."""
         state = _read(self.state)
-        regular(self.log)
         lines = self.log.read_bytes().splitlines(keepends=True) if self.log.exists() else []
         lines = lines[: state["step"]]
         if sha256(b"".join(lines)) != state["log"]:
@@ -159,7 +158,6 @@ class Session:
 
 def _read(place: Path) -> dict:
     """A saved state; whatever is wrong with the file is one line."""
-    regular(place)
     try:
         with zipfile.ZipFile(place) as archive:
             # torch stores tensors as they are; what unpacks to more is no state

@@ -24,7 +24,7 @@ from ..encoder import Encoder, teacher
 from ..json_files import fits, parse_json, read_json, write_json
 from ..kernels import shared_rows
 from ..provenance import environment, model_record, same_precision
-from ..safe_files import clear, discard, making
+from ..safe_files import clear, discard, making, only_files
 from ..settings import InputError, shown
 from ..weights import inside, read_tensors
 
@@ -59,6 +59,7 @@ def opened(place: Path, record: dict, what: str) -> dict:
     and what was added later. An error calls it ``what``.
     """
     folder = place.parent
+    only_files(folder)
     for part in (folder, folder / "checkpoints"):
         clear(part)
     if not place.exists():

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..encoder import Encoder
 from ..provenance import identity
-from ..safe_files import hold, one_line, write_atomic
+from ..safe_files import hold, one_line, only_files, write_atomic
 from ..settings import InputError, get, uses_bf16
 
 
@@ -40,6 +40,7 @@ class VectorStore:
             self.begins.append(self.begins[-1] + len(ids))
         self.folder = get().cache / "teacher" / key.hexdigest()[:32]
         self.vectors, self.checks = self.folder / "vectors.f16", self.folder / "checks.u4"
+        only_files(self.folder)
         self.known = self._checks()
 
     def _checks(self) -> np.ndarray:

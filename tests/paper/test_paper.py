@@ -99,7 +99,13 @@ def test_a_given_first_stage_is_reranked(whole, tmp_path):
     names = list(data.passages)
     first = {q: [(p, -float(i)) for i, p in enumerate(sorted({*data.qrels[q], *names[:6]}))] for q in data.queries}
     first.pop(next(iter(data.queries)))  # one question without candidates
+    before = (out / "result.json").read_bytes(), sorted((out / "rankings").iterdir())
+    with pytest.raises(InputError, match="got a result of another collection or first stage"):
+        go(out, first=first)
+    assert ((out / "result.json").read_bytes(), sorted((out / "rankings").iterdir())) == before
+    (out / "result.json").rename(tmp_path / "result.json")
     result = go(out, first=first)
+    assert not (out / "rankings" / "bm25.run").exists()
     assert result["step"] == "re-rank"
     assert set(result["systems"]) == {"first stage", "teacher", "student", "translation"}
     assert result["documents"] == result["passages"] == len({p for ranking in first.values() for p, _ in ranking})

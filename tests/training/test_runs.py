@@ -192,12 +192,28 @@ def test_an_environment_of_other_values_is_named(half, train, value):
         train(half)
 
 
-@pytest.mark.parametrize("name", ["resume.pt", "log.jsonl", "config.json"])
+@pytest.mark.parametrize("name", ["resume.pt", "log.jsonl", "config.json", "metrics.json"])
 def test_a_pipe_in_place_of_a_file_does_not_wait(half, train, name):
-    (half / name).unlink()
+    (half / name).unlink(missing_ok=True)
     os.mkfifo(half / name)
-    with pytest.raises(InputError, match="something that is no file"):
+    with pytest.raises(InputError, match=f"{name}: got a link, pipe or device"):
         train(half)
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "checkpoints/000001.safetensors", "checkpoints", "student"])
+def test_nothing_is_written_or_removed_through_a_link_in_a_run(half, train, tmp_path, name):
+    other, place = tmp_path / "other", half / name
+    if place.suffix:
+        other.write_text("mine")
+    else:
+        other.mkdir()
+        (other / ".x.0123abcd.part").write_text("mine")
+    shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(missing_ok=True)
+    (half / "resume.pt").unlink()
+    place.symlink_to(other)
+    with pytest.raises(InputError, match=f"{name}: got a link, pipe or device"):
+        train(half)
+    assert "mine" in {path.read_text() for path in (other.iterdir() if other.is_dir() else [other])}
 
 
 def test_without_its_state_a_run_begins_anew(half, train, finished):

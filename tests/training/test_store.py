@@ -132,5 +132,17 @@ def test_another_text_or_another_teacher_is_another_store(teacher, sentences):
     assert VectorStore(teacher, sentences).folder == store.folder
 
 
+@pytest.mark.parametrize("name", ["vectors.f16", "checks.u4"])
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_pipe_or_link_in_the_store_neither_waits_nor_is_followed(filled, tmp_path, name, kind):
+    store, _ = filled
+    place = store.folder / name
+    place.unlink()
+    os.mkfifo(place) if kind == "pipe" else place.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=f"{name}: got a link, pipe or device"):
+        VectorStore(store.teacher, store.sentences)
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_no_sentence_at_all(teacher):
     assert VectorStore(teacher, []).fill([]) == 0
