@@ -35,11 +35,10 @@ class Explorer(anywidget.AnyWidget):
         first = [k for k, _ in rows]
         for item, k in zip(data["pairs"], first, strict=True):
             item["row"] = k
-        data["pairs"] += [
-            {"row": k, "source": " ".join(row[0].split())}
-            for k, row in enumerate(material.rows)
-            if k not in first
-        ]
+        for k, (source, *_) in enumerate(material.rows):
+            if k not in first:
+                words = source.split() if isinstance(source, str) else source
+                data["pairs"].append({"row": k, "source": " ".join(words)})
         self.first = first[0]
         drawn = not set(fonts.LETTERS).isdisjoint(str(data["pairs"]))
         data["face"] = fonts.face(fonts.LETTERS) if drawn else ""
@@ -67,7 +66,7 @@ class Explorer(anywidget.AnyWidget):
         """The first pair by the two compared students, as PNG."""
         row, out = self.material.rows[self.first], io.BytesIO()
         figure, axes = plt.subplots(2, figsize=(9, 4.2), layout="constrained")
-        gold = {"sure": row[2], "possible": row[3]} if len(row) > 3 else {}
+        gold = dict(zip(("sure", "possible"), row[2:], strict=False))
         for ax, name in zip(axes, self.material.compared, strict=True):
             (one,) = realign(self.material.encoded([row], name))
             words = one.source_words, one.target_words

@@ -201,6 +201,17 @@ def test_a_kernel_answers_with_values_or_one_line(material):
         Material("sw", {})
 
 
+def test_pairs_may_be_cut_into_words_and_have_sure_links_alone(material, monkeypatch):
+    words = "maji", "safi"
+    rows = [(words, ("clean", "water"), {(0, 1), (1, 0)})] * (choices.COUNT + 2)
+    shown = explorer.explorer("sw", dict(material.students), pairs=rows)
+    assert [pair["source"] for pair in shown.data["pairs"]][-1] == "maji safi"
+    told = []
+    monkeypatch.setattr(explorer.figures_alignment, "links", lambda *_, sure=None, **__: told.append(sure))
+    shown.picture()
+    assert told == [{(0, 1), (1, 0)}] * 2
+
+
 def test_checkpoints_of_a_run_can_be_scrubbed(teacher, student, tmp_path):
     bitext = pocket.bitext("sw")
     run = distill.distill(
