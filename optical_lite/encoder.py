@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from . import tokenizer_files, weights
 from .json_files import write_json
 from .kernels import packed, shared_rows
 from .kernels.pieces import ROLES, SPECIAL, one_form
-from .kernels.shared_rows import Mapped, SplitEmbedding
+from .kernels.shared_rows import SplitEmbedding
 from .safe_files import into
 from .settings import InputError, device, uses_bf16
 
@@ -67,7 +67,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.model, self.name, self.projection = model, name, projection
         self._tokenizer: Tokenizer | bytes = one_form(tokenizer)
-        self._mapped: Mapped | None = None  # the file that a large table is left in
+        self._release: Callable | None = None  # of a large table that is left in its file
         tokenizer.no_truncation()  # tokenizer files may carry a silent limit of their own
         tokenizer.no_padding()
         self.special = {tokenizer.token_to_id(token) for token in SPECIAL} - {None}
@@ -98,7 +98,7 @@ class Encoder(nn.Module):
             model.config.prefixes = prefixes
         found = cls(model, tokenizer, name, 256, projection)
         if device() == "cpu":
-            found._mapped = shared_rows.leave(model, folder / "model.safetensors")
+            found._release = shared_rows.leave(model, folder / "model.safetensors")
         return found.reading_to(max_length).to(device())
 
     def reading_to(self, max_length: int | None) -> Encoder:
@@ -134,8 +134,8 @@ class Encoder(nn.Module):
 
     def release(self) -> None:
         """Give back the memory of what was read from a table that is left in its file."""
-        if self._mapped:
-            self._mapped.release()
+        if self._release:
+            self._release()
 
     def save(self, folder: str | Path) -> Path:
         """Save all of it; :meth:`load` and transformers' ``AutoModel`` read the folder."""
@@ -155,7 +155,7 @@ class Encoder(nn.Module):
         """A copy that may train, by default with the same tokenizer; a large table is shared."""
         model, projection = shared_rows.twin(self.model), copy.deepcopy(self.projection)
         twin = Encoder(model, tokenizer or self.tokenizer, name, self.max_length, projection)
-        twin._mapped = self._mapped
+        twin._release = self._release
         return twin.requires_grad_(True)
 
     @property

@@ -1,7 +1,7 @@
 """Drawn: random signs and samples of groups for :mod:`optical_lite.significance`, in blocks.
 
-All draws of 2,000 topics at once take 600 MB. The blocks hold the numbers that a single one would,
-as small integers of shape (some of the draws, n).
+All draws of 2,000 topics at once take 600 MB. A block has the shape (some of the draws, n), and
+small integers.
 """
 
 from __future__ import annotations
@@ -40,15 +40,17 @@ def samples(n: int, draws: int, seed: int) -> Blocks:
     return _blocks(_counts, n, draws, np.random.default_rng(seed))
 
 
-def _made(n: int, draws: int, seed: int) -> tuple[Blocks, Blocks]:
+def _drawn(n: int, draws: int, seed: int) -> tuple[Blocks, Blocks]:
     random = np.random.default_rng(seed)
     return _blocks(_signs, n, draws, random), _blocks(_counts, n, draws, random)
 
 
-# Many comparisons on one collection follow each other, and drawing takes longer than the rest.
-_kept = functools.lru_cache(maxsize=1)(lambda *which: tuple(map(list, _made(*which))))
+@functools.lru_cache(maxsize=1)
+def _kept(n: int, draws: int, seed: int) -> tuple[Blocks, Blocks]:
+    return tuple(map(list, _drawn(n, draws, seed)))
 
 
 def both(n: int, draws: int, seed: int) -> tuple[Blocks, Blocks]:
     """Signs of n groups, then bootstrap samples of them, to be gone through in this order."""
-    return (_kept if n * draws <= KEPT else _made)(n, draws, seed)
+    # many comparisons on one collection follow each other, and drawing takes longer than the rest
+    return (_kept if n * draws <= KEPT else _drawn)(n, draws, seed)

@@ -1,8 +1,7 @@
-"""Expectation: EM for word translation over a large bitext, a part of it at a time.
+"""Expectation: EM for word translation over a large bitext, see :func:`optical_lite.lexicon.ibm1`.
 
-A sentence pair is a run of numbers, and every pair of words that ever meet is a cell of a sparse
-table; memory holds the table and :data:`CELLS` places of the bitext.
-:func:`optical_lite.lexicon.ibm1` says what is estimated.
+Every pair of words that ever meet is a cell of a sparse table; memory holds the table and
+:data:`CELLS` places of the bitext.
 """
 
 from __future__ import annotations
@@ -54,13 +53,9 @@ def _parts(begins: np.ndarray) -> Iterator[slice]:
 
 
 def _cells(left: Side, right: Side, firsts: np.ndarray, F: int) -> tuple:
-    """Every pair of words that ever meet, as a sparse matrix of F rows, null first.
+    """Every pair of words that ever meet, as indptr and indices of a matrix of F rows, null first.
 
-    Returns
-    -------
-    indptr, indices : of the matrix
-    cell : its cell at each place of the bitext: for each English word, null and each source word of
-        its sentence
+    And its cell at each place: for each English word, null and each source word of its sentence.
     """
     n, m = left.sizes, right.sizes
     sources = np.insert(left.of.astype(np.int64) + 1, left.begins[:-1], 0)  # null before each
@@ -115,10 +110,7 @@ def expected(
 
 @functools.lru_cache(maxsize=4096)
 def _prior(n: int, m: int, diagonal: float) -> np.ndarray:
-    """Where the source of each English word may stand, shape (m * (n + 1),), the null word first.
-
-    Each of the m rows sums to 1.
-    """
+    """Where the source of each of m English words may stand, shape (m * (n + 1),), null first."""
     gap = np.abs((np.arange(m)[:, None] + 0.5) / m - (np.arange(n)[None] + 0.5) / n)
     near = np.exp(-diagonal * gap)
     near = (1 - NULL_SHARE) * near / near.sum(1, keepdims=True)

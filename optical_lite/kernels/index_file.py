@@ -1,8 +1,7 @@
-"""Index file: vectors and lengths of an index in one file that may be larger than memory.
+"""Index file: vectors and lengths of an index in a :mod:`.tensor_file` larger than memory.
 
-It is a :mod:`.tensor_file`, written batch by batch under another name, which it loses when all is
-there, and opened as a read-only map: the system reads what scoring touches and forgets it when
-memory is short.
+It is opened as a read-only map: the system reads what scoring touches and forgets it when memory is
+short.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ def writing(
 ) -> Iterator[Callable[[int, Tensor], None]]:  # fmt: skip
     """Write an index file in any order; it is whole when the block ends well, else it is gone.
 
-    What is yielded puts float16 vectors, shape (n, width), where their first row belongs. The
-    header may say more ``about`` them: ``max_length``, ``cut`` and ``scorer``.
+    What is yielded puts vectors, shape (n, width), where their first row belongs. The header may
+    say ``max_length``, ``cut`` and ``scorer`` as well.
     """
     total = int(lengths.sum())
     tensors = {"lengths": ("I64", [len(lengths)]), "vectors": ("F16", [total, width])}
@@ -49,10 +48,7 @@ def writing(
 
 
 def read(path: Path) -> tuple[list[str], Tensor, Tensor, int, int, str]:
-    """Ids, vectors, lengths, ``max_length``, ``cut`` and ``scorer`` of what :func:`writing` wrote.
-
-    Nothing of the vectors is read before it is used.
-    """
+    """Ids, vectors, lengths, ``max_length``, ``cut`` and ``scorer`` of an index file."""
     if not path.is_file():
         said = "a folder" if path.is_dir() else "no such file"
         raise InputError(path, said, "a file index.safetensors; check the path")
@@ -83,7 +79,7 @@ def _mapped(path: Path, entry: dict, start: int) -> Tensor:
 
 
 def _check(ids: object, lengths: Tensor, vectors: Tensor) -> None:
-    """Refuse what does not fit together: names, ascending lengths, vectors of their sum."""
+    """Refuse what does not fit together."""
     names = isinstance(ids, list) and all(isinstance(name, str) for name in ids)
     if not names or len(set(ids)) < len(ids) or len(ids) != len(lengths):
         raise ValueError(f"not one id of its own for each of {len(lengths)} passages")

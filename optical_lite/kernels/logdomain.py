@@ -1,9 +1,8 @@
 r"""Log domain: Sinkhorn's updates on logarithms, the solvers that relax the problem, exact plans.
 
-Every function takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m),
-masses (B, n) and (B, m), zero mass on padding, none empty. Each returns the plan (B, n, m), the
-pairs of updates made (B,), and, where "converged" cannot be read off the marginals, whether the
-iteration came to rest (B,).
+A problem is a cost (B, n, m) and masses (B, n) and (B, m), checked, zero on padding, none empty; an
+answer the plan (B, n, m), the pairs of updates made (B,), and, where the marginals do not tell it,
+whether the iteration came to rest (B,).
 """
 
 from __future__ import annotations
@@ -17,15 +16,10 @@ from torch import Tensor
 FORBIDDEN = 40.0  # exp(-40) of the mass is below what float32 tells from 0
 
 
-def logarithm(mass: Tensor) -> Tensor:
-    """Log of a mass, minus infinity on padding."""
-    return mass.where(mass > 0, 1.0).log().masked_fill(mass <= 0, -torch.inf)
-
-
 def step(k: Tensor, a: Tensor, b: Tensor, v: Tensor, damping: float = 1.0) -> tuple[Tensor, Tensor]:
     """One pair of updates on logarithms, which never overflow; ``damping`` relaxes the marginals.
 
-    Shapes: log kernel ``k`` (B, n, m), log masses ``a`` (B, n), ``b`` (B, m), potential ``v``
+    Shapes: log kernel k (B, n, m), log masses a (B, n) and b (B, m), -inf on padding, potential v
     (B, m).
     """
     u = damping * (a - torch.logsumexp(k + v[:, None, :], 2))  # (B, n)
@@ -78,8 +72,8 @@ def sinkhorn(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Alternate the two updates, on logarithms (``log``) or on scalings (``scaling``)."""
     log = method == "log"
-    k, v = (-cost / epsilon, logarithm(b)) if log else (torch.exp(-cost / epsilon), b.sign())
-    p, q, update = (logarithm(a), logarithm(b), step) if log else (a, b, _scale)
+    k, v = (-cost / epsilon, b.log()) if log else (torch.exp(-cost / epsilon), b.sign())
+    p, q, update = (a.log(), b.log(), step) if log else (a, b, _scale)
 
     def plan_of(u: Tensor, v: Tensor) -> Tensor:
         return assemble(k, u, v) if log else u[:, :, None] * k * v[:, None, :]
@@ -88,8 +82,7 @@ def sinkhorn(
         # the columns are exact after the second update, but for rounding, which needs room
         return (now.sum(2) - a).abs().sum(1) <= tolerance * 0.5
 
-    # no mass on padding from the start
-    start = None, v
+    start = None, v  # no mass on padding
     return _until(lambda _, v: update(k, p, q, v), start, plan_of, cost, limit, every, done)[:2]
 
 
@@ -118,7 +111,7 @@ def proximal(
     with one pair of updates a step. Source: Xie, Wang, Wang and Zha, "A Fast Proximal Point Method
     for Computing Exact Wasserstein Distance", UAI 2019.
     """
-    la, lb = logarithm(a), logarithm(b)
+    la, lb = a.log(), b.log()
 
     def update(log_plan: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         k = log_plan - cost / epsilon
@@ -144,11 +137,8 @@ def unbalanced(
               b)
 
     with :math:`s` the mass of a side and :math:`\mathrm{KL}(x \| y) = \sum x \log(x / y) - x + y`.
-    The entropy is taken against the product of the marginals, as in POT. So no mass is made: a plan
-    of mean cost :math:`\bar c` has at most the mass :math:`s\,e^{-\bar c / (2 \rho + \epsilon)}`.
-    And a token cut into two, each of half its mass, moves what it moved. (Counted cell by cell, the
-    entropy would want mass in each, the more the longer the sentences are: with uniform marginals
-    of n and m tokens the same plan, :math:`(nm)^{\epsilon / (2 \rho + \epsilon)}` times as heavy.)
+    The entropy is taken against the product of the marginals, as in POT: no mass is made, and a
+    token cut into two, each of half its mass, moves what it moved.
 
     ``reach`` is :math:`\rho`, in units of the cost. It is a soft scale, no threshold: two tokens
     that have only each other keep :math:`e^{-C / (2 \rho + \epsilon)}` of their mass, about a third
@@ -158,7 +148,7 @@ def unbalanced(
     measure: Séjourné, Feydy, Vialard, Trouvé and Peyré, "Sinkhorn Divergences for Unbalanced
     Optimal Transport", 2019.
     """
-    la, lb = logarithm(a), logarithm(b)
+    la, lb = a.log(), b.log()
     k = la[:, :, None] + lb[:, None, :] - a.sum(1).log()[:, None, None] - cost / epsilon
     damping = reach / (reach + epsilon)
 
@@ -168,7 +158,7 @@ def unbalanced(
     def rest(now: Tensor, before: Tensor) -> Tensor:
         return (now - before).abs().sum((1, 2)) <= tolerance
 
-    start = None, torch.zeros_like(b).masked_fill(b <= 0, -torch.inf)
+    start = None, b.sign().log()
     return _until(update, start, functools.partial(assemble, k), cost, limit, every, rest)
 
 
@@ -177,15 +167,12 @@ def with_waste(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A larger balanced problem, whose optimum without its last row and column moves a share.
 
-    What is not moved goes to a waste row and a waste column at no cost. From waste to waste nothing
-    may go, at any epsilon: its price is above all others, and by so many epsilon that the blur does
-    not pay it either. Shapes: (B, n + 1, m + 1), (B, n + 1), (B, m + 1).
+    What is not moved goes to a waste row and a waste column at no cost, shapes (B, n + 1, m + 1),
+    (B, n + 1), (B, m + 1). From waste to waste nothing may go: its price is above all others, by so
+    many epsilon that the blur does not pay it either.
 
-    That optimum is partial transport at epsilon 0. Above 0 the entropy is the larger problem's,
-    waste included: it also spreads what is left behind, and the plan differs from the one of POT's
-    ``entropic_partial_wasserstein``, whose entropy is of the mass that moves alone.
-
-    Source: Chapel, Alaya and Gasso, NeurIPS 2020, proposition 1.
+    Above epsilon 0 the entropy spreads the waste, too: the plan differs from the one of POT's
+    ``entropic_partial_wasserstein``. Source: Chapel, Alaya and Gasso, NeurIPS 2020, proposition 1.
     """
     B, n, m = cost.shape
     wide = cost.new_zeros(B, n + 1, m + 1)

@@ -17,14 +17,7 @@ def best_matches(vectors: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
 
     Passages of equal length lie side by side, so that a maximum over a passage needs no mask and no
     gathering. Few query tokens lie in the first dimension, many in the last: the maximum then runs
-    over what is contiguous.
-
-    Parameters
-    ----------
-    vectors : Tensor, shape (sum of lengths or more, d), the passages' token vectors one after the
-        other
-    tokens : Tensor, shape (t, d), in the number type to compute in
-    lengths : Tensor of int, shape (p,), above 0, in ascending order
+    over what is contiguous. For the arguments see :func:`totals`; no passage is empty.
     """
     sizes, counts = lengths.unique_consecutive(return_counts=True)
     pieces, few = (sizes * counts).tolist(), len(tokens) < MANY
@@ -51,10 +44,10 @@ def totals(vectors: Tensor, lengths: Tensor, tokens: Tensor, owner: Tensor, quer
 
     Parameters
     ----------
-    vectors : Tensor, shape (sum of lengths, d), the passages' token vectors one after the other
-    lengths : Tensor of int, shape (passages,), in ascending order
-    tokens : Tensor, shape (t, d), those of all queries, in the number type to compute in
-    owner : Tensor of int, shape (t,), the query of each
+    vectors : shape (sum of lengths, d), the passages' token vectors one after the other
+    lengths : shape (passages,), in ascending order
+    tokens, owner : shapes (t, d) and (t,), the tokens of all queries, in the number type to compute
+        in, and the query of each
     """
     scores = torch.zeros(len(lengths), queries, device=tokens.device)
     ends = lengths.cumsum(0)

@@ -1,13 +1,8 @@
 r"""Packed: the forward pass of a BERT-like model on the tokens alone, without work on padding.
 
-The same arithmetic as transformers' ``BertModel``, arranged for speed: the tokens of all sentences
-lie one after the other, ``(T, d)``, so that linear layers, normalisation and GELU never see
-padding; query, key and value are one product; weights that do not train are cast to bfloat16 once;
-attention is two plain batched products, because the fused kernel's backward pass is slow on a CPU
-(measurements in ``docs/performance.md``). The residual stream and the normalisations stay in
-float32. Where a backward pass would keep more than :data:`KEPT` bytes, or half of what a GPU has
-free, the first layers run twice instead: the same numbers for less memory.
-``tests/kernels/test_packed.py`` compares outputs and gradients with transformers' own.
+The same arithmetic as transformers' ``BertModel``: the tokens of all sentences lie one after the
+other, ``(T, d)``; the residual stream and the normalisations stay in float32. What each arrangement
+brings was measured (``docs/performance.md``).
 """
 
 from __future__ import annotations
@@ -20,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 FAMILIES = ("BertModel", "RobertaModel", "XLMRobertaModel")
 ROUND = 32  # tokens; odd numbers of rows make products a quarter slower, new ones cost set-up
 FULL = 0.9  # share of tokens in a rectangle above which leaving padding out does not pay
-KEPT = 3 << 26  # bytes that a backward pass keeps of the layers; the rest is computed again
+KEPT = 3 << 26  # bytes that a backward pass keeps of the layers; on a GPU half of what is free
 ATTENTION_CELLS = 1 << 21  # attention weights at a time on a CPU: 4 MiB in bfloat16, in the cache
 
 
@@ -64,7 +59,10 @@ def _layers(model: nn.Module, kind: torch.dtype) -> list[tuple[Tensor, ...]]:
 
 
 def _attend(qkv: Tensor, bias: Tensor | None, heads: int) -> Tensor:
-    """Self-attention on a rectangle: shapes (B, n, 3 d), bias (B, n) or None -> (B, n, d)."""
+    """Self-attention on a rectangle: shapes (B, n, 3 d), bias (B, n) or None -> (B, n, d).
+
+    On a CPU two plain products, for the fused kernel's backward pass is slow there.
+    """
     B, n, width = qkv.shape
     size = width // 3 // heads
     q, k, v = qkv.view(B, n, 3, heads, size).permute(2, 0, 3, 1, 4)  # each (B, heads, n, size)
@@ -113,13 +111,16 @@ def _kept(x: Tensor, kind: torch.dtype, cells: int) -> int:
 
 
 def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = None) -> Tensor:
-    """Last hidden states of the tokens, shape (T, d), in row order, in float32.
+    """Last hidden states of the tokens, shape (T, d), in row order, in float32, without dropout.
+
+    Where a backward pass would keep too much, the first layers run twice: the same numbers for less
+    memory.
 
     Parameters
     ----------
-    model : a model that :func:`supports` accepts, in evaluation mode (no dropout is applied)
-    ids, mask : Tensor, shapes (B, n); the mask is True on tokens, special ones included
-    keys : Tensor of bool, shape (B, n), tokens that others attend to, all by default
+    model : one that :func:`supports` accepts
+    ids, mask : shapes (B, n); the mask is True on tokens, special ones included
+    keys : shape (B, n), tokens that others attend to, all by default
     """
     keys = mask if keys is None else keys
     kind = torch.float32

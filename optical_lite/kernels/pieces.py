@@ -1,13 +1,11 @@
 """Pieces: tokenizers that learn the words of another language, numbered after the pieces they had.
 
-A tokenizer is here the record that its ``tokenizer.json`` holds. What comes out is such a record in
-UTF-8, which takes a tenth of a tokenizer's memory, and the new pieces, of which piece k has the
-number ``base + k``.
+What comes out is the text of a ``tokenizer.json``, which takes a tenth of a tokenizer's memory, and
+the new pieces, of which piece k has the number ``base + k``.
 """
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import unicodedata
@@ -36,10 +34,10 @@ def one_form(tokenizer: Tokenizer) -> Tokenizer:
     """
     normal = tokenizer.normalizer
     forms = {unicodedata.normalize(form, "é ọ́ क़ ऩ 각 パ") for form in ("NFC", "NFD")}
-    if normal is None or len({normal.normalize_str(text) for text in forms}) > 1:
-        tokenizer.normalizer = normalizers.Sequence(
-            [*([normal] if normal else []), normalizers.NFC()]
-        )
+    if normal is None:
+        tokenizer.normalizer = normalizers.Sequence([normalizers.NFC()])
+    elif len({normal.normalize_str(text) for text in forms}) > 1:
+        tokenizer.normalizer = normalizers.Sequence([normal, normalizers.NFC()])
     return tokenizer
 
 
@@ -75,8 +73,7 @@ def wordpiece(
     So many pieces (``size``) are learned, and then those that are known left out. ``accents`` are
     kept where a script's vowel signs are marks.
     """
-    english = json.loads(tokenizer.to_str())
-    settings = copy.deepcopy(english)
+    settings = json.loads(tokenizer.to_str())
     if accents and "strip_accents" in (settings["normalizer"] or {}):
         settings["normalizer"]["strip_accents"] = False
     learner = one_form(Tokenizer.from_str(json.dumps(settings)))
@@ -93,7 +90,7 @@ def wordpiece(
     for text in target:
         split = learner.pre_tokenizer.pre_tokenize_str(learner.normalizer.normalize_str(text))
         whole.update(word for word, _ in split)
-    vocabulary, new = dict(english["model"]["vocab"]), []
+    vocabulary, new = settings["model"]["vocab"], []
     for piece in sorted(mine, key=lambda p: (-mine[p], p)):
         if piece in SPECIAL or not _has_letter(piece):
             continue

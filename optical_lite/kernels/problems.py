@@ -34,10 +34,9 @@ def check_options(**given: float) -> None:
 
 
 def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
-    """Raise on wrong shapes, masses or costs; one number type; nothing on padding; equal sums.
+    """Cost, a and b, nothing on padding and equal sums; which have mass (B,); the largest cost.
 
-    Whole numbers and half precision are solved in float32: sums of rounded halves miss every
-    tolerance. After cost, a and b: which problems have mass, shape (B,), the largest absolute cost.
+    Whole numbers and half precision become float32: sums of rounded halves miss every tolerance.
     """
     if cost.ndim != 3 or a.shape != cost.shape[:2] or b.shape != (cost.shape[0], cost.shape[2]):
         got = f"cost {tuple(cost.shape)}, a {tuple(a.shape)}, b {tuple(b.shape)}"

@@ -14,8 +14,6 @@ import numpy as np
 class Ragged(Sequence):
     """Lists of whole numbers below 2^31; memory holds where each begins: 8 MB for a million.
 
-    They lie in a file of ``folder``, without a name, until they are forgotten.
-
     >>> rows = Ragged()
     >>> rows.extend([[5, 6], [], [7]])
     >>> list(rows), rows.lengths.tolist()

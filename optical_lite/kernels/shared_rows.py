@@ -1,7 +1,7 @@
 """Shared rows: an embedding table that stays in its file, of which a student owns some rows.
 
-Most rows of a large vocabulary never occur in a run. They are neither copied nor trained nor kept
-in memory: a multilingual table has 96 million weights, of which a student's own are a few.
+A multilingual table has 96 million weights, of which a run meets few: the others are neither copied
+nor trained nor kept in memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import mmap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,47 +24,36 @@ NEW = "embeddings.new"  # how the name of a student's own rows ends, whatever th
 LARGE = 100_000  # rows from which a student shares its teacher's table: 150 MB of float32
 
 
-class Mapped:
-    """A tensor of a file, read where it is touched; a write never changes the file.
+def mapped(path: Path, name: str) -> tuple[Tensor, Callable[[], None]] | None:
+    """A float32 tensor of a file, read where it is touched, and what gives the memory of that back.
 
-    Attributes
-    ----------
-    tensor : Tensor of float32
+    A write never changes the file; what was written to stays in memory.
     """
+    header, start = tensor_file.header(path)
+    if header.get(name, {}).get("dtype") != "F32":
+        return None
+    array = tensor_file.mapped(path, header[name], start, "c")
+    tensor = torch.from_numpy(array)
+    version = tensor._version
 
-    def __init__(self, array: np.memmap) -> None:
-        self._pages, self.tensor = array._mmap, torch.from_numpy(array)
-        self._version = self.tensor._version
+    def release() -> None:
+        if tensor._version == version and hasattr(mmap, "MADV_DONTNEED"):
+            array._mmap.madvise(mmap.MADV_DONTNEED)
 
-    @classmethod
-    def open(cls, path: Path, name: str) -> Mapped | None:
-        """The tensor of that name, None where the file has none in float32."""
-        header, start = tensor_file.header(path)
-        if header.get(name, {}).get("dtype") != "F32":
-            return None
-        return cls(tensor_file.mapped(path, header[name], start, "c"))
-
-    def __deepcopy__(self, memo: dict) -> Mapped:
-        return self  # a copy of the tensor is ordinary memory
-
-    def release(self) -> None:
-        """Give the memory of what was read back to the system, if nothing was written to it."""
-        if self.tensor._version == self._version and hasattr(mmap, "MADV_DONTNEED"):
-            self._pages.madvise(mmap.MADV_DONTNEED)
+    return tensor, release
 
 
 class SplitEmbedding(nn.Module):
     """An embedding table of which only some rows train, so that an optimiser sees those alone.
 
-    Rows that never occur in a run get no gradient and would never move; leaving them out changes
-    nothing but the time: a dense AdamW over 44,000 rows costs as much as the matrix products of a
-    step.
+    Rows that never occur would never move, and a dense AdamW over 44,000 rows costs as much as the
+    matrix products of a step.
 
     Parameters
     ----------
-    table : Tensor, shape (V, d), not copied and never written to
-    rows : Tensor of int, shape (r,), ascending, the rows that train; those from V on are new
-    new : Tensor, shape (r, d), their values, by default the table's
+    table : shape (V, d), not copied and never written to
+    rows : shape (r,), ascending, the rows that train; those from V on are new
+    new : shape (r, d), their values, by default the table's
     """
 
     def __init__(self, table: Tensor, rows: Tensor, new: Tensor | None = None) -> None:
@@ -125,15 +113,16 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def leave(model: nn.Module, path: Path) -> Mapped | None:
-    """Leave a model's large table in its file, where it is there as float32; its map."""
+def leave(model: nn.Module, path: Path) -> Callable[[], None] | None:
+    """Leave a model's large table in its file, where it is there as float32; its release."""
     table, name = model.get_input_embeddings(), "embeddings.word_embeddings.weight"
-    if table.num_embeddings < LARGE or not (mapped := Mapped.open(path, name)):
+    if table.num_embeddings < LARGE or not (found := mapped(path, name)):
         return None
-    table.weight = nn.Parameter(mapped.tensor, requires_grad=False)
+    tensor, release = found
+    table.weight = nn.Parameter(tensor, requires_grad=False)
     for part in model.parameters():  # else they keep a map of the whole file, which was read whole
         part.data = part.data if part is table.weight else part.data.clone()
-    return mapped
+    return release
 
 
 def twin(model: nn.Module) -> nn.Module:
@@ -148,10 +137,7 @@ def twin(model: nn.Module) -> nn.Module:
 
 
 def save(model: nn.Module, folder: Path, release: Callable[[], None]) -> None:
-    """Write a model's configuration and weights, a split table whole.
-
-    A split table goes through memory in chunks, and ``release`` is called after each.
-    """
+    """Write a model's configuration and weights; ``release`` the memory of a table's chunks."""
     split = [pair for pair in model.named_modules() if isinstance(pair[1], SplitEmbedding)]
     if not split:
         model.save_pretrained(folder)

@@ -1,12 +1,8 @@
 r"""Sinkhorn by scalings, as accurate as logarithms: the fast form of :func:`.transport.plain`.
 
-It takes problems that :func:`optical_lite.transport.solve` has checked: cost (B, n, m), masses (B,
-n) and (B, m) with zero mass on padding, none empty. Lesson 02 derives the updates.
-
-The iteration is two products of a kernel with a vector, so what can be saved is passes over
-matrices and calls. The scalings are rows (B, 1, n), which multiply a kernel, transposed or not,
-about twice as fast as columns do. Nothing is masked on the way: padding has the mass NOTHING until
-the end. And a problem that is done leaves the batch.
+What can be saved is passes over matrices and calls. The scalings are rows (B, 1, n), which multiply
+a kernel about twice as fast as columns do; padding is not masked but has the mass NOTHING until the
+end; a problem that is done leaves the batch.
 """
 
 from __future__ import annotations
@@ -82,10 +78,9 @@ def stabilized(
 
     Absorption: Schmitzer, SIAM J. Sci. Comput. 41(3), 2019. Over-relaxation: Thibault et al.,
     Algorithms 14(5), 2021, here with a factor for each problem; the last update before a check is
-    plain, so that the columns are exact. No cost is further from 0 than ``largest``.
-
-    Returned are the plan (B, n, m), not finite where a problem left the number range all the same,
-    and the iterations (B,).
+    plain, so that the columns are exact. Shapes are those of :mod:`.logdomain`, no cost is further
+    from 0 than ``largest``. Where a problem left the number range all the same, its plan is not
+    finite.
     """
     a, b = mass[:, None, :], masses[:, None, :]  # (B, 1, n), (B, 1, m)
     real_u, real_v = a.sign(), b.sign()

@@ -1,7 +1,6 @@
 """Tensor files: safetensors' layout, written in parts and mapped, for what is larger than memory.
 
-Eight bytes that say how long the header is, the header as JSON, the numbers. Other programs read
-it; safetensors itself writes what memory holds, and maps so that a write must fit into memory.
+safetensors itself writes what memory holds, and maps so that a write must fit into memory.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from optical_lite.config import DistillConfig
 from optical_lite.datasets import pocket
 from optical_lite.encoder import Encoder
 from optical_lite.kernels import shared_rows
-from optical_lite.kernels.shared_rows import Mapped, SplitEmbedding
+from optical_lite.kernels.shared_rows import SplitEmbedding, mapped
 from optical_lite.provenance import model_record
 from optical_lite.training import distill, runs
 
@@ -88,7 +88,7 @@ def test_a_table_stays_in_its_file(tmp_path, monkeypatch):
     teacher = encoder.teacher()
     monkeypatch.setattr(shared_rows, "LARGE", 1_000)
     left = Encoder.load(teacher.save(tmp_path / "m"))
-    assert left._mapped is not None
+    assert left._release is not None
     assert model_record(left)["sha256"] == model_record(teacher)["sha256"]
     expected = teacher.encode(TEXT).vectors
     left.put_away()
@@ -108,6 +108,6 @@ def test_only_float32_is_left_in_its_file(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"a": torch.ones(2, 3), "b": torch.ones(2, dtype=torch.half)}, tmp_path / "x.safetensors")
-    assert Mapped.open(tmp_path / "x.safetensors", "a").tensor.tolist() == [[1.0] * 3] * 2
-    assert Mapped.open(tmp_path / "x.safetensors", "b") is None
-    assert Mapped.open(tmp_path / "x.safetensors", "c") is None
+    assert mapped(tmp_path / "x.safetensors", "a")[0].tolist() == [[1.0] * 3] * 2
+    assert mapped(tmp_path / "x.safetensors", "b") is None
+    assert mapped(tmp_path / "x.safetensors", "c") is None
