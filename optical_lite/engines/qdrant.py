@@ -1,10 +1,7 @@
 """Qdrant: an index in an engine that is kept by others, in a folder (Qdrant Edge) or on a server.
 
-Each passage is a point with all its token vectors, which the engine compares by MaxSim, and their
-mean, for which it keeps a graph. With ``candidates`` the engine looks up so many passages by the
-mean and scores these alone by MaxSim; without, it scores every passage: the ranking of
-:class:`optical_lite.index.PassageIndex`. What the choice rests on stands in ``docs/scaling.md``.
-``pip install 'optical_lite[engine]'`` brings both clients.
+Each passage is a point with its token vectors, compared by MaxSim, and their mean, of which there
+is a graph. What the choice rests on stands in ``docs/scaling.md``.
 """
 
 from __future__ import annotations
@@ -28,10 +25,9 @@ class Engine:
 
     Parameters
     ----------
-    store : a :class:`Folder` or a :class:`Server`
     ids, max_length, cut : of the index that was loaded
     candidates : passages looked up by the mean of their vectors and then scored, k at least; 0
-        scores all
+        scores all, as :class:`.PassageIndex` does
     only : what the passages' payload must say, such as ``{"lang": "sw"}``
     """
 
@@ -51,21 +47,17 @@ class Engine:
             tokens = vectors[mask].float().cpu()  # (n, d)
             asked = tokens.tolist(), mean(tokens), k, candidates, self.only
             found.append(self.store.best(*asked) if len(tokens) else [])
-            for name, _ in found[-1]:
-                if name not in self.ids:
-                    expected = "one of the passages; index anew"
-                    raise InputError(self.store.place, f"the passage {name!r}", expected)
+        for name, _ in itertools.chain.from_iterable(found):
+            if name not in self.ids:
+                expected = "one of the passages; index anew"
+                raise InputError(self.store.place, f"the passage {name!r}", expected)
         return found
 
 
 def store(engine: str, folder: Path, name: str, width: int | None = None) -> Folder | Server:
-    """The store of an index folder: a folder in it, or a collection at a server's URL.
+    """The store of an index: inside its folder, or the collection ``name`` at a server's URL.
 
-    Parameters
-    ----------
-    engine : ``folder`` or a URL
-    name : of the collection
-    width : of token vectors, where the store is to be made; one that is there is opened
+    With a ``width`` of token vectors it is made; without, one that is there is opened.
     """
     if engine == "folder":
         return Folder(folder / "engine", width)
@@ -94,12 +86,9 @@ def load(
     index: PassageIndex | Shards, store: Folder | Server,
     payloads: Mapping[str, Mapping] | None = None, mark: object = None,
 ) -> int:  # fmt: skip
-    """Write an index into an engine; how many passages it holds.
+    """Write an index into an engine, with payloads by passage id; how many passages it holds.
 
-    Parameters
-    ----------
-    payloads : by passage id
-    mark : what the index is of; the first point keeps it, so that no other is taken for this one
+    The first point keeps the ``mark`` of the index, so that no other is taken for this one.
     """
     payloads, numbers = payloads or {}, itertools.count()
 
@@ -109,13 +98,15 @@ def load(
             for name, vectors in zip(part.ids, passages, strict=True):
                 if len(vectors):  # no passage without tokens is ever found
                     both = {"tokens": vectors.float().tolist(), "mean": mean(vectors)}
-                    more = {"id": name, **payloads.get(name, {})}
-                    number = next(numbers)
+                    number, more = next(numbers), {"id": name, **payloads.get(name, {})}
                     yield number, both, more if number else {**more, "of": mark}
 
-    store.put(points())
-    if (there := store.count()) != (sent := next(numbers)):
+    try:
+        store.put(points())
+        if (there := store.count()) != (sent := next(numbers)):
+            expected = f"{sent:,}; load anew"
+            raise InputError(store.place, f"{there:,} passages after {sent:,} were sent", expected)
+    except BaseException:
         store.drop()
-        expected = f"{sent:,}; load anew"
-        raise InputError(store.place, f"{there:,} passages after {sent:,} were sent", expected)
+        raise
     return there

@@ -18,14 +18,11 @@ from ..settings import InputError
 POINTS, NUMBERS = 256, 1 << 20
 PAUSES = (1, 2, 4, 8)  # seconds until a server that is busy or starts anew is asked again
 GRAPH = {"m": 16, "ef_construct": 100, "full_scan_threshold": 1_000}  # of the means
-
-
-# its number, its vectors (``tokens`` and ``mean``), its payload
-Point = tuple[int, dict, dict]
+Point = tuple[int, dict, dict]  # its number, its vectors (``tokens`` and ``mean``), its payload
 
 
 def module(name: str) -> ModuleType:
-    """A client of Qdrant's."""
+    """A client of Qdrant's, which may not be installed."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -44,6 +41,15 @@ def _told(method: Callable) -> Callable:
     return told
 
 
+def _where(api: ModuleType, only: dict) -> object | None:
+    """The filter of passages whose payload says all of ``only``."""
+    fields = [
+        api.FieldCondition(key=key, match=api.MatchValue(value=value))
+        for key, value in only.items()
+    ]
+    return api.Filter(must=fields) if fields else None
+
+
 class Folder:
     """A shard of Qdrant Edge in a folder, in this process."""
 
@@ -55,15 +61,12 @@ class Folder:
 
     @_told
     def _open(self, width: int | None) -> object:
-        api, place = self.api, self.place
+        api, place = self.api, str(self.place)
         if width is None:
-            return api.EdgeShard.load(str(place))
+            return api.EdgeShard.load(place)
         every = api.MultiVectorConfig(api.MultiVectorComparator.MaxSim)
-        common = {
-            "size": width,
-            "distance": api.Distance.Dot,
-            "datatype": api.VectorStorageDatatype.Float16,
-        }
+        common = {"size": width, "distance": api.Distance.Dot}
+        common["datatype"] = api.VectorStorageDatatype.Float16
         none = api.HnswIndexConfig(**{**GRAPH, "m": 0})  # a graph of MaxSim takes hours to build
         tokens = api.EdgeVectorParams(
             **common, multivector_config=every, hnsw_config=none, memory=api.Memory.Cold
@@ -72,7 +75,7 @@ class Folder:
         Path(place).mkdir(parents=True, exist_ok=True)
         # a folder is loaded as a whole or made again: no log of single writes is needed
         config = api.EdgeConfig(vectors={"tokens": tokens, "mean": mean}, wal_enabled=False)
-        return api.EdgeShard.create(str(place), config)
+        return api.EdgeShard.create(place, config)
 
     @_told
     def put(self, points: Iterable[Point]) -> None:
@@ -108,18 +111,12 @@ class Folder:
         self, tokens: list, mean: list, k: int, candidates: int, only: dict
     ) -> list[tuple[str, float]]:
         """The k best passages of a question."""
-        api = self.api
-        must = [
-            api.FieldCondition(key=key, match=api.MatchValue(value)) for key, value in only.items()
-        ]
-        where = api.Filter(must=must) if must else None
-        first = api.Prefetch(
-            limit=candidates, query=api.Query.Nearest(mean, using="mean"), filter=where
-        )
+        api, where = self.api, _where(self.api, only)
+        near = api.Query.Nearest
+        first = api.Prefetch(limit=candidates, query=near(mean, using="mean"), filter=where)
         asked = api.QueryRequest(
-            limit=k, query=api.Query.Nearest(tokens, using="tokens"),
-            prefetches=[first] if candidates else None, filter=where, with_payload=["id"],
-            params=api.SearchParams(exact=not candidates),
+            limit=k, query=near(tokens, using="tokens"), prefetches=[first] if candidates else None,
+            filter=where, with_payload=["id"], params=api.SearchParams(exact=not candidates),
         )  # fmt: skip
         return [(point.payload["id"], point.score) for point in self.shard.query(asked)]
 
@@ -166,17 +163,13 @@ class Server:
 
     @_told
     def put(self, points: Iterable[Point]) -> None:
-        """Write points; a number is there once, however often sent, and after a failure none is."""
-        try:
-            for some in batches(points):
-                made = [
-                    self.api.PointStruct(id=number, vector=vector, payload=more)
-                    for number, vector, more in some
-                ]
-                self._patient(self.client.upsert, self.name, made, wait=True)
-        except BaseException:
-            self.drop()
-            raise
+        """Write points; a number is there once, however often sent."""
+        for some in batches(points):
+            made = [
+                self.api.PointStruct(id=number, vector=vector, payload=more)
+                for number, vector, more in some
+            ]
+            self._patient(self.client.upsert, self.name, made, wait=True)
 
     def drop(self) -> None:
         """Take the collection away, if the server can still be asked."""
@@ -214,12 +207,7 @@ class Server:
         self, tokens: list, mean: list, k: int, candidates: int, only: dict
     ) -> list[tuple[str, float]]:
         """The k best passages of a question."""
-        api = self.api
-        must = [
-            api.FieldCondition(key=key, match=api.MatchValue(value=value))
-            for key, value in only.items()
-        ]
-        where = api.Filter(must=must) if must else None
+        api, where = self.api, _where(self.api, only)
         first = api.Prefetch(query=mean, using="mean", limit=candidates, filter=where)
         found = self._patient(
             self.client.query_points, self.name, query=tokens, using="tokens", limit=k,

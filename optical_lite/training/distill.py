@@ -1,19 +1,12 @@
 """Distil: :func:`optical_lite.distillation.plain` for runs of hours, by one or several processes.
 
-What it writes is a run folder, see :mod:`.runs`; an interrupted run goes on where it was saved.
-
-Several processes, started by ``torchrun`` or ``accelerate launch``, share the pairs of each step,
-as the pieces of ``accumulate`` do. The loss of B pairs is the sum of the pieces' losses, each times
-its share of the B pairs, and its gradient the sum of theirs: a run is the same however many work at
-it. One process writes. A loss that compares a pair with the others of its step takes their English
-sides from the store of teacher vectors; these do not train, so that no gradient needs another
-process's sentences.
+The pairs of a step may be shared out, and a run is the same however many processes or pieces work
+at it: what a pair is compared with are English vectors, which are stored and do not train.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -46,19 +39,14 @@ def distill(
     student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillConfig, out: str | Path, *,
     accumulate: int = 1, processes: int | None = None, progress: bool = True,
 ) -> Path:  # fmt: skip
-    """Train a student on sentence pairs and write a run folder, whose path is returned.
-
-    An interrupted run goes on.
+    """Train a student, in place, on sentence pairs and write a run folder, whose path is returned.
 
     Parameters
     ----------
-    student : encoder of the source language; trained in place
-    teacher : encoder of the English side; not changed
-    out : run folder; one of the same configuration and data is resumed, of another one refused
+    out : see :mod:`.runs`; one of the same configuration and data is resumed, of another refused
     accumulate : pieces that each process cuts its pairs of a step into, for less memory
     processes : how many are expected, by default as many as the launcher says; a launcher may start
         fewer than it was asked for without a word, as ``accelerate launch --cpu`` does
-    progress : show a bar with pairs per second and time left
     """
     from accelerate import Accelerator
 
@@ -78,15 +66,15 @@ def distill(
             "with torchrun --nproc-per-node, on several machines with --nnodes"
         )
     out, writes = Path(out), accelerator.is_main_process
+    how = accelerator, accumulate, progress and writes
     with hold(out) if writes else contextlib.nullcontext():
-        how = accelerator, accumulate, progress and writes
         _train(student, teacher, bitext, config, out, *how)
     accelerator.wait_for_everyone()  # for what one of them wrote
     return out
 
 
 def _train(student, teacher, bitext, config, out, accelerator, accumulate, progress) -> None:
-    """Train in a folder that no other process writes to."""
+    """What :func:`distill` does once it has its processes and the folder."""
     writes = accelerator.is_main_process
     seed_everything(config.seed)
     source, target, cut = distillation.tokens(student, teacher, bitext, config.max_length)
@@ -97,7 +85,7 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
     asked = {**asdict(config), "keep": list(config.keep)}
     del asked["save_every"]  # it may change from one session to the next
     record = runs.about(asked, bitext, student, teacher)
-    _agree(accelerator, out, **record, precision=precision())
+    _agree(out, **record, precision=precision())
     if writes:
         runs.opened(out / "config.json", record, "a run")
     accelerator.wait_for_everyone()
@@ -110,7 +98,7 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
     first, rows = session.first, student.model.get_input_embeddings().rows
     if first == 0 and writes:
         runs.keep(out, 0, trained, rows)
-    _agree(accelerator, out, steps=first)
+    _agree(out, steps=first)
     weights = None
     if config.marginals == "idf":
         weights = distillation.idf_weights(student, source, teacher, target)
@@ -144,7 +132,10 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
 
 @dataclass
 class _Part:
-    """What one process does of each step."""
+    """What one process does of each step.
+
+    The loss of B pairs is the sum of its pieces' losses, each times its share of the B pairs.
+    """
 
     accelerator: Accelerator
     accumulate: int
@@ -156,7 +147,6 @@ class _Part:
     config: DistillConfig
 
     def share(self, rows: list[int]) -> list[int]:
-        """The rows of this process."""
         return rows[self.accelerator.process_index :: self.accelerator.num_processes]
 
     def gradient(self, pairs: list[int], trained: list[nn.Parameter]) -> dict:
@@ -177,8 +167,8 @@ class _Part:
             # an epoch's last batch may have fewer pairs than there are processes
             gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
             flat = self.accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "sum")
-            sizes = [p.numel() for p in trained]
-            for p, part in zip(trained, flat.split(sizes), strict=True):
+            parts = flat.split([p.numel() for p in trained])
+            for p, part in zip(trained, parts, strict=True):
                 p.grad = part.view_as(p)
         found = self.accelerator.gather(found)  # (processes, 4)
         said = dict(zip(("loss", "converged", "iterations"), found.sum(0).tolist(), strict=False))
@@ -190,25 +180,21 @@ class _Part:
         student, config = self.student, self.config
         S_ids, S_mask = student.pad([self.source[i] for i in pairs])
         among = any(name in losses.AMONG for _, name in config.terms())
-        # (K, m, d)
-        H, H_ids, H_mask = self.known.batch([*pairs, *others] if among else pairs)
+        H, H_ids, H_mask = self.known.batch([*pairs, *others] if among else pairs)  # (K, m, d)
         with torch.autocast(student.device.type, torch.bfloat16, enabled=uses_bf16()):
             S = student(S_ids, S_mask)  # (B, n, d)
-        masks = S_mask, H_mask
         if not config.special:
-            masks = student.content(S_ids, S_mask), self.teacher.content(H_ids, H_mask)
-        ids = S_ids, H_ids
-        return distillation.loss(S.float(), H, *ids, masks, self.weights, config)
+            S_mask, H_mask = student.content(S_ids, S_mask), self.teacher.content(H_ids, H_mask)
+        masks = S_mask, H_mask
+        return distillation.loss(S.float(), H, S_ids, H_ids, masks, self.weights, config)
 
 
-def _agree(accelerator: Accelerator, out: Path, **parts: object) -> None:
+def _agree(out: Path, **parts: object) -> None:
     """Stop where processes would not do the same: some part of what they have is another."""
-    told = [hashlib.sha256(to_json(part).encode()).digest()[:8] for part in parts.values()]
-    own = [int.from_bytes(part, "big", signed=True) for part in told]
-    found = accelerator.gather(torch.tensor([own], device=accelerator.device))
-    if different := [
-        name for name, each in zip(parts, found.T.tolist(), strict=True) if len(set(each)) > 1
-    ]:
+    from accelerate.utils import gather_object
+
+    everyone = gather_object([{name: to_json(part) for name, part in parts.items()}])
+    if different := [name for name in parts if len({each[name] for each in everyone}) > 1]:
         got = f"processes that differ in {' and '.join(different)}"
         expected = (
             "the same in each; give all of them the same command, files and --precision, and one "
@@ -221,13 +207,14 @@ def say_blank(
     student: Encoder, teacher: Encoder, source: Sequence, target: Sequence, aloud: bool
 ) -> None:
     """Count the pairs with a side that has no known token, from which nothing can be learned."""
-    sides = ((student.special, source), (teacher.special, target))
-    full = ([not special.issuperset(ids) for ids in side] for special, side in sides)
-    blank = sum(not all(both) for both in zip(*full, strict=True))
+    blank = sum(
+        student.special.issuperset(mine) or teacher.special.issuperset(theirs)
+        for mine, theirs in zip(source, target, strict=True)
+    )
     if blank == len(source):
         got = f"{blank:,} pairs, none with a known token on both sides"
         expected = "at least one; check the language and the columns of the bitext"
         raise InputError("distill", got, expected)
     if blank and aloud:
-        said = "pairs have a side without a known token and teach nothing"
-        print(f"{blank:,} of {len(source):,} {said}")
+        said = f"{blank:,} of {len(source):,} pairs have a side without a known token"
+        print(f"{said} and teach nothing")

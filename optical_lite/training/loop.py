@@ -1,8 +1,4 @@
-"""Loop: what every training does with a gradient: clip it, take a step, log it, save the state.
-
-:func:`optical_lite.distillation.plain` is the same loop to read. What is saved is in the folder of
-:mod:`.runs`.
-"""
+"""Loop: what every training does with a gradient: clip it, take a step, log it, save the state."""
 
 from __future__ import annotations
 
@@ -25,8 +21,8 @@ from ..safe_files import making, one_line, write_atomic
 from ..settings import InputError, device
 from . import runs
 
-STATE = {"step": int, "weights": dict, "optimizer": dict, "log": str}
-MOMENTS = ("exp_avg", "exp_avg_sq")  # that AdamW has of each parameter, of its shape
+OPTIMIZER = {"state": dict, "param_groups": list}
+STATE = {"step": int, "weights": dict, "optimizer": OPTIMIZER, "log": str}
 
 
 class Session:
@@ -34,11 +30,11 @@ class Session:
 
     Parameters
     ----------
-    out : folder of the run
+    out : folder of the run, see :mod:`.runs`
     trained, optimizer : what learns; changed to what was saved
-    config : any with ``steps``, ``batch``, ``rate`` and ``warmup``
+    config : any with ``steps``, ``batch`` and ``warmup``
     save_every : steps between saved states; that of the last step is saved, too
-    writes : whether this is the process that writes; of several that train together, one does
+    writes : whether this is the one of several processes that writes
 
     Attributes
     ----------
@@ -54,10 +50,9 @@ class Session:
         self.log, self.state = out / "log.jsonl", out / "resume.pt"
         self.peaks = [group["lr"] for group in optimizer.param_groups]
         lines = self._resume() if self.state.exists() else []
-        self.first = len(lines)
-        # earlier sessions count
-        before = runs.log_lines(self.log, lines)[-1]["seconds"] if lines else 0
-        self.began = time.perf_counter() - before
+        self.first, self.began = len(lines), time.perf_counter()
+        if lines:  # earlier sessions count
+            self.began -= runs.log_lines(self.log, lines)[-1]["seconds"]
         if writes:
             if not lines:  # a finished run that begins anew is not finished
                 (out / "metrics.json").unlink(missing_ok=True)
@@ -75,17 +70,16 @@ class Session:
                 f"or delete {self.log.parent} to train anew"
             )
         # the settings of its groups are this training's, whatever the file says
-        own = [{k: v for k, v in g.items() if k != "params"} for g in self.optimizer.param_groups]
+        groups = self.optimizer.state_dict()["param_groups"]
         try:
             with torch.no_grad():
                 for name, parameter in self.trained.items():
                     parameter.copy_(state["weights"][name])
-            self.optimizer.load_state_dict(state["optimizer"])
-            for group, mine in zip(self.optimizer.param_groups, own, strict=True):
-                group.update(mine)
+            self.optimizer.load_state_dict({**state["optimizer"], "param_groups": groups})
             for parameter, moments in self.optimizer.state.items():
                 shapes = {name: value.shape for name, value in moments.items()}
-                if shapes != dict.fromkeys(MOMENTS, parameter.shape) | {"step": ()}:
+                one = parameter.shape
+                if shapes != {"step": (), "exp_avg": one, "exp_avg_sq": one}:
                     raise ValueError("other moments")
         except Exception as error:  # any values may stand there
             got = f"the state of another training ({type(error).__name__})"
@@ -104,13 +98,12 @@ class Session:
         items : what each of these steps learns from
         gradient : called with a step and its item: adds the gradient of the step's loss to what the
             weights have, and returns what the log says of it, its ``loss`` among that
-        name : of the training, for the bar and for an error
         keep : called after a step with how many are done, in the process that writes
         """
         from tqdm import tqdm
 
-        batch, config = self.config.batch, self.config
-        how = {"total": config.steps * batch, "initial": self.first * batch, "desc": name}
+        batch = self.config.batch
+        how = {"total": self.config.steps * batch, "initial": self.first * batch, "desc": name}
         how |= {"unit": "pair", "disable": not progress, "mininterval": 1.0}
         place = self.log if self.writes else os.devnull
         with one_line(self.log), open(place, "a", encoding="utf-8") as file, tqdm(**how) as bar:
@@ -127,9 +120,8 @@ class Session:
         """Go down the gradient that the weights have; the line of the log."""
         norm = float(nn.utils.clip_grad_norm_(self.trained.values(), 1.0))
         share, rates = slope(number - 1, self.config), {}
-        # one, or the encoder's and the rows'
-        groups = zip(("rate", "row_rate"), self.optimizer.param_groups, self.peaks, strict=False)
-        for key, group, peak in groups:
+        names = "rate", "row_rate"  # one, or the encoder's and the rows'
+        for key, group, peak in zip(names, self.optimizer.param_groups, self.peaks, strict=False):
             rates[key] = group["lr"] = peak * share
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -139,7 +131,7 @@ class Session:
         return {"step": number, "loss": said["loss"], **rates, "norm": norm, **said}
 
     def add(self, line: dict, file: TextIO) -> None:
-        """Write the line of a step, and where it is time all that is needed to go on from it."""
+        """Write the line of a step, and where it is time the state to go on from."""
         file.write(to_json(line) + "\n")
         file.flush()
         step = line["step"]

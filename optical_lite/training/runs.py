@@ -29,12 +29,13 @@ from ..settings import InputError, shown
 from ..weights import inside, read_tensors
 
 NUMBER = (int, float)
-TEACHER = {"name": str, "sha256": str, "setup?": str}
-CONFIG = {"config": dict, "bitext": {"lang": str}, "student": dict, "teacher": TEACHER}
-CUT = {"source": int, "target": int}
+CONFIG = {
+    "config": dict, "bitext": {"lang": str}, "student": dict,
+    "teacher": {"name": str, "sha256": str, "setup?": str},
+}  # fmt: skip
 METRICS = {
     "steps": int, "seconds": NUMBER, "loss_first": NUMBER, "loss_last": NUMBER,
-    "sentences_cut": CUT,
+    "sentences_cut": {"source": int, "target": int},
 }  # fmt: skip
 LINE = {
     "step": int, "loss": NUMBER, "seconds": NUMBER, "pairs?": int, "converged?": (bool, *NUMBER),
@@ -44,10 +45,11 @@ BEGUN = {"environment?": {"precision?": str}}  # where a training was begun
 
 
 def data_hash(bitext: Bitext) -> str:
-    """sha256 of a bitext's text, that of its pairs as JSON."""
-    found = hashlib.sha256(b"[")
-    for number, pair in enumerate(bitext.pairs):
-        found.update((", " * bool(number) + json.dumps(pair, ensure_ascii=False)).encode())
+    """sha256 of a bitext's pairs as one JSON list, which may be larger than memory."""
+    found, before = hashlib.sha256(b"["), ""
+    for pair in bitext.pairs:
+        found.update((before + json.dumps(pair, ensure_ascii=False)).encode())
+        before = ", "
     found.update(b"]")
     return found.hexdigest()
 
@@ -55,8 +57,7 @@ def data_hash(bitext: Bitext) -> str:
 def opened(place: Path, record: dict, what: str) -> dict:
     """Begin a training in a new folder, or check that the folder holds the same one.
 
-    The file ``place`` says what the training is; that is returned: the record, where it was begun,
-    and what was added later. An error calls it ``what``.
+    What the file ``place`` then says of it is returned; an error calls it ``what``.
     """
     folder = place.parent
     only_files(folder)
@@ -156,9 +157,8 @@ def log_lines(place: Path, lines: list[bytes]) -> list[dict]:
         where = f"{place}, line {number}"
         line = parse_json(text, where)
         fits(line, LINE, where, "the line")
-        if line["step"] != number:
-            expected = f"{number}; copy it again, or train anew"
-            raise InputError(where, f"step {line['step']}", expected)
+        if (step := line["step"]) != number:
+            raise InputError(where, f"step {step}", f"{number}; copy it again, or train anew")
         found.append(line)
     return found
 
@@ -176,8 +176,7 @@ def load_student(run: str | Path) -> Encoder:
 def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
     """The teacher of a run, frozen: an encoder that the kit has, or a model that the caller names.
 
-    A name in the run's files is never fetched and never a path; the hash of the weights that stands
-    there is compared.
+    A name in the run's files is never fetched and never a path; the weights' hash is compared.
     """
     wanted = read_config(run)["teacher"]
     name, weighs = shown(wanted["name"]), shown(wanted["sha256"])[:12]

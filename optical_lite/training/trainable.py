@@ -33,14 +33,14 @@ def choose(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str,
 def groups(trained: dict[str, nn.Parameter], config: DistillConfig) -> list[dict]:
     """The weights as an optimiser takes them, embedding rows at their own rate where it is set.
 
-    A row is touched by few sentences of a run, a matrix by all of them: the rate that moves rows
-    far enough ruins the matrices. One rate for both compares how far the rows got, not what the
-    freedom is worth.
+    A row is touched by few sentences of a run, a matrix by all: what moves rows far enough ruins
+    the matrices.
     """
-    rows = {name for name in trained if name.endswith(shared_rows.NEW)}
+    rows = [p for name, p in trained.items() if name.endswith(shared_rows.NEW)]
+    others = [p for name, p in trained.items() if not name.endswith(shared_rows.NEW)]
     made = [
-        {"params": [p for name, p in trained.items() if name not in rows], "lr": config.rate},
-        {"params": [trained[name] for name in rows], "lr": config.row_rate or config.rate},
+        {"params": others, "lr": config.rate},
+        {"params": rows, "lr": config.row_rate or config.rate},
     ]
     return [group for group in made if group["params"]]
 

@@ -1,10 +1,7 @@
 """Store: the teacher's token vectors of a bitext on disk, so that no sentence is encoded twice.
 
-A teacher does not change, so its vectors of a sentence are the same in every epoch, for every seed
-and every loss. They lie in one file of half-precision numbers, at places known from the sentence
-lengths; the file is sparse, so only sentences that were used take room. Beside it stands a checksum
-of each sentence's vectors, written after them: a sentence counts as present when its vectors have
-that sum. What is lost, cut, changed or half-written is encoded again.
+They lie in one sparse file, in half precision. Beside it stands a checksum of each sentence's
+vectors, written after them: what is lost, cut, changed or half-written is encoded again.
 """
 
 from __future__ import annotations
@@ -26,10 +23,7 @@ from ..settings import InputError, get, uses_bf16
 
 
 class VectorStore:
-    """A frozen teacher's vectors of a list of sentences, encoded when first asked for.
-
-    A sentence is its token ids, special tokens included.
-    """
+    """A frozen teacher's vectors of sentences of token ids, encoded when first asked for."""
 
     def __init__(self, teacher: Encoder, sentences: Sequence[Sequence[int]]) -> None:
         self.teacher, self.sentences = teacher, sentences
