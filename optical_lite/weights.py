@@ -23,7 +23,7 @@ from .model_files import REVISIONS, verify
 from .safe_files import regular
 from .settings import InputError, shown
 
-FILES = (*model_files.FILES, "projection.safetensors")
+FILES = (*model_files.FILES, model_files.PROJECTION)
 HUB = "hub:"  # before a name: the user asks for a model of the hub
 # text encoders of transformers, by model_type; other models may fetch parts of themselves
 FAMILIES = (
@@ -258,7 +258,7 @@ def first_layers(model: nn.Module, layers: int) -> nn.Module:
 
 def load_projection(folder: Path, width: int) -> nn.Linear | None:
     """The linear layer of a folder from hidden states to shorter token vectors, if it has one."""
-    path = folder / "projection.safetensors"
+    path = folder / model_files.PROJECTION
     if not path.exists():
         return None
     weight = read_tensors(path).get("weight")

