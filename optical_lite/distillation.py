@@ -29,7 +29,6 @@ def tokens(
 ) -> tuple[Ragged, Ragged, dict]:
     """Token ids of both sides, cut to a limit, and how many sentences of each side were cut."""
     folder, pairs, cut = get().cache, iter(bitext.pairs), {"source": 0, "target": 0}
-    folder.mkdir(parents=True, exist_ok=True)
     readers = student.reading_to(limit), teacher.reading_to(limit)
     sides = Ragged(folder), Ragged(folder)
     while some := list(itertools.islice(pairs, 4096)):

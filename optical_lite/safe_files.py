@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .settings import InputError
+from .settings import InputError, get
 
 try:
     import fcntl
@@ -55,18 +55,27 @@ def named(path: str | Path) -> str:
     return re.sub(r"\.([^/\\]+)\.[0-9a-f]{8}\.part", r"\1", str(path))
 
 
+def _another(path: Path) -> str:
+    """How to write elsewhere: a variable says where downloads and what is kept for later lie."""
+    own = {"OPTICAL_LITE_MODELS": get().models, "OPTICAL_LITE_CACHE": get().cache}
+    for name, folder in own.items():
+        if path.is_relative_to(folder):
+            return f"set {name} to another folder than {folder}"
+    return "choose another"
+
+
 def _refused(path: Path, error: OSError) -> InputError:
     said = error.strerror or str(error) or type(error).__name__
     if error.errno in FULL:
-        got, expected = f"no room ({said})", "enough on the disk; make room or choose another place"
+        got, expected = f"no room ({said})", f"enough on the disk; make room, or {_another(path)}"
     else:
         got = f"{said!r} from the system"
-        expected = "a place to write to; check its kind and permissions, or choose another"
+        expected = f"a place to write to; check its kind and permissions, or {_another(path)}"
     return InputError(named(path), got, expected)
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def refusing(path: Path) -> Iterator[None]:
     """Raise one line that names a path where the system refuses what the block does."""
     try:
         yield
@@ -170,14 +179,14 @@ def _part(path: Path, given: Path, folder: bool, move: Callable[[Path], None]) -
     """A hidden file or folder beside a path: moved if the block ends well, gone in any case."""
     part = opened = None
     try:
-        with _refusing(given):
+        with refusing(given):
             path.parent.mkdir(parents=True, exist_ok=True)
             clear(path.parent, path.name)
             part, opened = _begin(path, folder)
             mode = part.stat().st_mode
         with one_line(given):
             yield part
-        with _refusing(given):
+        with refusing(given):
             _settle(part, mode)
             move(part)
     finally:
@@ -242,7 +251,7 @@ def hold(folder: str | Path, wait: bool = False) -> Iterator[Path]:
     Where another process has it: ``wait`` until that is done, or raise.
     """
     folder = Path(folder)
-    with _refusing(folder):
+    with refusing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         clear(folder.parent, folder.name)
         opened = None if fcntl is None else os.open(folder, os.O_RDONLY)
@@ -261,7 +270,8 @@ def discard(folder: str | Path) -> None:
     folder = Path(folder)
     if os.path.lexists(folder):
         part = _hidden(folder)
-        os.replace(folder, part)
+        with refusing(folder):
+            os.replace(folder, part)
         _remove(part)
 
 

@@ -5,6 +5,7 @@ A question that one run does not answer has the other's ranking.
 
 from .. import lexical
 from ..formats import trec
+from ..formats.collect import one_form
 from ..settings import InputError
 from . import run_files
 
@@ -13,6 +14,8 @@ def command(*, trec_run: list[str], share: float, k: int, ties: str, out: str) -
     """Read both, fuse and write."""
     runs = [trec.read_run(path) for path in trec_run]
     asked = runs[0] | runs[1]
+    for names in (set, run_files.documents):
+        one_form(trec_run[1], names(runs[1]), names(runs[0]), trec_run[0])
     if not runs[0].keys() & runs[1].keys():
         both = " and ".join(trec_run)
         raise InputError("fuse", f"no question that both {both} answer", "some")

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from .. import metrics, retrieval
+from ..corpora import Run
 from ..formats import trec
-from ..formats.collect import Qrels
+from ..formats.collect import Qrels, one_form
 from ..settings import InputError, visible
 
 
@@ -28,12 +29,18 @@ def measured(
     unanswered = meet(runs, judged, qrels)
     known = {passage for grades in found.values() for passage in grades}
     for path, run in runs.items():
-        ranked = {passage for ranking in run.values() for passage, _ in ranking}
+        ranked = documents(run)
+        one_form(path, ranked, known, qrels)
         if ranked.isdisjoint(known):
             ids = f"such as {min(ranked)!r}, where {qrels} has {min(known)!r}; check the ids"
             say(f"{path}: none of its documents is judged for any topic, {ids}")
     values = {path: metrics.per_query(run, judged, names, ties=ties) for path, run in runs.items()}
     return values, judged, unanswered
+
+
+def documents(run: Run) -> set[str]:
+    """All that a run ranks."""
+    return {passage for ranking in run.values() for passage, _ in ranking}
 
 
 def say(text: str) -> None:
@@ -53,6 +60,7 @@ def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int
     """
     topics = set(topics)
     for name, run in runs.items():
+        one_form(name, run, topics, of)
         missing = topics - run.keys()
         if missing == topics:
             own = ", ".join(map(repr, sorted(run)[:3])) or "none"

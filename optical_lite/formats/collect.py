@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,25 @@ def identifier(where: str, name: str) -> None:
     if not name or ODD.search(name):
         expected = "one without tabs, line breaks and control characters; mend it"
         raise InputError(where, f"id {name!r}" if name else "no id", expected)
+
+
+def one_form(
+    place: object, names: Iterable[str], known: Mapping[str, Any] | set[str], of: object
+) -> None:
+    r"""Refuse a name that differs from a known one in its Unicode normal form alone.
+
+    >>> one_form("a.run", ["e\u0301"], {"\xe9"}, "qrels")
+    Traceback (most recent call last):
+    optical_lite.settings.InputError: a.run: got id 'e\u0301', which looks the same as '\xe9' of
+    qrels, expected one Unicode normal form in both; convert both to NFC (uconv -x any-nfc)
+    """
+    if apart := sorted(name for name in names if not name.isascii() and name not in known):
+        composed = {unicodedata.normalize("NFC", name): name for name in known}
+        for name in apart:
+            if other := composed.get(unicodedata.normalize("NFC", name)):
+                got = f"id {name!a}, which looks the same as {other!a} of {of}"
+                expected = "one Unicode normal form in both; convert both to NFC (uconv -x any-nfc)"
+                raise InputError(place, got, expected)
 
 
 def unique(items: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
@@ -72,7 +92,7 @@ def read_judgements(path: str | Path, columns: int | None = 4, sep: str | None =
 
     Without a number of columns there are three where the header stands, else four.
     """
-    rows = placed(path)
+    rows = ((where, line) for where, line in placed(path) if line.strip(" "))
     if columns is None:
         first = next(rows, ("", ""))
         columns = 3 if first[1].split() == BEIR else 4
@@ -126,6 +146,9 @@ def collect(
     >>> collect("toy", "sw", texts, asked, judged, lenient=True).qrels
     {'q': {'p': 1}}
     """
+    one_form(f"{name}, judgements", qrels, queries, "the questions")
+    for grades in qrels.values():
+        one_form(f"{name}, judgements", grades, passages, "the passages")
     if lenient:
         asked = ((q, grades) for q, grades in qrels.items() if q in queries)
         known = {q: {p: g for p, g in grades.items() if p in passages} for q, grades in asked}

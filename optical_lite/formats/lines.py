@@ -60,9 +60,13 @@ def _open(path: Path, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(file, encoding=name, newline="\n")  # which closes the file
 
 
-def _read(path: str | Path, encoding: str, most: int) -> Iterator[str]:
-    """Lines of a text file with their ends, of each at most one character more than ``most``."""
-    place, done = str(path)[:200], 0
+def _read(path: str | Path, encoding: str | None, most: int) -> Iterator[str]:
+    """Lines of a text file with their ends, of each at most one character more than ``most``.
+
+    An encoding that is a choice of the user is named where it is wrong; None is UTF-8, always.
+    """
+    place, done, choice = str(path)[:200], 0, encoding
+    encoding = encoding or "utf-8"
     try:
         with _open(Path(path), encoding) as file:
             while line := file.readline(most + 1):
@@ -81,14 +85,15 @@ def _read(path: str | Path, encoding: str, most: int) -> Iterator[str]:
         got, place = str(error), f"{place}, after line {done}"
         if isinstance(error, UnicodeDecodeError):
             got = f"byte 0x{error.object[error.start : error.start + 1].hex()}"
-        how = "convert it to UTF-8 with iconv or, where the command has the option, name what it is"
-        said = got, f"{encoding}; {how}: --encoding iso-8859-1"
+        packed = "end its name in .gz if it is packed"
+        how = "say what it is: --encoding iso-8859-1" if choice else packed
+        said = got, f"{encoding}; convert it to UTF-8 with iconv, or {how}"
     except ValueError as error:  # a null character in a path or in the name of an encoding
         said = error, "the path of a text file and a known encoding"
     raise InputError(place, *said)
 
 
-def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
+def lines(path: str | Path, encoding: str | None = None) -> Iterator[str]:
     """Lines of a text file without their ends; ``.gz`` is unpacked, a byte order mark dropped."""
     for number, line in enumerate(_read(path, encoding, LONGEST), 1):
         if len(line) > LONGEST:
@@ -98,7 +103,7 @@ def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[str]:
         yield line.removesuffix("\n").removesuffix("\r")
 
 
-def read_text(path: str | Path, encoding: str = "utf-8") -> str:
+def read_text(path: str | Path, encoding: str | None = None) -> str:
     r"""A text file as a whole, with ``\n`` at the ends of lines, bounded like :func:`lines`."""
     found: list[str] = []
     size = 0
@@ -145,6 +150,7 @@ def table(
     ``shape`` names the columns for the error message; ``sep`` None is any run of blanks; ``header``
     is left out where it stands.
     """
+    first = True
     for where, line in rows:
         if not line.strip(" "):
             continue
@@ -153,8 +159,9 @@ def table(
             expected = f"{columns} ({shape}); mend the line"
             raise InputError(where, f"{len(cells)} columns", expected)
         if cells != list(header):
-            if header or where.endswith(", line 1"):
+            if header or first:
                 headless(where, cells, shape)
+            first = False
             yield where, *cells
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..safe_files import refusing
+
 
 class Ragged(Sequence):
     """Lists of whole numbers below 2^31; memory holds where each begins: 8 MB for a million.
@@ -21,7 +23,10 @@ class Ragged(Sequence):
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.file, self.ends = tempfile.TemporaryFile(dir=folder), array("q", [0])  # noqa: SIM115
+        folder, self.ends = folder or Path(tempfile.gettempdir()), array("q", [0])
+        with refusing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         weakref.finalize(self, self.file.close)
 
     def extend(self, rows: Iterable[Sequence[int]]) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..encoder import Encoder
 from ..provenance import identity
-from ..safe_files import hold, one_line, only_files, write_atomic
+from ..safe_files import hold, one_line, only_files, refusing, write_atomic
 from ..settings import InputError, get, uses_bf16
 
 
@@ -62,7 +62,7 @@ class VectorStore:
         missing = [row for row, one in zip(rows, self._read(rows), strict=True) if one is None]
         if not missing:
             return 0
-        with hold(self.folder, wait=True):  # makes it
+        with hold(self.folder, wait=True), refusing(self.vectors):  # makes it
             file, sums = os.open(self.vectors, os.O_RDWR | os.O_CREAT, 0o666), {}
         texts = [self.sentences[row] for row in missing]
         # written, not mapped: a full disk is an error

@@ -1,5 +1,6 @@
 """Run files: what is written is read back, what cannot be is refused, and what is printed is the whole truth."""
 
+import gzip
 import json
 import math
 
@@ -174,6 +175,50 @@ def test_documents_that_no_judgement_names_are_said(place, capsys, line):
     assert code == 0
     assert "named: none of its documents is judged for any topic, such as 'x" in err
     assert "right: none" not in err
+
+
+CASES = [  # judged, a run, and what is said: topics and documents, all of them or one, composed or apart
+    ("t 0 \u00e9 1\n", "t Q0 e\u0301 1 1 a\n", r"id 'e\u0301', which looks the same as '\xe9' of"),
+    ("t 0 e\u0301 1\n", "t Q0 d 1 2 a\nt Q0 \u00e9 1 1 a\n", r"id '\xe9', which looks the same as 'e\u0301' of"),
+    ("t 0 d 1\nt 0 \u00e9 0\n", "t Q0 d 1 2 a\nt Q0 e\u0301 1 1 a\n", r"id 'e\u0301', which looks the same as"),
+    ("\u00e9 0 d 1\nt 0 d 1\n", "e\u0301 Q0 d 1 1 a\nt Q0 d 1 1 a\n", r"id 'e\u0301', which looks the same as"),
+]
+LINES = ["evaluate --trec-run b --qrels a", "significance b c --qrels a", "fuse c b --out d"]
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(("a", "b", "said"), CASES)
+def test_ids_of_another_normal_form_are_refused(place, capsys, line, a, b, said):
+    c = "".join(f"{topic} Q0 {document} 1 1 c\n" for topic, _, document, _ in map(str.split, a.splitlines()))
+    write(place, a=a, b=b, c=c)
+    code, _, err = run(line, capsys)
+    assert code == 2
+    assert f"b: got {said}" in err
+    assert "expected one Unicode normal form in both; convert both to NFC" in err
+    assert not (place / "d").exists()
+
+
+@pytest.mark.parametrize("more", ["", "--lenient"])
+@pytest.mark.parametrize("part", ["query", "passage"])
+def test_judgements_of_another_normal_form_are_refused(place, capsys, part, more):
+    beir(place / "data", {"p\u00e9": "water", "r": "air"}, {"q\u00e9": "maji", "s": "hewa"})
+    judged = place / "data" / "qrels" / "test.tsv"
+    old, new = {"query": ("q\u00e9", "qe\u0301"), "passage": ("p\u00e9", "pe\u0301")}[part]
+    judged.write_text(judged.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    code, _, err = run(f"search --collection data --system bm25 --out e.run {more}", capsys)
+    assert code == 2
+    assert r"e\u0301', which looks the same as" in err
+
+
+@pytest.mark.parametrize("content", ["t1 Q0 d1 1 1 a\n".encode("utf-16"), gzip.compress(b"t1 Q0 d1 1 1 a\n")])
+@pytest.mark.parametrize("line", ["evaluate --trec-run b --qrels judged", "fuse right b --out d"])
+def test_an_option_that_a_command_lacks_is_not_named(place, capsys, line, content):
+    (place / "b").write_bytes(content)
+    code, _, err = run(line, capsys)
+    assert code == 2
+    assert "b, after line 0: got byte 0x" in err
+    assert "convert it to UTF-8 with iconv, or end its name in .gz if it is packed" in err
+    assert "--encoding" not in err
 
 
 @pytest.mark.parametrize("name", ["other", "empty"])

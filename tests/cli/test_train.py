@@ -1,12 +1,14 @@
 """What a training is told about its pairs and its processes is done, or refused in one line."""
 
+import errno
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from optical_lite import __main__
+from optical_lite import __main__, distillation, settings
 from optical_lite.datasets import testsets
 from optical_lite.training import runs
 
@@ -31,6 +33,43 @@ def test_held_out_questions_leave_ones_own_pairs(line, tmp_path, monkeypatch, ca
     assert "2 pairs that are questions of afriqa are left out\n" in said
     assert "run: 2 pairs, 1 steps" in said
     assert runs.read_config(tmp_path / "run")["bitext"]["notes"] == {"dropped": {"held out": 2}}
+
+
+def nothing(folder):
+    """A file in the place of the folder, as /dev/null is."""
+    folder.touch()
+
+
+def read_only(folder, monkeypatch):
+    """A folder on a disk that cannot be written, which does not stop the superuser otherwise."""
+    folder.mkdir()
+    real = os.open
+
+    def refuse(path, flags, *more, **other):
+        if str(path).startswith(str(folder)) and flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return real(path, flags, *more, **other)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+@pytest.mark.parametrize("kind", ["nothing", "read only"])
+@pytest.mark.parametrize("part", ["ids", "vectors"])
+def test_a_cache_that_cannot_be_written_is_named_with_its_variable(line, tmp_path, monkeypatch, capsys, kind, part):
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("OPTICAL_LITE_CACHE", str(cache))
+    settings.get.cache_clear()
+    if part == "vectors":  # what the ids lie in can be written
+        monkeypatch.setattr(distillation, "get", lambda: replace(settings.get(), cache=tmp_path))
+    nothing(cache) if kind == "nothing" else read_only(cache, monkeypatch)
+    try:
+        assert __main__.main(line) == 2
+    finally:
+        settings.get.cache_clear()
+    error = capsys.readouterr().err
+    assert f"error: {cache}" in error
+    assert f"set OPTICAL_LITE_CACHE to another folder than {cache}\n" in error
+    assert "tmp" not in error.replace(str(cache), "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from optical_lite.formats import collect, sgml, trec
+from optical_lite.formats import collect, lines, sgml, trec
 from optical_lite.settings import InputError
 
 
@@ -160,6 +160,11 @@ def test_a_beir_folders_judgements_are_read_by_their_header(tmp_path):
     path = tmp_path / "test.tsv"
     path.write_text("query-id\tcorpus-id\tscore\nq\tp\t1\nq\tr\t0\n")
     assert trec.read_qrels(path) == {"q": {"p": 1, "r": 0}}
+    path.write_text("\n  \nquery-id\tcorpus-id\tscore\n\nq\tp\t1\nq\tr\t0\n")
+    assert trec.read_qrels(path) == {"q": {"p": 1, "r": 0}}
+    path.write_text("\nid\ttext\np\twater\n")
+    with pytest.raises(InputError, match="line 2: got the columns' names 'id', 'text'"):
+        [*lines.table(lines.placed(path), 2, "passage id, text")]
     path.write_text("q\tp\t1\n")
     with pytest.raises(InputError, match="line 1: got 3 columns, expected 4"):
         trec.read_qrels(path)
