@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
+from pathlib import Path
 
 from ..config import DistillConfig
+from ..corpora import language
 from ..datasets.reading import READERS
+from ..settings import ROOT
 from .options import Command, Option, flag, new_file, new_folder, number, take
 
 MODEL = "minilm"
@@ -71,6 +75,12 @@ def training() -> list[Option]:
     return found
 
 
+def demo_folder(of: dict) -> Path:
+    """A run folder for each collection, language and teacher."""
+    model = "" if of["model"] == MODEL else f"_{Path(of['model']).name}"
+    return ROOT / "runs" / f"demo_{of['collection']}_{language(of['lang'])}{model}"
+
+
 TIES = take("--ties", "equal scores of a run file: expected takes the mean over their orders, "
             "trec trec_eval's order", "expected")  # fmt: skip
 READS, ENCODES = (" ".join(name for name, _ in group) for group in (READING, TEACHING))
@@ -83,6 +93,8 @@ COMMANDS = {
         take("--model", f"teacher: {MODELS}", MODEL),
         folder("run folder (default runs/demo_COLLECTION_LANG)", required=False),
         QUIET,
+        defaults={"out": demo_folder},
+        fills=["figures"],
         precision="float32",
     ),
     "fetch": Command(
@@ -181,6 +193,7 @@ COMMANDS = {
             "no --run encoder": "--model",
             "--both": "--teacher",
         },
+        defaults={"tune": lambda of: f"{os.path.splitext(of['collection'] or '')[0]}.dev"},
         precision="float32",
     ),
     "export": Command(
@@ -231,6 +244,8 @@ COMMANDS = {
             "no --run and no --fold": "--records",
             "no --run and no --check": "--systems --langs --seeds",
         },
+        defaults={"records": lambda of: ROOT / "runs" / "records"},
+        fills=["README.md", "docs", "notebooks", "figures", "runs/grid"],
     ),
     "align": Command(
         'align "Maji safi ni muhimu." "Clean water is important." --lang sw --svg links.svg',

@@ -3,6 +3,6 @@
 from ..study import demo
 
 
-def command(*, collection: str, lang: str, model: str, out: str | None, quiet: bool) -> dict:
+def command(*, collection: str, lang: str, model: str, out: str, quiet: bool) -> dict:
     """Run the demo; its systems and their metrics."""
     return demo.run(collection, lang, out=out, progress=not quiet, model=model).record()

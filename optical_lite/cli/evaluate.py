@@ -86,7 +86,7 @@ def of_pairs(
         student, english = encoders
         values = xglue.rank(task, student, english)
         if name == "accuracy":
-            place = Path(tune or path.with_suffix(".dev"))
+            place = Path(tune)
             if place.resolve() == path.resolve():
                 expected = "others for the threshold; give --tune FILE"
                 raise InputError(place, "the pairs to judge", expected)

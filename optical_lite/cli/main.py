@@ -52,8 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
         given = [word.partition("=")[0] for word in takewhile("--".__ne__, words)]
         if twice := {word for word in given if word.startswith("--") and given.count(word) > 1}:
             raise InputError(name, f"{min(twice)} twice", "each option once")
-        apart(one.options, values)
         idle(name, one.options, one.idle, values)
+        for field, default in one.defaults.items():
+            values[field] = values[field] or default(values)
+        apart(one, values)
         command = importlib.import_module(f".{name}", __package__).command
         if "json" not in inspect.signature(command).parameters:  # who has it writes as it goes on
             del values["json"]

@@ -6,13 +6,14 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import chain, combinations, product
 from pathlib import Path
 
 from ..formats.collect import REAL
-from ..settings import PRECISIONS, SEEDS, InputError
+from ..settings import DATA, PRECISIONS, ROOT, SEEDS, InputError, get
 
 
 def _refuse(got: str, expected: str) -> None:
@@ -111,12 +112,14 @@ def _new(value: str, folder: bool) -> str:
 
 somewhere = partial(_place, expected="a name or path")  # its reader looks at it
 new_file, new_folder = partial(_new, folder=False), partial(_new, folder=True)
-WRITE = new_file, new_folder
+filled = partial(_place, expected="a folder")  # read or written into, as other options say
+WRITE = new_file, new_folder, filled
 # what an option takes, by its parameter; others take text
 KINDS = {
     **dict.fromkeys(("json", "page", "html", "svg", "pharaoh"), new_file),
     **dict.fromkeys(("collection", "model", "teacher", "bitext"), somewhere),
-    **dict.fromkeys(("system", "run", "index", "documents", "records"), somewhere),
+    **dict.fromkeys(("system", "run", "index", "documents"), somewhere),
+    "records": filled,
     **dict.fromkeys(("trec_run", "first_stage", "qrels", "topics"), existing),
     **dict.fromkeys(("predictions", "tune", "tsv", "triples"), existing),
     **dict.fromkeys(("lang", "langs"), code),
@@ -133,29 +136,46 @@ KINDS = {
 }
 
 
-def apart(options: list[Option], values: dict[str, object]) -> None:
+def _reached(value: str) -> Iterator[str]:
+    """Where a path leads, where links in that folder do, and those in what they lead to."""
+    places = [os.path.realpath(value)]
+    for place in places:
+        yield place
+        for folder, below, names in os.walk(place):
+            paths = (os.path.join(folder, name) for name in below + names)
+            led = map(os.path.realpath, filter(os.path.islink, paths))
+            places += {*led}.difference(places)
+
+
+def apart(command: Command, values: dict[str, object]) -> None:
     """Refuse to write where a command reads or writes something else; /dev/null keeps nothing.
 
     What lies in a folder is part of it: nothing is written into what is read, nor into what the
-    command fills itself.
+    command fills itself, nor into the kit's data and what is here of published data.
     """
-    paths = [each for each in options if each[1].get("type") in (*WRITE, existing, somewhere)]
-    paths.sort(key=lambda each: each[1]["type"] not in WRITE)  # what is written comes first
-    written: list[tuple[str, str]] = []
-    for option, how in paths:
-        found, writes = values[_field(option)], how["type"] in WRITE
+    written, read = [], []
+    for option, how in command.options:
+        kind, found = how.get("type"), values[_field(option)]
         for value in found if isinstance(found, list) else [found] * bool(found):
-            place = os.path.realpath(value)
-            if place == os.devnull or not (writes or os.path.exists(place)):
-                continue
-            for other, of in written:
-                within = other.startswith(place + os.sep)
-                within = within or (writes and place.startswith(other + os.sep))
-                if within or place == other:
-                    one = "one path inside the other" if within else "one path"
-                    expected = "a place of its own for what is written; choose another"
-                    raise InputError(value, f"{one} for {of} and {option}", expected)
-            written += [(place, option)] * writes
+            if kind in WRITE and (place := os.path.realpath(value)) != os.devnull:
+                written.append((option, value, place))
+            elif kind in (existing, somewhere) and os.path.exists(value):
+                read.append((option, value))
+    if not written:
+        return
+    taken = [(*each, place) for each in read for place in _reached(each[1])]
+    # data that a collection's name stands for, laid out OWNER__NAME/PATH
+    known = (root.glob("*__*") for root in (get().mirror, get().cache) if root)
+    own = [DATA, *chain(*known), *(ROOT / name for name in command.fills)]
+    taken += [("what the kit has in", place, os.path.realpath(place)) for place in own]
+    for mine, other in chain(combinations(written, 2), product(written, taken)):
+        (option, value, place), (of, theirs, there) = mine, other
+        within = place.startswith(there + os.sep)
+        within = within or (other in written and there.startswith(place + os.sep))
+        if within or place == there:
+            one = "one path inside the other" if within else "one path"
+            expected = "a place of its own for what is written; choose another"
+            raise InputError(f"{option} {value}", f"{one} for it and {of} {theirs}", expected)
 
 
 def idle(
@@ -213,15 +233,18 @@ def flag(name: str, said: str) -> Option:
 class Command:
     """A command's example and options; which of these have no effect when, see :func:`idle`.
 
-    ``precision`` is the number type of its matrix products, if it has any, where nobody says
-    another.
+    ``defaults`` of parameters are functions of the options' values. ``fills`` are files and folders
+    of :data:`.settings.ROOT` that it reads or writes unasked. ``precision`` is the number type of
+    its matrix products, if it has any, where nobody says another.
     """
 
     def __init__(
         self, example: str, *options: Option, idle: dict[str, str] | None = None,
+        defaults: dict[str, Callable] | None = None, fills: Sequence[str] = (),
         precision: str | None = None,
     ) -> None:  # fmt: skip
         self.example, self.idle, self.precision = example, idle or {}, precision
+        self.defaults, self.fills = defaults or {}, fills
         self.options = [take("--json", "also write the result as JSON", metavar="PATH"), *options]
         if precision:
             said = "number type of matrix products; auto: bf16 where the processor has it "

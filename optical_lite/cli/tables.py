@@ -57,9 +57,9 @@ def run_grid(
     return {"ran": ran, **({"mrr@10": found} if dev else {})}
 
 
-def fold_records(source: str | None) -> dict:
+def fold_records(source: str) -> dict:
     """Take loose records in, and sum up all of them."""
-    found = record_files.fold_all(Path(source or record_files.LOOSE))
+    found = record_files.fold_all(Path(source))
     for name, (new, every) in found.items():
         print(f"{name}: {new} new of {every} records")
     print("for the summary and the pages run: make tables")

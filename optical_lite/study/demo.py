@@ -99,7 +99,7 @@ def baselines(result: Result, bitext: Bitext, index: PassageIndex, english: Enco
 
 
 def run(
-    collection: str = "pocket", lang: str = "sw", *, out: str | Path | None = None,
+    collection: str = "pocket", lang: str = "sw", *, out: str | Path,
     figures: bool = True, progress: bool = True, model: str = DEFAULT,
 ) -> Result:  # fmt: skip
     """Train and compare; print the table and three examples, and draw a pair's plans.
@@ -107,7 +107,7 @@ def run(
     Parameters
     ----------
     collection : ``pocket`` or ``afriqa``
-    out : run folder, default ``runs/demo_COLLECTION_LANG`` (an earlier run is reused)
+    out : run folder (an earlier run is reused)
     model : the teacher
     """
     clock = time.perf_counter()
@@ -118,7 +118,7 @@ def run(
     lang = language(lang)
     kind = model if model in CONFIGS else collection
     config = CONFIGS["smoke" if get().profile == "smoke" else kind]
-    folder = Path(out or ROOT / "runs" / f"demo_{collection}_{lang}{_suffix(model)}")
+    folder = Path(out)
     seconds = {"load": time.perf_counter() - loaded, "model": loaded - clock}
     result = Result(questions, model, seconds)
     print(

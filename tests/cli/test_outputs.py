@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from optical_lite import __main__
+from optical_lite import __main__, settings
+from optical_lite.cli import main, options
+from optical_lite.settings import ROOT
 
 RUN = "t Q0 d 1 2 x\nt Q0 e 2 1 x\n"
 LINES = [
@@ -29,6 +32,31 @@ LINES = [
     "align maji water --svg x.svg --json x.svg",
     "train --bitext pairs.tsv --out run --json pairs.tsv",
     "convert --collection pocket --lang sw --to beir --out new --json new",
+    "demo --out run --json run/config.json",
+]
+# where an output is what a command reads or fills unsaid; ROOT is the kit's own folder
+UNSAID = [
+    "search --system bm25 --collection pocket --lang sw --out ROOT/data/pocket/qrels.tsv",
+    "convert --collection pocket --lang sw --to beir --out new --json ROOT/data/pocket/passages.jsonl",
+    "fuse a.run b.run --out ROOT/data/new.run",
+    "train --bitext pairs.tsv --out ROOT/data",
+    "tables --table demo --json ROOT/data/tables/demo.toml",
+    "tables --write --json ROOT/docs/answer.md",
+    "tables --list --json ROOT/README.md",
+    "tables --run --json ROOT/runs/grid/x.json",
+    "tables --run --json ROOT/runs/records/clir/afriqa_sw/bm25_0.json",
+    "tables --fold --json ROOT/runs/records",
+    "tables --run --records ROOT/data/expected",
+    "tables --run --records new --json new/clir/x.json",
+    "demo --json ROOT/runs/demo_pocket_sw/config.json",
+    "demo --lang som --model multilingual --json ROOT/runs/demo_pocket_so_multilingual/config.json",
+    "demo --json ROOT/figures/demo_sw_plan.svg",
+    "evaluate --run encoder --format qadsm --collection x.test --json x.dev",
+    "evaluate --run encoder --format qam --collection ./x.test --json new/../x.dev",
+    "search --system bm25 --collection afriqa --lang sw --out mirror/masakhane-io__afriqa/data/q.json",
+    "search --format trec --collection linked --lang en --system bm25 --out real/qrels.txt",
+    "search --format trec --collection linked --lang en --system bm25 --out real/documents/x.run",
+    "search --format trec --collection linked --lang en --system bm25 --out far/x.run",
 ]
 
 
@@ -52,6 +80,27 @@ def test_one_path_for_two_things_is_refused(place, capsys, line):
     assert {path.name: path.read_text() for path in place.iterdir() if path.is_file()} == dict.fromkeys(
         ("a.run", "b.run", "q", "pairs.tsv", "link"), RUN
     )
+
+
+@pytest.mark.parametrize("line", UNSAID)
+def test_what_is_read_or_filled_unsaid_is_not_written(place, capsys, monkeypatch, line):
+    for name in ("real/documents", "linked", "far", "mirror/masakhane-io__afriqa"):
+        (place / name).mkdir(parents=True)
+    for link, to in (("linked/qrels.txt", "../real/qrels.txt"), ("linked/documents", "../real/documents"),
+                     ("real/documents/more", "../../far"), ("far/round", "../linked")):  # fmt: skip
+        (place / link).symlink_to(to)
+    for name in ("real/qrels.txt", "x.test", "x.dev"):
+        (place / name).write_text(RUN)
+    monkeypatch.setattr(options, "get", lambda: replace(settings.get(), mirror=place / "mirror"))
+    monkeypatch.setattr(main, "importlib", None)  # it is refused before the command's file is imported
+    assert __main__.main(line.replace("ROOT", str(ROOT)).split()) == 2
+    error = capsys.readouterr().err
+    assert (error.count("\n"), "got one path " in error) == (1, True), error
+
+
+def test_a_link_beside_what_is_written_is_no_matter(place):
+    (place / "data" / "link").symlink_to("../a.run")
+    assert __main__.main(["fuse", "a.run", "b.run", "--out", "data/new.run"]) == 0
 
 
 def test_other_paths_and_nowhere_are_not():
