@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..config import DistillConfig
-from ..corpora import language
+from ..corpora import THREE_LETTERS
 from ..datasets.reading import READERS
 from ..settings import ROOT
 from .options import Command, Option, flag, new_file, new_folder, number, take
@@ -78,7 +78,8 @@ def training() -> list[Option]:
 def demo_folder(of: dict) -> Path:
     """A run folder for each collection, language and teacher."""
     model = "" if of["model"] == MODEL else f"_{Path(of['model']).name}"
-    return ROOT / "runs" / f"demo_{of['collection']}_{language(of['lang'])}{model}"
+    lang = THREE_LETTERS.get(of["lang"], of["lang"])  # an unknown one is refused by who reads it
+    return ROOT / "runs" / f"demo_{of['collection']}_{lang}{model}"
 
 
 TIES = take("--ties", "equal scores of a run file: expected takes the mean over their orders, "
