@@ -66,7 +66,7 @@ def _read(path: str | Path, encoding: str | None, most: int) -> Iterator[str]:
     An encoding that is a choice of the user is named where it is wrong; None is UTF-8, always.
     """
     place, done, choice = str(path)[:200], 0, encoding
-    encoding = encoding or "utf-8"
+    encoding = "utf-8" if encoding is None else encoding
     try:
         with _open(Path(path), encoding) as file:
             while line := file.readline(most + 1):
