@@ -105,14 +105,13 @@ def lines(path: str | Path, encoding: str | None = None) -> Iterator[str]:
 
 def read_text(path: str | Path, encoding: str | None = None) -> str:
     r"""A text file as a whole, with ``\n`` at the ends of lines, bounded like :func:`lines`."""
-    found: list[str] = []
-    size = 0
+    # not a list, where each line of a packed file would be an object of its own
+    found = io.StringIO(newline="\n")
     for line in _read(path, encoding, LARGEST):
-        found.append(line)
-        size += len(line)
-        if size > LARGEST:
+        found.write(line)
+        if found.tell() > LARGEST:
             raise InputError(path, f"more than {LARGEST:,} characters", "a smaller file")
-    return "".join(found).replace("\r\n", "\n")
+    return found.getvalue().replace("\r\n", "\n")
 
 
 def placed(path: str | Path) -> Iterator[tuple[str, str]]:
