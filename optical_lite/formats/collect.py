@@ -147,8 +147,7 @@ def collect(
     {'q': {'p': 1}}
     """
     one_form(f"{name}, judgements", qrels, queries, "the questions")
-    for grades in qrels.values():
-        one_form(f"{name}, judgements", grades, passages, "the passages")
+    one_form(f"{name}, judgements", {*itertools.chain(*qrels.values())}, passages, "the passages")
     if lenient:
         asked = ((q, grades) for q, grades in qrels.items() if q in queries)
         known = {q: {p: g for p, g in grades.items() if p in passages} for q, grades in asked}
