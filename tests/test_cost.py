@@ -12,7 +12,7 @@ def test_cost_of_unit_vectors_is_half_the_squared_distance():
 
 
 def test_different_dimensions_are_named():
-    with pytest.raises(InputError, match="5 and 6 dimensions"):
+    with pytest.raises(InputError, match="5 and 6 dimensions, expected the same; use one"):
         cosine_cost(torch.zeros(1, 2, 5), torch.zeros(1, 2, 6))
 
 

@@ -93,8 +93,11 @@ def test_comparison_tells_noise_from_a_difference():
     assert 0 < better.low < 0.1 < better.high < 0.2
     same = significance.compare(base, base)
     assert (same.difference, same.p, same.wins, same.losses) == (0, 1, 0, 0)
-    with pytest.raises(InputError, match="200 and 1 queries"):
-        significance.compare(base, {"0": 1.0})
+    for name, test in (("compare", significance.compare), ("t test", significance.t_test)):
+        with pytest.raises(InputError, match=f"^{name}: got 200 and 1 queries, expected the same queries in both"):
+            test(base, {"0": 1.0})
+    with pytest.raises(InputError, match=r"^compare: got no query, expected at least one; check"):
+        significance.compare({}, {})
 
 
 def test_questions_of_one_passage_are_no_more_evidence_than_one():
@@ -190,10 +193,19 @@ def test_systems_that_do_not_differ_have_a_p_of_one():
     assert significance.t_test({"a": 0.5, "b": 0.2}, {"a": 0.5, "b": 0.2}) == 1.0
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [([0.3, 1.1], [0.2, 1.0]), ([100.1, 1.1], [100.0, 1.0])])
+def test_a_difference_that_varies_by_rounding_alone_is_the_same_everywhere(ours, theirs):
+    ours, theirs = dict(enumerate(ours)), dict(enumerate(theirs))
+    assert ours[0] - theirs[0] != ours[1] - theirs[1]
+    with pytest.raises(InputError, match="on 2 of 2 queries, expected one that varies"):
+        significance.t_test(ours, theirs)
+
+
 def test_the_seed_decides_the_draws():
     ours, theirs = ({str(q): float(x) for q, x in enumerate(np.random.default_rng(s).random(30))} for s in (1, 2))
     found = [significance.compare(ours, theirs, draws=200, seed=seed) for seed in (0, 0, 1)]
     assert found[0] == found[1] != found[2]
+    assert significance.compare_all({"": ours}, theirs, draws=200) == {"": found[0]}
 
 
 def at_once(sums, sizes, draws, seed):

@@ -140,6 +140,20 @@ def pylate(request: dict) -> dict:
     return answers("PyLate rank.rerank", search, request)
 
 
+def fast_maxsim(request: dict) -> dict:
+    """fast-maxsim, a fork of maxsim-cpu that does not crash at long passages; float32."""
+    import fast_maxsim as api
+    import torch
+
+    parts = [part.numpy() for part in passages(request)]
+
+    def search(query) -> list[int]:
+        scores = api.maxsim_scores_variable(query.numpy(), parts)
+        return torch.as_tensor(scores).topk(min(100, len(parts))).indices.tolist()
+
+    return answers("fast-maxsim", search, request)
+
+
 def plaid(request: dict) -> dict:
     """PLAID as fast-plaid has it: 4-bit residuals, 8 probes, 4,096 full scores."""
     from importlib.metadata import version

@@ -70,7 +70,8 @@ def maximum_similarity(repetitions: int) -> Iterator[dict]:
     same = recall(best(score(index, few)), best(brute_force(index, few)))
     said = f"top 100 agrees with float32 brute force in {same:.2%} of entries"
     plain = Peer(lambda: brute_force(index, few), work=len(few.mask))
-    yield from exact(index, questions, {"torch brute force, float32": plain}, repetitions, said)
+    peers = {"torch brute force, float32": plain} | ask(["fast_maxsim"], index, few, repetitions)
+    yield from exact(index, questions, peers, repetitions, said)
     yield from engines(1000, repetitions)
     yield from large(repetitions)
 
@@ -81,22 +82,32 @@ def engines(passages: int, repetitions: int) -> list[dict]:
     # the longest
     lengths = whole.lengths[-passages:]
     index = PassageIndex(whole.ids[-passages:], whole.vectors[-int(lengths.sum()) :], lengths)
-    asked = [some(questions, slice(i, i + 1)) for i in range(20)]
-    expected = [best(score(index, one))[0] for one in asked]
-    found = {}
+    few = some(questions, slice(20))
+    peers = ask(["qdrant", "fast_maxsim", "pylate", "plaid"], index, few, repetitions)
+    asked = [some(few, slice(i, i + 1)) for i in range(20)]
+    return side_by_side(
+        f"MaxSim one question at a time, {len(index.ids):,} passages", "questions/s",
+        lambda: [score(index, one) for one in asked], peers, repetitions, work=len(asked),
+    )  # fmt: skip
+
+
+def ask(
+    names: list[str], index: PassageIndex, questions: TokenBatch, repetitions: int
+) -> dict[str, Peer]:
+    """Engines of another environment, one question after the other, and what they found."""
+    expected, found = best(score(index, questions)), {}
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "index.pt")
         torch.save({"vectors": index.vectors.clone(), "lengths": index.lengths}, path)
-        queries = [one.vectors[one.mask].tolist() for one in asked]
+        queries = [
+            one[keep].tolist() for one, keep in zip(questions.vectors, questions.mask, strict=True)
+        ]
         request = {"index": path, "queries": queries, "repetitions": repetitions}
-        for peer in ("qdrant", "pylate", "plaid"):
-            answer = ask_peer(peer, request)
-            label, said = answer.get("peer_name", peer), peer_note(answer, expected)
-            found[label] = Peer(answer["seconds"], said)
-    return side_by_side(
-        f"MaxSim one question at a time, {len(index.ids):,} passages", "questions/s",
-        lambda: [score(index, one) for one in asked], found, repetitions, work=len(asked),
-    )  # fmt: skip
+        for name in names:
+            answer = ask_peer(name, request)
+            label = answer.get("peer_name", name)
+            found[label] = Peer(answer["seconds"], peer_note(answer, expected), len(queries))
+    return found
 
 
 def peer_note(answer: dict, expected: list[list[int]]) -> str:

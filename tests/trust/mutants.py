@@ -6,7 +6,8 @@
 The operators are mutmut's. Its own runner leaves decorated functions alone, and with them ``solve`` and every property;
 so this one writes each mutant's source, forks a process that has loaded the libraries already, puts the mutant in the
 module's place and runs the module's tests there until the first failure. A mutant that takes several times as long as
-the sound code counts as noticed. The wording of an error is prose and is left alone, as are annotations and decorators.
+the sound code counts as noticed. Prose, which is any text of several words, is left alone, as are annotations and
+decorators.
 ``equivalent.json`` has patterns of mutants that no test can notice, with reasons; such a survivor counts all the same.
 """
 
@@ -79,6 +80,7 @@ def mutants(module: str) -> list[Mutant]:
 
     tree = MetadataWrapper(cst.parse_module(source_file(module).read_text(encoding="utf-8")))
     lines, found, places = tree.resolve(PositionProvider), [], []
+    blank, made = cst.Module([]), []
 
     class Visitor(cst.CSTVisitor):
         """Collects (node, mutated node, function); ``places`` is where we are: functions, classes, raises."""
@@ -90,7 +92,8 @@ def mutants(module: str) -> list[Mutant]:
                 return False  # a docstring
             if isinstance(node, cst.FunctionDef | cst.ClassDef | cst.Raise):
                 places.append(getattr(node, "name", None) and node.name.value)
-            wording = None in places and isinstance(node, cst.BaseString)
+            text = isinstance(node, cst.BaseString)
+            wording = text and (None in places or " " in blank.code_for_node(node))
             for kind, operator in mutation_operators:
                 if isinstance(node, kind) and not wording:
                     where = ".".join(filter(None, places)) or "module"
@@ -102,7 +105,6 @@ def mutants(module: str) -> list[Mutant]:
                 places.pop()
 
     tree.visit(Visitor())
-    blank, made = cst.Module([]), []
     for node, changed, where in found:
         source = tree.module.deep_replace(node, changed).code
         with contextlib.suppress(SyntaxError):
