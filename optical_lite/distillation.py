@@ -99,7 +99,7 @@ def loss(
     return total, plan
 
 
-def slope(step: int, config: DistillConfig) -> float:
+def schedule(step: int, config: DistillConfig) -> float:
     """Share of the peak rate at a step: a linear rise, then a linear fall to 0."""
     warm = max(1, round(config.warmup * config.steps))
     return min((step + 1) / warm, max(0.0, (config.steps - step) / max(1, config.steps - warm)))
@@ -133,7 +133,7 @@ def plain(student: Encoder, teacher: Encoder, bitext: Bitext, config: DistillCon
             weights.grad[: base_rows(student)] = 0
         nn.utils.clip_grad_norm_(trained, 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = config.rate * slope(step, config)
+            group["lr"] = config.rate * schedule(step, config)
         optimizer.step()
         optimizer.zero_grad()
         found.append(value.item())

@@ -3,14 +3,14 @@ r"""Optimal transport between two sentences: batched, masked solvers that say ho
 A solver minimises the cost of moving the mass ``a`` of the source tokens onto the mass ``b`` of the
 target tokens:
 
-.. math:: \min_{T \ge 0} \langle T, C \rangle - \epsilon H(T)
+.. math:: \min_{T \ge 0} \langle T, C \rangle - \epsilon \operatorname{Ent}(T)
           \quad\text{such that}\quad T \mathbf 1 = a,\; T^\top \mathbf 1 = b
 
-with entropy :math:`H(T) = -\sum_{ij} T_{ij} (\log T_{ij} - 1)`. ``exact`` and ``proximal`` go for
-:math:`\epsilon = 0`. Two solvers may leave mass behind, and minimise something else:
-``unbalanced`` misses the marginals at a price, with the divergence from :math:`a b^\top` in place
-of the entropy (:func:`.kernels.logdomain.unbalanced`); ``partial`` adds a row and a column of
-waste, which the entropy counts (:func:`.kernels.logdomain.with_waste`).
+with entropy :math:`\operatorname{Ent}(T) = -\sum_{ij} T_{ij} (\log T_{ij} - 1)`. ``exact`` and
+``proximal`` go for :math:`\epsilon = 0`. Two solvers may leave mass behind: ``unbalanced`` misses
+the marginals at a price, with the divergence from :math:`a b^\top` in place of the entropy
+(:func:`.kernels.logdomain.unbalanced`); ``partial`` adds a row and a column of waste, which the
+entropy counts (:func:`.kernels.logdomain.with_waste`).
 
 Padding is told by zero mass: where ``a`` or ``b`` is 0 the plan is exactly 0, whatever the cost.
 
@@ -74,11 +74,13 @@ def plain(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, updates: int = 100
     for C, p, q, T in zip(cost, a, b, plan, strict=True):
         rows, columns = p > 0, q > 0
         k = -C[rows][:, columns] / epsilon  # logarithm of the kernel, real tokens only
-        g = torch.zeros_like(q[columns])
+        log_v = torch.zeros_like(q[columns])
         for _ in range(updates):
-            f = p[rows].log() - torch.logsumexp(k + g, 1)  # now the rows sum to a
-            g = q[columns].log() - torch.logsumexp(k + f[:, None], 0)  # now the columns sum to b
-        T[rows[:, None] & columns] = (f[:, None] + k + g).exp().flatten()
+            # now the rows sum to a
+            log_u = p[rows].log() - torch.logsumexp(k + log_v, 1)
+            # now the columns sum to b
+            log_v = q[columns].log() - torch.logsumexp(k + log_u[:, None], 0)
+        T[rows[:, None] & columns] = (log_u[:, None] + k + log_v).exp().flatten()
     return plan
 
 

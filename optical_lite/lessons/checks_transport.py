@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from torch import Tensor
@@ -78,11 +79,14 @@ def ex01_2(answer: object) -> None:
     order = "the order is maji, safi; which of the two occurs in more sentences, and should weigh"
     # log(N / n) of the two words: maji stands in all three sentences, safi in two
     bare = 1 + torch.log(3 / torch.tensor([3.0, 2.0]))
+    two, ten = (1 + (table[:2] - 1) / math.log(base) for base in (2, 10))
     mistakes = {
         "these are the weights; divide them by their sum, so that masses add up to 1": table[:2],
         f"{order} less?": expected.flip(0),
         "these masses are uniform; the rarer word should weigh more": [0.5, 0.5],
         "add 1 to both counts inside the logarithm": bare / bare.sum(),
+        "the logarithm is the natural one": two / two.sum(),
+        "the logarithm is the natural one, not that to base 10": ten / ten.sum(),
         "the weight has a 1 before the logarithm, too": [0.0, 1.0],
     }
     same(answer, expected, "the marginal", 1e-3, mistakes)
@@ -192,7 +196,9 @@ def ex02_3(answer: object) -> None:
 def ex02_4(answer: object) -> None:
     """A function (C, a, b, target) -> the epsilon at which the plan has a given spread."""
     for n, m, target in ((6, 6, 2.5), (5, 8, 3.5), (7, 5, 4.0)):
-        C, a, b = torch.rand(n, m), torch.full((n,), 1 / n), torch.full((m,), 1 / m)
+        # some rows are sharp at an epsilon at which others are blurred
+        C = torch.rand(n, m) * torch.linspace(0.1, 3, n)[:, None]
+        a, b = torch.full((n,), 1 / n), torch.full((m,), 1 / m)
         got = answer(C, a, b, target)
         need(got is not None and got is not ..., "the function returns nothing")
         hint = f"got epsilon {got}, expected a number from 0.001 to 100"

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ..config import DistillConfig
-from ..distillation import slope
+from ..distillation import schedule
 from ..json_files import fits, to_json
 from ..provenance import sha256
 from ..safe_files import making, one_line, write_atomic
@@ -119,7 +119,7 @@ class Session:
     def _step(self, number: int, said: dict, name: str) -> dict:
         """Go down the gradient that the weights have; the line of the log."""
         norm = float(nn.utils.clip_grad_norm_(self.trained.values(), 1.0))
-        share, rates = slope(number - 1, self.config), {}
+        share, rates = schedule(number - 1, self.config), {}
         names = "rate", "row_rate"  # one, or the encoder's and the rows'
         for key, group, peak in zip(names, self.optimizer.param_groups, self.peaks, strict=False):
             rates[key] = group["lr"] = peak * share

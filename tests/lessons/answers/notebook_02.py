@@ -26,11 +26,16 @@ def _spread(C, a, b, epsilon):
     return (a * (-torch.xlogy(P, P).sum(1)).exp()).sum().item()
 
 
-def epsilon_for(C, a, b, targets):
+def _blurred(C, a, b, epsilon):
+    P = ol.transport.solve(C[None], a[None], b[None], epsilon=epsilon, max_iterations=2000).plan[0] / a[:, None]
+    return (-torch.xlogy(P, P).sum(1)).mean().exp().item()
+
+
+def epsilon_for(C, a, b, targets, spread=None):
     low, high = 0.01, 10.0
     for _ in range(25):
         middle = math.sqrt(low * high)
-        low, high = (middle, high) if _spread(C, a, b, middle) < targets else (low, middle)
+        low, high = (middle, high) if (spread or _spread)(C, a, b, middle) < targets else (low, middle)
     return middle
 
 
@@ -106,6 +111,7 @@ WRONG = {
         lambda C, a, b, targets: targets,
         lambda C, a, b, targets: epsilon_for(C, a, b, 1.2 * targets),
         lambda C, a, b, targets: epsilon_for(C.T, b, a, targets),
+        lambda C, a, b, targets: epsilon_for(C, a, b, targets, _blurred),
         lambda C, a, b, targets: None,
     ],
 }

@@ -81,7 +81,7 @@ def _above_1(p):
     return found
 
 
-RIGHT = {"ex05_1": ndcg, "ex05_2": p_value, "ex05_3": correct, "ex05_4": [0.01] * 6}
+RIGHT = {"ex05_1": ndcg, "ex05_2": p_value, "ex05_3": correct, "ex05_4": [0.02] * 20}
 WRONG = {
     "ex05_1": [_exponential, _own_ideal, _no_cut, _rank_0, _never_sorted, 0.5],
     "ex05_2": [

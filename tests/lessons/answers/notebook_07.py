@@ -24,6 +24,7 @@ WRONG = {
         lambda s, tau: (torch.softmax(s / tau, dim=1) - torch.eye(len(s))) / len(s),
         lambda s, tau: (torch.eye(len(s)) - torch.softmax(s / tau, dim=1)) / (tau * len(s)),
         lambda s, tau: (torch.softmax(s / tau, dim=0) - torch.eye(len(s))) / (tau * len(s)),
+        lambda s, tau: (torch.softmax(s, dim=1) - torch.eye(len(s))) / (tau * len(s)),
         3,
     ],
     "ex07_2": [

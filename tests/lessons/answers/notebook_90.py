@@ -24,6 +24,7 @@ WRONG = {
         lambda rankings, k: sorted((p for r in rankings for p in r), key=lambda p: -p[1])[:k],  # ties as they come
         lambda rankings, k: _merge([r[: max(1, k // len(rankings))] for r in rankings], k),  # an equal share each
         lambda rankings, k: _merge(rankings, k + 1),
+        lambda rankings, k: [(name, 0.0) for name, _ in _merge(rankings, k)],
         lambda rankings, k: None,
         [],
     ],
