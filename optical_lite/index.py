@@ -119,7 +119,8 @@ class PassageIndex:
         for first in range(0, len(self.ids), passages):
             some = slice(first, first + passages)
             begin, end = end, end + int(self.lengths[some].sum())
-            yield PassageIndex(self.ids[some], self.vectors[begin:end], self.lengths[some])
+            rows = self.vectors[begin:end]
+            yield PassageIndex(self.ids[some], rows, self.lengths[some], scorer=self.scorer)
 
 
 def hash_texts(passages: Mapping[str, str]) -> str:

@@ -44,6 +44,19 @@ def test_blocked_scores_equal_the_readable_ones(monkeypatch, number_type, block)
     torch.testing.assert_close(expected.flatten(), torch.tensor(loops), atol=1e-5, rtol=0)
 
 
+def test_near_means_keep_their_order_in_either_number_type(number_type):
+    angles = torch.linspace(0.1, 0.4, 200)  # their cosines lie closer than eight bits tell apart
+    index = PassageIndex(
+        [f"p{i:03}" for i in range(200)], torch.stack([angles.cos(), angles.sin()], 1).half(),
+        torch.ones(200, dtype=torch.long), scorer="mean",
+    )  # fmt: skip
+    asked = TokenBatch(torch.tensor([[[1.0, 0.0]]]), torch.ones(1, 1, dtype=torch.bool), torch.zeros(1, 1).long(), [])
+    (shard,) = index.shards(200)
+    found = retrieval.score(shard, asked)[0]
+    assert (found - angles.cos()).abs().max() < 5e-4  # halves store them
+    assert len(found.unique()) > 100
+
+
 def test_search_finds_a_passage_by_its_own_words(teacher):
     passages = dict(list(pocket.passages().items())[:12])
     index = PassageIndex.build(teacher, passages)
