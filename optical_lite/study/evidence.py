@@ -82,7 +82,7 @@ def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Compar
         values = np.concatenate([row * mean / len(row) for row in rows])
         labels = [f"{k} {label}" for k, each in enumerate(groups) for label in each]
     found, numbers = dict(enumerate(values)), dict(enumerate(labels))
-    return compare(found, dict.fromkeys(found, 0.0), numbers)
+    return compare(found, dict.fromkeys(found, 0.0), numbers, records.DRAWS)
 
 
 def curve(place: str, names: Iterable[str], *, over: str = "") -> pd.DataFrame:

@@ -23,6 +23,7 @@ from .record_files import Records, load
 from .systems import SYSTEMS
 
 RECORDS, DEV_RECORDS, CPU_RECORDS = map(record_files.SETS.get, ("clir", "clir_dev", "clir_cpu"))
+DRAWS = 40_000  # of a test: p is told after a correction for up to a hundred of them
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 ENDS = ("zero_shot", "ceiling")  # of the gap that a system closes
 
@@ -75,7 +76,7 @@ def _compare(ours: str, baseline: str, place: str, _: tuple) -> significance.Com
     rows = [by_question(place, system) for system in (ours, baseline)]
     if any(row is None for row in rows):
         return None
-    return significance.compare(*map(_as_map, rows), groups(place))
+    return significance.compare(*map(_as_map, rows), groups(place), DRAWS)
 
 
 def sums(made: list[dict]) -> dict[str, dict]:
@@ -142,7 +143,7 @@ def _tests(values: dict[str, np.ndarray], baseline: str, labels: dict) -> dict[s
     """Every system against one: its difference, and p after Holm's correction."""
     others = {name: _as_map(row) for name, row in values.items()}
     base = others.pop(baseline, None)
-    found = significance.compare_all(others, base, labels) if base else {}
+    found = significance.compare_all(others, base, labels, DRAWS) if base else {}
     p = significance.holm({name: result.p for name, result in found.items()})
     return {name: (result.difference, p[name]) for name, result in found.items()}
 
