@@ -7,6 +7,7 @@ optical_lite. Each peer takes the request and returns at least ``{"seconds": [..
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import timeit
@@ -142,6 +143,8 @@ def pylate(request: dict) -> dict:
 
 def fast_maxsim(request: dict) -> dict:
     """fast-maxsim, a fork of maxsim-cpu that does not crash at long passages; float32."""
+    for threads in ("RAYON_NUM_THREADS", "OMP_NUM_THREADS"):  # read at import
+        os.environ[threads] = str(request["threads"])
     import fast_maxsim as api
     import torch
 
