@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any
 
 from .settings import SEEDS, InputError, one_of
@@ -64,6 +65,9 @@ class DistillConfig:
         one_of("marginals: got", self.marginals, MARGINALS)
         for one in fields(self):
             value = getattr(self, one.name)
+            if not isinstance(value, {"int": Integral, "float": Real}.get(one.type, object)):
+                whole = "a whole number" if one.type == "int" else "a number"
+                raise InputError(one.name, repr(value), whole)
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(one.name, value, "a finite number")
         if not 0 <= self.seed <= SEEDS:

@@ -23,7 +23,7 @@ from .kernels import packed, shared_rows
 from .kernels.pieces import ROLES, SPECIAL, one_form
 from .kernels.shared_rows import SplitEmbedding
 from .safe_files import into
-from .settings import InputError, device, uses_bf16
+from .settings import InputError, device, is_whole, uses_bf16
 
 DEFAULT = "minilm"
 BATCH = 4096  # tokens that are encoded at a time
@@ -105,8 +105,8 @@ class Encoder(nn.Module):
         """The same encoder, weights shared, reading so many tokens of a text (None: as many)."""
         if max_length is None:
             return self
-        if not 3 <= max_length <= self.limit:
-            expected = f"3 to {self.limit:,}, the most that {self.name} has positions for"
+        if not is_whole(max_length, 3) or max_length > self.limit:
+            expected = f"3 to {self.limit:,} whole ones, the most {self.name} has positions for"
             raise InputError("max_length", f"{max_length} tokens", expected)
         other = copy.copy(self)
         other.max_length = max_length

@@ -24,6 +24,7 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -65,6 +66,15 @@ def one_of(
     """
     if value not in (known := tuple(known)):
         raise error(f"{got} {value!r}, expected one of {', '.join(known)}")
+
+
+def is_whole(value: object, least: int = 1) -> bool:
+    """Whether a value is a whole number of at least so much.
+
+    >>> is_whole(3), is_whole(0), is_whole(2.5), is_whole(True)
+    (True, False, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
 
 
 @dataclass(frozen=True)
@@ -229,7 +239,7 @@ def seed_everything(seed: int | None = None) -> int:
     import torch
 
     seed = get().seed if seed is None else seed
-    if not 0 <= seed <= SEEDS:
+    if not is_whole(seed, 0) or seed > SEEDS:
         raise InputError("seed", seed, f"a whole number from 0 to {SEEDS}")
     random.seed(seed)
     np.random.seed(seed)

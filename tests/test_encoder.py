@@ -65,6 +65,13 @@ def test_long_text_is_cut_at_max_length_and_keeps_its_end_mark(teacher):
     assert ids[-1] == teacher.tokenizer.token_to_id("[SEP]")
 
 
+@pytest.mark.parametrize("limit", [2, 5.5, True, "9", 513])
+def test_what_is_read_is_a_whole_number_of_tokens(teacher, limit):
+    assert teacher.reading_to(3).max_length == 3
+    with pytest.raises(InputError, match=f"^max_length: got {limit} tokens, expected 3 to 512 whole ones"):
+        teacher.reading_to(limit)
+
+
 def test_save_and_load_give_the_same_vectors(teacher, tmp_path):
     teacher.save(tmp_path / "m")
     again = encoder.Encoder.load(tmp_path / "m")

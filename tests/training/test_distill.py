@@ -128,6 +128,21 @@ def test_batches_cover_each_epoch_once_and_hold_like_lengths():
     assert epoch == [next(again) for _ in range(100)]
 
 
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ({"steps": 2.5}, "steps: got 2.5, expected a whole number"),
+        ({"batch": "8"}, "batch: got '8', expected a whole number"),
+        ({"epsilon": "0.1"}, "epsilon: got '0.1', expected a number"),
+        ({"rate": None}, "rate: got None, expected a number"),
+    ],
+)
+def test_an_option_of_another_type_is_named_before_a_run_begins(option, text):
+    with pytest.raises(InputError, match=f"^{text}"):
+        DistillConfig(**option)
+    assert DistillConfig(epsilon=1).epsilon == 1
+
+
 def test_nothing_to_train_is_named(teacher, tmp_path):
     with pytest.raises(InputError, match="without new rows"):
         distill.distill(copy.deepcopy(teacher), teacher, pocket.bitext("sw"), DistillConfig(**CONFIG), tmp_path / "x")
