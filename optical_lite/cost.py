@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from .kernels.given import as_mask, as_masses, as_vectors
 from .settings import InputError
 
 
@@ -24,10 +25,7 @@ def cosine_cost(source: Tensor, target: Tensor) -> Tensor:
     >>> cosine_cost(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]))
     tensor([[0., 1., 2.]])
     """
-    if source.shape[-1] != target.shape[-1]:
-        got = f"vectors of {source.shape[-1]} and {target.shape[-1]} dimensions"
-        expected = "the same; use one encoder family for both sides, or project"
-        raise InputError("cosine_cost", got, expected)
+    source, target = as_vectors("cosine_cost", source, target)
     return 1 - source @ target.transpose(-1, -2)  # (..., n, d) x (..., d, m) -> (..., n, m)
 
 
@@ -39,7 +37,7 @@ def uniform_marginal(mask: Tensor) -> Tensor:
     >>> uniform_marginal(torch.tensor([[True, True, False]]))
     tensor([[0.5000, 0.5000, 0.0000]])
     """
-    return weighted_marginal(torch.ones(mask.shape, device=mask.device), mask)
+    return shares(as_mask("uniform_marginal", mask).float())
 
 
 def weighted_marginal(weights: Tensor, mask: Tensor) -> Tensor:
@@ -51,7 +49,15 @@ def weighted_marginal(weights: Tensor, mask: Tensor) -> Tensor:
     >>> weighted_marginal(torch.tensor([[3.0, 1.0, 9.0]]), torch.tensor([[True, True, False]]))
     tensor([[0.7500, 0.2500, 0.0000]])
     """
-    mass = weights.float() * mask
+    mass = as_masses("weighted_marginal", weights, mask).float()
+    if not ((mass >= 0).all() and mass.sum(-1).isfinite().all()):
+        expected = "finite numbers of at least 0 for every token"
+        raise InputError("weighted_marginal", "a negative, infinite or missing weight", expected)
+    return shares(mass)
+
+
+def shares(mass: Tensor) -> Tensor:
+    """Masses >= 0 scaled to sum to 1 over each sentence, shapes (..., n); nothing stays nothing."""
     return mass / mass.sum(-1, keepdim=True).clamp_min(torch.finfo(mass.dtype).tiny)
 
 
@@ -68,6 +74,10 @@ def idf_table(sentences: Iterable[Sequence[int]], size: int) -> Tensor:
     """
     counts, number = torch.zeros(size, dtype=torch.long), 0
     for ids in sentences:
-        counts[list(set(ids))] += 1
+        there = set(ids)
+        if there and not 0 <= min(there) <= max(there) < size:
+            got = f"token ids from {min(there)} to {max(there)}"
+            raise InputError("idf_table", got, f"0 to {size - 1}; size is that of the vocabulary")
+        counts[list(there)] += 1
         number += 1
     return 1 + torch.log((number + 1) / (counts + 1))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from . import losses
 from .config import DistillConfig
 from .corpora import Bitext, need_pairs
-from .cost import idf_table, weighted_marginal
+from .cost import idf_table, shares
 from .encoder import Encoder
 from .kernels.ragged import Ragged
 from .settings import device, get
@@ -88,8 +88,8 @@ def loss(
             if config.solver in ("unbalanced", "partial"):
                 how |= {"reach": config.reach, "mass": config.mass}
             if config.marginals == "idf":
-                how["a"] = weighted_marginal(weights[0][S_ids], masks[0])
-                how["b"] = weighted_marginal(weights[1][H_ids[:B]], masks[1][:B])
+                how["a"] = shares(weights[0][S_ids] * masks[0])
+                how["b"] = shares(weights[1][H_ids[:B]] * masks[1][:B])
             value, plan = losses.transport_loss(S, *own, **how)
         elif name in losses.AMONG:
             value = losses.AMONG[name](S, H, *masks, losses.repeated(H_ids)[:B])

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .cost import cosine_cost, uniform_marginal
+from .kernels.given import as_mask, as_masses, as_vectors
 from .settings import InputError
 from .transport import TransportPlan, solve
 
@@ -46,9 +47,9 @@ def transport_loss(
     Source: our reading of the abstract of Huang, Yu and Allan, WSDM 2023 (arXiv 2301.12566);
     lesson 03.
     """
-    S, H = _real(S, source_mask, H, target_mask)
-    a = uniform_marginal(source_mask) if a is None else a
-    b = uniform_marginal(target_mask) if b is None else b
+    S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask)
+    a = uniform_marginal(source_mask) if a is None else as_masses("loss", a, source_mask)
+    b = uniform_marginal(target_mask) if b is None else as_masses("loss", b, target_mask)
     alive = (a.sum(1) > 0) & (b.sum(1) > 0)
     a, b = a * alive[:, None], b * alive[:, None]
     C = cosine_cost(S, H)  # (B, n, m)
@@ -62,8 +63,8 @@ def greedy_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) 
 
     .. math:: L = \frac{1}{B} \sum_k \frac{1}{n_k} \sum_i \min_j C^{(k)}_{ij}
     """
-    C = cosine_cost(*_real(S, source_mask, H, target_mask))
-    C = C.masked_fill(~target_mask[:, None, :], 2.0)  # the largest cosine cost
+    S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask)
+    C = cosine_cost(S, H).masked_fill(~target_mask[:, None, :], 2.0)  # the largest cosine cost
     return (C.amin(2) * uniform_marginal(source_mask)).sum(1).mean()
 
 
@@ -97,7 +98,8 @@ def match_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) -
 
     After DR.DECR (arXiv 2112.08185).
     """
-    C = cosine_cost(*_real(S, source_mask, H, target_mask))
+    S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask)
+    C = cosine_cost(S, H)
     pairs = one_to_one(C, source_mask, target_mask)
     return ((pairs * C).sum((1, 2)) / pairs.sum((1, 2)).clamp_min(1)).mean()
 
@@ -107,7 +109,7 @@ def sentence_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor
 
     After Reimers and Gurevych, EMNLP 2020 (arXiv 2004.09813), with cosine for squared error.
     """
-    S, H = _real(S, source_mask, H, target_mask)
+    S, H, _, _ = _real(S, H, source_mask, target_mask)
     return (1 - F.cosine_similarity(S.sum(1), H.sum(1), dim=-1)).mean()  # sums point as means do
 
 
@@ -120,7 +122,7 @@ def contrast_loss(
     batch as negatives. Bitext repeats some sentences; what says the same is no negative (``same``,
     of :func:`repeated`).
     """
-    S, H = _real(S, source_mask, H, target_mask, more=True)
+    S, H, _, _ = _real(S, H, source_mask, target_mask, more=True)
     return find_own(F.normalize(S.sum(1), dim=-1) @ F.normalize(H.sum(1), dim=-1).T, same)
 
 
@@ -131,7 +133,7 @@ def late_loss(
 
     As :func:`contrast_loss`, with :func:`mean_maxsim` for the cosine of mean vectors; lesson 07.
     """
-    S, H = _real(S, source_mask, H, target_mask, more=True)
+    S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask, more=True)
     return find_own(mean_maxsim(S, source_mask, H, target_mask), same)
 
 
@@ -144,9 +146,9 @@ def score_loss(
     sentence; the loss is their Kullback-Leibler divergence. Its own sentence is left out: it scores
     1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
-    S, H = _real(S, source_mask, H, target_mask, more=True)
+    S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask, more=True)
     own = torch.eye(len(S), len(H), dtype=torch.bool, device=S.device)
-    own = own if same is None else own | same
+    own = own if same is None else own | as_mask("loss", same)
     ours, theirs = (
         mean_maxsim(*side, H, target_mask).masked_fill(own, -1e3) / TEMPERATURE  # (B, K)
         for side in ((S, source_mask), (H[: len(S)], target_mask[: len(S)]))
@@ -171,7 +173,7 @@ def find_own(scores: Tensor, same: Tensor | None) -> Tensor:
     column holds the right one's text, and is left out.
     """
     scores = scores / TEMPERATURE
-    scores = scores if same is None else scores.masked_fill(same, -torch.inf)
+    scores = scores if same is None else scores.masked_fill(as_mask("loss", same), -torch.inf)
     return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
 
 
@@ -183,17 +185,19 @@ def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) 
 
 
 def _real(
-    S: Tensor, source_mask: Tensor, H: Tensor, target_mask: Tensor, more: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Vectors of both sides with 0 on padding: nothing there reaches a loss or a gradient."""
-    sides = (S, source_mask), (H, target_mask)
-    fitting = all(x.ndim == 3 and mask.shape == x.shape[:2] for x, mask in sides)
-    enough = len(S) <= len(H) if more else len(S) == len(H)
-    if not len(S) or not enough or not fitting:
-        got = [tuple(x.shape) for x in (S, H, source_mask, target_mask)]
+    S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, more: bool = False
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Vectors with 0 on padding, where nothing reaches a loss or a gradient, and masks of bool."""
+    S, H = as_vectors("loss", S, H)
+    masks = as_mask("loss", source_mask), as_mask("loss", target_mask)
+    sides = (S, masks[0]), (H, masks[1])
+    fitting = all(x.ndim == 3 and x.numel() and mask.shape == x.shape[:2] for x, mask in sides)
+    if not fitting or not (len(S) <= len(H) if more else len(S) == len(H)):
+        got = [tuple(x.shape) for x in (S, H, *masks)]
         got = f"vectors {got[0]} and {got[1]}, masks {got[2]} and {got[3]}"
-        raise InputError("loss", got, "(B, n, d), (B, m, d), (B, n), (B, m) with at least one pair")
-    return tuple(x.masked_fill(~mask[..., None], 0.0) for x, mask in sides)
+        expected = "(B, n, d), (B, m, d), (B, n), (B, m) with at least one pair and place"
+        raise InputError("loss", got, expected)
+    return *(x.masked_fill(~mask[..., None], 0.0) for x, mask in sides), *masks
 
 
 # of each pair by itself; of a pair among the others of its batch

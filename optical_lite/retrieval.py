@@ -13,8 +13,9 @@ from torch import Tensor
 from .corpora import Run
 from .encoder import Encoder, TokenBatch
 from .index import PassageIndex
+from .kernels.given import as_mask, as_numbers, as_vectors
 from .kernels.maxsim import totals
-from .settings import InputError, uses_bf16
+from .settings import InputError, is_whole, uses_bf16
 
 SHARD = 1 << 26  # scores of a search in memory at a time: 256 MiB in float32
 
@@ -34,6 +35,8 @@ def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor
 
     Source: Khattab and Zaharia, "ColBERT", SIGIR 2020.
     """
+    queries, passages = as_vectors("maxsim", queries, passages)
+    mask, passage_mask = as_mask("maxsim", mask), as_mask("maxsim", passage_mask)
     similarity = torch.einsum("qnd,pmd->qpnm", queries, passages)
     best = similarity.masked_fill(~passage_mask[None, :, None, :], -torch.inf).amax(-1)  # (Q, P, n)
     best = best.masked_fill(best == -torch.inf, 0.0)
@@ -53,6 +56,7 @@ def explain(question: Tensor, passage: Tensor) -> tuple[Tensor, Tensor]:
     >>> best, where
     (tensor([0.8000, 1.0000]), tensor([1, 0]))
     """
+    question, passage = as_numbers("explain", question, passage)
     if question.ndim != 2 or passage.ndim != 2 or question.shape[1] != passage.shape[1]:
         got = f"shapes {tuple(question.shape)} and {tuple(passage.shape)}"
         expected = "(n, d) and (m, d); leave out padding and use one question and one passage"
@@ -114,7 +118,7 @@ def _asked(texts: list[str], encoder: Encoder, scorer: str) -> TokenBatch:
 
 def check_depth(k: int) -> None:
     """Refuse a ranking of no passage."""
-    if k < 1:
+    if not is_whole(k):
         raise InputError("k", k, "a whole number above 0: passages a question")
 
 
@@ -134,11 +138,13 @@ def at_most(run: Run, k: int) -> Run:
     >>> at_most({"q": [("c", 2.0), ("b", 1.0), ("a", 1.0)]}, 2)
     {'q': [('c', 2.0), ('a', 1.0)]}
     """
+    check_depth(k)
     return {query: cut(ranking, k)[:k] for query, ranking in run.items()}
 
 
 def top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:
     """The k best passages of each row; a tie at the end is kept whole, so that metrics see it."""
+    check_depth(k)
     run = {}
     for query, row in zip(queries, scores.cpu(), strict=True):
         last = row.topk(min(k, len(row))).values[-1] if len(row) else 0.0

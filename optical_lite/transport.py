@@ -70,6 +70,8 @@ def plain(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, updates: int = 100
     tensor([[[0.3655, 0.1345],
              [0.1345, 0.3655]]])
     """
+    check_options(epsilon=epsilon)
+    cost, a, b, *_ = checked(cost, a, b)
     plan = torch.zeros_like(cost)
     for C, p, q, T in zip(cost, a, b, plan, strict=True):
         rows, columns = p > 0, q > 0
@@ -145,7 +147,7 @@ def solve(
         epsilon=epsilon, reach=reach, mass=mass, tolerance=tolerance,
         max_iterations=max_iterations, check_every=check_every,
     )  # fmt: skip
-    cost, a, b, full, largest = checked(cost.detach(), a.detach(), b.detach())
+    cost, a, b, full, largest = checked(cost, a, b)
     moving = full.sum().item()
     if not moving:  # nothing to move, or no problem at all
         none = torch.zeros(len(cost), dtype=torch.long, device=cost.device)

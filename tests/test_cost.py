@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -14,6 +16,64 @@ def test_cost_of_unit_vectors_is_half_the_squared_distance():
 def test_different_dimensions_are_named():
     with pytest.raises(InputError, match="5 and 6 dimensions, expected the same; use one"):
         cosine_cost(torch.zeros(1, 2, 5), torch.zeros(1, 2, 6))
+
+
+NUMBERS = pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+
+
+@NUMBERS
+@pytest.mark.parametrize("given", [lambda x: x.long(), lambda x: x.numpy(), lambda x: x.tolist(), lambda x: x.half()])
+def test_a_cost_is_the_same_of_whole_numbers_arrays_lists_and_other_types(kind, given):
+    S, H = torch.tensor([[3, 4], [0, -1]], dtype=kind) / 8, torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=kind)
+    found = cosine_cost(S, given(H))
+    assert found.tolist() == [[0.5, 0.625], [1.125, 1.0]]
+    assert found.dtype == kind
+    assert cosine_cost(given(H), given(H)).tolist() == [[0, 1], [1, 0]]
+    assert cosine_cost(given(H), given(H)).is_floating_point()
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ([1.0, 2.0], r"shapes \(2,\) and \(1, 2\), .* add \[None\]"),
+        ([["a", "b"]], "expected a tensor, an array"),
+        ([[1.0, 2.0], [1.0]], "equal lists of numbers"),
+        (None, "expected a tensor"),
+        ([[1j, 0]], "complex"),
+    ],
+)
+def test_what_is_no_vectors_has_no_cost(source, text):
+    with pytest.raises(InputError, match=f"^cosine_cost: got .*{text}"):
+        cosine_cost(source, torch.ones(1, 2))
+
+
+@NUMBERS
+@pytest.mark.parametrize("mask", [[1, 1, 0], [1.0, 1.0, 0.0], [True, True, False]])
+def test_a_weight_on_padding_is_never_read(kind, mask):
+    for rubbish in (math.nan, math.inf, -1.0):
+        found = weighted_marginal(torch.tensor([3.0, 1.0, rubbish], dtype=kind), torch.tensor(mask))
+        assert found.tolist() == [0.75, 0.25, 0.0]
+    assert weighted_marginal([3, 1, 7], mask).tolist() == [0.75, 0.25, 0.0]
+    assert uniform_marginal(mask).tolist() == [0.5, 0.5, 0.0]
+
+
+@NUMBERS
+@pytest.mark.parametrize("weight", [-1.0, math.nan, math.inf])
+def test_a_weight_that_shares_nothing_out_is_refused(kind, weight):
+    with pytest.raises(InputError, match=r"^weighted_marginal: got a negative, .*at least 0"):
+        weighted_marginal(torch.tensor([[1.0, weight]], dtype=kind), torch.ones(1, 2, dtype=torch.bool))
+    with pytest.raises(InputError, match="expected one shape"):
+        weighted_marginal(torch.ones(1, 3, dtype=kind), torch.ones(1, 2, dtype=torch.bool))
+    with pytest.raises(InputError, match="expected True or 1 where there is a token"):
+        weighted_marginal(torch.ones(1, 2, dtype=kind), torch.tensor([[1.0, weight]]))
+
+
+@pytest.mark.parametrize(
+    ("ids", "text"), [([0, -1], "from -1 to 0, expected 0 to 2"), ([3], "from 3 to 3"), ([7], "7")]
+)
+def test_a_token_outside_the_vocabulary_is_counted_nowhere(ids, text):
+    with pytest.raises(InputError, match=f"^idf_table: got token ids .*{text}"):
+        idf_table([[1], ids], 3)
 
 
 def test_marginals_sum_to_one_and_are_zero_on_padding():

@@ -119,6 +119,55 @@ def test_a_batch_without_pairs_or_of_other_shapes_is_refused(loss):
             loss(*wrong)
 
 
+NUMBERS = pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+
+
+@EVERY
+@NUMBERS
+def test_lists_arrays_and_masks_of_0_and_1_mean_the_same(loss, kind):
+    S, H, source, target = batch(kind)
+    expected = loss(S, H, source, target)
+    for given in (
+        (S, H, source.long(), target.float()),
+        (S, H.numpy(), source.numpy(), target.int()),
+        (S, H.tolist(), source.tolist(), target.tolist()),
+        (S, H.double(), source, target),
+    ):
+        found = loss(*given)
+        torch.testing.assert_close(found, expected, check_dtype=False, atol=1e-5, rtol=0)
+        assert found.dtype in (kind, torch.float64)
+        found.backward()
+
+
+@EVERY
+@NUMBERS
+def test_what_no_loss_can_mean_is_one_line(loss, kind):
+    S, H, source, target = batch(kind)
+    for text, wrong in (
+        ("vectors of 6 and 5 dimensions", (S, H[..., :5], source, target)),
+        ("at least one pair and place", (S, H[:, :0], source, target[:, :0])),
+        ("at least one pair and place", (S[:, :0], H, source[:, :0], target)),
+        ("other numbers than 0 and 1", (S, H, source, target * 0.5)),
+        ("expected a tensor, an array", (S, ["maji"], source, target)),
+        ("shapes", (S, H[0, 0], source, target)),
+    ):
+        with pytest.raises(InputError, match=f"^loss: got .*{text}"):
+            loss(*wrong)
+
+
+@NUMBERS
+def test_given_masses_on_padding_are_not_moved(kind):
+    S, H, source, target = batch(kind)
+    spread = torch.full(source.shape, 0.25, dtype=kind)
+    with pytest.raises(InputError, match=r"sums differ.*normalise"):
+        losses.transport_loss(S, H, source, target, a=spread)
+    with pytest.raises(InputError, match=r"masses \(4,\) and a mask \(3, 4\), expected one shape"):
+        losses.transport_loss(S, H, source, target, a=spread[0])
+    shares = (source / source.sum(1, keepdim=True)).where(source, torch.nan)
+    found, _ = losses.transport_loss(S, H, source, target, a=shares.tolist())
+    torch.testing.assert_close(found, transport(S, H, source, target), atol=1e-5, rtol=0)
+
+
 @EVERY
 def test_the_order_of_pairs_and_of_their_tokens_does_not_matter(loss):
     S, H, source, target = batch()

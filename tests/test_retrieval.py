@@ -22,6 +22,36 @@ def random_batch(count, width, d=8, seed=0):
     return vectors * mask[..., None], mask
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_readable_scores_are_the_same_of_arrays_lists_and_masks_of_0_and_1(kind):
+    q, q_mask, p, p_mask = (*random_batch(2, 3), *random_batch(3, 4, seed=1))
+    expected = retrieval.maxsim(q, q_mask, p, p_mask)
+    for given in (
+        (q.to(kind), q_mask.long(), p, p_mask.float()),
+        (q.to(kind).numpy(), q_mask.numpy(), p.tolist(), p_mask.tolist()),
+    ):
+        torch.testing.assert_close(retrieval.maxsim(*given), expected, check_dtype=False)
+    with pytest.raises(InputError, match=r"^maxsim: got vectors of 8 and 7 dimensions"):
+        retrieval.maxsim(q, q_mask, p[..., :7], p_mask)
+    best, where = retrieval.explain(q[1][:1].tolist(), p[2][:2].to(kind).numpy())
+    torch.testing.assert_close(best, (q[1][:1] @ p[2][:2].T).amax(1))
+    assert where.tolist() == (q[1][:1] @ p[2][:2].T).argmax(1).tolist()
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, True, "3", None])
+def test_a_depth_is_a_whole_number(k):
+    run = {"q": [("a", 1.0), ("b", 0.5)]}
+    for call in (
+        lambda: retrieval.search(None, None, {}, k),
+        lambda: retrieval.at_most(run, k),
+        lambda: retrieval.top(["q"], ["a", "b"], torch.rand(1, 2), k),
+        lambda: lexical.bm25({"a": "maji"}, {"q": "maji"}, k),
+        lambda: lexical.fuse(run, run, 0.5, k),
+    ):
+        with pytest.raises(InputError, match=f"^k: got {k}, expected a whole number above 0"):
+            call()
+
+
 @pytest.mark.parametrize("block", [1, 500, 1 << 24])
 def test_blocked_scores_equal_the_readable_ones(monkeypatch, number_type, block):
     monkeypatch.setattr(kernel, "BLOCK", block)

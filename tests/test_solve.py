@@ -138,6 +138,8 @@ def test_without_mass_there_is_nothing_to_move(method, shape):
     [
         ({"check_every": 0}, "check_every 0"), ({"check_every": -1}, "check_every -1"),
         ({"check_every": 2.5}, "check_every 2.5"), ({"max_iterations": 0}, "max_iterations 0"),
+        ({"max_iterations": True}, "max_iterations True"), ({"tolerance": None}, "tolerance None"),
+        ({"mass": "0.8"}, "mass '0.8'"),
         ({"tolerance": -1.0}, "tolerance -1.0"), ({"tolerance": math.nan}, "tolerance nan"),
         ({"epsilon": math.inf}, "epsilon inf"), ({"epsilon": math.nan}, "epsilon nan"),
         ({"epsilon": -1.0}, "epsilon -1.0"), ({"reach": math.inf}, "reach inf"), ({"reach": -1}, "reach -1"),

@@ -223,6 +223,44 @@ def test_wrong_input_is_named(change, text):
         solve(cost, a, b, **options)
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("how", [lambda x: x.numpy(), lambda x: x.tolist()])
+def test_arrays_and_lists_are_solved_as_tensors(kind, how):
+    given = problems(dtype=kind)
+    for solver in (solve, lambda *x, **options: plain(*x, options["epsilon"])):
+        expected, found = solver(*given, epsilon=0.1), solver(*map(how, given), epsilon=0.1)
+        plans = (getattr(x, "plan", x) for x in (found, expected))
+        torch.testing.assert_close(*plans, check_dtype=False, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -1, None, "0.1", [0.1, 0.2], torch.ones(2), np.ones(2), 1j, math.nan])
+def test_an_epsilon_that_is_no_number_above_0_is_one_line(epsilon):
+    for solver in (solve, plain):
+        with pytest.raises(InputError, match=r"^transport: got epsilon .*expected a number above 0"):
+            solver(*problems(), epsilon=epsilon)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda c, a, b: (c[0], a[0], b[0]), "add a batch dimension"),
+        (lambda c, a, b: (c, a[:, :-1], b), "expected \\(B, n, m"),
+        (lambda c, a, b: (c, -a, b), "negative mass"),
+        (lambda c, a, b: (c, 2 * a, b), "sums differ"),
+        (lambda c, a, b: (None, a, b), "expected a tensor"),
+    ],
+)
+def test_the_readable_solver_refuses_what_the_others_refuse(change, text):
+    for solver in (solve, plain):
+        with pytest.raises(InputError, match=text):
+            solver(*change(*problems()), epsilon=0.1)
+
+
+def test_plain_of_whole_costs_is_that_of_their_numbers():
+    cost, half = torch.tensor([[[0, 1], [1, 0]]]), torch.tensor([[0.5, 0.5]])
+    assert torch.equal(plain(cost, half, half, 1.0), plain(cost.float(), half, half, 1.0))
+
+
 def test_proximal_steps_come_to_the_exact_plan():
     cost, a, b = problems()
     found = solve(cost, a, b, epsilon=0.5, method="proximal", max_iterations=20_000, tolerance=1e-7)

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from ..settings import InputError
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, Integral) and value >= 1
-
+from ..settings import InputError, is_whole
+from .given import as_numbers
 
 RANGES = {  # of each option of the solvers
     "epsilon": (lambda x: 0 < x < math.inf, "a number above 0; use method='exact' for 0"),
     "reach": (lambda x: 0 < x < math.inf, "a number above 0; a large one is balanced transport"),
     "mass": (lambda x: 0 < x <= 1, "a share above 0 and at most 1"),
     "tolerance": (lambda x: x >= 0, "a number of at least 0"),
-    "max_iterations": (_whole, "a whole number of at least 1"),
-    "check_every": (_whole, "a whole number of at least 1"),
+    "max_iterations": (is_whole, "a whole number of at least 1"),
+    "check_every": (is_whole, "a whole number of at least 1"),
 }
 
 
@@ -29,7 +24,11 @@ def check_options(**given: float) -> None:
     """Raise unless every option of :func:`optical_lite.transport.solve` is in its range."""
     for name, value in given.items():
         fine, expected = RANGES[name]
-        if not fine(value):
+        try:
+            wrong = not fine(value)
+        except (TypeError, ValueError, RuntimeError):  # what cannot be compared with a number
+            wrong = True
+        if wrong:
             raise InputError("transport", f"{name} {value!r}", expected)
 
 
@@ -38,14 +37,12 @@ def checked(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor,
 
     Whole numbers and half precision become float32: sums of rounded halves miss every tolerance.
     """
+    cost, a, b = (as_numbers("transport", x)[0].detach() for x in (cost, a, b))
     if cost.ndim != 3 or a.shape != cost.shape[:2] or b.shape != (cost.shape[0], cost.shape[2]):
         got = f"cost {tuple(cost.shape)}, a {tuple(a.shape)}, b {tuple(b.shape)}"
         expected = "(B, n, m), (B, n), (B, m); add a batch dimension with [None] for one problem"
         raise InputError("transport", got, expected)
-    if cost.is_complex() or a.is_complex() or b.is_complex():
-        expected = "real costs and masses; take their real part"
-        raise InputError("transport", "complex numbers", expected)
-    slack = sum(torch.finfo(x.dtype).eps for x in (a, b) if x.is_floating_point())
+    slack = torch.finfo(a.dtype).eps + torch.finfo(b.dtype).eps
     dtype = torch.promote_types(cost.dtype, torch.float32)
     cost, a, b = (x.to(dtype) for x in (cost, a, b))
     if any(x.numel() and x.min().item() < 0 for x in (a, b)):

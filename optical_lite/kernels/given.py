@@ -1,0 +1,73 @@
+"""Given: what a formula is called with, as tensors of one number type.
+
+Only shapes and types are looked at, but for masks that are not bool: a step of training waits for
+no number.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from torch import Tensor
+
+from ..settings import InputError
+
+
+def _tensor(place: str, given: object) -> Tensor:
+    try:
+        return torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(place, error, "a tensor, an array or equal lists of numbers") from None
+
+
+def as_numbers(place: str, *given: object) -> list[Tensor]:
+    """Tensors, arrays or lists as tensors of the widest floating type among them.
+
+    >>> as_numbers("cost", [1, 2], torch.tensor([0.5], dtype=torch.float64))
+    [tensor([1., 2.], dtype=torch.float64), tensor([0.5000], dtype=torch.float64)]
+    """
+    found = [_tensor(place, one) for one in given]
+    kind = functools.reduce(torch.promote_types, (one.dtype for one in found))
+    if kind.is_complex:
+        raise InputError(place, "complex numbers", "real ones; take their real part")
+    return [one.to(kind if kind.is_floating_point else torch.float32) for one in found]
+
+
+def as_vectors(place: str, *given: object) -> list[Tensor]:
+    """:func:`as_numbers` of vectors of one space, shapes (..., n, d) with one d."""
+    found = as_numbers(place, *given)
+    if any(one.ndim < 2 for one in found):
+        got = " and ".join(f"{tuple(one.shape)}" for one in found)
+        raise InputError(place, f"shapes {got}", "(..., n, d) each; add [None] for one vector")
+    if len({one.shape[-1] for one in found}) > 1:
+        got = " and ".join(f"{one.shape[-1]}" for one in found)
+        expected = "the same; use one encoder family for both sides, or project"
+        raise InputError(place, f"vectors of {got} dimensions", expected)
+    return found
+
+
+def as_mask(place: str, given: object) -> Tensor:
+    """A mask as bool; of another type it has to hold 0 and 1 alone.
+
+    >>> as_mask("loss", [1, 0])
+    tensor([ True, False])
+    """
+    found = _tensor(place, given)
+    if found.dtype != torch.bool and not ((found == 0) | (found == 1)).all():
+        expected = "True or 1 where there is a token, False or 0 on padding"
+        raise InputError(place, "a mask of other numbers than 0 and 1", expected)
+    return found.bool()
+
+
+def as_masses(place: str, given: object, mask: Tensor) -> Tensor:
+    """Masses of tokens, of the mask's shape, and 0 on padding whatever was given there.
+
+    >>> as_masses("loss", [3, 9], [True, False])
+    tensor([3., 0.])
+    """
+    (mass,), mask = as_numbers(place, given), as_mask(place, mask)
+    if mass.shape != mask.shape:
+        got = f"masses {tuple(mass.shape)} and a mask {tuple(mask.shape)}"
+        raise InputError(place, got, "one shape; give each place of the mask its mass")
+    return mass.where(mask, 0.0)
