@@ -299,14 +299,20 @@ def reserve(file: BinaryIO, size: int) -> None:
         os.posix_fallocate(file.fileno(), 0, size)
 
 
+def whole(text: str, place: object, mend: str) -> bytes:
+    """A text in UTF-8, which holds no half of a character."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        near = text[max(0, error.start - 20) : error.end]
+        expected = f"text that UTF-8 holds; {mend}"
+        raise InputError(place, f"half a character in {near!r}", expected) from None
+
+
 def write_atomic(path: str | Path, content: str | bytes) -> Path:
     """Write a file so that a reader sees the old content or the new, never half of it."""
-    try:
-        content = content.encode() if isinstance(content, str) else content
-    except UnicodeEncodeError as error:
-        near = error.object[max(0, error.start - 20) : error.end]
-        expected = "text that UTF-8 holds; mend it, nothing was written"
-        raise InputError(path, f"half a character in {near!r}", expected) from None
+    if isinstance(content, str):
+        content = whole(content, path, "mend it, nothing was written")
     with making(path) as part:
         part.write_bytes(content)
     return Path(path)

@@ -9,13 +9,13 @@ steps of one match.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
-from .safe_files import guard, regular
+from .safe_files import guard, regular, whole
 from .settings import InputError
 from .weights import AGAIN
 
@@ -33,8 +33,13 @@ def load(folder: Path, rows: int) -> Tokenizer:
     """The tokenizer of a folder, for a model with so many rows in its embedding table."""
     path = folder / "tokenizer.json"
     regular(path)
-    with _unheard(), guard(path, f"a whole tokenizer.json that reads any text; {AGAIN}", GOT):
-        found = Tokenizer.from_file(str(path))
+    return read(path, rows, lambda: Tokenizer.from_file(str(path)))
+
+
+def read(place: object, rows: int, make: Callable[[], Tokenizer], mend: str = AGAIN) -> Tokenizer:
+    """The tokenizer that ``make`` makes of a record, tried; an error names its place and mends."""
+    with _unheard(), guard(place, f"a whole tokenizer.json that reads any text; {mend}", GOT):
+        found = make()
         found.no_truncation()  # the file may carry silent limits of its own
         found.no_padding()
         # they would cut the same text otherwise each time
@@ -43,15 +48,29 @@ def load(folder: Path, rows: int) -> Tokenizer:
         codes = found.encode_batch(PROBES)
         highest = max([*found.get_vocab().values(), *(i for code in codes for i in code.ids)])
     if highest >= rows:
-        expected = f"numbers below {rows:,}, the rows of the embedding table; {AGAIN}"
-        raise InputError(path, f"a piece of number {highest:,}", expected)
+        expected = f"numbers below {rows:,}, the rows of the embedding table; {mend}"
+        raise InputError(place, f"a piece of number {highest:,}", expected)
     return found
 
 
-def encoded(tokenizer: Tokenizer, texts: Sequence[str], **how: bool) -> list[Encoding]:
+def checked(texts: Iterable[str]) -> list[str]:
+    """A list of texts, or one line that says which is none."""
+    if isinstance(texts, str):
+        raise InputError("texts", "one string", "a list of texts; write [text]")
+    texts = list(texts)
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            expected = "a string; fill it or leave it out"
+            raise InputError(f"text {number}", type(text).__name__, expected)
+        whole(text, f"text {number}", "mend it")
+    return texts
+
+
+def encoded(tokenizer: Tokenizer, texts: Iterable[str], **how: bool) -> list[Encoding]:
     """What a tokenizer makes of texts, see :meth:`tokenizers.Tokenizer.encode_batch`."""
+    texts = checked(texts)
     with guard("tokenizer", f"one that reads any text; {AGAIN}", GOT):
-        return tokenizer.encode_batch(list(texts), **how)
+        return tokenizer.encode_batch(texts, **how)
 
 
 @contextmanager

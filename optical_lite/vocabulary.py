@@ -16,6 +16,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 
+from . import tokenizer_files
 from .corpora import Bitext, need_pairs
 from .encoder import Encoder
 from .kernels import pieces, shared_rows
@@ -27,6 +28,7 @@ from .text import latin, words
 FILLS = ("lexicon", "mean", "random", "none")
 # what `ibm1` is called with: the second has a prior for like places, and both directions
 LEXICONS = {"ibm1": {}, "symmetric": {"diagonal": 4.0, "symmetric": True}}
+MEND = "distil without extension instead (--fill none)"
 LEARNED = 100_000  # sentence pairs, evenly spaced, that words and translations are learned from
 SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer below so many pairs
 
@@ -65,7 +67,10 @@ def extend(
     base = teacher.rows
     tokenizer, new = _learn(teacher, bitext, size)
     rows = _fill(teacher, tokenizer, new, bitext, fill, LEXICONS[lexicon], seed)
-    student = teacher.copy(f"{teacher.name} + {bitext.source}", Tokenizer.from_buffer(tokenizer))
+    count = base + len(new)
+    # read as it will be from the student's folder
+    made = tokenizer_files.read("vocabulary", count, lambda: Tokenizer.from_buffer(tokenizer), MEND)
+    student = teacher.copy(f"{teacher.name} + {bitext.source}", made)
     model = student.model
     if base >= shared_rows.LARGE:
         old = model.get_input_embeddings().weight
@@ -73,10 +78,10 @@ def extend(
         table = SplitEmbedding(old, places, rows.to(old))
     else:
         old = teacher.embedding.detach()
-        table = nn.Embedding(base + len(new), old.shape[1], padding_idx=teacher.pad_id)
+        table = nn.Embedding(count, old.shape[1], padding_idx=teacher.pad_id)
         table.weight.data = torch.cat([old, rows.to(old)])
     model.set_input_embeddings(table)
-    model.config.vocab_size, model.config.base_vocab_size = base + len(new), base
+    model.config.vocab_size, model.config.base_vocab_size = count, base
     return student.requires_grad_(True)
 
 
@@ -89,13 +94,15 @@ def _learn(teacher: Encoder, bitext: Bitext, size: int) -> tuple[bytes, list[str
     """The extended tokenizer, as its record, and its new pieces, in the order of their rows."""
     tokenizer, sides = teacher.tokenizer, list(zip(*bitext.pairs, strict=True))
     kind = type(tokenizer.model).__name__
+    if kind not in ("WordPiece", "Unigram"):
+        raise InputError("vocabulary", f"a {kind} tokenizer", f"WordPiece or Unigram; {MEND}")
+    if tokenizer.pre_tokenizer is None:
+        expected = f"one, which cuts a text into words; {MEND}"
+        raise InputError("vocabulary", f"a {kind} tokenizer without a pre_tokenizer", expected)
     if kind == "WordPiece":
         # vowel signs of Devanagari would go with the accents
         accents = not latin(" ".join(sides[0][:500]))
         return pieces.wordpiece(tokenizer, *sides, size, teacher.rows, accents)
-    if kind != "Unigram":
-        expected = "WordPiece or Unigram; distil without extension instead (--fill none)"
-        raise InputError("vocabulary", f"a {kind} tokenizer", expected)
     normal = tokenizer.normalizer.normalize_str
     counts = [Counter(word for text in side for word in words(normal(text))) for side in sides]
     seen = FEW if len(bitext) < SMALL else SEEN
@@ -128,16 +135,20 @@ def _fill(
     rows = table.mean(0).repeat(len(new), 1)
     teacher.release()
     if fill == "mean":
+        start = getattr(teacher.tokenizer.model, "continuing_subword_prefix", "")
         for k, piece in enumerate(new):
-            word = piece.removeprefix("##").removeprefix(pieces.MARK)
+            word = piece.removeprefix(start).removeprefix(pieces.MARK)
             ids = teacher.tokenizer.encode(word, add_special_tokens=False).ids
             if ids:
                 rows[k] = table[ids].mean(0)
         return rows
     lexicon = _piece_lexicon(tokenizer, teacher, bitext, **how)
-    number_of = teacher.tokenizer.token_to_id  # None of what a unigram tokenizer lacks
-    found = (number_of(word) for word in lexicon.target)
-    ids = torch.tensor([number_of("<unk>") if i is None else i for i in found])
+    english = teacher.tokenizer
+    # a unigram tokenizer shows what it lacks as it was written
+    found = ((word, english.token_to_id(word)) for word in lexicon.target)
+    ids = [english.model.tokenize(word)[0].id if k is None else k for word, k in found]
+    ids = torch.tensor(ids)
+    del english, found
     teacher.put_away()
     for k, piece in enumerate(new):
         row = lexicon.position(piece)

@@ -3,8 +3,9 @@ import sys
 
 import pytest
 import torch
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 from tokenizers.models import BPE
+from transformers import BertConfig, BertModel
 
 from optical_lite import metrics, retrieval, vocabulary
 from optical_lite.corpora import Bitext
@@ -90,3 +91,76 @@ def test_the_same_bitext_gives_the_same_student_in_another_process(student):
 def test_a_tiny_bitext_does_not_break(teacher):
     tiny = Bitext("tiny", "luo", "en", (("pi", "water"), ("mach", "fire")))
     assert len(vocabulary.extend(teacher, tiny).embedding) >= len(teacher.embedding)
+
+
+PAIRS = (("maji safi ya Nairobi [Q]", "clean water of \u6c34 Nairobi"), ("safi sana moto", "fire"),
+         ("ziwa \U0001f600", "lake"))  # fmt: skip
+ADDED = Bitext("toy", "sw", "en", PAIRS * 6)
+
+
+def small(kind, *tokens, spare=3, unknown="[UNK]", prefix="##", pre=True):
+    """An encoder whose tokenizer has tokens beside the model's vocabulary, and spare rows after them."""
+    letters = [*"abcdefghijklmnopqrstuvwyzN", *"[Q]"]
+    if kind == "WordPiece":
+        known = ["[PAD]", unknown, "[CLS]", "[SEP]", "water", "fire", *letters, *(prefix + x for x in letters)]
+        numbers = {piece: number for number, piece in enumerate(known)}
+        model = models.WordPiece(numbers, unk_token=unknown, continuing_subword_prefix=prefix)
+    else:
+        known = ["[PAD]", unknown, "[CLS]", "[SEP]", "\u2581water", "\u2581fire", "\u2581", *letters]
+        model = models.Unigram([(piece, -5.0 - k / 10) for k, piece in enumerate(known)], unk_id=1)
+    tokenizer = Tokenizer(model)
+    if pre:
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace() if kind == "WordPiece" else pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.add_tokens([*tokens])
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    model = BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size() + spare, **sizes), add_pooling_layer=False)
+    return Encoder(model, tokenizer, "small").requires_grad_(False)
+
+
+@pytest.mark.parametrize("spare", [0, 3])
+@pytest.mark.parametrize("kind", ["WordPiece", "Unigram"])
+def test_tokens_beside_the_vocabulary_keep_their_numbers(tmp_path, kind, spare):
+    """A token that is no piece of the model is numbered anew where a file is read, unless it becomes one."""
+    first = small(kind, AddedToken("[Q]", special=True), "ya Nairobi", "sana", spare=spare)
+    student = vocabulary.extend(first, ADDED)
+    again = Encoder.load(student.save(tmp_path / "student"))
+    old = first.tokenizer.get_vocab()
+    for found in (student.tokenizer.get_vocab(), again.tokenizer.get_vocab()):
+        assert {piece: found[piece] for piece in old} == old
+        assert sorted(set(found.values())) == sorted(found.values())
+        assert max(found.values()) == student.rows - 1 > max(old.values()) + spare
+    (read,) = student.tokenize(["safi ya Nairobi [Q]"])
+    assert again.tokenize(["safi ya Nairobi [Q]"]) == [read]
+    assert {old["ya Nairobi"], old["[Q]"]} < {*read}
+    assert max(read) >= first.rows  # safi
+    assert torch.equal(again.encode(["ya Nairobi"]).vectors, student.encode(["ya Nairobi"]).vectors)
+
+
+def test_a_student_that_could_not_be_loaded_is_not_made():
+    with pytest.raises(InputError, match=r"vocabulary: got a piece of number .* \(--fill none\)"):
+        vocabulary.extend(small("Unigram", "ya Nairobi", spare=-1), ADDED)
+
+
+@pytest.mark.parametrize("unknown", ["[UNK]", "<unk>", "unknown"])
+@pytest.mark.parametrize("kind", ["WordPiece", "Unigram"])
+def test_an_unknown_piece_has_any_name(kind, unknown):
+    student = vocabulary.extend(small(kind, unknown=unknown), ADDED)
+    assert student.embedding.isfinite().all()
+    assert student.tokenizer.token_to_id(unknown) == 1
+
+
+@pytest.mark.parametrize("fill", ["lexicon", "mean"])
+def test_a_piece_inside_a_word_has_any_prefix(fill):
+    inside = Bitext("toy", "sw", "en", (("ninasafi unesafi atusafi", "water"), ("uzosafi yesafi", "fire")))
+    one, other = (vocabulary.extend(small("WordPiece", prefix=x), inside, fill=fill) for x in ("##", "@@"))
+    assert other.tokenize(["vazasafi"]) == one.tokenize(["vazasafi"])
+    assert max(other.tokenize(["vazasafi"])[0]) >= vocabulary.base_rows(other)
+    assert torch.equal(other.embedding[:, 0], one.embedding[:, 0])
+
+
+@pytest.mark.parametrize("kind", ["WordPiece", "Unigram"])
+def test_a_tokenizer_that_does_not_cut_at_blanks_is_named(kind):
+    with pytest.raises(InputError, match=f"got a {kind} tokenizer without a pre_tokenizer, expected .*--fill none"):
+        vocabulary.extend(small(kind, pre=False), ADDED)

@@ -57,7 +57,18 @@ def letters(tokenizer: Tokenizer, texts: Iterable[str]) -> list[str]:
     different pieces. Naming them up front makes it repeatable (huggingface/tokenizers#1794).
     """
     found = {letter for text in texts for letter in tokenizer.normalizer.normalize_str(text)}
-    return [f"##{letter}" for letter in sorted(found) if not letter.isspace()]
+    start = tokenizer.model.continuing_subword_prefix
+    return [start + letter for letter in sorted(found) if not letter.isspace()]
+
+
+def record(tokenizer: Tokenizer) -> tuple[dict, dict[str, int]]:
+    """A tokenizer's record, and the numbers of its added tokens.
+
+    Whoever reads a record numbers those that are no piece anew, after the last piece. They keep
+    their numbers if they are made pieces.
+    """
+    found = json.loads(tokenizer.to_str())
+    return found, {token["content"]: token["id"] for token in found["added_tokens"]}
 
 
 def _has_letter(piece: str) -> bool:
@@ -73,16 +84,18 @@ def wordpiece(
     So many pieces (``size``) are learned, and then those that are known left out. ``accents`` are
     kept where a script's vowel signs are marks.
     """
-    settings = json.loads(tokenizer.to_str())
+    settings, added = record(tokenizer)
     if accents and "strip_accents" in (settings["normalizer"] or {}):
         settings["normalizer"]["strip_accents"] = False
     learner = one_form(Tokenizer.from_str(json.dumps(settings)))
     settings["normalizer"] = json.loads(learner.to_str())["normalizer"]
-    learner.model = WordPiece(unk_token="[UNK]", max_input_chars_per_word=100)
-    fixed = ["[UNK]", *letters(learner, source)]
+    unknown, start = tokenizer.model.unk_token, tokenizer.model.continuing_subword_prefix
+    learner.model = WordPiece(unk_token=unknown, continuing_subword_prefix=start)
+    fixed = [unknown, *letters(learner, source)]
     trainer = WordPieceTrainer(
-        vocab_size=size + len(fixed), min_frequency=2, show_progress=False, special_tokens=fixed
-    )
+        vocab_size=size + len(fixed), min_frequency=2, show_progress=False, special_tokens=fixed,
+        continuing_subword_prefix=start,
+    )  # fmt: skip
     learner.train_from_iterator(source, trainer)
     mine = Counter(itertools.chain.from_iterable(cut(learner, source)))
     theirs = Counter(itertools.chain.from_iterable(cut(tokenizer, target)))
@@ -90,9 +103,10 @@ def wordpiece(
     for text in target:
         split = learner.pre_tokenizer.pre_tokenize_str(learner.normalizer.normalize_str(text))
         whole.update(word for word, _ in split)
-    vocabulary, new = settings["model"]["vocab"], []
+    vocabulary, new = settings["model"]["vocab"] | added, []
+    kept = {unknown, *SPECIAL, *added}
     for piece in sorted(mine, key=lambda p: (-mine[p], p)):
-        if piece in SPECIAL or not _has_letter(piece):
+        if piece in kept or not _has_letter(piece):
             continue
         if piece not in vocabulary:
             if whole[piece] * 2 <= mine[piece]:  # a name is as frequent on the English side
@@ -114,15 +128,16 @@ def unigram(
     is never cut again. At most ``size`` words are added, of those that occur ``seen`` times or more
     on the source side.
     """
-    settings = json.loads(tokenizer.to_str())
+    settings, added = record(tokenizer)
     vocab = settings["model"]["vocab"]  # [piece, score] of each
-    known, new = {piece for piece, _ in vocab}, []
+    known, new = {*added, *(piece for piece, _ in vocab)}, []
     for word in sorted(mine, key=lambda w: (-mine[w], w)):
         often = mine[word] >= seen and theirs[word] * 2 <= mine[word]
         if often and MARK + word not in known and _has_letter(word):
             new.append(MARK + word)
     scores = [score for piece, score in vocab if piece not in SPECIAL]
     # the table has rows without a piece
-    vocab += [[f"<unused {k}>", min(scores)] for k in range(len(vocab), base)]
+    named, low = {number: piece for piece, number in added.items()}, min(scores)
+    vocab += [[named.get(k, f"<unused {k}>"), low] for k in range(len(vocab), base)]
     vocab += [[piece, max(scores)] for piece in new[:size]]
     return json.dumps(settings).encode(), new[:size]
