@@ -22,8 +22,9 @@ from .json_files import write_json
 from .kernels import packed, shared_rows
 from .kernels.pieces import ROLES, SPECIAL, one_form
 from .kernels.shared_rows import SplitEmbedding
-from .safe_files import into
+from .safe_files import guard, into
 from .settings import InputError, device, is_whole, uses_bf16
+from .tokenizer_files import checked
 
 DEFAULT = "minilm"
 BATCH = 4096  # tokens that are encoded at a time
@@ -99,7 +100,13 @@ class Encoder(nn.Module):
         found = cls(model, tokenizer, name, 256, projection)
         if device() == "cpu":
             found._release = shared_rows.leave(model, folder / "model.safetensors")
-        return found.reading_to(max_length).to(device())
+        found = found.reading_to(max_length).to(device())
+        # some settings make a model whose first text fails
+        with guard(folder / "config.json", weights.SETTINGS):
+            two = torch.zeros(1, 2, dtype=torch.long, device=found.device)
+            if not found(two, two == 0).isfinite().all():
+                raise ValueError("vectors that are no finite numbers")
+        return found
 
     def reading_to(self, max_length: int | None) -> Encoder:
         """The same encoder, weights shared, reading so many tokens of a text (None: as many)."""
@@ -183,7 +190,7 @@ class Encoder(nn.Module):
     def means(self, texts: Sequence[str], prefix: str = "") -> Tensor:
         """Unit vectors of texts, shape (N, d): means over tokens, the prefix's among them."""
         found = torch.zeros(len(texts), self.dimension, device=self.device)
-        for rows, vectors, *_ in self.batches([prefix + text for text in texts]):
+        for rows, vectors, *_ in self.batches([prefix + text for text in checked(texts)]):
             found[rows] = nn.functional.normalize(vectors.sum(1), dim=-1)
         return found
 
@@ -281,8 +288,6 @@ class Encoder(nn.Module):
 
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Encode a few texts into one padded batch, in the order given."""
-        if isinstance(texts, str):
-            raise InputError("encode", "one string", "a list of texts; write encode([text])")
         whole = self.tokenize(texts)
         ids, mask = self.pad(whole)
         mask = self.content(ids, mask)

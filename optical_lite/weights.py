@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from . import model_files
 from .json_files import read_json
 from .model_files import REVISIONS, verify
-from .safe_files import regular
+from .safe_files import guard, regular
 from .settings import InputError, shown
 
 FILES = (*model_files.FILES, model_files.PROJECTION)
@@ -46,6 +46,7 @@ MOST = 1 << 24  # of any number in config.json: rows of a table, tokens, bases o
 NAME = re.compile(r"[\w.-]+/[\w.-]+")  # of a model at the hub
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5")
 AGAIN = "copy it again, or save it anew with save_pretrained"
+SETTINGS = f"settings of a BERT-like model of transformers that fit model.safetensors; {AGAIN}"
 
 
 def found(name: str | Path) -> tuple[Path, str, list[str] | None]:
@@ -109,17 +110,10 @@ def load_model(folder: Path) -> nn.Module:
     logging.disable_progress_bar()
     path, state = folder / "model.safetensors", _tensors(folder)
     kept = _settings(folder / "config.json", len(state))
-    try:
+    with guard(folder / "config.json", SETTINGS):  # a configuration can be wrong in many ways
         model, found = _filled(kept, state)
-        # some make a model whose first text fails
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, 2, dtype=torch.long)).last_hidden_state.max()
         if (most := positions(model)) < 3:
             raise ValueError(f"positions for {most} tokens")
-    except Exception as error:  # a configuration can be wrong in many ways
-        got = f"{type(error).__name__} ({' '.join(str(error).split())[:120]})"
-        expected = f"the settings of a BERT-like model of transformers that fit {path.name}"
-        raise InputError(f"{folder}/config.json", got, f"{expected}; {AGAIN}") from None
     prefix = f"{model.base_model_prefix}."
     _complete(path, found, prefix if any(key.startswith(prefix) for key in state) else "")
     for key, value in model.state_dict().items():

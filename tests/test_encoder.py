@@ -4,6 +4,7 @@ from transformers import AutoModel
 
 from optical_lite import encoder, model_files
 from optical_lite.encoder import Encoder
+from optical_lite.index import PassageIndex
 from optical_lite.provenance import model_record
 from optical_lite.settings import InputError, uses_bf16
 
@@ -79,9 +80,24 @@ def test_save_and_load_give_the_same_vectors(teacher, tmp_path):
     assert model_record(again)["sha256"] == model_record(teacher)["sha256"]
 
 
-def test_one_string_is_not_a_list(teacher):
-    with pytest.raises(InputError, match="expected a list"):
-        teacher.encode("water")
+@pytest.mark.parametrize("read", ["encode", "means", "tokenize", "read"])
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ("water", r"texts: got one string, expected a list of texts; write \[text\]"),
+        (["water", None], "text 2: got NoneType, expected a string"),
+        ([b"water"], "text 1: got bytes, expected a string"),
+        (["water", "fire \ud800"], r"text 2: got half a character in 'fire \\ud800', expected"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_named(teacher, read, texts, said):
+    with pytest.raises(InputError, match=said):
+        getattr(teacher, read)(texts)
+
+
+def test_a_passage_that_is_no_text_is_named(teacher):
+    with pytest.raises(InputError, match="text 2: got NoneType, expected a string"):
+        PassageIndex.build(teacher, {"a": "water", "b": None}, progress=False)
 
 
 def test_a_projection_shortens_the_vectors_and_is_saved(teacher, tmp_path):

@@ -105,6 +105,7 @@ def test_cut_weights_are_named(folder, keep):
         ({"num_attention_heads": "2"}, "config.json: got "),
         ({"num_attention_heads": 0}, "config.json: got "),
         ({"num_attention_heads": 3}, "config.json: got "),
+        ({"layer_norm_eps": -1.0}, "config.json: got ValueError: vectors that are no finite numbers"),
         ({"num_attention_heads": -1}, "config.json: got num_attention_heads -1, expected a number above 0"),
         ({"hidden_size": None}, "config.json: got "),
         ({"hidden_act": "none such"}, "config.json: got KeyError"),
@@ -117,11 +118,11 @@ def test_cut_weights_are_named(folder, keep):
         ({"vocab_size": 10**12}, "got vocab_size 1000000000000, expected at most 16,777,216"),
         ({"vocab_size": 10**30}, "config.json: got "),
         ({"max_position_embeddings": 0}, "got max_position_embeddings 0, expected a number above 0"),
-        ({"max_position_embeddings": 2}, "config.json: got ValueError (positions for 2 tokens)"),
+        ({"max_position_embeddings": 2}, "config.json: got ValueError: positions for 2 tokens"),
         ({"type_vocab_size": 0}, "got type_vocab_size 0, expected a number above 0"),
         (
             {"model_type": "roberta", "max_position_embeddings": 9, "pad_token_id": 8},
-            "config.json: got RuntimeError (index 9 is out of",
+            "config.json: got ValueError: positions for 0 tokens",
         ),
         ({"model_type": "xmod", "languages": ["a"] * 99}, "got 99 layers"),
         ({"model_type": "modernbert", "rope_parameters": {"partial_rotary_factor": 1e9}}, "with partial_rotary_factor"),
@@ -200,6 +201,20 @@ def test_every_family_runs_in_bfloat16_or_says_that_it_does_not(family):
                 one.encode(["maji safi"])
         else:
             assert one.encode(["maji safi"]).vectors.isfinite().all()
+
+
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("heads", [1, 2])
+def test_a_small_model_that_loads_encodes(number_type, tmp_path, width, heads):
+    sizes = {**SIZES, "hidden_size": width * heads, "num_attention_heads": heads}
+    small = encoder(BertModel(BertConfig(**sizes), add_pooling_layer=False))
+    found = Encoder.load(small.save(tmp_path / "model")).encode(["maji safi", "", "maji " * 50]).vectors
+    assert found.isfinite().all()
+
+
+def test_what_encodes_is_what_is_tried_at_load(folder, monkeypatch):
+    monkeypatch.setattr(Encoder, "forward", lambda *_: torch.ones(1).view(2))
+    assert "config.json: got RuntimeError: shape '[2]' is invalid" in refused(folder)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "projection.safetensors"])

@@ -94,7 +94,7 @@ def _block(
     parts = qkv.view(B, n, 3 * d).split(step)
     biases = [None] * len(parts) if bias is None else bias.split(step)
     parts = [_attend(p, m, heads) for p, m in zip(parts, biases, strict=True)]
-    found = (parts[0] if len(parts) == 1 else torch.cat(parts)).view(B * n, d)
+    found = (parts[0] if len(parts) == 1 else torch.cat(parts)).reshape(B * n, d)
     found = found if rows is None else found.index_select(0, rows)
     x = layer_norm(x + linear(found, w_o, b_o), (d,), g_1, c_1, eps)
     inner = gelu(linear(x.to(w_1.dtype), w_1, b_1))  # (T, 4 d)
