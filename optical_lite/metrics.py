@@ -118,6 +118,9 @@ def per_query(
     if isinstance(metrics, str):
         raise InputError("metrics", f"{metrics!r}", f"a list of names; write [{metrics!r}]")
     for query, grades in qrels.items():
+        if not all(map(isfinite, grades.values())):
+            expected = "finite numbers; mend the judgements"
+            raise InputError("metrics", f"a grade that is no number of query {query!r}", expected)
         if max(grades.values(), default=0) <= 0:
             expected = "at least one; drop it"
             raise InputError("metrics", f"query {query!r} without a relevant passage", expected)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .kernels import drawn
-from .settings import InputError
+from .settings import SEEDS, InputError
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def compare_all(
     rows = [[ours[q] - baseline[q] for q in queries] for ours in systems.values()]
     gaps = np.array(rows)  # (k, queries)
     labels = queries if groups is None else [groups[q] for q in queries]
-    sums, sizes = _by_group(gaps, labels)
+    sums, sizes = _by_group(gaps, labels, draws, seed)
     signs, counts = drawn.both(len(sizes), draws, seed)
     flips = np.concatenate([some.astype(float) @ sums.T for some in signs])  # (draws, k)
     # the identity counts as one of the permutations, so p is never 0
@@ -108,8 +108,21 @@ def _same_queries(test: str, ours: Mapping[str, float], baseline: Mapping[str, f
         raise InputError(test, got, "the same queries in both")
 
 
-def _by_group(values: np.ndarray, labels: Sequence) -> tuple[np.ndarray, np.ndarray]:
+def _finite(values: np.ndarray, test: str = "compare") -> None:
+    """Refuse NaN, below which nothing is: it would have the least p there is."""
+    if not np.isfinite(values).all():
+        expected = "a finite number for each query; measure it again"
+        raise InputError(test, "values that are no finite numbers", expected)
+
+
+def _by_group(
+    values: np.ndarray, labels: Sequence, draws: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Sums over the queries of each group, (k, groups), and its size; groups as they first come."""
+    _finite(values)
+    if not (draws >= 1 and 0 <= seed <= SEEDS):
+        expected = f"at least one, and a seed from 0 to {SEEDS}"
+        raise InputError("compare", f"draws {draws}, seed {seed}", expected)
     number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     places = np.array([number[label] for label in labels])
     sums = np.zeros((len(number), len(values)))
@@ -125,7 +138,8 @@ def bootstrap(
     ``values`` has the shape (k, queries). ``labels`` name the group of each query; groups are
     drawn, by default single queries.
     """
-    sums, sizes = _by_group(values, range(values.shape[1]) if labels is None else labels)
+    labels = range(values.shape[1]) if labels is None else labels
+    sums, sizes = _by_group(values, labels, draws, seed)
     return _interval(sums, sizes, drawn.samples(len(sizes), draws, seed))
 
 
@@ -136,12 +150,19 @@ def _interval(sums: np.ndarray, sizes: np.ndarray, counts: Iterable[np.ndarray])
     return np.percentile(np.concatenate(means), [2.5, 97.5], axis=0)
 
 
+def _probabilities(p: dict[str, float]) -> None:
+    for name, value in p.items():
+        if not 0 <= value <= 1:
+            raise InputError("correction", f"p = {value} of {name!r}", "a number from 0 to 1")
+
+
 def holm(p: dict[str, float]) -> dict[str, float]:
     """Holm's correction for many tests.
 
     >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
     {'a': 0.03, 'c': 0.06, 'b': 0.06}
     """
+    _probabilities(p)
     found, highest = {}, 0.0
     for rank, name in enumerate(sorted(p, key=p.get)):
         highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
@@ -155,6 +176,7 @@ def bonferroni(p: dict[str, float]) -> dict[str, float]:
     >>> bonferroni({"a": 0.01, "b": 0.7})
     {'a': 0.02, 'b': 1.0}
     """
+    _probabilities(p)
     return {name: min(1.0, len(p) * value) for name, value in p.items()}
 
 
@@ -170,6 +192,7 @@ def t_test(ours: Mapping[str, float], baseline: Mapping[str, float]) -> float:
 
     _same_queries("t test", ours, baseline)
     pairs = np.array([(ours[query], baseline[query]) for query in ours])  # (queries, 2)
+    _finite(pairs, "t test")
     gaps = pairs[:, 0] - pairs[:, 1]
     if not gaps.any():
         return 1.0

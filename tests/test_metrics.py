@@ -189,6 +189,33 @@ def test_a_passage_twice_or_a_score_that_is_no_number_is_refused(ranking):
         metrics.per_query({"q": ranking}, {"q": {"a": 1}})
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_what_is_no_number_has_no_p_and_no_metric(wrong):
+    base = {str(i): i / 10 for i in range(10)}
+    bad = base | {"3": wrong}
+    for test in (significance.compare, significance.t_test, lambda x, y: significance.compare_all({"a": x}, y)):
+        for pair in ((bad, base), (base, bad), (bad, bad)):
+            with pytest.raises(InputError, match="got values that are no finite numbers, expected a finite number"):
+                test(*pair)
+    with pytest.raises(InputError, match="no finite numbers"):
+        significance.bootstrap(np.array([[0.5, wrong]]))
+    for corrected in (significance.holm, significance.bonferroni):
+        with pytest.raises(InputError, match=rf"got p = {wrong} of 'a', expected a number from 0 to 1"):
+            corrected({"b": 0.01, "a": wrong})
+    for name in ("ndcg@10", "map"):
+        with pytest.raises(InputError, match="got a grade that is no number of query 'q'"):
+            metrics.summary({"q": [("a", 1.0)]}, {"q": {"a": 1, "b": wrong}}, [name])
+
+
+@pytest.mark.parametrize("wrong", [{"draws": 0}, {"draws": -1}, {"seed": -1}])
+def test_draws_and_seeds_that_cannot_be_are_named(wrong):
+    [(name, value)] = wrong.items()
+    for call in (lambda **of: significance.compare({"a": 1.0}, {"a": 0.5}, **of),
+                 lambda **of: significance.bootstrap(np.ones((1, 3)), **of)):  # fmt: skip
+        with pytest.raises(InputError, match=f"compare: got .*{name} {value}"):
+            call(**wrong)
+
+
 def test_systems_that_do_not_differ_have_a_p_of_one():
     assert significance.t_test({"a": 0.5, "b": 0.2}, {"a": 0.5, "b": 0.2}) == 1.0
 
