@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..formats.lines import read_text
 from ..json_files import write_json
 from ..provenance import environment
 from ..safe_files import write_atomic
@@ -40,11 +41,12 @@ def command(
     known = BENCHMARKS | ONLY_BY_NAME
     for name in names:
         one_of("bench: got", name, known)
-    if page:
-        # one that is not there is refused before the hours of measuring
-        Path(page).read_text(encoding="utf-8")
     # sets the threads
     device()
+    # a page without a place for a table is refused before the hours of measuring
+    text = read_text(page) if page else ""
+    for name in (names or BENCHMARKS) if page else ():
+        replace_block(text, mark(name), "", str(page))
     print(json.dumps(environment()))
     rows = []
     for name in names or BENCHMARKS:
@@ -133,11 +135,15 @@ def lesson_table(rows: list[dict]) -> str:
 OWN = {"lessons": lesson_table, "gpu": table, "scale": growth_table}
 
 
-def write(rows: list[dict], path: Path) -> None:
-    """Replace the tables of a page for which there are rows, of this kind of machine."""
+def mark(bench: str) -> str:
+    """The name of a benchmark's table on a page, of this kind of machine."""
     kind = ("bf16" if has_bf16() else "float32") if device() == "cpu" else device()
-    page = path.read_text(encoding="utf-8")
+    return bench if bench in OWN else f"{bench}-{kind}"
+
+
+def write(rows: list[dict], path: Path) -> None:
+    """Replace the tables of a page for which there are rows."""
+    page = read_text(path)
     for bench, some in groupby(rows, itemgetter("bench")):
-        name = bench if bench in OWN else f"{bench}-{kind}"
-        page = replace_block(page, name, OWN.get(bench, table)(list(some)), str(path))
+        page = replace_block(page, mark(bench), OWN.get(bench, table)(list(some)), str(path))
     write_atomic(path, page)

@@ -232,7 +232,7 @@ COMMANDS = {
         take("--records", "where --run writes and --fold reads (runs/records)", metavar="DIR"),
         take("--systems", "or groups, to --run (all) or --check again", nargs="+", metavar="NAME"),
         take("--langs", "codes to --run (all) or --check again (tw)", nargs="+", metavar="LANG"),
-        take("--seeds", "to --run (0 to 4) or --check again (0)", nargs="+", metavar="N"),
+        take("--seeds", "to --run (the systems' own) or --check again (0)", nargs="+", metavar="N"),
         flag("--dev", "with --run: on development questions, to choose settings"),
         take("--format", "of what is printed", "md", choices=("md", "html", "latex")),
         idle={

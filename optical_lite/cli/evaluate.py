@@ -40,7 +40,7 @@ def command(
         expected = "--trec-run RUN --qrels QRELS for them"
         raise InputError("evaluate", f"predictions for {data.name}", expected)
     name, by = getattr(data, "name", collection), run or predictions
-    about = f"{lang or 'its languages'}, {count} questions"
+    about = f"{lang}, {count} questions" if lang else f"{count} questions"
     print(f"{by} on {name} ({about}): {run_files.listed(found)}")
     return {"metrics": found, "queries": count, "run": by, "collection": name, **cuts}
 

@@ -40,7 +40,7 @@ def _scale(k: Tensor, a: Tensor, b: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return u, v
 
 
-def _until(
+def until(
     update: Callable, state: tuple, plan_of: Callable, cost: Tensor, limit: int, every: int,
     done: Callable,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
@@ -83,7 +83,7 @@ def sinkhorn(
         return (now.sum(2) - a).abs().sum(1) <= tolerance * 0.5
 
     start = None, v  # no mass on padding
-    return _until(lambda _, v: update(k, p, q, v), start, plan_of, cost, limit, every, done)[:2]
+    return until(lambda _, v: update(k, p, q, v), start, plan_of, cost, limit, every, done)[:2]
 
 
 def exact(cost: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,7 +123,7 @@ def proximal(
         return moved <= tolerance
 
     start = torch.zeros_like(cost), lb  # a plan of ones
-    return _until(update, start, lambda log_plan, _: log_plan.exp(), cost, limit, every, rest)
+    return until(update, start, lambda log_plan, _: log_plan.exp(), cost, limit, every, rest)
 
 
 def unbalanced(
@@ -159,7 +159,7 @@ def unbalanced(
         return (now - before).abs().sum((1, 2)) <= tolerance
 
     start = None, b.sign().log()
-    return _until(update, start, functools.partial(assemble, k), cost, limit, every, rest)
+    return until(update, start, functools.partial(assemble, k), cost, limit, every, rest)
 
 
 def with_waste(

@@ -28,6 +28,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from statistics import fmean
 
+from ..formats.lines import read_text
 from ..settings import ROOT, InputError
 from ..significance import holm
 from . import evidence, markup, published_numbers, records, summary, systems
@@ -159,7 +160,7 @@ def texts() -> dict[str, str]:
     found = {}
     for pattern in ("README.md", "docs/*.md", "data/expected/*.md", "notebooks/**/*.ipynb"):
         for path in sorted(filter(Path.is_file, ROOT.glob(pattern))):
-            text = path.read_text(encoding="utf-8")
+            text = read_text(path)
             if OPEN in text or (pattern.startswith("data/") and markup.START in text):
                 found[str(path.relative_to(ROOT))] = text
     return found

@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import lexical, lexicon, metrics, retrieval, vocabulary
-from ..corpora import Bitext, Collection, language
+from ..corpora import Bitext, Collection
 from ..datasets import leaks, published, testsets
 from ..encoder import DEFAULT, Encoder, teacher
 from ..json_files import write_json
@@ -81,7 +81,7 @@ class Workplace:
     """What the cells of one language share, with ``dev`` on its development questions."""
 
     def __init__(self, lang: str, dev: bool = False) -> None:
-        self.lang = language(lang)
+        self.lang = places.code(lang)
         self.place = places.place(self.lang)
         tests = {name: testsets.load(name, self.lang) for name in self.place.collections}
         held = testsets.dev_collection(self.lang)
@@ -247,7 +247,7 @@ def run(
     done = {record_files.key(record) for record in record_files.every(have)}
     todo: list[tuple[str, str, int, list[str]]] = []
     finished, needed = set(), set()  # trainings of cells that have their records, and of others
-    langs = map(language, langs or places.LANGUAGES)
+    langs = [places.code(lang) for lang in langs or places.LANGUAGES]
     for lang, name in itertools.product(langs, systems.expand(names)):
         system = SYSTEMS[name]
         for seed in system.seeds if seeds is None else seeds:
@@ -263,6 +263,9 @@ def run(
             if missing:
                 todo.append((lang, name, seed, missing))
     _clear(folder, finished - needed)
+    # systems that share a student follow each other, seed by seed, so that it trains once
+    first: dict[Path, int] = {}
+    todo.sort(key=lambda x: first.setdefault(training(x[0], SYSTEMS[x[1]], x[2]), len(first)))
     place, ran = None, 0
     for lang, name, seed, missing in tqdm(todo, desc="grid", unit="cell", disable=None):
         if place is None or place.lang != lang:

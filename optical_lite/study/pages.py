@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from ..formats.lines import read_text
 from ..settings import ROOT
 from . import evidence_page, findings, markup, published_numbers, records, summary
 from .summary import Cell
@@ -163,5 +164,5 @@ def stale(files: dict[str, str] | None = None) -> list[str]:
     return [
         path
         for path, text in (files or generated()).items()
-        if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text
+        if not (ROOT / path).exists() or read_text(ROOT / path) != text
     ]

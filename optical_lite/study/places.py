@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..corpora import THREE_LETTERS
 from ..settings import one_of
 from .systems import ANSWER, LEAKS, TUNING
 
@@ -38,10 +39,15 @@ LANGUAGES = {
 REFERENCE = ("hi", "es", "de")
 
 
+def code(lang: str) -> str:
+    """Two-letter code of a language of the comparison."""
+    one_of("language: got", short := THREE_LETTERS.get(lang, lang), LANGUAGES)
+    return short
+
+
 def place(lang: str) -> Place:
     """Where a language is tested."""
-    one_of("language: got", lang, LANGUAGES)
-    return LANGUAGES[lang]
+    return LANGUAGES[code(lang)]
 
 
 def tested(lang: str, name: str) -> tuple[str, ...]:

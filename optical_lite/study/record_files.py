@@ -9,15 +9,16 @@ from __future__ import annotations
 import copy
 import functools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import NoneType
 
-from ..formats.lines import file_part
+from ..formats.lines import file_part, read_text
 from ..json_files import fits, parse_json, read_json, to_json, write_json
+from ..metrics import METRICS
 from ..provenance import sha256
 from ..safe_files import hold, write_atomic
-from ..settings import DATA, ROOT, InputError, shown
+from ..settings import DATA, ROOT, SEEDS, InputError, shown
 from ..significance import same_passages
 
 LOOSE, SHARED_FILE = ROOT / "runs" / "records", "shared.json"
@@ -26,8 +27,26 @@ SETS = {  # one file a place, or one for all
     for name in ("clir", "clir_dev.jsonl", "clir_cpu.jsonl", "alignment.jsonl")
 }
 SHARED = {"environment": "environments", "config": "configurations", "bitext": "bitexts"}
+# what is read of a record, where it is not null: of a cell, of a set of gold links; and of its
+# shared parts, which are whole in a loose record, hashes in a line
+NUMBER = (int, float)
+CELL = {
+    **dict.fromkeys(("collection", "lang", "system", "mrr@10 by question"), str),
+    **{"seed": int, "metrics": {str: NUMBER, **dict.fromkeys(METRICS, NUMBER)}},
+    "cpu_seconds?": NUMBER,
+}
+GOLD = {
+    **{"set": str, "systems": {str: {"aer": NUMBER}}, "bitext": (str, dict)},
+    "transport against": {str: {str: {"low": NUMBER, "high": NUMBER}}},
+}
+WHOLE = {
+    **{"environment": {"device": str}, "config?": {"steps": int, "batch": int}},
+    "bitext?": {"pairs": int},
+}
+HASHES = dict.fromkeys(WHOLE, str)
 # beside loose records: a number a question, the same where the right passage is
 GROUPS = "questions_by_passage.txt"
+RANKS = re.compile(r"-?[0-9]+(\.[0-9]+)?(e-[0-9]+)?( -?[0-9]+(\.[0-9]+)?(e-[0-9]+)?)*")
 RESTORE = "restore data/ with: git checkout data"
 Records = dict[str, dict[str, list[dict]]]  # by place and system, one a seed
 
@@ -107,28 +126,35 @@ def _load(base: Path, files: tuple) -> tuple[Records, dict[str, dict]]:
                 raise InputError(path.name, f"{kind} {name} with another content", expected)
     for path in (path for path, *_ in files if path.suffix == ".jsonl"):
         # a text inside may hold other ends of lines
-        texts = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        texts = read_text(path).removesuffix("\n").split("\n")
         for n, text in enumerate(texts, 1):
             where = f"{path.name}, line {n}"
-            found.append(_expand(_looked_at(parse_json(text, where), where, str), parts))
+            line = _looked_at(parse_json(text, where), where, base.stem, HASHES)
+            found.append(_expand(line, parts))
     return _nested(found), parts
 
 
-def loose(folder: Path) -> Records:
-    """Records of a queue that are not folded yet."""
+def loose(folder: Path, kind: str = "clir") -> Records:
+    """Records of a queue that are not folded yet, of a kind of :data:`SETS`."""
     paths = sorted(folder.rglob("*.json"))
-    return _nested(_looked_at(read_json(path), shown(str(path)), dict) for path in paths)
+    return _nested(_looked_at(read_json(path), str(path), kind, WHOLE) for path in paths)
 
 
-def _looked_at(record: dict, where: str, part: type) -> dict:
-    """A record that has what :func:`key` takes; ``part``: what stands for a shared part."""
+def _looked_at(record: dict, where: str, kind: str, parts: dict) -> dict:
+    """A record that has what tables read of it, and names that files may have."""
     fits(record, dict, where)
-    cell = {"collection": str, "lang": str, "system": str, "seed": int}
-    if "set" in record:
-        cell = {"set": str}
-    fits(record, cell | {f"{name}?": (part, NoneType) for name in SHARED}, where)
-    for name in cell.keys() & {"collection", "lang"}:
+    gold = kind == "alignment"
+    if gold != ("set" in record):
+        got = f"a record with{'out' * gold} a set in {kind}"
+        raise InputError(where, got, "the other; move it")
+    told = {name: value for name, value in record.items() if value is not None}
+    fits(told, (GOLD if gold else CELL) | parts, where)
+    for name in {"collection", "lang", "system", "set"} & record.keys():
         file_part(f"{where}, {name}", record[name])
+    if not 0 <= record.get("seed", 0) <= SEEDS:
+        raise InputError(where, f"seed {record['seed']}", f"a whole number from 0 to {SEEDS}")
+    if not gold and not RANKS.fullmatch(record["mrr@10 by question"]):
+        raise InputError(where, "no numbers as mrr@10 by question", "one a question; run it again")
     return record
 
 
@@ -144,7 +170,10 @@ def fold_all(source: Path) -> dict[str, tuple[int, int]]:
     if not any(folder.is_dir() for folder in folders.values()):
         expected = "one; run: tables --run"
         raise InputError("fold", f"no {', '.join(SETS)} in {shown(str(source))}", expected)
-    return {name: fold(each, SETS[name]) for name, each in folders.items() if each.is_dir()}
+    there = {name: each for name, each in folders.items() if each.is_dir()}
+    for name, each in there.items():  # where a record of one set is bad, none is taken in
+        loose(each, name)
+    return {name: fold(each, SETS[name]) for name, each in there.items()}
 
 
 def fold(source: Path, base: Path) -> tuple[int, int]:
@@ -155,7 +184,7 @@ def fold(source: Path, base: Path) -> tuple[int, int]:
     # one writer; another waits, and then finds what this one has written
     with hold(base.parent, wait=True):
         known, parts = {key(record): record for record in every(load(base))}, shared(base)
-        parts, found = copy.deepcopy(parts), [*every(loose(source))]
+        parts, found = copy.deepcopy(parts), [*every(loose(source, base.stem))]
         before = len(known)
         for record in found:
             old = known.setdefault(key(record), record)
@@ -165,7 +194,9 @@ def fold(source: Path, base: Path) -> tuple[int, int]:
                 got = f"{' '.join(map(str, key(record)))} a second time with another {differ}"
                 raise InputError("fold", got, "one record a cell; delete one of the two")
         for path in sorted(source.rglob(GROUPS)):
-            text = path.read_text(encoding="ascii").strip()
+            text = read_text(path).strip()
+            if not re.fullmatch("[0-9]+( [0-9]+)*", text):
+                raise InputError(path, "no groups of questions", "numbers; run its cells again")
             if parts.setdefault("groups", {}).setdefault(path.parent.name, text) != text:
                 got = f"other groups of questions than {SHARED_FILE} has"
                 expected = "the same collection; run the cells of that folder again"
@@ -185,5 +216,5 @@ def write(base: Path, found: Iterable[dict], parts: dict[str, dict]) -> None:
     write_json(base.parent / SHARED_FILE, parts)
     for path, lines in files.items():
         text = "\n".join(lines) + "\n"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
+        if not path.exists() or read_text(path) != text:
             write_atomic(path, text)

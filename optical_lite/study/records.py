@@ -83,7 +83,7 @@ def sums(made: list[dict]) -> dict[str, dict]:
     """``mean``, ``sd`` (None for one seed) and ``n`` of each metric over a system's records."""
     found = {}
     for metric in made[0]["metrics"]:
-        values = [record["metrics"][metric] for record in made]
+        values = [each[metric] for each in (x["metrics"] for x in made) if metric in each]
         sd = statistics.stdev(values) if len(values) > 1 else None
         found[metric] = {"mean": statistics.fmean(values), "sd": sd, "n": len(values)}
     return found
@@ -123,7 +123,8 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
             line[f"vs_{base}"], line[f"p_{base}"] = test.get(name, (None, None))
         every = [*made, *cheap.get(name, ())]
         # those of an accelerator say nothing of a processor
-        spent = [x["cpu_seconds"] for x in every if x["environment"]["device"] == "cpu"]
+        spent = [x.get("cpu_seconds") for x in every if x["environment"]["device"] == "cpu"]
+        spent = [seconds for seconds in spent if seconds is not None]
         line["seconds"] = round(float(np.mean(spent)), 1) if spent else None
         line["made"] = "; ".join(sorted({_made(record) for record in made}))
         yield line

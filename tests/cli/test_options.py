@@ -165,9 +165,18 @@ def test_an_option_with_an_effect_is_taken(tmp_path, monkeypatch, line):
 def test_what_is_not_there_is_refused_before_the_work(tmp_path, monkeypatch, capsys):
     for module, name in ((demo, "load"), (runner, "environment")):
         monkeypatch.setattr(module, name, lambda *_: pytest.fail("began to work"))
-    for line in ("demo --model nothing", f"bench --page {tmp_path}/none.md"):
+    for name, text in (("bare.md", b"no mark"), ("latin.md", b"caf\xe9")):
+        (tmp_path / name).write_bytes(text)
+    for line, said in (
+        ("demo --model nothing", ""),
+        (f"bench --page {tmp_path}/none.md", "none.md: got no such file"),
+        (f"bench startup --page {tmp_path}/bare.md", "bare.md: got a page without <!-- table:startup-"),
+        (f"bench lessons --page {tmp_path}/latin.md", "latin.md, after line 0: got byte 0xe9"),
+    ):
         assert __main__.main(line.split()) == 2
-        assert capsys.readouterr().err.count("\n") == 1
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert said in err
 
 
 WRONG = [

@@ -26,7 +26,13 @@ def put(base, found):
     """Write a set anew, from its records; 60 questions a place, each with a passage of its own."""
     parts = copy.deepcopy(record_files.shared(base))
     parts.setdefault("groups", {}).update({record_files.key(r)[0]: " ".join(map(str, range(60))) for r in found})
-    record_files.write(base, found, parts)
+    record_files.write(base, map(whole, found), parts)
+
+
+def whole(record):
+    """A record with what every record has."""
+    metrics = dict.fromkeys(records.METRICS, 0.5) | record.get("metrics", {})
+    return {"environment": {"device": "cpu"}, **record, "metrics": metrics}
 
 
 def every(base):
@@ -150,10 +156,10 @@ def test_cost_is_the_processors(toy):
 def test_choices_set_what_is_used_beside_what_was_tried_on_development_questions(toy):
     assert evidence_page.choices().count("\n") == 1  # a header alone
     tried = [
-        {"collection": "dev", "lang": "so", "system": name, "seed": 0, "mrr@10 by question": f"{level} " * 60}
+        {"collection": "dev", "lang": "so", "system": name, "seed": 0, "mrr@10 by question": " ".join(60 * [str(level)])}
         for name, level in {"optical": 0.6, "epsilon_0.2": 0.5, "late": 0.9}.items()
     ]
-    record_files.write(records.DEV_RECORDS, tried, copy.deepcopy(record_files.shared(records.RECORDS)))
+    record_files.write(records.DEV_RECORDS, map(whole, tried), copy.deepcopy(record_files.shared(records.RECORDS)))
     with pytest.raises(InputError, match="got no groups of questions for dev_so"):
         evidence_page.choices()
     put(records.DEV_RECORDS, tried)
@@ -191,7 +197,7 @@ def test_a_question_that_every_language_asks_is_one_and_languages_count_alike(to
     parts = copy.deepcopy(record_files.shared(records.RECORDS))
     parts["groups"] |= {f"afriqa_{lang}": " ".join(map(str, range(n))) for lang, n in (("sw", 60), ("ha", 20))}
     own = [*made("afriqa", "sw", 0.1, 60), *made("afriqa", "ha", 0.4, 20)]
-    record_files.write(records.RECORDS, [*every(records.RECORDS), *own], parts)
+    record_files.write(records.RECORDS, map(whole, [*every(records.RECORDS), *own]), parts)
     both = evidence.pooled("afriqa", ["m_extended"], ["m_zero_shot"])
     assert (both.wins + both.losses, round(both.difference, 6)) == (80, 0.25)  # not 0.175
     assert evidence.pooled("afriqa", ["m_late"], ["m_zero_shot"]) is None

@@ -119,7 +119,28 @@ def test_without_accents_the_query_loses_them(place, monkeypatch):
 def test_what_is_fused_has_the_seeds_of_its_parts():
     """Five rankings that are all the same would be told as five seeds."""
     seeds = {name: systems.find(name).seeds for name in (*systems.GROUPS["fused"], "students")}
-    assert seeds == {"lexicon_fused": (0,), "extended_fused": (0,), "students": (0, 1, 2, 3, 4)}
+    assert seeds == {"lexicon_fused": (0,), "extended_fused": (0,), "students": (0, 1, 2)}
+
+
+def test_the_answer_its_leaks_and_its_settings_have_three_seeds():
+    for group, count in {"answer": 3, "leaks": 3, "tuning": 3, "controls": 5, "best": 5}.items():
+        trained = [system for system in systems.GROUPS[group].values() if system.train]
+        assert {system.seeds for system in trained} == {tuple(range(count))}, group
+
+
+def test_a_student_of_two_scorers_trains_once_whatever_the_seeds(place, monkeypatch):
+    monkeypatch.setitem(systems.SYSTEMS, "optical_mean", replace(systems.find("optical"), scorer="mean"))
+    trained, distill = [], grid.distill
+    monkeypatch.setattr(grid, "distill", lambda *of, **how: [trained.append(of[3].seed), distill(*of, **how)][1])
+    assert grid.run(["optical", "optical_mean"], ["sw"], [0, 1, 2, 3], folder=place) == 8
+    assert trained == [0, 1, 2, 3]
+
+
+def test_languages_that_are_offered_are_those_of_the_comparison(place):
+    assert grid.run(["zero_shot"], ["swa"], folder=place) == 1
+    for lang in ("xx", "fr"):  # the kit knows the latter
+        with pytest.raises(InputError, match=f"got '{lang}', expected one of {', '.join(places.LANGUAGES)}$"):
+            grid.run(["zero_shot"], [lang], folder=place)
 
 
 def test_a_cell_that_breaks_leaves_no_record(place, monkeypatch):

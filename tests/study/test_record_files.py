@@ -8,13 +8,14 @@ from optical_lite.settings import InputError
 from optical_lite.study import record_files, systems
 
 RECORD = {
-    "system": "optical", "collection": "toy", "lang": "sw", "seed": 3, "metrics": {"mrr@10": 0.5}, "bitext": None,
-    "config": {"steps": 300, "seed": 3}, "environment": {"device": "cpu"},
+    "system": "optical", "collection": "toy", "lang": "sw", "seed": 3, "bitext": None, "environment": {"device": "cpu"},
+    "metrics": dict.fromkeys(record_files.METRICS, 0.5), "mrr@10 by question": "1 0.3333 2e-05", "cpu_seconds": None,
+    "config": {"steps": 300, "batch": 32, "seed": 3},
 }  # fmt: skip
 
 
 def test_a_line_names_what_it_shares_and_reads_as_the_record_that_it_was(tmp_path):
-    other = RECORD | {"seed": 4, "config": {"steps": 300, "seed": 4}, "bitext": {"name": "pairs"}}
+    other = RECORD | {"seed": 4, "config": RECORD["config"] | {"seed": 4}, "bitext": {"name": "x", "pairs": 9}}
     record_files.write(tmp_path / "clir", [other, RECORD], {})
     assert record_files.load(tmp_path / "clir") == {"toy_sw": {"optical": [RECORD, other]}}
     shared = json.loads((tmp_path / "shared.json").read_text())
@@ -68,21 +69,69 @@ def test_the_files_of_the_kit_are_as_they_are_written():
     assert used | places == {(kind, name) for kind, found in shared.items() for name in found}
 
 
+CELL = {name: RECORD[name] for name in ("system", "collection", "lang", "seed")}
+
+
 @pytest.mark.parametrize(
-    ("change", "text"),
+    ("record", "text"),
     [
-        (None, "got no "),
-        ({"seed": "3"}, "got '3' as seed"),
-        ({"environment": "abc"}, "got 'abc' as environment"),
-        ({"collection": "../../esc"}, "collection: got '../../esc', expected letters"),
-        ({"lang": "s/w"}, "lang: got 's/w'"),
+        ({}, "got no "),
+        (CELL, "got no "),
+        (RECORD | {"seed": "3"}, "got '3' as seed"),
+        (RECORD | {"seed": -1}, "got seed -1, expected a whole number from 0"),
+        (RECORD | {"environment": "abc"}, "got 'abc' as environment"),
+        (RECORD | {"environment": {}}, "got no device in environment"),
+        (RECORD | {"environment": None}, "got no environment"),
+        (RECORD | {"config": {"steps": 300}}, "got no batch in config"),
+        (RECORD | {"bitext": {}}, "got no pairs in bitext"),
+        (RECORD | {"cpu_seconds": "x"}, "got 'x' as cpu_seconds"),
+        (RECORD | {"metrics": RECORD["metrics"] | {"mrr@10": "x"}}, "got 'x' as 'mrr@10' of metrics"),
+        (RECORD | {"metrics": {"mrr@10": 0.5}}, "got no r@10 in metrics"),
+        (RECORD | {"mrr@10 by question": "1 nan"}, "got no numbers as mrr@10 by question"),
+        (RECORD | {"mrr@10 by question": ""}, "got no numbers as mrr@10 by question"),
+        (RECORD | {"collection": "../../esc"}, "got '../../esc', expected letters"),
+        (RECORD | {"lang": "s/w"}, "got 's/w'"),
+        *((RECORD | {"system": name}, "got") for name in ("../../evil", "", "a\nb")),
+        ({"set": "x/y"}, "got a record with a set in clir, expected the other"),
+        (RECORD | {"set": "x"}, "got a record with a set in clir, expected the other"),
     ],
 )
-def test_a_loose_record_that_is_none_is_refused(tmp_path, change, text):
-    (tmp_path / "loose").mkdir()
-    (tmp_path / "loose" / "a.json").write_text(json.dumps({} if change is None else RECORD | change))
-    (tmp_path / "loose" / "b.json").write_text(json.dumps(RECORD))
-    with pytest.raises(InputError, match=text):
+def test_a_loose_record_that_is_none_is_refused_and_named_and_nothing_is_written(tmp_path, monkeypatch, record, text):
+    for name in record_files.SETS:
+        monkeypatch.setitem(record_files.SETS, name, tmp_path / "taken" / (name + ".jsonl" * (name != "clir")))
+    for place, made in (("clir/toy_sw/good", RECORD), ("clir_dev/dev_sw/good", RECORD), ("clir_dev/toy/bad", record)):
+        path = tmp_path / "loose" / f"{place}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(made))
+    with pytest.raises(InputError, match=f"bad.json.*: {text}".replace("clir", "clir_dev")):
+        record_files.fold_all(tmp_path / "loose")
+    assert not list(tmp_path.glob("taken/**/*.json*"))
+
+
+def test_gold_sets_lie_with_their_like(tmp_path):
+    gold = {"set": "toy", "systems": {"a": {"aer": 0.5}}, "bitext": {"pairs": 3}, "environment": {"device": "cpu"},
+            "transport against": {"a": {"b": {"low": -1, "high": 0.5}}}}  # fmt: skip
+    path, base = tmp_path / "loose" / "toy.json", tmp_path / "alignment.jsonl"
+    path.parent.mkdir()
+    for made, text in (
+        (gold | {"set": "x/y"}, "set: got 'x/y'"),
+        (gold | {"systems": {"a": {}}}, "no aer in"),
+        (gold | {"bitext": None}, "no bitext"),
+        (RECORD, "got a record without a set in alignment"),
+    ):
+        path.write_text(json.dumps(made))
+        with pytest.raises(InputError, match=f"toy.json.*{text}"):
+            record_files.fold(path.parent, base)
+    path.write_text(json.dumps(gold))
+    assert record_files.fold(path.parent, base) == (1, 1)
+    assert record_files.load(base) == {"alignment": {"toy": [gold]}}
+
+
+@pytest.mark.parametrize("text", [b"a b c", b"", b"1 \xe9"])
+def test_groups_of_questions_are_numbers(tmp_path, text):
+    (tmp_path / "loose" / "toy_sw").mkdir(parents=True)
+    (tmp_path / "loose" / "toy_sw" / record_files.GROUPS).write_bytes(text)
+    with pytest.raises(InputError, match=rf"{record_files.GROUPS}.*: got (no groups of questions|byte 0xe9)"):
         record_files.fold(tmp_path / "loose", tmp_path / "clir")
     assert not (tmp_path / "clir").exists()
 
