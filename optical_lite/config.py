@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
 from typing import Any
 
-from .settings import SEEDS, InputError, one_of
+from .settings import SEEDS, InputError, Range
 
 LOSSES = ("transport", "greedy", "match", "sentence", "contrast", "late", "score")
 TRAINABLE = ("new", "all")
@@ -16,17 +14,22 @@ SOLVERS = ("stabilized", "log", "exact", "proximal", "unbalanced", "partial")
 MARGINALS = ("uniform", "idf")
 
 
-def _option(default: object, text: str) -> Any:
-    """A field, with its help as an option of ``train``."""
-    return field(default=default, metadata={"help": text})
+COUNT = Range(1, 10**9, whole=True)
+POSITIVE = Range(0, above=True)
+KINDS = {bool: bool, str: str, tuple: (tuple, list)}  # of values; of numbers a range says more
+
+
+def _option(default: object, text: str, allowed: Range | tuple[str, ...] | None = None) -> Any:
+    """A field, with its help as an option of ``train`` and the values that it may have."""
+    return field(default=default, metadata={"help": text, "allowed": allowed})
 
 
 @dataclass(frozen=True)
 class DistillConfig:
     """Everything that decides a run's result, besides the data.
 
-    Each field says in its metadata what it is; that is its help as an option of ``train``. What is
-    more to say:
+    Each field says in its metadata what it is, which is its help as an option of ``train``, and
+    what it may be; another value is an InputError. What is more to say:
 
     Attributes
     ----------
@@ -41,44 +44,36 @@ class DistillConfig:
     """
 
     loss: str = _option("transport", f"{', '.join(LOSSES)}, or a weighted sum")
-    trainable: str = _option("new", "new (the added rows) or all")
-    solver: str = _option("stabilized", ", ".join(SOLVERS))
-    marginals: str = _option("uniform", "uniform or idf")
+    trainable: str = _option("new", "new (the added rows) or all", TRAINABLE)
+    solver: str = _option("stabilized", ", ".join(SOLVERS), SOLVERS)
+    marginals: str = _option("uniform", "uniform or idf", MARGINALS)
     special: bool = _option(False, "special tokens such as [CLS] take part in the plan")
-    epsilon: float = _option(0.05, "entropic regularisation")
-    reach: float = _option(0.5, "of the solver unbalanced")
-    mass: float = _option(0.8, "of the solver partial")
-    steps: int = _option(300, "optimiser steps")
-    batch: int = _option(32, "sentence pairs a step")
-    rate: float = _option(1e-3, "peak learning rate")
-    row_rate: float = _option(0.0, "peak learning rate of the embedding rows, 0 for the same")
-    warmup: float = _option(0.1, "share of the steps in which the learning rate rises to its peak")
-    max_length: int = _option(64, "tokens of a sentence that are read")
-    seed: int = _option(0, "order of the batches")
-    save_every: int = _option(100, "steps between states from which an interrupted run goes on")
-    keep: tuple[int, ...] = _option((), "steps whose weights are kept, besides 0 and the last")
+    epsilon: float = _option(0.05, "entropic regularisation", POSITIVE)
+    reach: float = _option(0.5, "of the solver unbalanced", POSITIVE)
+    mass: float = _option(0.8, "of the solver partial", Range(0, 1, above=True))
+    steps: int = _option(300, "optimiser steps", COUNT)
+    batch: int = _option(32, "sentence pairs a step", COUNT)
+    rate: float = _option(1e-3, "peak learning rate", POSITIVE)
+    row_rate: float = _option(0.0, "that of the embedding rows, 0 for the same", Range(0))
+    warmup: float = _option(0.1, "share of the steps until the rate is at its peak", Range(0, 1))
+    max_length: int = _option(64, "tokens of a sentence that are read", Range(3, 10**9, whole=True))
+    seed: int = _option(0, "order of the batches", Range(0, SEEDS, whole=True))
+    save_every: int = _option(100, "steps between states to go on from", COUNT)
+    keep: tuple[int, ...] = _option((), "steps whose weights stay, besides 0 and the last", COUNT)
 
     def __post_init__(self) -> None:
-        self.terms()
-        one_of("trainable: got", self.trainable, TRAINABLE)
-        one_of("solver: got", self.solver, SOLVERS)
-        one_of("marginals: got", self.marginals, MARGINALS)
         for one in fields(self):
-            value = getattr(self, one.name)
-            if not isinstance(value, {"int": Integral, "float": Real}.get(one.type, object)):
-                whole = "a whole number" if one.type == "int" else "a number"
-                raise InputError(one.name, repr(value), whole)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(one.name, value, "a finite number")
-        if not 0 <= self.seed <= SEEDS:
-            raise InputError("seed", self.seed, f"a whole number from 0 to {SEEDS}")
-        for name in ("epsilon", "steps", "batch", "rate", "max_length", "save_every"):
-            if not (value := getattr(self, name)) > 0:
-                raise InputError(name, value, "a number above 0")
+            value, allowed = getattr(self, one.name), one.metadata["allowed"]
+            kind = type(one.default)
+            if not isinstance(value, KINDS.get(kind, object)):
+                raise InputError(one.name, repr(value), f"a {kind.__name__}")
+            for each in value if kind is tuple else (value,):
+                if allowed and each not in allowed:
+                    known = f"one of {', '.join(allowed)}" if kind is str else allowed
+                    raise InputError(one.name, repr(each), known)
+        self.terms()
         if (value := max(self.keep, default=0)) > self.steps:
             raise InputError("keep", f"step {value}", f"at most steps, {self.steps}")
-        if (value := self.row_rate) < 0:
-            raise InputError("row_rate", value, "a number above 0, or 0 for rate's")
 
     def terms(self) -> list[tuple[float, str]]:
         """The parts of the loss with their weights.
@@ -92,5 +87,7 @@ class DistillConfig:
             if not match or match[2] not in LOSSES:
                 expected = f"one of {', '.join(LOSSES)}, or a sum such as transport + 0.1 late"
                 raise InputError("loss", f"{part.strip()!r}", expected)
-            found.append((float(match[1] or 1), match[2]))
+            if (weight := float(match[1] or 1)) not in POSITIVE:
+                raise InputError("loss", repr(part.strip()), "a weight above 0; leave the term out")
+            found.append((weight, match[2]))
         return found

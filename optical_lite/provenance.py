@@ -9,7 +9,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from .settings import ROOT, InputError, device, get, precision, seed_everything
+from .settings import PRECISIONS, ROOT, InputError, device, get, precision, seed_everything
 
 CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # decide a result with the data
 # settings of a model that do not change its vectors
@@ -106,7 +106,10 @@ def banner() -> None:
 
 def same_precision(folder: str | Path, environment: dict) -> None:
     """Refuse to go on with what was begun in another number type, where its record names one."""
-    if (begun := environment.get("precision")) not in (None, precision()):
+    if (begun := environment.get("precision")) not in (None, *PRECISIONS[:2]):
+        expected = "float32 or bf16; put its record back from a copy, or choose another folder"
+        raise InputError(folder, f"what was begun in the number type {begun[:40]!r}", expected)
+    if begun not in (None, precision()):
         expected = f"{precision()} as asked for now; give --precision {begun} or "
         expected += f"OPTICAL_LITE_PRECISION={begun}, or choose another folder"
         raise InputError(folder, f"what was begun with matrix products in {begun}", expected)

@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import random
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
@@ -78,6 +80,35 @@ def is_whole(value: object, least: int = 1) -> bool:
 
 
 @dataclass(frozen=True)
+class Range:
+    """Which numbers a setting takes, both ends included; ``above``: without the lower one.
+
+    >>> 0.5 in Range(0, 1), 0 in Range(0, above=True), 2.5 in Range(1, whole=True)
+    (True, False, False)
+    >>> str(Range(0, above=True))
+    'a number above 0'
+    """
+
+    least: float
+    most: float = math.inf
+    above: bool = False
+    whole: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        kinds = int if self.whole else (int, float)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            return False
+        inside = self.least <= value <= self.most and abs(value) <= sys.float_info.max
+        return inside and not (self.above and value == self.least)
+
+    def __str__(self) -> str:
+        if self.whole:
+            return f"a whole number from {self.least} to {self.most}"
+        upper = f" to {self.most:g}" * math.isfinite(self.most)
+        return f"a number {'above' if self.above else 'from'} {self.least:g}{upper}"
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings of this process, as the variables above say."""
 
@@ -98,9 +129,9 @@ def _variable(name: str, default: str = "") -> str:
 
 def _integer(name: str, value: str, least: int, most: int) -> int:
     """A variable's value, of which the name is said where it is wrong."""
-    if not re.fullmatch("[0-9]{1,18}", value) or not least <= int(value) <= most:
-        expected = f"a whole number from {least} to {most}; mend or unset it"
-        raise InputError(name, repr(value[:40]), expected)
+    allowed = Range(least, most, whole=True)
+    if not re.fullmatch("[0-9]{1,18}", value) or int(value) not in allowed:
+        raise InputError(name, repr(value[:40]), f"{allowed}; mend or unset it")
     return int(value)
 
 
@@ -130,6 +161,9 @@ def get() -> Settings:
         one_of("OPTICAL_LITE_PRECISION: got", precision, PRECISIONS)
     threads = _variable("OPTICAL_LITE_THREADS", str(_processors()))
     mirror = _folder("OPTICAL_LITE_MIRROR")
+    if mirror and not mirror.is_dir():
+        expected = "a folder that is there; mend or unset it"
+        raise InputError("OPTICAL_LITE_MIRROR", repr(str(mirror)), expected)
     cache = _folder("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")
     return Settings(
         profile=profile,
@@ -145,7 +179,7 @@ def get() -> Settings:
 
 def launched(name: str, least: int = 0) -> int:
     """What a launcher (torchrun) says to each of its processes; where none does, the least."""
-    return _integer(name, os.environ.get(name, str(least)), least, 999_999)
+    return _integer(name, _variable(name, str(least)), least, 999_999)
 
 
 @functools.cache

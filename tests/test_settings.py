@@ -48,6 +48,13 @@ def test_wrong_environment_is_named(variables, name, value, text):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("kind", ["a file", "nothing"])
+def test_a_mirror_that_is_no_folder_is_named_at_once(variables, tmp_path, kind):
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(settings.InputError, match=r"_MIRROR: got .*, expected a folder that is there; mend"):
+        variables(OPTICAL_LITE_MIRROR=str(tmp_path / kind))
+
+
 def test_an_empty_variable_is_unset(variables, monkeypatch):
     for name in [name for name in os.environ if name.startswith("OPTICAL_LITE_")]:
         monkeypatch.delenv(name)

@@ -25,8 +25,7 @@ Module = tuple[str, dict]  # its class and its settings
 
 def command(*, run: str, to: str, out: str, max_length: int | None) -> dict:
     """Write the folder; it appears whole or not at all."""
-    # a run has a log from its first step on, so that an unfinished one is called so
-    load = runs.load_student if (Path(run) / "log.jsonl").exists() else Encoder.load
+    load = runs.load_student if runs.is_run(run) else Encoder.load
     encoder = load(run).reading_to(max_length)
     # the tokens that no score counts
     special = [encoder.tokenizer.id_to_token(i) for i in sorted(encoder.special)]

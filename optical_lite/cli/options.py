@@ -7,13 +7,17 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import chain, combinations, product
 from pathlib import Path
 
+from ..config import DistillConfig
 from ..formats.collect import REAL
-from ..settings import DATA, PRECISIONS, ROOT, SEEDS, InputError, get
+from ..settings import DATA, PRECISIONS, ROOT, SEEDS, InputError, Range, get
+
+WHOLE = re.compile("[+-]?[0-9]{1,18}")
 
 
 def _refuse(got: str, expected: str) -> None:
@@ -21,28 +25,26 @@ def _refuse(got: str, expected: str) -> None:
     raise argparse.ArgumentTypeError(f"got {said}, expected {expected}")
 
 
-def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
-    """A whole number of a range."""
+def within(allowed: Range) -> Callable[[str], float]:
+    """A finite number of a range."""
+    kind, form = (int, WHOLE) if allowed.whole else (float, REAL)
 
-    def parse(value: str) -> int:
-        if not re.fullmatch("[+-]?[0-9]{1,18}", value) or not least <= int(value) <= most:
-            _refuse(value, f"a whole number from {least} to {most}")
-        return int(value)
+    def parse(value: str) -> float:
+        if not form.fullmatch(value) or kind(value) not in allowed:
+            _refuse(value, str(allowed))
+        return kind(value)
 
     return parse
+
+
+def whole(least: int, most: int = 10**9) -> Callable[[str], float]:
+    """A whole number of a range."""
+    return within(Range(least, most, whole=True))
 
 
 def number(least: float, most: float = math.inf, above: bool = False) -> Callable[[str], float]:
     """A finite number of a range; ``above``: without its lower end."""
-
-    def parse(value: str) -> float:
-        found = float(value) if REAL.fullmatch(value) else math.nan
-        if not math.isfinite(found) or not least <= found <= most or (above and found == least):
-            upper = f" to {most:g}" * math.isfinite(most)
-            _refuse(value, f"a number {'above' if above else 'from'} {least:g}{upper}")
-        return found
-
-    return parse
+    return within(Range(least, most, above))
 
 
 def share(value: str) -> tuple[int, int]:
@@ -123,16 +125,18 @@ KINDS = {
     **dict.fromkeys(("trec_run", "first_stage", "qrels", "topics"), existing),
     **dict.fromkeys(("predictions", "tune", "tsv", "triples"), existing),
     **dict.fromkeys(("lang", "langs"), code),
-    **dict.fromkeys(("k", "size", "steps", "batch", "repetitions", "layer"), whole(1)),
-    **dict.fromkeys(("max_length", "keep", "save_every"), whole(1)),
+    **{
+        one.name: within(one.metadata["allowed"])
+        for one in fields(DistillConfig)
+        if isinstance(one.metadata["allowed"], Range)
+    },
+    **dict.fromkeys(("k", "size", "repetitions", "layer"), whole(1)),
     "candidates": whole(0),
     "shard": share,
     **dict.fromkeys(("accumulate", "processes"), whole(1, 1024)),
-    **dict.fromkeys(("seed", "seeds"), whole(0, SEEDS)),
-    **dict.fromkeys(("rate", "epsilon", "reach"), number(0, above=True)),
-    **dict.fromkeys(("row_rate", "position"), number(0)),
-    **dict.fromkeys(("share", "threshold", "null", "warmup"), number(0, 1)),
-    "mass": number(0, 1, above=True),
+    "seeds": whole(0, SEEDS),
+    "position": number(0),
+    **dict.fromkeys(("share", "threshold", "null"), number(0, 1)),
 }
 
 

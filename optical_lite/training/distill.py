@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,6 +53,9 @@ def distill(
 
     need_pairs(bitext, "distill")
     # its own mixed precision is fixed for the life of a process; ours is a setting of each run
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):  # an empty one is unset; not to accelerate
+        if not os.environ.get(name, name).strip():
+            del os.environ[name]
     wanted, cpu = processes or launched("WORLD_SIZE", 1), device() == "cpu"
     try:
         accelerator = Accelerator(cpu=cpu, mixed_precision="no")
@@ -82,6 +86,7 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
         say_blank(student, teacher, source, target, progress)
     for encoder in (student, teacher):
         encoder.put_away()  # from here on there are ids alone
+    learning = trainable.learning(student, config, set(itertools.chain.from_iterable(source)))
     asked = {**asdict(config), "keep": list(config.keep)}
     del asked["save_every"]  # it may change from one session to the next
     record = runs.about(asked, bitext, student, teacher)
@@ -89,7 +94,7 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
     if writes:
         runs.opened(out / "config.json", record, "a run")
     accelerator.wait_for_everyone()
-    trained = trainable.choose(student, config, set(itertools.chain.from_iterable(source)))
+    trained = trainable.choose(student, config, learning)
     groups = trainable.groups(trained, config)
     optimizer = torch.optim.AdamW(groups, weight_decay=0.0, fused=True)
     teacher.eval()
@@ -110,8 +115,7 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
     own = _Part(accelerator, accumulate, student, teacher, source, known, weights, config)
 
     def gradient(step: int, pairs: list[int]) -> dict:
-        # many sentences at once fill their batches better than 32; the same ones together wherever
-        # a run goes on: equal to the bit
+        # many sentences at once fill their batches better than 32
         if step % AHEAD == 0 or step == first:
             begin = step - step % AHEAD
             soon = sorted(set(itertools.chain(*work[begin : begin + AHEAD])))
@@ -183,6 +187,8 @@ class _Part:
         H, H_ids, H_mask = self.known.batch([*pairs, *others] if among else pairs)  # (K, m, d)
         with torch.autocast(student.device.type, torch.bfloat16, enabled=uses_bf16()):
             S = student(S_ids, S_mask)  # (B, n, d)
+        if not S.isfinite().all():
+            raise InputError("distill", "vectors with NaN or infinity", "numbers; lower the rate")
         if not config.special:
             S_mask, H_mask = student.content(S_ids, S_mask), self.teacher.content(H_ids, H_mask)
         masks = S_mask, H_mask

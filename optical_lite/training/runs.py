@@ -42,6 +42,7 @@ LINE = {
     "marginal_error?": NUMBER,
 }  # fmt: skip
 BEGUN = {"environment?": {"precision?": str}}  # where a training was begun
+FIRST = {"log.jsonl", "checkpoints", "000000.safetensors"}  # what is made anew without a state
 
 
 def data_hash(bitext: Bitext) -> str:
@@ -57,16 +58,20 @@ def data_hash(bitext: Bitext) -> str:
 def opened(place: Path, record: dict, what: str) -> dict:
     """Begin a training in a new folder, or check that the folder holds the same one.
 
+    One that has neither a saved state nor trained weights would begin with its first step in any
+    case, so it may become another one.
     What the file ``place`` then says of it is returned; an error calls it ``what``.
     """
     folder = place.parent
     only_files(folder)
     for part in (folder, folder / "checkpoints"):
         clear(part)
-    if not place.exists():
-        if there := [path.name for path in folder.iterdir() if path.name[0] != "."]:
-            got = f"a folder that is not a run and not empty ({min(there)}, no {place.name})"
-            raise InputError(folder, got, "a new folder; choose another --out")
+    there = {path.name for path in folder.iterdir() if path.name[0] != "."}
+    if there and place.name not in there:
+        got = f"a folder that is not a run and not empty ({min(there)}, no {place.name})"
+        raise InputError(folder, got, "a new folder; choose another --out")
+    there |= {path.name for path in (folder / "checkpoints").glob("*")}
+    if there <= {place.name, *FIRST}:
         write_json(place, {**record, "environment": environment()})
     try:
         found = read_json(place, BEGUN)
@@ -131,6 +136,14 @@ def read_config(run: str | Path) -> dict:
 def read_metrics(run: str | Path) -> dict:
     """What came out of a run, as :func:`finish` wrote it."""
     return read_json(inside(run, "metrics.json"), METRICS)
+
+
+def is_run(place: str | Path) -> bool:
+    """Whether a place is the folder of a run, finished or not; a model has config.json, too."""
+    try:
+        return "bitext" in read_json(Path(place) / "config.json")
+    except InputError:
+        return (Path(place) / "log.jsonl").exists()
 
 
 def is_finished(run: str | Path) -> bool:

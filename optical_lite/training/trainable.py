@@ -13,16 +13,19 @@ from ..settings import InputError
 from ..vocabulary import base_rows
 
 
-def choose(student: Encoder, config: DistillConfig, seen: set[int]) -> dict[str, nn.Parameter]:
-    """The weights that train, by name; until :func:`merge` embeddings are split by rows seen."""
-    base = base_rows(student)
-    student.requires_grad_(config.trainable == "all")
-    if config.trainable != "all":
-        seen = {row for row in seen if row >= base}
-    if not seen:
+def learning(student: Encoder, config: DistillConfig, seen: set[int]) -> list[int]:
+    """The embedding rows that train, of those seen."""
+    first = 0 if config.trainable == "all" else base_rows(student)
+    if not (rows := sorted(row for row in seen if row >= first)):
         expected = "an extended one; use --trainable all"
         raise InputError("distill", "a student without new rows", expected)
-    rows = torch.tensor(sorted(seen), device=student.device)
+    return rows
+
+
+def choose(student: Encoder, config: DistillConfig, learning: list[int]) -> dict[str, nn.Parameter]:
+    """The weights that train, by name; until :func:`merge` embeddings are split by these rows."""
+    student.requires_grad_(config.trainable == "all")
+    rows = torch.tensor(learning, device=student.device)
     table = student.model.get_input_embeddings()
     split = isinstance(table, SplitEmbedding)
     table = table.split(rows) if split else SplitEmbedding(table.weight, rows)

@@ -11,6 +11,7 @@ import os
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -55,6 +56,9 @@ class VectorStore:
                 whole = self.known[row] and self.known[row] == _sum(found)
                 yield np.frombuffer(found, np.float16).reshape(-1, width) if whole else None
 
+    def _length(self, row: int) -> int:
+        return self.begins[row + 1] - self.begins[row]
+
     def fill(self, rows: Iterable[int]) -> int:
         """Encode those of some sentences that are not there yet; how many these were."""
         self.known = self._checks()  # another process may have been at it
@@ -64,16 +68,19 @@ class VectorStore:
             return 0
         with hold(self.folder, wait=True), refusing(self.vectors):  # makes it
             file, sums = os.open(self.vectors, os.O_RDWR | os.O_CREAT, 0o666), {}
-        texts = [self.sentences[row] for row in missing]
+        # without padding the last bits hardly depend on what is encoded beside a sentence
+        missing.sort(key=self._length, reverse=True)
         # written, not mapped: a full disk is an error
         with one_line(self.vectors), open(file, "r+b") as file:
-            for places, vectors in self.teacher.batches_of_ids(texts):
-                found = vectors.half().cpu().numpy()  # (b, n, d)
-                for place, one in zip(places, found, strict=True):
-                    row, content = missing[place], one[: len(texts[place])].tobytes()
-                    file.seek(2 * self.begins[row] * self.teacher.dimension)
-                    file.write(content)
-                    sums[row] = _sum(content)
+            for _, alike in groupby(missing, self._length):
+                some = list(alike)
+                texts = [self.sentences[i] for i in some]
+                for places, vectors in self.teacher.batches_of_ids(texts):
+                    for place, one in zip(places, vectors.half().cpu().numpy(), strict=True):
+                        row, content = some[place], one.tobytes()
+                        file.seek(2 * self.begins[row] * self.teacher.dimension)
+                        file.write(content)
+                        sums[row] = _sum(content)
         self.teacher.release()
         with hold(self.folder, wait=True):
             self.known = self._checks()

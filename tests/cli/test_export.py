@@ -180,6 +180,13 @@ def folder(place, *files):
     return str(place)
 
 
+def begun(place):
+    """A run that was killed before its first step."""
+    folder(place)
+    (place / "config.json").write_text('{"config": {}, "bitext": {"lang": "sw"}}')
+    return str(place)
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [
@@ -188,6 +195,7 @@ def folder(place, *files):
             lambda t: ["--run", folder(t / "run", "log.jsonl"), "--out", str(t / "out")],
             "got a run without a finished student",
         ),
+        (lambda t: ["--run", begun(t / "run"), "--out", str(t / "out")], "finish it with train --out"),
         (lambda t: ["--run", folder(t / "run"), "--out", str(t / "out")], "got no weights"),
         (lambda t: ["--run", "minilm", "--out", str(t)], "got a path that exists"),
         (lambda t: ["--run", "minilm", "--out", str(t / "out"), "--max-length", "513"], "got 513 tokens"),

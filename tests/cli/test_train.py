@@ -95,7 +95,7 @@ def test_a_language_that_nobody_named_is_not_named(tmp_path, capsys, more):
 
 
 ODD = [
-    {"WORLD_SIZE": "x"}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "0"}, {"WORLD_SIZE": "2", "RANK": "x"}, {"LOCAL_RANK": "x"},
+    {"WORLD_SIZE": "x"}, {"WORLD_SIZE": "0"}, {"WORLD_SIZE": "2", "RANK": "x"}, {"LOCAL_RANK": "x"},
     {"ACCELERATE_USE_CPU": "x"},
 ]  # fmt: skip
 
@@ -110,6 +110,13 @@ def test_odd_words_of_a_launcher_are_one_line(line, tmp_path, odd):
     assert last.startswith("error: ")
     assert "Traceback" not in said.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_word_of_a_launcher_is_none(line, tmp_path):
+    env = os.environ | {"WORLD_SIZE": "", "RANK": " ", "LOCAL_RANK": ""}
+    said = subprocess.run([sys.executable, "-m", "optical_lite", *line], env=env, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert "run: 4 pairs, 1 steps" in said.stdout
 
 
 @pytest.mark.parametrize("rank", ["1", "", "x"])

@@ -321,3 +321,66 @@ def test_every_field_is_offered():
     )
     with pytest.raises(InputError, match="save_every: got 0"):
         DistillConfig(save_every=0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"loss": "0 transport"}, {"loss": "late + .0 transport"}, {"loss": 5}, {"loss": f"{'9' * 400} late"},
+        {"trainable": "old"}, {"trainable": ("new",)}, {"solver": None}, {"marginals": 1},
+        {"special": "no"}, {"special": 1}, {"epsilon": 0}, {"epsilon": True}, {"reach": -1.0},
+        {"mass": 2.0}, {"mass": 0},
+        {"steps": True}, {"steps": 2.5}, {"steps": 0}, {"batch": 2.5}, {"batch": "8"}, {"rate": "x"}, {"rate": 10**400},
+        {"rate": float("nan")}, {"row_rate": float("inf")}, {"row_rate": -1}, {"warmup": -1}, {"warmup": 5},
+        {"max_length": 1}, {"max_length": 2}, {"seed": 1.5}, {"seed": -1}, {"save_every": 0},
+        {"keep": (-1,)}, {"keep": 5}, {"keep": "1"}, {"keep": (1.0,)}, {"keep": (301,)},
+    ],
+)  # fmt: skip
+def test_what_no_training_can_do_is_refused_when_it_is_asked_for(wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))}: got .*expected ") as error:
+        DistillConfig(**wrong)
+    assert "\n" not in str(error.value)
+
+
+def test_ends_of_the_ranges_are_taken():
+    DistillConfig(mass=1, warmup=0, row_rate=0, seed=2**32 - 1, rate=1, max_length=3, keep=[300], loss="0.1*late")
+    assert DistillConfig(warmup=1.0).warmup == 1
+
+
+def test_a_run_that_was_refused_may_be_begun_otherwise(train, tmp_path, finished):
+    out = tmp_path / "run"
+    with pytest.raises(InputError, match="lower the rate"):
+        train(out, replace(CONFIG, rate=1e30, keep=()))
+    train(out)
+    assert weights(out) == weights(finished[0])
+    assert names(out) == names(finished[0])
+
+
+@pytest.mark.parametrize("left", ["checkpoints/000001.safetensors", "resume.pt", "student/config.json", "mine.txt"])
+def test_a_run_that_has_something_to_lose_is_not_begun_otherwise(half, train, left):
+    for path in sorted(half.rglob("*"), reverse=True):
+        if path.is_file() and path != half / "config.json":
+            path.unlink()
+    (half / left).parent.mkdir(exist_ok=True)
+    (half / left).write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"another config \(rate 0\.001, now 0\.002\)"):
+        train(half, replace(CONFIG, rate=2e-3))
+    assert (half / left).read_bytes() == b"mine"
+
+
+def test_what_the_student_cannot_do_is_refused_before_anything_is_written(tiny, tmp_path):
+    student = tiny.copy("no new rows")
+    with pytest.raises(InputError, match="use --trainable all"):
+        distill.distill(student, tiny, BITEXT, CONFIG, tmp_path / "run", progress=False)
+    assert names(tmp_path / "run") == []
+    distill.distill(student, tiny, BITEXT, replace(CONFIG, trainable="all"), tmp_path / "run", progress=False)
+    assert runs.is_finished(tmp_path / "run")
+
+
+def test_an_unknown_number_type_in_a_record_is_no_advice(half, train):
+    record = json.loads((half / "config.json").read_text())
+    record["environment"]["precision"] = "float64; rm -r"
+    (half / "config.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match=r"got .*'float64; rm -r', expected float32 or bf16") as error:
+        train(half)
+    assert "give --precision" not in str(error.value)

@@ -43,6 +43,17 @@ def test_nothing_is_encoded_twice(teacher, sentences, monkeypatch):
     torch.testing.assert_close(again.batch([1, 5])[0][0], first.batch([1, 5])[0][0])
 
 
+def test_sentences_are_encoded_beside_those_of_their_length(teacher, monkeypatch):
+    """Padding would change the last bits with whatever else is missing from a store."""
+    texts = teacher.tokenize([f"{'Water ' * n}{i}" for i in range(3) for n in (1, 2, 9)]), []
+    plain, seen = teacher.forward, []
+    monkeypatch.setattr(teacher, "forward", lambda ids, mask: seen.append(mask.clone()) or plain(ids, mask))
+    store = VectorStore(teacher, [*texts[0], [101, 2300 + next(NUMBERS), 102]])
+    assert store.fill(range(10)) == 10
+    assert all(mask.all() for mask in seen)
+    assert len(seen) == len({len(text) for text in store.sentences})
+
+
 @pytest.fixture
 def filled(teacher, sentences):
     """A store of its own, its folder, and what it holds of three sentences."""
