@@ -20,7 +20,8 @@ from optical_lite.training import distill, runs
 # an epoch of 25 pairs ends in a step of one pair, of which one process has none
 PAIRS = pocket.bitext("sw").pairs[:25]
 SETTINGS = {"batch": 8, "steps": 24, "save_every": 2, "loss": "transport + 0.1 late + 0.1 contrast + 0.1 score"}
-NEAR = {"float32": (1e-4, 1e-3), "bf16": (0.02, 0.05)}  # products of another shape are rounded otherwise
+# products of another shape are rounded otherwise; a problem that stops a check later is 5 iterations of one in eight
+NEAR = {"float32": (1e-4, 1e-3, 0.5), "bf16": (0.02, 0.05, 1.3)}
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,11 @@ def start(folder, out, *options, processes=2):
 
 
 def compare(out, expected, number_type):
-    losses, weights = NEAR[number_type]
+    losses, weights, iterations = NEAR[number_type]
     lines, wanted = runs.read_log(out), runs.read_log(expected)
     assert [line["pairs"] for line in lines] == [line["pairs"] for line in wanted]
     assert sorted(line["pairs"] for line in lines[:4]) == [1, 8, 8, 8]
-    for name, near in (("loss", losses), ("norm", losses), ("marginal_error", losses), ("iterations", 0.5)):
+    for name, near in (("loss", losses), ("norm", losses), ("marginal_error", losses), ("iterations", iterations)):
         assert [line[name] for line in lines] == pytest.approx([line[name] for line in wanted], abs=near), name
     pairs = zip(runs.load_student(out).parameters(), runs.load_student(expected).parameters(), strict=True)
     assert max((mine - theirs).abs().max().item() for mine, theirs in pairs) < weights

@@ -94,6 +94,6 @@ def test_the_rows_of_another_family_have_that_rate_too(teacher):
     tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0)
     model = ModernBertModel(ModernBertConfig(vocab_size=len(teacher.embedding), **sizes, **tokens))
     config = DistillConfig(trainable="all", rate=1e-4, row_rate=1e-3)
-    trained = trainable.choose(Encoder(model, teacher.tokenizer, "small"), config, {1, 2})
+    trained = trainable.choose(Encoder(model, teacher.tokenizer, "small"), config, [1, 2])
     (rows,) = trainable.groups(trained, config)[1]["params"]
     assert rows.shape == (2, 8)
