@@ -13,7 +13,7 @@ from optical_lite.study import findings, pages, summary
 pytestmark = [pytest.mark.float32, pytest.mark.xdist_group("pages")]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # other modules of the group may come in between
 def made():
     """Every generated file, made once."""
     return pages.generated()
