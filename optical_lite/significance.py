@@ -25,8 +25,17 @@ class Comparison:
     def __str__(self) -> str:
         return (
             f"{self.difference:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f}, "
-            f"p = {self.p:.4f}, {self.wins} wins, {self.losses} losses)"
+            f"{said(self.p)}, {self.wins} wins, {self.losses} losses)"
         )
+
+
+def said(p: float, digits: int = 4) -> str:
+    """A p value in words, never 0.
+
+    >>> said(0.0234), said(0.00002), said(0.0001, 3)
+    ('p = 0.0234', 'p < 0.0001', 'p < 0.001')
+    """
+    return f"p = {p:.{digits}f}" if round(p, digits) else f"p < {10**-digits:.{digits}f}"
 
 
 def same_passages(qrels: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

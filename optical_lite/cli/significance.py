@@ -6,7 +6,7 @@ test, not in t.
 
 from .. import metrics
 from ..settings import InputError
-from ..significance import bonferroni, compare, holm, same_passages, t_test
+from ..significance import bonferroni, compare, holm, said, same_passages, t_test
 from . import run_files
 
 
@@ -34,7 +34,7 @@ def command(
         print(
             f"{path}: {means[path]:.3f}, {result.difference:+.3f} "
             f"(95 % interval {result.low:+.3f} to {result.high:+.3f}), {result.wins} better, "
-            f"{result.losses} worse, {test} test p = {p[path]:.4f}, "
+            f"{result.losses} worse, {test} test {said(p[path])}, "
             f"{correction} {corrected[path]:.4f}"
         )
     return {

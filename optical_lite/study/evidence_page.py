@@ -8,7 +8,7 @@ from statistics import fmean
 
 from .. import corpora
 from ..alignment import statistical
-from ..significance import holm
+from ..significance import holm, said
 from . import alignment_grid, records
 from .evidence import ANSWER, answer, pooled
 from .markup import markdown, number
@@ -72,8 +72,7 @@ def _said(found: dict) -> dict:
     for key, p in holm({key: each.p for key, each in found.items() if each}).items():
         each = found[key]
         value, low, high = (number(x, "+") for x in (each.difference, each.low, each.high))
-        sure = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-        words[key] = f"{value} ({low} to {high}), {sure}"
+        words[key] = f"{value} ({low} to {high}), {said(p, 3)}"
     return words
 
 
@@ -181,8 +180,8 @@ def leaks() -> str:
         for end in ends
     })  # fmt: skip
     header = ["language", "pairs", "with twins"]
-    for said in columns:
-        header += [said, *(f"{said}, {end}" for end in ends.values())]
+    for label in columns:
+        header += [label, *(f"{label}, {end}" for end in ends.values())]
     rows = []
     for place in dict.fromkeys(place for place, *_ in sorted(cells)):
         made = [records.read(place, f"m_extended{end}") for end in ("", "_twins")]
