@@ -161,7 +161,7 @@ def get() -> Settings:
         one_of("OPTICAL_LITE_PRECISION: got", precision, PRECISIONS)
     threads = _variable("OPTICAL_LITE_THREADS", str(_processors()))
     mirror = _folder("OPTICAL_LITE_MIRROR")
-    if mirror and not mirror.is_dir():
+    if mirror and not os.path.isdir(mirror):  # a name too long is no folder either
         expected = "a folder that is there; mend or unset it"
         raise InputError("OPTICAL_LITE_MIRROR", repr(str(mirror)), expected)
     cache = _folder("OPTICAL_LITE_CACHE", "~/.cache/optical_lite")

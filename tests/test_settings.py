@@ -48,7 +48,7 @@ def test_wrong_environment_is_named(variables, name, value, text):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("kind", ["a file", "nothing"])
+@pytest.mark.parametrize("kind", ["a file", "nothing", "n" * 5000])
 def test_a_mirror_that_is_no_folder_is_named_at_once(variables, tmp_path, kind):
     (tmp_path / "a file").write_text("")
     with pytest.raises(settings.InputError, match=r"_MIRROR: got .*, expected a folder that is there; mend"):

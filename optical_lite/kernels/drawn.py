@@ -18,7 +18,7 @@ KEPT = 1 << 25  # draws times groups that are kept for the next comparison
 
 def _signs(n: int, draws: int, random: np.random.Generator) -> np.ndarray:
     """A sign of each of n groups in each draw, shape (draws, n)."""
-    return random.choice([-1.0, 1.0], size=(draws, n)).astype(np.int8)
+    return 2 * random.integers(0, 2, size=(draws, n)).astype(np.int8) - 1
 
 
 def _counts(n: int, draws: int, random: np.random.Generator) -> np.ndarray:
@@ -26,7 +26,7 @@ def _counts(n: int, draws: int, random: np.random.Generator) -> np.ndarray:
     picks = random.integers(0, n, size=(draws, n))
     picks += n * np.arange(draws)[:, None]
     found = np.bincount(picks.ravel(), minlength=draws * n).reshape(draws, n)
-    return found.astype(np.min_scalar_type(n))
+    return found.astype(np.min_scalar_type(found.max()))
 
 
 def _blocks(kind: Callable, n: int, draws: int, random: np.random.Generator) -> Iterator:
@@ -45,7 +45,7 @@ def _drawn(n: int, draws: int, seed: int) -> tuple[Blocks, Blocks]:
     return _blocks(_signs, n, draws, random), _blocks(_counts, n, draws, random)
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=8)  # the study goes back and forth between as many collections
 def _kept(n: int, draws: int, seed: int) -> tuple[Blocks, Blocks]:
     return tuple(map(list, _drawn(n, draws, seed)))
 

@@ -23,7 +23,7 @@ from .record_files import Records, load
 from .systems import SYSTEMS
 
 RECORDS, DEV_RECORDS, CPU_RECORDS = map(record_files.SETS.get, ("clir", "clir_dev", "clir_cpu"))
-DRAWS = 40_000  # of a test: p is told after a correction for up to a hundred of them
+DRAWS = 20_000  # of a test: p is told after a correction for up to a hundred of them
 BASELINES = ("lexicon", "optical")  # what every system is tested against
 ENDS = ("zero_shot", "ceiling")  # of the gap that a system closes
 
