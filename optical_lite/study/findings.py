@@ -81,6 +81,7 @@ MEASURES = {
 }
 COUNTS = {"above": 0.05, "surely": 0.01, "among": None}
 OVER = {"least": min, "most": max, "average": fmean}
+LONGEST = 300  # letters of a measure
 
 
 def measure(text: str) -> float:
@@ -89,6 +90,9 @@ def measure(text: str) -> float:
     >>> round(measure("gap ceiling afriqa_sw"), 2), measure("least gap zero_shot afriqa_*")
     (1.0, 0.0)
     """
+    # a pattern takes time in the square of its length
+    if len(text) > LONGEST:
+        raise InputError("findings", f"a measure of {len(text):,} letters", f"{LONGEST} at most")
     name, _, rest = text.partition(" ")
     words = rest.split()
     if name == "published" and rest.count(" | ") == 2:

@@ -121,6 +121,7 @@ def test_measures():
         ("above optical extended afriqa_fi", "no collection with records of optical and extended"),
         ("run demo_afriqa_sw.json#config.bitext people", "got no people of demo_afriqa_sw"),
         ("run nothing.json pairs", "got no pairs of nothing.json"),
+        ("mean optical " + "[" * 30_000, "got a measure of 30,013 letters, expected 300 at most"),
     ],
 )
 def test_bad_measures_are_named(text, said):
