@@ -160,7 +160,7 @@ def test_the_page_works_without_a_network(tab, written):
 def test_iterations_are_played_and_a_marginal_is_dragged(tab, written):
     open_page(tab, written / "sw.html")
     tab.get_by_role("button", name="iterate").click()
-    tab.get_by_text("rows were rescaled").wait_for()
+    tab.get_by_text("rows were rescaled").first.wait_for()  # a screen reader is told, too
     tab.locator(".flash").first.wait_for(state="attached")
     tab.get_by_role("button", name="pause").click()
     last = int(tab.locator(".player input").get_attribute("max"))

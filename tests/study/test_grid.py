@@ -15,7 +15,8 @@ from optical_lite.datasets.sources import OutOfReach
 from optical_lite.settings import InputError
 from optical_lite.study import check, grid, places, record_files, records, summary, systems
 
-pytestmark = pytest.mark.float32
+# trainings of one student share a folder, which one process holds
+pytestmark = [pytest.mark.float32, pytest.mark.xdist_group("grid")]
 
 NAMES = ["zero_shot", "lexicon", "optical", "structured", "ceiling"]
 
