@@ -53,6 +53,12 @@ def test_make_targets_named_in_the_readme_exist():
     assert named <= targets
 
 
+def test_the_tests_of_a_file_share_a_worker(request, worker_id):
+    if worker_id == "master":
+        pytest.skip("no workers: run with -n 2 --dist loadgroup")
+    assert request.node.nodeid.endswith("@test_setup")
+
+
 def test_ci_runs_the_readmes_test_command():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
     assert "make test" in (ROOT / "README.md").read_text()

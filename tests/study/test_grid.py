@@ -15,8 +15,7 @@ from optical_lite.datasets.sources import OutOfReach
 from optical_lite.settings import InputError
 from optical_lite.study import check, grid, places, record_files, records, summary, systems
 
-# trainings of one student share a folder, which one process holds
-pytestmark = [pytest.mark.float32, pytest.mark.xdist_group("grid")]
+pytestmark = pytest.mark.float32
 
 NAMES = ["zero_shot", "lexicon", "optical", "structured", "ceiling"]
 
@@ -45,6 +44,7 @@ def place(monkeypatch, tmp_path):
     monkeypatch.setattr(records, "DEV_RECORDS", tmp_path / "clir_dev.jsonl")
     monkeypatch.setattr(records, "CPU_RECORDS", tmp_path / "clir_cpu.jsonl")
     monkeypatch.setattr(record_files, "LOOSE", tmp_path / "loose")
+    monkeypatch.setattr(grid, "TRAINING", tmp_path / "training")
     return tmp_path / "loose" / "clir"
 
 

@@ -10,10 +10,10 @@ from optical_lite.settings import ROOT
 from optical_lite.study import check as reproduce
 from optical_lite.study import findings, pages, summary
 
-pytestmark = [pytest.mark.float32, pytest.mark.xdist_group("pages")]
+pytestmark = pytest.mark.float32
 
 
-@pytest.fixture(scope="session")  # other modules of the group may come in between
+@pytest.fixture(scope="module")
 def made():
     """Every generated file, made once."""
     return pages.generated()
