@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,6 +10,7 @@ from ..corpora import Bitext, Collection
 from ..text import bare, fold
 
 RUN = 8  # words: a shorter English sentence inside a passage says nothing about leakage
+_bare = functools.lru_cache(1 << 16)(bare)  # words come again and again
 
 
 def leakage(collection: Collection, bitext: Bitext) -> dict[str, int]:
@@ -76,4 +78,4 @@ def near_twins(collections: Iterable[Collection], bitext: Bitext, share: float =
 
 def _split(text: str) -> list[str]:
     """Words by :func:`.text.bare`, those that are punctuation left out."""
-    return [word for word in map(bare, text.split()) if word]
+    return [word for word in map(_bare, text.split()) if word]

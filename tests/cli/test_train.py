@@ -2,11 +2,10 @@
 
 import errno
 import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
+from accelerate.state import AcceleratorState
 
 from optical_lite import __main__, distillation, settings
 from optical_lite.datasets import testsets
@@ -100,23 +99,27 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def started(monkeypatch):
+    """Start this process as a launcher would; accelerate asks once in the life of a process, unless told to forget."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield lambda said: [monkeypatch.setenv(name, value) for name, value in said.items()]
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
 @pytest.mark.parametrize("odd", ODD)
-def test_odd_words_of_a_launcher_are_one_line(line, tmp_path, odd):
-    said = subprocess.run(
-        [sys.executable, "-m", "optical_lite", *line], env=os.environ | odd, capture_output=True, text=True
-    )
-    assert said.returncode == 2, said.stderr
-    *_, last = said.stderr.strip().split("\n")
+def test_odd_words_of_a_launcher_are_one_line(line, tmp_path, capsys, started, odd):
+    started(odd)
+    assert __main__.main(line) == 2
+    *_, last = capsys.readouterr().err.strip().split("\n")
     assert last.startswith("error: ")
-    assert "Traceback" not in said.stderr
     assert not (tmp_path / "run").exists()
 
 
-def test_an_empty_word_of_a_launcher_is_none(line, tmp_path):
-    env = os.environ | {"WORLD_SIZE": "", "RANK": " ", "LOCAL_RANK": ""}
-    said = subprocess.run([sys.executable, "-m", "optical_lite", *line], env=env, capture_output=True, text=True)
-    assert said.returncode == 0, said.stderr
-    assert "run: 4 pairs, 1 steps" in said.stdout
+def test_an_empty_word_of_a_launcher_is_none(line, capsys, started):
+    started({"WORLD_SIZE": "", "RANK": " ", "LOCAL_RANK": ""})
+    assert __main__.main(line) == 0
+    assert "run: 4 pairs, 1 steps" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("rank", ["1", "", "x"])
