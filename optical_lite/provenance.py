@@ -9,7 +9,16 @@ import platform
 import subprocess
 from pathlib import Path
 
-from .settings import PRECISIONS, ROOT, InputError, device, get, precision, seed_everything
+from .settings import (
+    PRECISIONS,
+    ROOT,
+    InputError,
+    compiles,
+    device,
+    get,
+    precision,
+    seed_everything,
+)  # fmt: skip
 
 CODE = ("optical_lite", "pyproject.toml", "requirements-lock.txt")  # decide a result with the data
 # settings of a model that do not change its vectors
@@ -61,6 +70,7 @@ def environment() -> dict:
         **({"accelerator": torch.cuda.get_device_name()} if device() == "cuda" else {}),
         "threads": get().threads,
         "precision": precision(),
+        **({"compiled": True} if compiles() else {}),
         "machine": platform.machine(),
         "commit": commit(),
     }

@@ -9,6 +9,7 @@ command line and a test run the same code. Each value has an environment variabl
 ``OPTICAL_LITE_THREADS``    integer, default ``OMP_NUM_THREADS``, else the processors one may use
 ``OPTICAL_LITE_DEVICE``     ``auto`` (default), ``cpu``, ``cuda``, ``mps``
 ``OPTICAL_LITE_PRECISION``  of products: ``float32``, ``bf16`` or ``auto``, see :func:`computing_in`
+``OPTICAL_LITE_COMPILE``    layers that train: ``on``, ``off`` or ``auto`` (default): on a GPU
 ``OPTICAL_LITE_CACHE``      downloads, default ``~/.cache/optical_lite``
 ``OPTICAL_LITE_MODELS``     encoders that were fetched, default ``models`` in the cache folder
 ``OPTICAL_LITE_MIRROR``     a local copy of the real data, see :mod:`optical_lite.datasets.sources`
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import math
 import os
 import random
@@ -38,6 +40,7 @@ DATA = ROOT / "data" if CHECKOUT else HERE / "_data"
 FIGURES = ROOT / "figures"
 PROFILES = ("smoke", "pocket")
 PRECISIONS = ("float32", "bf16", "auto")
+COMPILING = ("auto", "on", "off")
 SEEDS = 2**32 - 1  # the largest that every generator takes
 THREADS = 1024
 
@@ -117,6 +120,7 @@ class Settings:
     threads: int
     device: str  # "auto" until torch is asked
     precision: str | None  # None where the environment does not say
+    compile: str
     cache: Path
     models: Path
     mirror: Path | None
@@ -159,6 +163,8 @@ def get() -> Settings:
     precision = _variable("OPTICAL_LITE_PRECISION") or None
     if precision is not None:
         one_of("OPTICAL_LITE_PRECISION: got", precision, PRECISIONS)
+    compiling = _variable("OPTICAL_LITE_COMPILE", "auto")
+    one_of("OPTICAL_LITE_COMPILE: got", compiling, COMPILING)
     threads = _variable("OPTICAL_LITE_THREADS", str(_processors()))
     mirror = _folder("OPTICAL_LITE_MIRROR")
     if mirror and not os.path.isdir(mirror):  # a name too long is no folder either
@@ -171,6 +177,7 @@ def get() -> Settings:
         threads=_integer("OPTICAL_LITE_THREADS", threads, 1, THREADS),
         device=_variable("OPTICAL_LITE_DEVICE", "auto"),
         precision=precision,
+        compile=compiling,
         cache=cache,
         models=_folder("OPTICAL_LITE_MODELS") or cache / "models",
         mirror=mirror.resolve() if mirror else None,
@@ -201,6 +208,14 @@ def device() -> str:
             raise InputError("LOCAL_RANK", f"process {rank} where there are {count} GPUs", expected)
         torch.cuda.set_device(rank)
     return chosen
+
+
+def compiles() -> bool:
+    """Whether layers that train are compiled, which on a GPU needs Triton."""
+    wanted = get().compile
+    if wanted == "auto":
+        return device() == "cuda" and importlib.util.find_spec("triton") is not None
+    return wanted == "on"
 
 
 @functools.cache

@@ -37,6 +37,7 @@ def variables(monkeypatch):
     [
         ("OPTICAL_LITE_PROFILE", "big", "smoke, pocket"),
         ("OPTICAL_LITE_PRECISION", "half", "float32"),
+        ("OPTICAL_LITE_COMPILE", "yes", "auto, on, off"),
         *(("OPTICAL_LITE_SEED", value, "from 0 to 4294967295") for value in ("x", "--5", "²", "-1", "1" * 31, "1.0")),
         *(("OPTICAL_LITE_THREADS", value, "from 1 to 1024") for value in ("0", "-2", "1000000000", "two", "٣")),
         *((f"OPTICAL_LITE_{name}", "~nobody_here/x", "expected a folder") for name in ("CACHE", "MODELS", "MIRROR")),
@@ -59,7 +60,7 @@ def test_an_empty_variable_is_unset(variables, monkeypatch):
     for name in [name for name in os.environ if name.startswith("OPTICAL_LITE_")]:
         monkeypatch.delenv(name)
     plain = variables()
-    names = ["PROFILE", "SEED", "THREADS", "DEVICE", "PRECISION", "CACHE", "MODELS", "MIRROR"]
+    names = ["PROFILE", "SEED", "THREADS", "DEVICE", "PRECISION", "COMPILE", "CACHE", "MODELS", "MIRROR"]
     assert variables(**{f"OPTICAL_LITE_{name}": "" for name in names}) == plain
 
 

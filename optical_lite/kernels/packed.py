@@ -7,10 +7,15 @@ brings was measured (``docs/performance.md``).
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, gelu, layer_norm, linear, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
+
+from ..settings import InputError, compiles
 
 FAMILIES = ("BertModel", "RobertaModel", "XLMRobertaModel")
 ROUND = 32  # tokens; odd numbers of rows make products a quarter slower, new ones cost set-up
@@ -101,6 +106,21 @@ def _block(
     return layer_norm(x + linear(inner, w_2, b_2), (d,), g_2, c_2, eps)
 
 
+@functools.cache
+def _compiled() -> Callable[..., Tensor]:
+    """The same layer with what lies between two products in one kernel, for all sizes."""
+    made = torch.compile(_block, dynamic=True)
+
+    def run(*arguments) -> Tensor:
+        try:
+            return made(*arguments)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            expected = "a compiler that works; set OPTICAL_LITE_COMPILE=off to do without"
+            raise InputError("torch.compile", type(error).__name__, expected) from error
+
+    return run
+
+
 def _kept(x: Tensor, kind: torch.dtype, cells: int) -> int:
     """How many layers a backward pass may keep: of each token 16 vectors, and attention weights."""
     room = KEPT
@@ -148,13 +168,14 @@ def forward(model: nn.Module, ids: Tensor, mask: Tensor, keys: Tensor | None = N
         if not keys.all():
             bias = torch.zeros(B, n, dtype=kind, device=ids.device).masked_fill(~keys, -1e9)
         step = B if ids.is_cuda else max(1, ATTENTION_CELLS // (config.num_attention_heads * n * n))
-        layers, again = _layers(model, kind), 0
+        layers, again, block = _layers(model, kind), 0, _block
         if torch.is_grad_enabled():
+            block = _compiled() if compiles() else _block
             again = len(layers) - _kept(x, kind, B * config.num_attention_heads * n * n)
         shape, eps = (B, n, config.num_attention_heads), config.layer_norm_eps
 
         def run(x: Tensor, *weights: Tensor) -> Tensor:
-            return _block(x, weights, rows, bias, shape, step, eps)
+            return block(x, weights, rows, bias, shape, step, eps)
 
         for number, weights in enumerate(layers):
             if number < again:

@@ -1,10 +1,13 @@
 import copy
+from functools import partial
 
 import pytest
 import torch
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
+from optical_lite import provenance, settings
 from optical_lite.kernels import packed
+from optical_lite.settings import InputError
 
 SIZES = {
     "vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64,
@@ -110,3 +113,55 @@ def test_what_runs_twice_gives_the_same_gradients(monkeypatch, kind):
     expected = ours(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask]
     cosine = torch.nn.functional.cosine_similarity(found["all"][0], expected, dim=-1)
     assert cosine.min() > (0.999999 if kind == torch.float32 else 0.99)
+
+
+@pytest.fixture
+def compiling(monkeypatch):
+    """Layers that train are compiled; what a backend makes of their graphs is torch's affair."""
+    monkeypatch.setenv("OPTICAL_LITE_COMPILE", "on")
+
+    def start(backend):
+        monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend, fullgraph=True))
+        for cache in (settings.get, packed._compiled):
+            cache.cache_clear()
+        torch._dynamo.reset()
+
+    yield start
+    monkeypatch.undo()
+    for cache in (settings.get, packed._compiled):
+        cache.cache_clear()
+
+
+LENGTHS = [[9, 9, 9], [3, 40, 1, 12], [30, 29, 30, 30], [5] * 8, [2, 33, 7], [11, 12, 10, 12, 11], [20, 3, 3, 3]]
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # the compiler looks at it
+def test_compiled_layers_are_those_that_are_written_in_a_graph_for_each_kind_of_batch(compiling):
+    graphs = []
+    ours = model("bert")
+
+    def train(lengths):
+        ours.zero_grad()
+        found = packed.forward(ours, *batch(lengths, 0))
+        found.square().sum().backward()
+        return [found.detach(), *(p.grad.clone() for p in ours.parameters() if p.grad is not None)]
+
+    plain = [train(lengths) for lengths in LENGTHS]
+    assert "compiled" not in provenance.environment()
+    compiling(lambda graph, _: graphs.append(graph) or graph)
+    for lengths, expected in zip(LENGTHS, plain, strict=True):
+        torch.testing.assert_close(train(lengths), expected, atol=1e-5, rtol=1e-5)
+    assert 1 <= len(graphs) <= 4  # with and without padding, with and without tokens that are masked
+    assert provenance.environment()["compiled"]
+    with torch.no_grad():
+        packed.forward(ours, *batch([7], 0))
+    assert len(graphs) <= 4
+
+
+def test_a_compiler_that_fails_is_one_line(compiling):
+    def broken(*_):
+        raise OSError("no C++ compiler")
+
+    compiling(broken)
+    with pytest.raises(InputError, match=r"^torch.compile: got \w+, .* set OPTICAL_LITE_COMPILE=off"):
+        packed.forward(model("bert"), *batch([3, 4], 0))
