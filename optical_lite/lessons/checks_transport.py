@@ -160,7 +160,8 @@ def ex02_2(answer: object) -> None:
     a, b = (torch.full((1, k), 1 / k) for k in C.shape)
     scaling, log = (solve(C[None], a, b, epsilon=epsilon, method=x) for x in ("scaling", "log"))
     error = scaling.marginal_error.item()
-    need(error == torch.inf, f"scaling gives a plan, with marginal error {error:.2g}")
+    hint = "make every cell of some row cost more than 103 epsilon"
+    need(error == torch.inf, f"scaling gives a plan, with marginal error {error:.2g}; {hint}")
     error = f"marginal error {log.marginal_error.item():.2g} after 500 iterations"
     need(log.converged, f"log has not converged either: {error}")
 
@@ -246,8 +247,8 @@ def ex03_2(answer: object) -> None:
             values.append((T * C[0]).sum() + e * (T * (T.log() - 1)).sum())
         expected = (values[2] - values[0]) / (2 * h)
         mistakes = {
-            "the sign is turned: F has minus epsilon times H": -expected,
-            "H has log T - 1; where is the -1?": torch.xlogy(plans[1], plans[1]).sum(),
+            "the sign is turned: F has minus epsilon times Ent": -expected,
+            "Ent has log T - 1; where is the -1?": torch.xlogy(plans[1], plans[1]).sum(),
         }
         what = f"dF/depsilon of a {n} by {m} problem"
         same(answer(plans[1]), expected, what, 1e-3, mistakes)

@@ -61,6 +61,7 @@ STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "sentence vectors, over transport": (["m_sentence"], ["m_optical"]),
     "one-to-one, over transport": (["m_match"], ["m_optical"]),
     "nearest token, over transport": (["m_greedy"], ["m_optical"]),
+    "sentence vectors + contrast, over contrast": (["m_sentence_late"], ["m_late"]),
     "sentence vectors + contrast, over both": (["m_sentence_late"], ["m_optical_late"]),
     "the same, on the English encoder": (["a_sentence_late"], ["a_optical_late"]),
 }

@@ -89,6 +89,7 @@ def test_right_of_another_type(name, answer, capsys):
         ("ex01_3", notebook_01._sums, "mass 1/n"),
         ("ex02_2", (0.01, torch.full((3, 3), 1.5)), "(C, epsilon), in this order"),
         ("ex02_2", (torch.full((3, 3), 1.5), 0.0), "epsilon above 0"),
+        ("ex02_2", (torch.full((3, 3), 0.5), 0.1), "cost more than 103 epsilon"),
         ("ex03_1", notebook_03.along_sphere, "take S as free: differentiate 1 - S H^T as it stands"),
         ("ex03_1", lambda S, H, T: T @ H, "the sign is turned"),
         ("ex03_2", lambda T: -(T * (T.log() - 1)).sum(), "the sign is turned"),
@@ -101,8 +102,26 @@ def test_right_of_another_type(name, answer, capsys):
         ("ex05_3", notebook_05._not_monotone, "below that of a smaller p"),
         ("ex05_3", notebook_05._above_1, "no p is above 1"),
         ("ex06_1", notebook_06._only_possible, "a sure link is possible, too"),
+        (
+            "ex06_1",
+            lambda rows: 1 - 2 * sum(len(f & s) for f, s, _ in rows) / sum(len(f) + len(s) for f, s, _ in rows),
+            "found and possible counts, too",
+        ),
         ("ex06_2", notebook_06.NO_SURE, "must not be empty"),
         ("ex07_1", lambda s, tau: notebook_07.slope_of_contrast(s.T, tau).T, "a row, chooses"),
+        (
+            "ex07_1",
+            lambda s, tau: torch.softmax(s / tau, 1) - torch.eye(len(s)),
+            "the mean over the batch, and the temp",
+        ),
+        (
+            "ex08_1",
+            lambda cells, average, digits: (
+                abs(sum(x for x in cells if x is not None) / sum(x is not None for x in cells) - average)
+                < 1.4 / 10**digits
+            ),
+            "expected False",
+        ),
         ("ex07_2", lambda *runs: set(notebook_07.interaction(*runs)), "expected two numbers"),
         ("ex90_2", lambda rankings, k: None, "expected a list of pairs"),
         ("ex90_2", lambda rankings, k: ["b", "c", "a"], "expected a list of pairs"),
