@@ -188,7 +188,8 @@ def ex08_1(answer: object) -> None:
         ([0.5, 0.25, 0.3], 0.37, 2, False), ([0.5, 0.25, 0.3], 0.33, 2, False),
         ([0.5, None, 0.3], 0.4, 2, True), ([61.2, 77.0, 65.0], 67.7, 1, True),
         ([42.4, 54.9, 54.1, 33.6, 52.3, 33.8, 52.5], 53.5, 1, False),
-        ([0.35] * 9 + [0.36], 0.34, 2, False), ([0.418, 0.305], 0.363, 3, False), ([0.0, 0.5, None], 0.25, 2, True),
+        ([0.35] * 9 + [0.36], 0.34, 2, False), ([0.418, 0.305], 0.363, 3, False),
+        ([0.0, 0.5, None], 0.25, 2, True),
     ]  # fmt: skip
     for cells, average, digits, expected in cases:
         got = answer(cells, average, digits)
