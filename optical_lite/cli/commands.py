@@ -34,8 +34,8 @@ READING = [
     take("--format", f"of --collection: {', '.join(READERS)}", metavar="KIND"),
     take("--lang", "question language (default: the run's, where there is one)"),
     take("--split", "test, dev, ...: as the collection has them"),
-    flag("--lenient", "leave out judgements of what is not there; trec: a document without a "
-         "known text element is empty"),
+    flag("--lenient", "leave out judgements of what is not there; trec: and words outside of the "
+         "elements that are read"),
     take("--documents", "trec: if not in the folder; ir_datasets: of another data set",
          metavar="PATH"),
     take("--topics", "trec: if not in the folder", metavar="PATH"),

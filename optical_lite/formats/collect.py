@@ -26,7 +26,7 @@ ODD = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff]")
 
 def identifier(where: str, name: str) -> None:
     """Refuse the name of a passage or a question that breaks a line or cannot be seen."""
-    if not name or ODD.search(name):
+    if not name or (not name.isprintable() and ODD.search(name)):  # a long run asks of every line
         expected = "one without tabs, line breaks and control characters; mend it"
         raise InputError(where, f"id {name!r}" if name else "no id", expected)
 
@@ -79,6 +79,8 @@ def judgements(items: Iterable[tuple[str, str, str, object]]) -> Qrels:
     """Grades by passage, by query, from place, query, passage and grade; none may come twice."""
     found: Qrels = {}
     for where, query, passage, value in items:
+        identifier(where, query)
+        identifier(where, passage)
         grades = found.setdefault(query, {})
         if passage in grades:
             got = f"passage {passage!r} judged twice for query {query!r}"
@@ -148,6 +150,7 @@ def collect(
     """
     one_form(f"{name}, judgements", qrels, queries, "the questions")
     one_form(f"{name}, judgements", {*itertools.chain(*qrels.values())}, passages, "the passages")
+    one_form(f"{name}, translations", translations or (), queries, "the questions")
     if lenient:
         asked = ((q, grades) for q, grades in qrels.items() if q in queries)
         known = {q: {p: g for p, g in grades.items() if p in passages} for q, grades in asked}
@@ -160,6 +163,12 @@ def collect(
         for values in (queries, translations, flags)
     )
     need_text(name, kept, more[0])
+    if left := len((translations or {}).keys() - queries):
+        of = f"{left:,} of {len(translations):,} translations"
+        if left == len(translations):
+            expected = "one of a question at least; check that the ids of the files agree"
+            raise InputError(name, f"{of} of no question", expected)
+        notes = [*notes, f"{of} are of no question and are left out"]
     if left := len(queries) - len(kept):
         of = f"{left:,} of {len(queries):,} questions"
         notes = [*notes, f"{of} have no judgement and are left out"]

@@ -12,6 +12,7 @@ from html.entities import html5
 
 # A tag's attributes begin with one that has a value: "<y and z>" is text, and so is "<a@b.org>".
 TAG = re.compile(r"</?[A-Za-z][\w-]*(?:\s+[\w:-]+\s*=[^<>]*|\s*/?)>", re.ASCII)
+DECLARATION = re.compile(r"<[!?][A-Za-z][^<>]*>")  # of a document's type, of its parts, of XML
 ENTITY = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,8}|([A-Za-z][A-Za-z0-9]*));")
 
 
@@ -67,6 +68,18 @@ def outside(text: str, names: tuple[str, ...]) -> str:
     ends = [0, *(end for *_, end in whole)]
     starts = [*(start for start, *_ in whole), len(text)]
     return " ".join(text[end:start] for end, start in zip(ends, starts, strict=True))
+
+
+def first_words(text: str) -> str:
+    """The first words of a text that has any; tags, declarations and marks alone are none.
+
+    >>> first_words("<!DOCTYPE a [<!ELEMENT b (c)>]> <P>page 7</P>"), first_words("<P>--</P>")
+    ('page 7', '')
+    """
+    for _ in range(2):  # a document's type may hold declarations
+        text = DECLARATION.sub(" ", text)
+    words = plain(text)
+    return words[:60] if any(map(str.isalnum, words)) else ""
 
 
 def elements(text: str, names: tuple[str, ...]) -> list[str]:

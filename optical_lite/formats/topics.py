@@ -14,7 +14,7 @@ from pathlib import Path
 from ..settings import InputError
 from .collect import Qrels
 from .lines import read_text
-from .sgml import marked_up, outside, plain, spans, unwrapped
+from .sgml import first_words, marked_up, outside, plain, spans, unwrapped
 
 FIELDS = {
     "num": "id", "identifier": "id", "title": "title", "desc": "desc", "description": "desc",
@@ -37,11 +37,13 @@ BEGINS = re.compile(r"query_id:|^\W*(?:q\w*[ _-]?id|id|num\w*|topic|title)\s*:",
 
 
 def read_topics(
-    path: str | Path, fields: str = "title+desc", encoding: str = "utf-8"
-) -> dict[str, tuple[str, list[str] | None]]:
+    path: str | Path, fields: str = "title+desc", encoding: str = "utf-8",
+    left: list[str] | None = None,
+) -> dict[str, tuple[str, list[str] | None]]:  # fmt: skip
     """Question and flags, where there are any, by topic id.
 
-    A question is made of ``fields``; a topic may lack one of them, not all.
+    A question is made of ``fields``; a topic may lack one of them, not all. Words outside of topics
+    and of fields are an error, or, where ``left`` is given, noted there.
     """
     wanted = fields.split("+")
     if not set(wanted) <= {"title", "desc", "narr"} or len(set(wanted)) < len(wanted):
@@ -59,7 +61,8 @@ def read_topics(
         if other := re.search(r"<topic[\s>]|<top[\s>]|query_id:", between, re.IGNORECASE):
             expected = "topics of one form; mend the file or make it two"
             raise InputError(path, f"<{whole[0][1]}> and {other[0]!r}", expected)
-        found = [_tagged(path, inside) for _, _, inside, _ in whole]
+        _leave(path, between, left)
+        found = [_tagged(path, inside, left) for _, _, inside, _ in whole]
     else:
         found = [*_translated(path, text)]
     if not found:
@@ -75,7 +78,16 @@ def read_topics(
     return topics
 
 
-def _tagged(path: str | Path, inside: str) -> dict[str, str]:
+def _leave(where: object, text: str, left: list[str] | None) -> None:
+    """Refuse or note what stands outside of topics or of their fields."""
+    if words := first_words(text):
+        if left is None:
+            expected = "each in a field such as <title>; mend it, or give --lenient to leave it out"
+            raise InputError(where, f"words outside of fields: {words!r}", expected)
+        left.append(f"{words!r} of {where}")
+
+
+def _tagged(path: str | Path, inside: str, left: list[str] | None) -> dict[str, str]:
     """Fields of a topic: to the end tag, or, where it has none, to the next field, after a label.
 
     Other tags inside a field are markup of its text.
@@ -84,15 +96,14 @@ def _tagged(path: str | Path, inside: str) -> dict[str, str]:
     # whether it closes, its name, and that without the language
     found = re.finditer(r"<(/?)((?:[\w-]*-)?(\w+))(?:\s[^<>]*)?>", inside)
     tags, place = [tag for tag in found if tag[3].lower() in FIELDS], 0
+    beside = [inside[: tags[0].start()] if tags else inside]
     for number, mark in enumerate(tags, 1):
         closing, tag, field = mark[1], mark[2], FIELDS[mark[3].lower()]
         after = tags[number].start() if number < len(tags) else len(inside)
         if mark.start() < place:
             continue
         if closing or not field:
-            if closing and not field and re.search(r"\w", plain(inside[mark.end() : after])):
-                expected = "the field before it with an end tag; mend the file"
-                raise InputError(path, f"words after </{tag}> in a topic", expected)
+            beside += [inside[mark.end() : after]] * bool(closing)
             continue
         if field in topic:
             got = f"two <{tag}> in topic {topic.get('id')!r}"
@@ -102,6 +113,7 @@ def _tagged(path: str | Path, inside: str) -> dict[str, str]:
         place = same.start() if closed else after
         text = inside[mark.end() : place]
         topic[field] = plain(re.sub(LABELS[field][closed], "", text, flags=re.IGNORECASE))
+    _leave(f"{path}, topic {topic.get('id', '')!r}", " ".join(beside), left)
     return topic
 
 

@@ -10,14 +10,15 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from ..corpora import Collection, Run
 from ..safe_files import regular, write_atomic
 from ..settings import InputError
-from .collect import Qrels, collect, find, read_judgements, real, unique
+from .collect import ODD, Qrels, collect, find, identifier, read_judgements, real, unique
 from .lines import LONGEST, file_part, lines, placed, table
-from .sgml import elements, marked_up, outside, plain, spans, unwrapped
+from .sgml import elements, first_words, marked_up, outside, spans, unwrapped
 from .topics import read_topics, renamed, topic
 
 NAME, TITLE = ("DOCNO", "DOCID"), ("HEADLINE", "HEAD", "HL", "TITLE", "TI")
@@ -25,17 +26,15 @@ TEXT = ("LEAD", "LD", "LE", "LP", "TEXT", "TX", "TE")
 # of newspapers' and agencies' documents, what tells of a text and is none
 ABOUT = (
     "AUTHOR", "BYLINE", "CATEGORY", "COUNTRY", "DATE", "DATELINE", "DD", "DOCHDR", "EDITION",
-    "FILEID", "FIRST", "HEADER", "HT", "KW", "LANGUAGE", "LENGTH", "PAGE", "PARENT", "PROFILE",
-    "PUB", "SECOND", "SECTION", "SO", "SOURCE", "SUBJECT", "TIME", "TYPE",
+    "FILEID", "FIRST", "HEADER", "HT", "KW", "LANGUAGE", "LENGTH", "NUM", "PAGE", "PARENT",
+    "PROFILE", "PUB", "RECORDNO", "SECOND", "SECTION", "SO", "SOURCE", "SUBJECT", "TIME", "TYPE",
 )  # fmt: skip
 IGNORED = re.compile(r"^\.|\.dtd$", re.IGNORECASE)  # files of a folder
-# what a name in a column cannot hold: a blank, a mark of files at its start, half a character
-BLANK = re.compile("\\s|\\A\ufeff|[\ud800-\udfff]")
 
 
-def _documents(file: Path, encoding: str) -> Iterator[str]:
-    """What stands inside each ``<DOC>`` of a file, one after the other."""
-    begun = whole = size = 0
+def _documents(file: Path, encoding: str) -> Iterator[tuple[str, str]]:
+    """Words before each ``<DOC>`` of a file, and what stands in it; at the end those after all."""
+    begun = ended = whole = size = 0
     block: list[str] = []
     for number, line in enumerate(lines(file, encoding), 1):
         begun += len(re.findall(r"<DOC(?:[\s>]|$)", line, re.IGNORECASE))
@@ -47,17 +46,20 @@ def _documents(file: Path, encoding: str) -> Iterator[str]:
         *before, rest = re.split("</DOC>", line, flags=re.IGNORECASE)
         if not before:
             continue
+        ended += len(before)
         text, place = "\n".join(block), 0
         for start, _, inside, stop in spans(text, ("DOC",)):
             if "<!--" in unwrapped(text[place:start]):
                 expected = "it outside of comments; delete it or the comment's marks"
                 raise InputError(f"{file}, line {number}", "<DOC> in a comment", expected)
+            yield first_words(text[place:start]), inside
             whole, place = whole + 1, stop
-            yield inside
         block, size = [rest], len(rest)
-    if not whole or begun != whole:
+    if not whole or not begun == ended == whole:
+        got = f"{begun} <DOC> and {whole} whole <DOC>...</DOC>, {ended} </DOC>"
         expected = "equally many and at least one; mend the file or move it away"
-        raise InputError(file, f"{begun} <DOC> and {whole} whole <DOC>...</DOC>", expected)
+        raise InputError(file, got, expected)
+    yield first_words("\n".join(block)), ""
 
 
 def _files(path: Path) -> list[Path]:
@@ -88,7 +90,8 @@ def read_documents(
 
     The id is ``<DOCNO>``, or ``<DOCID>`` where there is none: CLEF's Los Angeles Times has both,
     and judgements name the first. With ``lenient`` a document whose words all stand in elements
-    that are no text (a photograph's caption) has its headline alone, or is empty, and is no error.
+    that are no text (a photograph's caption) has its headline alone, or is empty, and is no error;
+    nor are words between documents.
     """
     files = _files(Path(path)) if os.path.isdir(path) else [Path(path)]
     found = unique(each for file in files for each in _named(file, encoding, lenient))
@@ -99,7 +102,8 @@ def read_documents(
 
 def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[str, str, tuple[str, str]]]:
     """Place, id, text and words that were not read, of each document of a file."""
-    for number, inside in enumerate(_documents(file, encoding), 1):
+    around = pairwise(_documents(file, encoding))
+    for number, ((before, inside), (after, _)) in enumerate(around, 1):
         inside, where = unwrapped(inside), f"{file}, document {number}"
         ids = next(filter(None, (elements(inside, (tag,)) for tag in NAME)), [])
         if len(ids) != 1:
@@ -107,12 +111,11 @@ def _named(file: Path, encoding: str, lenient: bool) -> Iterator[tuple[str, str,
         need_columns(ids[0], of=where)
         head, body = elements(inside, TITLE), elements(inside, TEXT)
         of = f"{file}, document {ids[0]!r}"
-        left = _left(of, inside)
-        if left and not any(body) and not lenient:
-            got = f"words in other elements than {', '.join(TEXT)} alone: {left!r}"
-            expected = "text in these; rename its element, or give --lenient to leave it out"
-            raise InputError(of, got, expected)
-        yield where, ids[0], (" ".join(filter(None, head + body)), left)
+        beside, left = before or after, _left(of, inside)
+        if (beside or (left and not any(body))) and not lenient:
+            expected = f"all in {', '.join(TEXT)}; move them, or give --lenient to leave them out"
+            raise InputError(of, f"words in no element of text: {beside or left!r}", expected)
+        yield where, ids[0], (" ".join(filter(None, head + body)), beside or left)
 
 
 def _left(where: str, inside: str) -> str:
@@ -121,8 +124,7 @@ def _left(where: str, inside: str) -> str:
     if tag := re.search(rf"<(/?)({'|'.join(TITLE + TEXT)})(\s[^<>]*)?>", left, re.IGNORECASE):
         said = "</{0}> without <{0}>" if tag[1] else "<{0}> without </{0}>"
         raise InputError(where, said.format(tag[2]), "both; mend it")
-    words = plain(outside(left, NAME + ABOUT))
-    return words[:60] if any(map(str.isalpha, words)) else ""
+    return first_words(outside(left, NAME + ABOUT))
 
 
 def read_qrels(path: str | Path) -> Qrels:
@@ -136,6 +138,8 @@ def read_run(path: str | Path) -> Run:
     cells = table(placed(path), 6, "topic Q0 document rank score tag", sep=None)
     for where, query, _, passage, _, score, _ in cells:
         place = f"{where}, topic {query!r}"
+        identifier(where, query)
+        identifier(place, passage)
         if passage in found.setdefault(query, {}):
             got = f"document {passage!r} twice"
             raise InputError(place, got, "each document once; mend the line")
@@ -155,8 +159,9 @@ def ranked(scores: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
 def need_columns(*names: str, of: str | Path) -> None:
     """Refuse names that a file with columns between blanks cannot hold."""
     for name in names:
-        if not name or BLANK.search(name):
-            raise InputError(of, f"name {name!r}", "one without blanks; rename it")
+        if name.split() != [name] or ODD.search(name):
+            expected = "one without blanks and control characters; rename it"
+            raise InputError(of, f"name {name!r}", expected)
 
 
 def write_run(path: str | Path, run: Run, tag: str) -> Path:
@@ -190,16 +195,20 @@ def read(
     patterns = [f"topics.{file_part('language', lang)}.txt*", "topics.txt*"]
     if lang == "xx" and not [*folder.glob(patterns[0])]:
         del patterns[0]  # a language that nobody named is not asked for
-    asked = renamed(read_topics(topics or find(folder, *patterns), fields, encoding), judged)
+    left: list[str] = []
+    how = fields, encoding, left if lenient else None
+    asked = renamed(read_topics(topics or find(folder, *patterns), *how), judged)
     english, theirs = sorted(folder.glob("topics.en.txt*")), {}
     if english and not topics and lang != "en":
         regular(english[0])
-        theirs = renamed(read_topics(english[0], fields, encoding), judged)
+        theirs = renamed(read_topics(english[0], *how), judged)
     found = read_documents(documents or folder / "documents", encoding, lenient=lenient)
     texts = {name: text for name, (text, _) in found.items()}
-    notes = [f"{left!r} of {name!r}" for name, (_, left) in found.items() if left]
+    notes = [f"{words!r} of {name!r}" for name, (_, words) in found.items() if words]
     if notes:
-        notes = [f"{len(notes):,} documents have words in elements that are not read: {notes[0]}"]
+        notes = [f"{len(notes):,} documents have words that are not read: {notes[0]}"]
+    if left:
+        notes.append(f"words of topics are not read in {len(left):,} places: {left[0]}")
     queries, translations = ({q: each[0] for q, each in some.items()} for some in (asked, theirs))
     flags = {name: marks for name, (_, marks) in asked.items() if marks is not None}
     more = {"translations": translations, "flags": flags, "lenient": lenient, "notes": notes}

@@ -14,6 +14,7 @@ import pytest
 from optical_lite.corpora import Collection
 from optical_lite.datasets import pocket, reading
 from optical_lite.formats import msmarco, own, trec
+from optical_lite.formats.collect import collect
 from optical_lite.settings import DATA, InputError
 
 SAMPLES = DATA / "samples"
@@ -135,6 +136,7 @@ def copy(tmp_path):
         ("trec", "topics.sw.txt", lambda t: t.replace("query_id", "id"), "got no topic"),
         ("trec", "topics.sw.txt", lambda t: t.replace("C041", ""), "topic 1: got no number"),
         ("trec", "topics.en.txt", lambda t: t.replace("<num> C041 </num>", ""), "topic 1: got no number"),
+        ("trec", "topics.en.txt", lambda t: t.replace("C04", "C904"), "6 of 6 translations of no question"),
         ("trec", "topics.en.txt", lambda t: t.replace("EN-desc", "DE-title"), "expected one language a file"),
         ("trec", "documents/latimes/la010194.sgml", lambda t: t.replace("</DOC>", "", 1), "got 2 <DOCNO>"),
         ("trec", "documents/latimes/la010194.sgml", lambda t: t + "<DOC>", "got 5 <DOC> and 4 whole"),
@@ -153,6 +155,10 @@ def copy(tmp_path):
         ("msmarco", "qrels.dev.tsv", lambda t: t.replace("\t0\t", "\t"), "line 1: got 3 columns"),
         ("msmarco", "queries.dev.tsv", lambda t: t.replace("\t", " "), "line 1: got 1 columns"),
         ("beir", "queries.jsonl", lambda t: t.replace('"text"', '"query"'), "line 1.*text"),
+        ("trec", "qrels.txt", lambda t: t + "\ufeff41 0 LA010194-0001 1\n", r"line 13: got id '\\ufeff41'"),
+        ("trec", "qrels.txt", lambda t: t.replace("41 0 LA", "41 0 L\0A", 1), r"line 1: got id 'L\\x00A010194"),
+        ("msmarco", "qrels.dev.tsv", lambda t: t + "1\x7f\t0\t1\t1\n", r"line 7: got id '1\\x7f'"),
+        ("beir", "qrels/test.tsv", lambda t: t + "\ufeffq\tp\t1\n", r"line 8: got id '\\ufeffq'"),
     ],
 )
 def test_a_wrong_file_is_named(copy, kind, file, change, text):
@@ -217,6 +223,24 @@ def test_lenient_leaves_out_what_is_not_there(copy):
     data = reading.read("trec", copy / "trec", "sw", lenient=True)
     assert set(data.queries) == set(data.qrels) == {"41", "42", "43", "44"}
     assert set(data.passages) == {f"LA010194-000{n}" for n in range(1, 5)}
+
+
+def test_translations_of_no_question_are_counted_and_have_one_normal_form(tmp_path):
+    texts, asked, judged = {"p": "water"}, {"q\xe9": "maji?"}, {"q\xe9": {"p": 1}}
+    data = collect("toy", "sw", texts, asked, judged, translations={"q\xe9": "water?", "r": "fire?"})
+    assert data.translations == {"q\xe9": "water?"}
+    assert data.notes == ("1 of 2 translations are of no question and are left out",)
+    with pytest.raises(InputError, match=r"toy, translations: got id 'qe\\u0301', which looks the same"):
+        collect("toy", "sw", texts, asked, judged, translations={"qe\u0301": "water?", "q\xe9": "water?"})
+
+
+@pytest.mark.parametrize(
+    "row", ["\ufeffq Q0 d 1 1 x", "q Q0 a\0 1 1 x", "q Q0 d\u2060\ufeff 1 1 x", "q\x7f Q0 d 1 1 x"]
+)
+def test_a_run_has_no_marks_that_cannot_be_seen(tmp_path, row):
+    (tmp_path / "x.run").write_text(f"q Q0 e 1 2 x\n{row}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 2.*: got id .*expected one without"):
+        trec.read_run(tmp_path / "x.run")
 
 
 def test_encodings_and_files_that_are_not_there(copy, tmp_path):

@@ -18,7 +18,7 @@ def topics(tmp_path, text, fields="title+desc"):
     ("inside", "text"),
     [
         ("<title>clean <i>water</i> in wells</title>", "clean water in wells"),
-        ("<EN-title>clean <b>water</B> wells</en-TITLE> left <EN-desc>so</EN-desc>", "clean water wells so"),
+        ("<EN-title>clean <b>water</B> wells</en-TITLE> <EN-desc>so</EN-desc>", "clean water wells so"),
         ("<title> Topic: clean <i>water</i>\n<desc> Description:\nof <b>wells</b>\n", "clean water of wells"),
         (
             "<title>water\n<desc> Description:\nof wells\n<smry> Summary:\nno\n<con>\n<con> Concepts: no\n",
@@ -45,7 +45,7 @@ def test_a_topic_without_an_end_is_refused(tmp_path, end):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("<top><num>1<desc> what do <time>now</time> rats eat\n</top>", "got words after </time>"),
+        ("<top><num>1<desc> what do <time>now</time> rats eat\n</top>", "got words outside of fields: 'rats eat'"),
         ("<top><num>1</num><title>a</title></top>\nquery_id: 2\ntitle: b\n", "got <top> and 'query_id:'"),
         ("<top><num>1</num><title>a</title></top><TOPIC>b", "got <top> and '<TOPIC>'"),
         ("queryid: 41\ntitle: a\n\nquery_id: 42\ntitle: b\n", "got 'queryid: 41.* before the first"),
@@ -53,6 +53,12 @@ def test_a_topic_without_an_end_is_refused(tmp_path, end):
         ("query_id: 41\ntitle: a\n\nQuery_ID: 42\ntitle: b\n", "got 'Query_ID: 42' inside"),
         ("query_id: 41\ntitle: a\n42\ntitle: b\n", "got 'title: b' inside"),
         ("query_id: 41\ntitle: a\nand query_id: 42\n", "got 'and query_id: 42' inside"),
+        ("<top>lost<num>1</num><title>a</title></top>", "topic '1': got words outside of fields: 'lost'"),
+        ("<top><num>1</num> lost <title>a</title></top>", "topic '1': got words outside of fields: 'lost'"),
+        ("<top><num>1</num><title>a</title> 1945</top>", "topic '1': got words outside of fields: '1945'"),
+        ("<top><num>1</num><b>lost</b><title>a</title></top>", "got words outside of fields: 'lost'.*--lenient"),
+        ("lost <top><num>1</num><title>a</title></top>", "topics.txt: got words outside of fields: 'lost'"),
+        ("<top><num>1</num><title>a</title></top> <p>lost", "topics.txt: got words outside of fields: 'lost'"),
     ],
 )
 def test_no_topic_vanishes_and_none_joins_another(tmp_path, text, said):
@@ -101,13 +107,14 @@ def test_every_element_of_text_is_read(tmp_path):
         ("<TEXT>water</TEXT><te>more", "got <te> without </te>"),
         ("<TEXT>a <TEXT>b</TEXT> c</TEXT>", "got </TEXT> without <TEXT>"),
         ("<TEXT>water</TEXT><DOCNO>e</DOCNO>", "document 1: got 2 <DOCNO>"),
-        ("<BODY>water</BODY>", "document 'd': got words in other elements than LEAD.*: 'water'"),
-        ("<P>water</P>", "got words in other elements"),
-        (" water", "got words in other elements"),
-        ("<TITLE>story 0</TITLE><BODY>water is life</BODY>", "got words in other elements"),
-        ("<TI>wells</TI><P>water</P>", "got words in other elements"),
-        ("<html><head><title>wells</title></head><body>water</body></html>", "got words in other elements"),
-        ("<!-- <TEXT>a</TEXT> --><TEXT></TEXT><P>water</P>", "got words in other elements"),
+        ("<BODY>water</BODY>", "document 'd': got words in no element of text: 'water', expected all in LEAD"),
+        ("<P>water</P>", "got words in no element"),
+        (" water", "got words in no element"),
+        ("<TITLE>story 0</TITLE><BODY>water is life</BODY>", "got words in no element"),
+        ("<TI>wells</TI><P>water</P>", "got words in no element"),
+        ("1945<TEXT></TEXT>", "got words in no element of text: '1945'"),
+        ("<html><head><title>wells</title></head><body>water</body></html>", "got words in no element"),
+        ("<!-- <TEXT>a</TEXT> --><TEXT></TEXT><P>water</P>", "got words in no element"),
     ],
 )
 def test_a_document_whose_text_is_not_found_is_refused(tmp_path, inside, text):
@@ -127,12 +134,49 @@ def test_comments_are_no_documents_and_fields_about_a_text_are_no_text(tmp_path)
         trec.read_documents(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["lost {0}\n{1}", "{0}lost 7 words {1}", "{0}\n7\n{1}", "{0}{1}\n<P>lost"])
+def test_words_between_documents_are_refused_or_counted(tmp_path, text):
+    each = ("<DOC><DOCNO>a</DOCNO><TEXT>maji</TEXT></DOC>", "<DOC><DOCNO>b</DOCNO><TEXT>moto</TEXT></DOC>")
+    (tmp_path / "d.sgml").write_text(text.format(*each))
+    with pytest.raises(InputError, match=r"document '[ab]': got words in no element of text: '[l7].*--lenient"):
+        trec.read_documents(tmp_path)
+    found = trec.read_documents(tmp_path, lenient=True)
+    assert [words for words, _ in found.values()] == ["maji", "moto"]
+    assert any(left for _, left in found.values())
+
+
+def test_declarations_comments_wrappers_and_marks_are_no_words(tmp_path):
+    head = '<?xml version="1.0"?>\n<!DOCTYPE docs [<!ELEMENT DOC (#PCDATA)> <!ENTITY a "b">]>\n<!-- of 1994 -->\n'
+    one = "<DOC><DOCNO>{}</DOCNO><TEXT>maji</TEXT><RECORDNO>980549733</RECORDNO></DOC>\n<!-- page 2 -->--\n"
+    (tmp_path / "d.sgml").write_text(f"{head}<docs year='1994'>{one.format('a')}{one.format('b')}</docs>\x1a\n")
+    assert trec.read_documents(tmp_path) == {"a": ("maji", ""), "b": ("maji", "")}
+    asked = "<top lang='sw'>\n<num>1</num> <!-- 1 -->\n<title>maji</title>\n--</top>\n"
+    assert topics(tmp_path, f"{head}<topics>\n{asked}</topics>\n") == {"1": "maji"}
+
+
+def test_an_end_without_a_document_is_refused(tmp_path):
+    (tmp_path / "d.sgml").write_text("<DOC><DOCNO>a</DOCNO></DOC>\nlost </DOC>\n")
+    with pytest.raises(InputError, match=r"got 1 <DOC> and 1 whole <DOC>\.\.\.</DOC>, 2 </DOC>"):
+        trec.read_documents(tmp_path)
+
+
+def test_words_of_topics_that_are_left_out_are_counted(tmp_path):
+    documents(tmp_path, "<TEXT>maji</TEXT>")
+    (tmp_path / "topics.txt").write_text("<top>lost<num>1</num> more <title>a</title></top> between\n")
+    (tmp_path / "qrels.txt").write_text("1 0 d 1\n")
+    with pytest.raises(InputError, match="words outside of fields"):
+        trec.read(tmp_path, documents=tmp_path / "d.sgml")
+    data = trec.read(tmp_path, documents=tmp_path / "d.sgml", lenient=True)
+    said = f"words of topics are not read in 2 places: 'between' of {tmp_path / 'topics.txt'}"
+    assert (data.queries, data.notes) == ({"1": "a"}, (said,))
+
+
 def test_words_that_are_not_read_are_counted(tmp_path):
     (tmp_path / "d.sgml").write_text("<DOC><DOCNO>d</DOCNO><TEXT>maji</TEXT><GRAPHIC>a photograph</GRAPHIC></DOC>")
     (tmp_path / "topics.txt").write_text("<top><num>1<title>a</top><top><num>2<title>b</top>")
     (tmp_path / "qrels.txt").write_text("1 0 d 1\n")
     assert trec.read(tmp_path, documents=tmp_path / "d.sgml").notes == (
-        "1 documents have words in elements that are not read: 'a photograph' of 'd'",
+        "1 documents have words that are not read: 'a photograph' of 'd'",
         "1 of 2 questions have no judgement and are left out",
     )
 
