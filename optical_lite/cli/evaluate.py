@@ -32,7 +32,7 @@ def command(
     if isinstance(data, xglue.Task):
         found, count, cuts = of_pairs(data, predictions, encoders, Path(collection), tune)
     elif isinstance(data, xor_tydi.Questions):
-        found, count, cuts = of_questions(data, predictions, encoders, quiet)
+        found, count, cuts = of_questions(data, collection, predictions, encoders, quiet)
     elif run:
         ranked, cuts = inputs.ranking(data.passages, data.queries, encoders, quiet, scorer)
         found, count = metrics.summary(ranked, data.qrels), len(data.queries)
@@ -55,16 +55,17 @@ def of_run_file(path: str, qrels: str | None, ties: str) -> dict:
 
 
 def of_questions(
-    data, predictions: str | None, encoders: list[Encoder] | None, quiet: bool
+    data, of: str, predictions: str | None, encoders: list[Encoder] | None, quiet: bool
 ) -> tuple[dict[str, float], int, dict]:
     """R@2kt and R@5kt of XOR's questions by language, questions counted, and what was cut."""
     cuts = {}
     if predictions:
         made = xor_tydi.read_predictions(predictions)
+        others = data.langs.keys() - data.questions  # in languages that are not asked
+        made = {query: passages for query, passages in made.items() if query not in others}
+        missed = "are left out, as in the published script"
+        run_files.meet({predictions: made}, data.questions, of, missed)
         ranked = {query: passages for query, passages in made.items() if query in data.questions}
-        if missing := len(data.questions) - len(ranked):
-            said = f"{missing} of {len(data.questions)} questions have no prediction and are left "
-            run_files.say(f"{predictions}: {said}out, as in the published script")
     else:
         passages = data.passages.items()
         texts = {name: f"{data.titles[name]} {text}".strip() for name, text in passages}

@@ -53,10 +53,12 @@ def listed(found: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in found.items())
 
 
-def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int]:
+def meet(
+    runs: dict[str, dict], topics: Iterable[str], of: str, missed: str = "count 0"
+) -> dict[str, int]:
     """How many of some topics each run lacks, which is said; a run that lacks all is refused.
 
-    Topics without an answer count 0 in every mean, as with ``trec_eval -c``.
+    Topics without an answer count 0 in every mean, as with ``trec_eval -c``, or are ``missed``.
     """
     topics = set(topics)
     for name, run in runs.items():
@@ -67,7 +69,7 @@ def meet(runs: dict[str, dict], topics: Iterable[str], of: str) -> dict[str, int
             got = f"answers to none of the {len(topics)} topics of {of}, such as {min(topics)!r}"
             raise InputError(name, got, f"the same topics in both; its own are {own}")
         if missing:
-            say(f"{name}: {len(missing)} of {len(topics)} topics have no answer and count 0")
+            say(f"{name}: {len(missing)} of {len(topics)} topics have no answer and {missed}")
         if extra := len(run.keys() - topics):
             say(f"{name}: {extra} topics are not in {of} and are left out")
     return {name: len(topics - run.keys()) for name, run in runs.items()}

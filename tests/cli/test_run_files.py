@@ -50,7 +50,9 @@ def test_any_run_is_read_back_or_not_written(path, run, tag):
         assert trec.read_run(path) == expected(run)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a\tb", " a", "a\n", "a\u00a0b", "\u2003", "\ufeffa", "a\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a\tb", " a", "a\n", "a\u00a0b", "\u2003", "\ufeffa", "a\ud800", "a\0", "b\ufeff"]
+)
 @pytest.mark.parametrize("place", ["topic", "document", "tag"])
 def test_names_that_columns_cannot_hold(tmp_path, name, place):
     names = {"topic": "t", "document": "d", "tag": "x"} | {place: name}
@@ -383,13 +385,27 @@ def test_published_predictions_are_those_of_the_questions_asked(place, capsys):
     code, out, err = run(line, capsys)
     found = json.loads((place / "out.json").read_text())["metrics"]
     assert code == 0
-    assert f"1 of {len(swahili)} questions have no prediction and are left out" in err
+    assert f"1 of {len(swahili)} topics have no answer and are left out, as in the published script" in err
     assert f"{len(swahili) - 1} questions" in out
     assert set(found) == {f"R@{n}kt {name}" for n in (2, 5) for name in ("sw", "mean")}
     write(place, **{"some.json": json.dumps([record for record in whole if record["id"] not in swahili])})
     code, _, err = run(line, capsys)
     assert code == 2
-    assert "no question with an answer to look for" in err
+    assert f"some.json: got answers to none of the {len(swahili)} topics of {folder}" in err
+    extra = {"id": "zzz", "lang": "sw", "ctxs": ["maji"]}
+    write(place, **{"some.json": json.dumps([*whole, extra])})
+    code, _, err = run(line, capsys)
+    assert (code, err) == (0, f"some.json: 1 topics are not in {folder} and are left out\n")
+
+
+def test_predictions_of_another_normal_form_are_refused(place, capsys):
+    asked = [{"id": name, "lang": "sw", "question": "maji?", "answers": ["water"]} for name in ("q\u00e9", "r")]
+    (place / "xor").mkdir()
+    write(place / "xor", **{"q.jsonl": "".join(map(json.dumps, asked)).replace("}{", "}\n{"), "p.tsv": "p\twater\t\n"})
+    write(place, **{"some.json": json.dumps([{"id": name, "ctxs": ["water"]} for name in ("qe\u0301", "r")])})
+    code, _, err = run("evaluate --format xor --collection xor --predictions some.json", capsys)
+    assert code == 2
+    assert r"some.json: got id 'qe\u0301', which looks the same as 'q\xe9' of" in err
 
 
 def test_one_thing_is_evaluated_at_a_time(place, capsys):
