@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from .settings import SEEDS, InputError, Range
@@ -13,23 +13,41 @@ TRAINABLE = ("new", "all")
 SOLVERS = ("stabilized", "log", "exact", "proximal", "unbalanced", "partial")
 MARGINALS = ("uniform", "idf")
 
-
 COUNT = Range(1, 10**9, whole=True)
+LENGTH = Range(3, 10**9, whole=True)
+SEED = Range(0, SEEDS, whole=True)
 POSITIVE = Range(0, above=True)
 KINDS = {bool: bool, str: str, tuple: (tuple, list)}  # of values; of numbers a range says more
 
 
-def _option(default: object, text: str, allowed: Range | tuple[str, ...] | None = None) -> Any:
-    """A field, with its help as an option of ``train`` and the values that it may have."""
+def option(
+    default: object = MISSING, text: str = "", allowed: Range | tuple[str, ...] | None = None
+) -> Any:
+    """A field of :class:`Checked`, with its help as an option of ``train``, where it is one."""
     return field(default=default, metadata={"help": text, "allowed": allowed})
 
 
+class Checked:
+    """A dataclass whose fields say what they may be; another value is an InputError."""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value, allowed = getattr(self, one.name), one.metadata.get("allowed")
+            kind = type(one.default)
+            if not isinstance(value, KINDS.get(kind, object)):
+                raise InputError(one.name, repr(value), f"a {kind.__name__}")
+            for each in value if kind is tuple else (value,):
+                if allowed and each not in allowed:
+                    known = f"one of {', '.join(allowed)}" if kind is str else allowed
+                    raise InputError(one.name, repr(each), known)
+
+
 @dataclass(frozen=True)
-class DistillConfig:
+class DistillConfig(Checked):
     """Everything that decides a run's result, besides the data.
 
     Each field says in its metadata what it is, which is its help as an option of ``train``, and
-    what it may be; another value is an InputError. What is more to say:
+    what it may be. What is more to say:
 
     Attributes
     ----------
@@ -43,34 +61,26 @@ class DistillConfig:
     max_length : longer sentences are cut, and counted in ``metrics.json``
     """
 
-    loss: str = _option("transport", f"{', '.join(LOSSES)}, or a weighted sum")
-    trainable: str = _option("new", "new (the added rows) or all", TRAINABLE)
-    solver: str = _option("stabilized", ", ".join(SOLVERS), SOLVERS)
-    marginals: str = _option("uniform", "uniform or idf", MARGINALS)
-    special: bool = _option(False, "special tokens such as [CLS] take part in the plan")
-    epsilon: float = _option(0.05, "entropic regularisation", POSITIVE)
-    reach: float = _option(0.5, "of the solver unbalanced", POSITIVE)
-    mass: float = _option(0.8, "of the solver partial", Range(0, 1, above=True))
-    steps: int = _option(300, "optimiser steps", COUNT)
-    batch: int = _option(32, "sentence pairs a step", COUNT)
-    rate: float = _option(1e-3, "peak learning rate", POSITIVE)
-    row_rate: float = _option(0.0, "that of the embedding rows, 0 for the same", Range(0))
-    warmup: float = _option(0.1, "share of the steps until the rate is at its peak", Range(0, 1))
-    max_length: int = _option(64, "tokens of a sentence that are read", Range(3, 10**9, whole=True))
-    seed: int = _option(0, "order of the batches", Range(0, SEEDS, whole=True))
-    save_every: int = _option(100, "steps between states to go on from", COUNT)
-    keep: tuple[int, ...] = _option((), "steps whose weights stay, besides 0 and the last", COUNT)
+    loss: str = option("transport", f"{', '.join(LOSSES)}, or a weighted sum")
+    trainable: str = option("new", "new (the added rows) or all", TRAINABLE)
+    solver: str = option("stabilized", ", ".join(SOLVERS), SOLVERS)
+    marginals: str = option("uniform", "uniform or idf", MARGINALS)
+    special: bool = option(False, "special tokens such as [CLS] take part in the plan")
+    epsilon: float = option(0.05, "entropic regularisation", POSITIVE)
+    reach: float = option(0.5, "of the solver unbalanced", POSITIVE)
+    mass: float = option(0.8, "of the solver partial", Range(0, 1, above=True))
+    steps: int = option(300, "optimiser steps", COUNT)
+    batch: int = option(32, "sentence pairs a step", COUNT)
+    rate: float = option(1e-3, "peak learning rate", POSITIVE)
+    row_rate: float = option(0.0, "that of the embedding rows, 0 for the same", Range(0))
+    warmup: float = option(0.1, "share of the steps until the rate is at its peak", Range(0, 1))
+    max_length: int = option(64, "tokens of a sentence that are read", LENGTH)
+    seed: int = option(0, "order of the batches", SEED)
+    save_every: int = option(100, "steps between states to go on from", COUNT)
+    keep: tuple[int, ...] = option((), "steps whose weights stay, besides 0 and the last", COUNT)
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value, allowed = getattr(self, one.name), one.metadata["allowed"]
-            kind = type(one.default)
-            if not isinstance(value, KINDS.get(kind, object)):
-                raise InputError(one.name, repr(value), f"a {kind.__name__}")
-            for each in value if kind is tuple else (value,):
-                if allowed and each not in allowed:
-                    known = f"one of {', '.join(allowed)}" if kind is str else allowed
-                    raise InputError(one.name, repr(each), known)
+        super().__post_init__()
         self.terms()
         if (value := max(self.keep, default=0)) > self.steps:
             raise InputError("keep", f"step {value}", f"at most steps, {self.steps}")

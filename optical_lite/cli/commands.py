@@ -293,7 +293,7 @@ COMMANDS = {
         flag("--dry-run", "print settings, parameters, memory and hours, and stop"),
         take("--gpu", "with --dry-run: A100 or H100", "A100"),
         take("--share", "with --dry-run: share of the GPU's peak (0.3)",
-             type=number(0, 1, above=True)),
+             type=number(0.001, 1)),
         folder("a folder; an interrupted run is resumed", required=False),
         take("--model", "in place of the configuration's: a folder, or hub:OWNER/NAME"),
         take("--triples", "lines query<TAB>relevant<TAB>other, as MS MARCO's", metavar="TSV"),

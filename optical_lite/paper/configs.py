@@ -9,33 +9,33 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 
-from ..config import DistillConfig
+from ..config import COUNT, LENGTH, POSITIVE, SEED, Checked, DistillConfig, option
 from ..model_files import MBERT, XLMR
-from ..settings import InputError
+from ..settings import InputError, Range
 
 TINY = {"vocab_size": 3000, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
         "intermediate_size": 256, "max_position_embeddings": 192, "type_vocab_size": 2}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class TeacherConfig:
+class TeacherConfig(Checked):
     """Training of a teacher on triples, with settings as in :class:`.config.DistillConfig`.
 
     ``dimension`` is that of the token vectors, by a projection; lengths are tokens that are read.
     """
 
-    dimension: int
-    steps: int
-    batch: int
-    rate: float
-    warmup: float = 0.1
-    question_length: int = 32
-    passage_length: int = 180
-    seed: int = 0
+    dimension: int = option(allowed=COUNT)
+    steps: int = option(allowed=COUNT)
+    batch: int = option(allowed=COUNT)
+    rate: float = option(allowed=POSITIVE)
+    warmup: float = option(0.1, allowed=Range(0, 1))
+    question_length: int = option(32, allowed=LENGTH)
+    passage_length: int = option(180, allowed=LENGTH)
+    seed: int = option(0, allowed=SEED)
 
 
 @dataclass(frozen=True)
-class PaperConfig:
+class PaperConfig(Checked):
     """One experiment.
 
     Attributes
@@ -52,12 +52,13 @@ class PaperConfig:
     model: str
     teacher: TeacherConfig
     student: DistillConfig
-    depth: int = 1000
-    stride: int = 90
+    depth: int = option(1000, allowed=COUNT)
+    stride: int = option(90, allowed=COUNT)
     sources: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.student.max_length != self.teacher.question_length:
             raise InputError(
                 f"{self.name}: got questions of {self.teacher.question_length} tokens and "

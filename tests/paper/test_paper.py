@@ -258,12 +258,26 @@ def test_a_model_of_ones_own_is_measured(tmp_path):
         ("--config optical_xlmr --lang sw", "got no --triples, --bitext, --collection, --out"),
         ("--config tiny", "got no --out"),
         ("--config tiny --dry-run --gpu abacus", "expected one of A100, H100"),
-        ("--config tiny --dry-run --share 0", "above 0 to 1"),
+        ("--config tiny --dry-run --share 0", "from 0.001 to 1"),
     ],
 )
 def test_wrong_command_lines_are_named(line, text, capsys):
     assert __main__.main(["paper", *line.split()]) == 2
     assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "value"),
+    [
+        ("teacher", "dimension", 0), ("teacher", "steps", 2.5), ("teacher", "batch", -1), ("teacher", "rate", "fast"),
+        ("teacher", "warmup", 1.5), ("teacher", "question_length", 2), ("teacher", "passage_length", None),
+        ("teacher", "seed", True), ("student", "rate", 0.0), ("", "depth", 0), ("", "stride", 1.5),
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_named(of, name, value):
+    config = getattr(TINY, of) if of else TINY
+    with pytest.raises(InputError, match=f"{name}: got {value!r}, expected a "):
+        replace(config, **{name: value})
 
 
 def test_lengths_must_agree():
