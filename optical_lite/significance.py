@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .kernels import drawn
-from .settings import SEEDS, InputError
+from .settings import SEEDS, InputError, is_whole
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,19 @@ def _finite(values: np.ndarray, test: str = "compare") -> None:
         raise InputError(test, "values that are no finite numbers", expected)
 
 
+def check_draws(draws: int, seed: int) -> None:
+    """Refuse a number of draws, or their seed, that cannot be."""
+    if not (is_whole(draws) and is_whole(seed, 0) and seed <= SEEDS):
+        expected = f"at least one, and a seed from 0 to {SEEDS}"
+        raise InputError("compare", f"draws {draws}, seed {seed}", expected)
+
+
 def _by_group(
     values: np.ndarray, labels: Sequence, draws: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sums over the queries of each group, (k, groups), and its size; groups as they first come."""
     _finite(values)
-    if not (draws >= 1 and 0 <= seed <= SEEDS):
-        expected = f"at least one, and a seed from 0 to {SEEDS}"
-        raise InputError("compare", f"draws {draws}, seed {seed}", expected)
+    check_draws(draws, seed)
     number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     places = np.array([number[label] for label in labels])
     sums = np.zeros((len(number), len(values)))

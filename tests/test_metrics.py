@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from optical_lite import metrics, significance
+from optical_lite.alignment import linking
 from optical_lite.kernels import drawn
 from optical_lite.settings import InputError
 
@@ -207,11 +208,13 @@ def test_what_is_no_number_has_no_p_and_no_metric(wrong):
             metrics.summary({"q": [("a", 1.0)]}, {"q": {"a": 1, "b": wrong}}, [name])
 
 
-@pytest.mark.parametrize("wrong", [{"draws": 0}, {"draws": -1}, {"seed": -1}])
+@pytest.mark.parametrize("wrong", [{"draws": 0}, {"draws": 2.5}, {"draws": None}, {"seed": -1}, {"seed": 2**32}])
 def test_draws_and_seeds_that_cannot_be_are_named(wrong):
+    one = [linking.AlignmentScore()]
     [(name, value)] = wrong.items()
     for call in (lambda **of: significance.compare({"a": 1.0}, {"a": 0.5}, **of),
-                 lambda **of: significance.bootstrap(np.ones((1, 3)), **of)):  # fmt: skip
+                 lambda **of: significance.bootstrap(np.ones((1, 3)), **of),
+                 lambda **of: linking.compare(one, one, **of)):  # fmt: skip
         with pytest.raises(InputError, match=f"compare: got .*{name} {value}"):
             call(**wrong)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..settings import InputError, one_of
-from ..significance import Comparison
+from ..significance import Comparison, check_draws
 
 Links = set[tuple[int, int]]
 COMBINE = ("forward", "backward", "intersection", "union", "grow-diag", "grow-diag-final")
@@ -210,6 +210,7 @@ def compare(
     if len(ours) != len(baseline):
         expected = "the same in both"
         raise InputError("compare", f"{len(ours)} and {len(baseline)} sentences", expected)
+    check_draws(draws, seed)
     rows = ([list(vars(s).values()) for s in scores] for scores in (ours, baseline))
     x, y = (np.array(counts, float).reshape(-1, 4) for counts in rows)  # (sentences, 4)
     random = np.random.default_rng(seed)
