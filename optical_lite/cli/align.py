@@ -79,7 +79,7 @@ def page(
 
 
 def record(one: plans.Alignment) -> dict:
-    """An alignment as plain values, for JSON; method similarity has no cost."""
+    """An alignment as plain values, for JSON; one without transport or plan has no cost."""
     return {
         **{name: getattr(one, name) for name in RECORDED},
         "transport_cost": one.transport_cost if math.isfinite(one.transport_cost) else None,
@@ -105,6 +105,9 @@ def show(one: plans.Alignment) -> str:
         if unknown:
             said = " ".join(words[k] for k in unknown)
             lines.append(f"{name} words unknown to the tokenizer [UNK]: {said}")
-    has_cost = math.isfinite(one.transport_cost)
-    cost = f"transport cost {one.transport_cost:.3f}" if has_cost else "no transport"
-    return "\n".join([*lines, cost if one.converged else f"{cost}, NOT converged"])
+    cost = f"transport cost {one.transport_cost:.3f}"
+    if math.isnan(one.transport_cost):
+        cost = "no transport"
+    elif math.isinf(one.transport_cost):
+        cost = "no plan in the range of numbers, give a larger --epsilon"
+    return "\n".join([*lines, cost if one.converged else f"{cost}; NOT converged"])

@@ -111,3 +111,9 @@ def test_without_transport_no_cost_is_shown_or_written(capsys, tmp_path):
     assert __main__.main(line) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "no transport"
     assert json.loads((tmp_path / "x.json").read_text())["transport_cost"] is None
+
+
+def test_a_plan_that_left_the_numbers_is_told_from_none(capsys):
+    assert __main__.main(["align", "maji safi", "clean water", "--epsilon", "1e-300"]) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == "no plan in the range of numbers, give a larger --epsilon; NOT converged"
