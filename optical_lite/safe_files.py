@@ -208,7 +208,8 @@ def making(path: str | Path, folder: bool = False) -> Iterator[Path]:
     # shm is a folder in memory
     device = given.parts[:2] == ("/", "dev") and given.parts[2:3] != ("shm",)
     if device or (given.exists() and not given.is_file() and not given.is_dir()):
-        yield given
+        with one_line(given):
+            yield given
         return
     place = Path(os.path.realpath(given))
     if place.is_dir() and not folder:

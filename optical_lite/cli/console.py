@@ -58,7 +58,7 @@ class Output:
 
 
 def reason(error: BaseException) -> str | None:
-    """What stopped a command, in one line; None for what only a fault of the code can be."""
+    """What stopped a command, in one short line; None for what only a fault of the code can be."""
     name = type(error).__name__
     if isinstance(error, InputError):
         said = str(error)
@@ -79,7 +79,7 @@ def reason(error: BaseException) -> str | None:
         said += "give smaller files, --batch or --size"
     else:
         return None
-    return " ".join(said.split())
+    return str(InputError(" ".join(said.split())))
 
 
 def guarded(call: Callable[[], int]) -> int:
@@ -106,5 +106,5 @@ def guarded(call: Callable[[], int]) -> int:
     finally:
         output.flush()
     with contextlib.suppress(OSError):
-        print(visible(said).encode("utf-8", "replace").decode(), file=errors, flush=True)
+        print(said, file=errors, flush=True)
     return code

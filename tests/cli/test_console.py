@@ -52,6 +52,13 @@ def test_what_stops_a_command_is_one_line(monkeypatch, capsys, error, code, text
     assert text in err
 
 
+@pytest.mark.parametrize("kind", [OSError, FileNotFoundError, InputError])
+def test_a_line_of_any_kind_is_short(monkeypatch, capsys, kind):
+    name = "a" * 5000
+    error = InputError(name) if kind is InputError else kind(36, "File name too long", name)
+    assert len(stopped(monkeypatch, capsys, error)[1]) < 800
+
+
 def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch, capsys):
     with pytest.raises(ZeroDivisionError):
         stopped(monkeypatch, capsys, ZeroDivisionError())
@@ -73,12 +80,12 @@ def test_what_a_terminal_obeys_is_not_printed(capsys):
     def call():
         print("a \x1b[31m b\tc\n\u200d\x9b")
         run_files.say("\x1b[2J")
-        raise OSError(2, "No such file or directory", "\x1b]0;x")
+        raise OSError(2, "No such file", "\x1b]0;x")
 
     assert console.guarded(call) == 2
     assert capsys.readouterr() == (
         "a ?[31m b\tc\n\u200d?\n",
-        "?[2J\nerror: ?]0;x: got 'No such file or directory', expected to use it; check path, kind and permissions\n",
+        "?[2J\nerror: \\x1b]0;x: got 'No such file', expected to use it; check path, kind and permissions\n",
     )
 
 
