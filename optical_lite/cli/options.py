@@ -7,10 +7,11 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from fnmatch import fnmatchcase
 from functools import partial
-from itertools import chain, combinations, product
+from itertools import chain, combinations, islice, product
 from pathlib import Path
 
 from ..config import DistillConfig
@@ -58,7 +59,7 @@ def share(value: str) -> tuple[int, int]:
 def text(value: str) -> str:
     """Text, not empty, that UTF-8 holds."""
     if not value.strip() or re.search("[\0\ud800-\udfff]", value):
-        _refuse(value, "text in UTF-8")
+        _refuse(value, "text that is not blank, in UTF-8")
     return value
 
 
@@ -100,9 +101,10 @@ def _new(value: str, folder: bool) -> str:
     value = _place(value, expected)
     path = Path(value)
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
-    # a device, but standard output or the like that goes to a file
-    if path.parts[:2] == ("/", "dev") and path.parts[2:3] != ("shm",) and path.is_file():
-        _refuse(value, f"{expected}, got what a shell writes other text to; name a file")
+    with suppress(OSError):  # a closed one goes nowhere
+        # the file, by whatever name, that standard output or error goes to
+        if path.is_file() and any(os.path.samefile(path, opened) for opened in (1, 2)):
+            _refuse(value, f"{expected}, got what a shell writes other text to; name another file")
     if path.is_dir() and not folder:
         _refuse(value, f"{expected}, got a folder")
     if not there.is_dir() and (folder or there != path):
@@ -141,14 +143,19 @@ KINDS = {
 
 
 def _reached(value: str) -> Iterator[str]:
-    """Where a path leads, where links in that folder do, and those in what they lead to."""
-    places = [os.path.realpath(value)]
-    for place in places:
-        yield place
-        for folder, below, names in os.walk(place):
-            paths = (os.path.join(folder, name) for name in below + names)
-            led = map(os.path.realpath, filter(os.path.islink, paths))
-            places += {*led}.difference(places)
+    """Where a path leads, the folders in it, and where links in these do: the nearest 2,000."""
+    places, seen = [os.path.realpath(value)], set()
+    for place in islice(places, 2000):
+        if place not in seen:
+            seen.add(place)
+            yield place
+            # a file, or what nobody may look into, which its reader says
+            with suppress(OSError), os.scandir(place) as found:
+                for one in found:
+                    if one.is_symlink():
+                        places.append(os.path.realpath(one))
+                    elif one.is_dir():
+                        places.append(one.path)
 
 
 def apart(command: Command, values: dict[str, object]) -> None:
@@ -174,8 +181,8 @@ def apart(command: Command, values: dict[str, object]) -> None:
     taken += [("what the kit has in", place, os.path.realpath(place)) for place in own]
     for mine, other in chain(combinations(written, 2), product(written, taken)):
         (option, value, place), (of, theirs, there) = mine, other
-        within = place.startswith(there + os.sep)
-        within = within or (other in written and there.startswith(place + os.sep))
+        within = place.startswith(os.path.join(there, ""))
+        within |= other in written and there.startswith(os.path.join(place, ""))
         if within or place == there:
             one = "one path inside the other" if within else "one path"
             expected = "a place of its own for what is written; choose another"

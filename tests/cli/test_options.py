@@ -197,7 +197,7 @@ WRONG = [
     ("align", "--null=1.5", "a number from 0 to 1"),
     ("align", "--mass 0", "a number above 0 to 1"),
     ("align", "--threshold nan", "a number from 0 to 1"),
-    ("paper", "--share 0", "a number above 0 to 1"),
+    ("paper", "--share 5e-324", "a number from 0.001 to 1"),
     ("bench", "--repetitions 0", "a whole number from 1"),
     ("search", "--out .", "a file to write, got a folder"),
     ("search", "--json right/x.json", "got the file"),
@@ -227,6 +227,11 @@ def test_a_wrong_option_is_one_line(tmp_path, monkeypatch, capsys, command, more
     assert err.startswith("error: ")
     assert text in err
     assert os.listdir(tmp_path) == ["right"]
+
+
+def test_a_blank_text_is_called_blank():
+    with pytest.raises(argparse.ArgumentTypeError, match="expected text that is not blank, in UTF-8"):
+        options.text("\x1f")
 
 
 @given(st.integers(-5, 12))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -108,11 +109,60 @@ def test_other_paths_and_nowhere_are_not():
     assert __main__.main(["fuse", "a.run", "a.run", "--out", "a.out", "--json", "a.json"]) == 0
 
 
-def test_a_run_is_not_written_where_the_shell_writes_the_summary(place):
-    line = [sys.executable, "-m", "optical_lite", *["fuse", "a.run", "b.run", "--out", "/dev/stdout"]]
+@pytest.mark.parametrize("name", ["/dev/stdout", "/proc/self/fd/1", "spoken", "f.run"])
+def test_a_run_is_not_written_where_the_shell_writes_the_summary(place, name):
+    (place / "spoken").symlink_to("/dev/stdout")
+    line = [sys.executable, "-m", "optical_lite", *["fuse", "a.run", "b.run", "--out", name]]
     with open(place / "f.run", "w") as file:
         found = subprocess.run(line, stdout=file, stderr=subprocess.PIPE, text=True, env=os.environ)
     assert (found.returncode, found.stderr.count("\n")) == (2, 1)
-    assert "name a file" in found.stderr
-    found = subprocess.run(line, capture_output=True, text=True, env=os.environ)
-    assert found.stdout.startswith("t Q0 d 1 1.0 fused\n")
+    assert "name another file" in found.stderr
+    if name != "f.run":
+        found = subprocess.run(line, capture_output=True, text=True, env=os.environ)
+        assert found.stdout.startswith("t Q0 d 1 1.0 fused\n")
+
+
+def test_a_file_of_the_shell_that_nothing_else_goes_to_is_written(place):
+    line = f"exec {sys.executable} -m optical_lite fuse a.run b.run --out /dev/fd/3 3> x.run >&-"
+    assert subprocess.run(["/bin/sh", "-c", line], env=os.environ).returncode == 0
+    assert (place / "x.run").read_text().startswith("t Q0 d 1 1.0 fused\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "search --collection / --lang en --system bm25 --out x.run",
+        "search --format trec --collection / --lang en --system bm25 --out x.run",
+        "search --collection pocket --lang sw --system encoder --model / --out x.run",
+        "export --run / --to pylate --out new",
+        "search --format trec --collection data --documents / --lang en --system bm25 --out x.run",
+    ],
+)
+def test_what_reads_a_folder_says_what_it_lacks_not_what_lies_deep_in_it(capsys, line):
+    begun = time.monotonic()
+    assert __main__.main(line.split()) == 2
+    assert time.monotonic() - begun < 10
+    error = capsys.readouterr().err
+    assert (error.count("\n"), "/proc" in error) == (1, False), error
+
+
+def test_what_may_not_be_looked_into_hides_no_link_beside_it(place, capsys, monkeypatch):
+    for name in ("data/closed", "far"):
+        (place / name).mkdir()
+    (place / "data" / "more").symlink_to("../far")
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    line = "search --collection data --lang en --system bm25 --out far/x.run"
+    assert __main__.main(line.split()) == 2
+    assert "got one path " in capsys.readouterr().err
+
+
+def test_a_device_without_room_is_named(capsys):
+    assert __main__.main(["fuse", "a.run", "b.run", "--out", "x.run", "--json", "/dev/full"]) == 2
+    assert "error: /dev/full: got no room (No space left on device)" in capsys.readouterr().err
