@@ -8,18 +8,25 @@ steps of one match.
 
 from __future__ import annotations
 
+import base64
 import os
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
+from .json_files import fits, parse_json
 from .safe_files import guard, regular, whole
 from .settings import InputError
 from .weights import AGAIN
 
 GOT = "no tokenizer ({})"
+# times that a text may grow, characters put before it, ids put around it; where XLM-R's charsmap
+# makes most of a character, its tokenizer makes 72
+MOST = 256
+AFFIXES = ("continuing_subword_prefix", "end_of_word_suffix")
 # letters composed and apart, of many scripts, some that no vocabulary has, and nothing
 PROBES = (
     "a",
@@ -33,13 +40,17 @@ def load(folder: Path, rows: int) -> Tokenizer:
     """The tokenizer of a folder, for a model with so many rows in its embedding table."""
     path = folder / "tokenizer.json"
     regular(path)
-    return read(path, rows, lambda: Tokenizer.from_file(str(path)))
+    return read(path, rows, path.read_bytes)
 
 
-def read(place: object, rows: int, make: Callable[[], Tokenizer], mend: str = AGAIN) -> Tokenizer:
-    """The tokenizer that ``make`` makes of a record, tried; an error names its place and mends."""
+def read(place: object, rows: int, get: Callable[[], bytes], mend: str = AGAIN) -> Tokenizer:
+    """The tokenizer of the record that ``get`` gets, tried; an error names its place and mends."""
     with _unheard(), guard(place, f"a whole tokenizer.json that reads any text; {mend}", GOT):
-        found = make()
+        record = get()
+        _bounded(record, place, mend)
+        found = Tokenizer.from_buffer(record)
+        if (ids := found.num_special_tokens_to_add(False)) > MOST:
+            raise InputError(place, f"{ids:,} ids around a text", f"at most {MOST}; {mend}")
         found.no_truncation()  # the file may carry silent limits of its own
         found.no_padding()
         # they would cut the same text otherwise each time
@@ -47,10 +58,54 @@ def read(place: object, rows: int, make: Callable[[], Tokenizer], mend: str = AG
             setattr(found.model, name, None)
         codes = found.encode_batch(PROBES)
         highest = max([*found.get_vocab().values(), *(i for code in codes for i in code.ids)])
+    if all(len(code) == len(codes[-1]) for code in codes):
+        raise InputError(place, "no token of any text", f"a tokenizer that reads texts; {mend}")
     if highest >= rows:
         expected = f"numbers below {rows:,}, the rows of the embedding table; {mend}"
         raise InputError(place, f"a piece of number {highest:,}", expected)
     return found
+
+
+def _inside(value: object) -> Iterator[dict]:
+    """Every object inside a value of JSON, itself included."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    for part in value if isinstance(value, list) else ():
+        yield from _inside(part)
+
+
+def _longest(step: dict) -> int:
+    """The most characters, composed or apart, that a step of a tokenizer puts in one place."""
+    charsmap = base64.b64decode(step.get("precompiled_charsmap") or "")
+    texts = charsmap[4 + int.from_bytes(charsmap[:4], "little") :].decode(errors="replace")
+    texts = [step.get("content", ""), step.get("replacement", ""), *texts.split("\0")]
+    return max(len(unicodedata.normalize("NFKD", text)) for text in texts)
+
+
+def _bounded(record: bytes, place: object, mend: str) -> None:
+    """Refuse a tokenizer that makes a text far longer, before one is made, or leaves it out."""
+    found = parse_json(record, place)
+    fits(found, {"model": dict}, place)
+    steps = [*_inside([found.get("normalizer"), found.get("pre_tokenizer")])]
+    before = [step.get("prepend", "") for step in steps]
+    before += [found["model"].get(name) or "" for name in AFFIXES]
+    # each step may also put one character before each word
+    times, more = 1.0, len(steps) + sum(map(len, before))
+    for step in steps:
+        least = len(step.get("pattern", {}).get("String", ""))  # an expression may match nothing
+        longest = 3 if step.get("type") == "ByteLevel" else _longest(step)
+        mapped = least or "precompiled_charsmap" in step
+        times *= max(1, longest / max(1, least)) if mapped else 1 + longest
+    if times > MOST or more > MOST:
+        got = f"steps that make a text {times:,.0f} times as long and {more:,} characters longer"
+        raise InputError(place, got, f"at most {MOST} of both; {mend}")
+    parts = _inside(found.get("post_processor"))
+    singles = [part["single"] for part in parts if "single" in part]
+    counts = [sum("Sequence" in piece for piece in single) for single in singles]
+    if counts not in ([], [1]):
+        got = f"a text {' and '.join(map(str, counts[:3]))} times in the post_processor's template"
+        raise InputError(place, got, f"one template that has it once; {mend}")
 
 
 def checked(texts: Iterable[str]) -> list[str]:

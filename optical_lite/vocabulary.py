@@ -69,7 +69,7 @@ def extend(
     rows = _fill(teacher, tokenizer, new, bitext, fill, LEXICONS[lexicon], seed)
     count = base + len(new)
     # read as it will be from the student's folder
-    made = tokenizer_files.read("vocabulary", count, lambda: Tokenizer.from_buffer(tokenizer), MEND)
+    made = tokenizer_files.read("vocabulary", count, lambda: tokenizer, MEND)
     student = teacher.copy(f"{teacher.name} + {bitext.source}", made)
     model = student.model
     if base >= shared_rows.LARGE:
