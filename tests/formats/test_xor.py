@@ -1,6 +1,7 @@
 """XOR-TyDi: R@2kt and R@5kt by the published script's rules."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -17,6 +18,26 @@ def test_the_sample():
     assert set(reading.read("xor", SAMPLE, "de").questions) == {"1001", "1003"}
     found = xor_tydi.recall(xor_tydi.read_predictions(SAMPLE / "predictions.json"), data.langs, data.answers)
     assert found["R@2kt"] == found["R@5kt"] == {"sw": 1.0, "de": 1.0, "mean": 1.0}
+
+
+@pytest.mark.parametrize("cell", ['""', '"a"', '"a ""b"""', '""""', '"', "", 'a"', '"a', '"a"b"', '"""', '"""a"'])
+def test_only_a_quoted_cell_is_unquoted(cell):
+    whole = len(cell) > 1 and cell[0] == cell[-1] == '"' and all(len(run) % 2 == 0 for run in runs(cell[1:-1]))
+    assert xor_tydi._unquoted(cell) == (cell[1:-1].replace('""', '"') if whole else cell)
+
+
+def runs(text):
+    """Quotation marks that stand side by side."""
+    return "".join(char if char == '"' else " " for char in text).split()
+
+
+def test_a_long_cell_is_unquoted_in_little_memory():
+    cell = '"' + 'a""' * 2**20 + '"'
+    tracemalloc.start()
+    assert xor_tydi._unquoted(cell) == 'a"' * 2**20
+    grown = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert grown < 10 * len(cell)
 
 
 def recall(passages, answers=("fire",), langs="te"):
