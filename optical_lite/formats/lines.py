@@ -22,7 +22,9 @@ from ..settings import InputError
 # characters of one line (a passage has thousands, an article at most a few millions), of a text
 # that is written (escaped one by one they stay below LONGEST), of a file that is read whole
 LONGEST, TEXT, LARGEST = 2**25, 2**22, 2**28
-PACKED, RATIO = 2**25, 50  # most unpacked bytes, and times the file: text packs 3 to 20 times
+# most unpacked bytes, and times the file: text packs 3 to 20 times, and as JSON one byte of it may
+# take 30 of memory, so that what a small file unpacks to stays far below a gigabyte
+PACKED, RATIO = 2**23, 50
 NO_CHARACTER_SETS = {
     "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7",
 }  # fmt: skip

@@ -221,6 +221,14 @@ def test_a_bomb_is_refused_in_little_memory(unit, tmp_path, monkeypatch):
         assert grown < 2**23
 
 
+def test_a_small_packed_file_of_many_objects_is_refused(tmp_path):
+    path = tmp_path / "x.json.gz"
+    path.write_bytes(gzip.compress(b"[" + b'{"":0},' * (2**24 // 7) + b"0]", mtime=0))
+    assert path.stat().st_size < 2**15
+    with pytest.raises(InputError, match="more than 8,388,608 bytes unpacked"):
+        xor_tydi.read_predictions(path)
+
+
 def test_text_that_packs_well_is_read(tmp_path):
     text = "".join(f"{n}\tMaji safi ni muhimu kwa afya ya watu wote.\n" for n in range(20_000))
     with gzip.open(tmp_path / "x.tsv.gz", "wt") as file:
