@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -91,6 +92,8 @@ def _brief(value: object) -> str:
         return str(value)[:40]
     except RecursionError:  # TOML's dotted keys nest without a bracket
         return "what is nested too deep"
+    except ValueError:  # in TOML's base 16 any number of digits is read
+        return "a number of thousands of digits"
 
 
 def fits(value: object, shape: object, place: object, name: str = "the record") -> None:
@@ -104,8 +107,8 @@ def fits(value: object, shape: object, place: object, name: str = "the record") 
     """
     kinds = _kinds(shape)
     truth = isinstance(value, bool) and not {bool, object} & {*kinds}  # to Python a kind of int
-    finite = not isinstance(value, float) or math.isfinite(value)
-    if not isinstance(value, kinds) or truth or not finite:
+    held = not isinstance(value, int | float) or abs(value) <= sys.float_info.max  # by a float
+    if not isinstance(value, kinds) or truth or not held:
         expected = f"{_named(shape)}; mend it, or make it anew"
         raise InputError(place, f"{_brief(value)!r} as {name}", expected)
     for key, inner in shape.items() if isinstance(shape, dict) else ():

@@ -280,3 +280,12 @@ def test_a_value_nested_too_deep_to_be_shown_is_one_line():
         deep["a"] = deep = {}
     with pytest.raises(InputError, match="got 'what is nested too deep' as the record, expected a list"):
         json_files.fits(value, [str], "toy")
+
+
+@pytest.mark.parametrize("shape", [float, (int, float), object])
+def test_a_number_that_no_float_holds_is_refused(shape):
+    json_files.fits({"a": 1e308}, {"a": shape}, "toy")
+    long = 16**9999, "'a number of thousands of digits'"  # TOML has it as 0x1000...
+    for value, said in (10**309, "'1000"), (-(10**309), "'-1000"), long, (math.nan, "'nan'"), (-math.inf, "'-inf'"):
+        with pytest.raises(InputError, match=f"toy: got {said}.* as a"):
+            json_files.fits({"a": value}, {"a": shape}, "toy")

@@ -88,6 +88,7 @@ def test_a_damaged_record_names_its_file(run, name, read, content):
         ('{"step": 2}', "line 2: got no loss in the line"),
         ('{"step": 2, "loss": "low", "seconds": 1}', "line 2: got 'low' as loss"),
         ('{"step": 2, "loss": NaN, "seconds": 1}', "line 2: got no JSON (NaN is no finite number)"),
+        (f'{{"step": 2, "loss": {10**400}, "seconds": 1}}', "line 2: got '1000"),
         ('{"step": 3, "loss": 0.5, "seconds": 1}', "line 2: got step 3, expected 2"),
         ("", "line 2: got no JSON"),
         ("\udcff", "line 2: got no JSON"),
