@@ -19,7 +19,7 @@ from pathlib import Path
 
 from . import quantised
 from .json_files import write_json
-from .safe_files import hold, making, named
+from .safe_files import hold, making, named, regular
 from .settings import InputError, get, one_of
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -263,7 +263,7 @@ def folder(name: str) -> tuple[Path, str]:
 
 def digest(path: Path) -> str:
     """sha256 of a file, which may be larger than memory."""
-    with open(path, "rb") as file:
+    with open(regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

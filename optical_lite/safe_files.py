@@ -286,11 +286,12 @@ def only_files(folder: Path) -> None:
                 raise InputError(path, "a link, pipe or device", expected)
 
 
-def regular(path: str | Path) -> None:
-    """Refuse a pipe or a device in place of a file: opening it can wait for ever."""
+def regular(path: str | Path) -> str | Path:
+    """A path, where no pipe or device is in place of its file: opening it can wait for ever."""
     if os.path.exists(path) and not os.path.isfile(path):
         expected = "a file of its own; copy the file in its place"
         raise InputError(path, "something that is no file", expected)
+    return path
 
 
 def reserve(file: BinaryIO, size: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..corpora import THREE_LETTERS, Bitext, Collection
 from ..formats.lines import json_lines, lines, read_text
 from ..provenance import sha256
+from ..safe_files import regular
 from ..settings import DATA, InputError, one_of
 
 FOLDER = DATA / "pocket"
@@ -24,7 +25,7 @@ def _language(code: str, known: tuple[str, ...] = LANGUAGES) -> str:
 
 def _table(name: str) -> list[dict[str, str]]:
     """Rows of a table by the names in its first line."""
-    rows = [line.split("\t") for line in lines(FOLDER / name)]
+    rows = [line.split("\t") for line in lines(regular(FOLDER / name))]
     if any(len(cells) != len(rows[0]) for cells in rows):
         raise InputError(f"{FOLDER / name}: got another file than the kit brings; restore data/")
     return [dict(zip(rows[0], cells, strict=True)) for cells in rows[1:]]
@@ -45,7 +46,7 @@ def bitext(lang: str) -> Bitext:
 def passages() -> dict[str, str]:
     """English passages by id: title and text."""
     shape = dict.fromkeys(("id", "title", "text"), str)
-    records = (record for _, record in json_lines(FOLDER / "passages.jsonl", shape))
+    records = (record for _, record in json_lines(regular(FOLDER / "passages.jsonl"), shape))
     return {record["id"]: f"{record['title']}. {record['text']}" for record in records}
 
 
@@ -83,7 +84,7 @@ def validate(folder: Path = FOLDER) -> list[str]:
     ``SHA256SUMS`` has the sha256 of each; how a system ends lines does not count.
     """
     problems = []
-    for expected, name in (line.split("  ") for line in lines(FOLDER / "SHA256SUMS")):
+    for expected, name in (line.split("  ") for line in lines(regular(FOLDER / "SHA256SUMS"))):
         try:
             found = sha256(read_text(folder / name).encode())
         except InputError as error:

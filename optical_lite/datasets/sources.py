@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..provenance import sha256
-from ..safe_files import write_atomic
+from ..safe_files import regular, write_atomic
 from ..settings import DATA, InputError, get, one_of
 
 ADDRESS = "https://raw.githubusercontent.com/{repo}/{commit}/{path}"
@@ -53,7 +53,7 @@ class Source:
 @functools.cache
 def registry() -> dict[tuple[str, str], Source]:
     """All known files, keyed by (dataset, path)."""
-    with open(DATA / "sources.tsv", encoding="utf-8", newline="") as file:
+    with open(regular(DATA / "sources.tsv"), encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file, delimiter="\t")
         found = [Source(**{**row, "bytes": int(row["bytes"])}) for row in rows]
     return {(source.dataset, source.path): source for source in found}
@@ -90,7 +90,7 @@ def read(dataset: str, path: str) -> bytes:
     if source is None:
         raise InputError(dataset, f"path {path!r}", "a file of data/sources.tsv")
     if (here := place(source)).exists():
-        return _verify(here.read_bytes(), source, str(here))
+        return _verify(regular(here).read_bytes(), source, str(here))
     try:
         with _open(source.address) as answer:
             content = answer.read(source.bytes + 1)  # never more, whatever is sent

@@ -127,8 +127,7 @@ def find(folder: str | Path, *patterns: str) -> Path:
         got = f"{', '.join(path.name for path in found[:3])} for" if found else "no file"
         expected = "one file; move the others away, or check the folder and the language"
         raise InputError(folder, f"{got} {' or '.join(patterns)}", expected)
-    regular(found[0])
-    return found[0]
+    return regular(found[0])
 
 
 def collect(

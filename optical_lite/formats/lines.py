@@ -17,6 +17,7 @@ from pathlib import Path
 from .. import json_files
 from ..corpora import LANGUAGES, THREE_LETTERS
 from ..json_files import fits
+from ..safe_files import regular
 from ..settings import InputError
 
 # characters of one line (a passage has thousands, an article at most a few millions), of a text
@@ -105,11 +106,14 @@ def lines(path: str | Path, encoding: str | None = None) -> Iterator[str]:
         yield line.removesuffix("\n").removesuffix("\r")
 
 
-def read_text(path: str | Path, encoding: str | None = None) -> str:
-    r"""A text file as a whole, with ``\n`` at the ends of lines, bounded like :func:`lines`."""
+def read_text(path: str | Path, encoding: str | None = None, *, pipe: bool = False) -> str:
+    r"""A text file as a whole, with ``\n`` at the ends of lines, bounded like :func:`lines`.
+
+    ``pipe``: it may come from one, which a user names.
+    """
     # not a list, where each line of a packed file would be an object of its own
     found = io.StringIO(newline="\n")
-    for line in _read(path, encoding, LARGEST):
+    for line in _read(path if pipe else regular(path), encoding, LARGEST):
         found.write(line)
         if found.tell() > LARGEST:
             raise InputError(path, f"more than {LARGEST:,} characters", "a smaller file")

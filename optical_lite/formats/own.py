@@ -82,10 +82,8 @@ def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) ->
     English, ``"flags"`` a list of marks. ``lenient``: see :func:`.collect.collect`.
     """
     folder = Path(folder)
-    corpus, asked = folder / "corpus.jsonl", folder / "queries.jsonl"
-    judged, maybe = folder / "qrels" / "test.tsv", (str, NoneType)
-    for path in (corpus, asked, judged):
-        regular(path)
+    names, maybe = ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"), (str, NoneType)
+    corpus, asked, judged = (regular(folder / name) for name in names)
     passages = unique(
         (where, row["_id"], " ".join(filter(None, (row.get("title"), row["text"]))))
         for where, row in json_lines(corpus, {"_id": str, "text": str, "title?": maybe})

@@ -49,7 +49,7 @@ def read_topics(
     if not set(wanted) <= {"title", "desc", "narr"} or len(set(wanted)) < len(wanted):
         expected = "title, desc, narr joined by +, each once, such as title+desc"
         raise InputError("topics", f"fields {fields!r}", expected)
-    text = read_text(path, encoding)
+    text = read_text(path, encoding, pipe=True)
     marked = unwrapped(text)
     if whole := [*spans(marked, TOPIC)]:
         names = "|".join({name.lower() for _, name, _, _ in whole})

@@ -200,8 +200,7 @@ def read(
     asked = renamed(read_topics(topics or find(folder, *patterns), *how), judged)
     english, theirs = sorted(folder.glob("topics.en.txt*")), {}
     if english and not topics and lang != "en":
-        regular(english[0])
-        theirs = renamed(read_topics(english[0], *how), judged)
+        theirs = renamed(read_topics(regular(english[0]), *how), judged)
     found = read_documents(documents or folder / "documents", encoding, lenient=lenient)
     texts = {name: text for name, (text, _) in found.items()}
     notes = [f"{words!r} of {name!r}" for name, (_, words) in found.items() if words]

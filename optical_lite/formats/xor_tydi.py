@@ -72,7 +72,7 @@ def read(path: str | Path, lang: str = "xx") -> Questions:
 
 def read_predictions(path: str | Path) -> dict[str, list[str]]:
     """Passages of each question, best first, from JSON: a list of ``id``, ``lang``, ``ctxs``."""
-    records = parse_json(read_text(path), str(path))
+    records = parse_json(read_text(path, pipe=True), str(path))
     fits(records, [{"id": (str, int), "ctxs": [str]}], path, "the file")
     named = ((n, str(record["id"]), record["ctxs"]) for n, record in enumerate(records, 1))
     return unique((f"{path}, object {n}", name, passages) for n, name, passages in named)

@@ -61,6 +61,10 @@ def test_a_shard_that_is_there_is_left_alone(encoder, copy, capsys, monkeypatch)
     vectors.write_bytes(vectors.read_bytes()[:-2] + b"ab")
     with pytest.raises(InputError, match="got a shard whose vectors have changed"):
         index_folders.make(copy, DATA, encoder, (2, 3), False)
+    vectors.unlink()
+    os.mkfifo(vectors)
+    with pytest.raises(InputError, match=r"index\.safetensors: got something that is no file"):
+        index_folders.make(copy, DATA, encoder, (2, 3), False)
 
 
 def test_shards_that_do_not_fit_together_are_refused(encoder, copy):

@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import os
 import urllib.request
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def test_bad_download_is_refused_and_nothing_is_written(served, content, text):
     with pytest.raises(InputError, match=text):
         sources.read("toy", "x.tsv")
     assert not (served / "cache").exists()
+
+
+def test_a_pipe_in_the_cache_does_not_wait(served):
+    place = served / "cache" / "owner__name" / "x.tsv"
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+    with pytest.raises(InputError, match=r"x\.tsv: got something that is no file"):
+        sources.read("toy", "x.tsv")
 
 
 def test_no_more_is_read_than_is_expected(served, monkeypatch):

@@ -1,11 +1,12 @@
 """No text of a TREC file is lost without a word: it is read, or the file is refused."""
 
 import os
+import threading
 import time
 
 import pytest
 
-from optical_lite.formats import collect, lines, sgml, trec
+from optical_lite.formats import collect, lines, sgml, trec, xor_tydi
 from optical_lite.settings import InputError
 
 
@@ -228,3 +229,21 @@ def test_judgements_may_come_from_a_pipe(text):
     os.close(write)
     assert trec.read_qrels(f"/dev/fd/{read}") == {"q": {"p": 1}}
     os.close(read)
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (trec.read_topics, "<top><num>1</num><title>water</title></top>"),
+        (xor_tydi.read_predictions, '[{"id": "1", "ctxs": ["a"]}]'),
+        (lambda path: [*lines.lines(path)], "water"),
+    ],
+)
+def test_a_file_that_a_user_names_may_be_a_pipe(tmp_path, reader, text):
+    file, pipe = tmp_path / "file", tmp_path / "pipe"
+    file.write_text(text)
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
+    writer.start()
+    assert reader(pipe) == reader(file)
+    writer.join()
