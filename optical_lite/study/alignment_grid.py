@@ -235,7 +235,7 @@ def main(names: list[str]) -> None:
             record = study(name)
             write_json(loose / f"{name}.json", record)
             print(name, {s: v["aer"] for s, v in record["systems"].items()}, flush=True)
-            record_files.fold(loose, RECORDS)
+            record_files.fold({RECORDS: loose})
 
 
 if __name__ == "__main__":

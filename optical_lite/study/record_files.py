@@ -10,6 +10,7 @@ import copy
 import functools
 import json
 import re
+import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -33,7 +34,7 @@ NUMBER = (int, float)
 CELL = {
     **dict.fromkeys(("collection", "lang", "system", "mrr@10 by question"), str),
     **{"seed": int, "metrics": {str: NUMBER, **dict.fromkeys(METRICS, NUMBER)}},
-    "cpu_seconds?": NUMBER,
+    **{"cpu_seconds?": NUMBER, "data?": str},
 }
 GOLD = {
     **{"set": str, "systems": {str: {"aer": NUMBER}}, "bitext": (str, dict)},
@@ -44,9 +45,10 @@ WHOLE = {
     "bitext?": {"pairs": int},
 }
 HASHES = dict.fromkeys(WHOLE, str)
+PARTS = {"groups?": {str: str}, **{f"{kind}?": {str: dict} for kind in SHARED.values()}}
 # beside loose records: a number a question, the same where the right passage is
 GROUPS = "questions_by_passage.txt"
-RANKS = re.compile(r"-?[0-9]+(\.[0-9]+)?(e-[0-9]+)?( -?[0-9]+(\.[0-9]+)?(e-[0-9]+)?)*")
+ROUNDED = 1e-4  # a record's ranks have four digits: their mean is at most so far off
 RESTORE = "restore data/ with: git checkout data"
 Records = dict[str, dict[str, list[dict]]]  # by place and system, one a seed
 
@@ -90,11 +92,25 @@ def _expand(line: dict, parts: dict[str, dict]) -> dict:
     return record
 
 
-def _nested(found: Iterable[dict]) -> Records:
+def _nested(found: Iterable[dict], groups: Mapping[str, str] | None = None) -> Records:
+    """Records by place and system, if those of each place, and its groups, are of one collection.
+
+    The same passages, if a record tells of them, and as many questions.
+    """
     nested: Records = {}
     for record in sorted(found, key=key):
         place, system, _ = key(record)
         nested.setdefault(place, {}).setdefault(system, []).append(record)
+    for place, rows in nested.items():
+        made = [cell for some in rows.values() for cell in some if "set" not in cell]
+        hashes = {cell["data"] for cell in made if cell.get("data")}  # the oldest have none
+        told = [cell["mrr@10 by question"] for cell in made] + [(groups or {}).get(place)]
+        lengths = {len(text.split()) for text in told if text is not None}
+        if (different := max(len(hashes), len(lengths))) > 1:
+            numbers = ", ".join(map(str, sorted(lengths)))
+            got = f"{place} of {different} different collections ({numbers} questions)"
+            expected = "one; delete the records of the collection as it was, then tables --run"
+            raise InputError("records", got, expected)
     return nested
 
 
@@ -118,7 +134,7 @@ def states(base: Path) -> tuple:
 @functools.lru_cache(maxsize=16)
 def _load(base: Path, files: tuple) -> tuple[Records, dict[str, dict]]:
     path, found = base.parent / SHARED_FILE, []
-    parts = read_json(path) if path.exists() else {}
+    parts = read_json(path, PARTS) if path.exists() else {}
     for kind in SHARED.values():
         for name, value in parts.get(kind, {}).items():
             if _digest(value) != name:
@@ -131,7 +147,7 @@ def _load(base: Path, files: tuple) -> tuple[Records, dict[str, dict]]:
             where = f"{path.name}, line {n}"
             line = _looked_at(parse_json(text, where), where, base.stem, HASHES)
             found.append(_expand(line, parts))
-    return _nested(found), parts
+    return _nested(found, parts.get("groups")), parts
 
 
 def loose(folder: Path, kind: str = "clir") -> Records:
@@ -153,9 +169,23 @@ def _looked_at(record: dict, where: str, kind: str, parts: dict) -> dict:
         file_part(f"{where}, {name}", record[name])
     if not 0 <= record.get("seed", 0) <= SEEDS:
         raise InputError(where, f"seed {record['seed']}", f"a whole number from 0 to {SEEDS}")
-    if not gold and not RANKS.fullmatch(record["mrr@10 by question"]):
-        raise InputError(where, "no numbers as mrr@10 by question", "one a question; run it again")
+    if not gold:
+        _shares(record["metrics"], record["mrr@10 by question"], where)
     return record
+
+
+def _shares(metrics: dict[str, float], ranks: str, where: str) -> None:
+    """Refuse metrics and reciprocal ranks out of 0 to 1, and ranks with another mean."""
+    try:
+        row = [float(rank) for rank in ranks.split()]
+    except ValueError:
+        row = []
+    for name, values in (("metrics", metrics.values()), ("mrr@10 by question", row)):
+        if not values or not all(0 <= value <= 1 for value in values):
+            raise InputError(where, f"no numbers from 0 to 1 as {name}", "them; run it again")
+    if abs((mean := statistics.fmean(row)) - metrics["mrr@10"]) > ROUNDED:
+        expected = f"its mrr@10, {metrics['mrr@10']:.4f}; run it again"
+        raise InputError(where, f"mrr@10 by question of mean {mean:.4f}", expected)
 
 
 def write_groups(folder: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
@@ -170,40 +200,50 @@ def fold_all(source: Path) -> dict[str, tuple[int, int]]:
     if not any(folder.is_dir() for folder in folders.values()):
         expected = "one; run: tables --run"
         raise InputError("fold", f"no {', '.join(SETS)} in {shown(str(source))}", expected)
-    there = {name: each for name, each in folders.items() if each.is_dir()}
-    for name, each in there.items():  # where a record of one set is bad, none is taken in
-        loose(each, name)
-    return {name: fold(each, SETS[name]) for name, each in there.items()}
+    return fold({SETS[name]: each for name, each in folders.items() if each.is_dir()})
 
 
-def fold(source: Path, base: Path) -> tuple[int, int]:
-    """Take the records of a queue's folder into a set: how many are new, of how many.
+def fold(folders: Mapping[Path, Path]) -> dict[str, tuple[int, int]]:
+    """Take records of queues' folders into sets, by set: how many are new in it, of how many.
 
-    A record, or groups of questions, that differ from those that are there already are refused.
+    Where one is bad, or it or groups of questions differ from those that are there, none is taken.
     """
+    first, found = next(iter(folders)), {}
     # one writer; another waits, and then finds what this one has written
-    with hold(base.parent, wait=True):
-        known, parts = {key(record): record for record in every(load(base))}, shared(base)
-        parts, found = copy.deepcopy(parts), [*every(loose(source, base.stem))]
-        before = len(known)
-        for record in found:
-            old = known.setdefault(key(record), record)
-            if old != record:
-                names = sorted(old.keys() | record.keys())
-                differ = ", ".join(name for name in names if old.get(name) != record.get(name))
-                got = f"{' '.join(map(str, key(record)))} a second time with another {differ}"
-                raise InputError("fold", got, "one record a cell; delete one of the two")
-        for path in sorted(source.rglob(GROUPS)):
-            text = read_text(path).strip()
-            if not re.fullmatch("[0-9]+( [0-9]+)*", text):
-                raise InputError(path, "no groups of questions", "numbers; run its cells again")
-            if parts.setdefault("groups", {}).setdefault(path.parent.name, text) != text:
-                got = f"other groups of questions than {SHARED_FILE} has"
-                expected = "the same collection; run the cells of that folder again"
-                raise InputError(path, got, expected)
-        if len(known) > before or parts != shared(base):
-            write(base, known.values(), parts)
-    return len(known) - before, len(found)
+    with hold(first.parent, wait=True):
+        before, sets = shared(first), {}
+        parts = copy.deepcopy(before)
+        for base, source in folders.items():
+            known = {key(record): record for record in every(load(base))}
+            old = len(known)
+            count = _join(source, base.stem, known, parts)
+            found[base.stem], sets[base] = (len(known) - old, count), known.values()
+        for base, known in sets.items():
+            if found[base.stem][0] or parts != before:
+                write(base, known, parts)
+    return found
+
+
+def _join(source: Path, kind: str, known: dict[tuple, dict], parts: dict[str, dict]) -> int:
+    """Add a folder's records to those that are known, its groups to ``parts``; how many it has."""
+    found = [*every(loose(source, kind))]
+    for record in found:
+        old = known.setdefault(key(record), record)
+        if old != record:
+            names = sorted(old.keys() | record.keys())
+            differ = ", ".join(name for name in names if old.get(name) != record.get(name))
+            got = f"{' '.join(map(str, key(record)))} a second time with another {differ}"
+            raise InputError("fold", got, "one record a cell; delete one of the two")
+    for path in sorted(source.rglob(GROUPS)):
+        text = read_text(path).strip()
+        if not all(re.fullmatch("[0-9]{1,9}", number) for number in text.split(" ")):
+            raise InputError(path, "no groups of questions", "numbers; run its cells again")
+        if parts.setdefault("groups", {}).setdefault(path.parent.name, text) != text:
+            got = f"other groups of questions than {SHARED_FILE} has"
+            expected = "the same collection; run the cells of that folder again"
+            raise InputError(path, got, expected)
+    _nested(known.values(), parts.get("groups"))
+    return len(found)
 
 
 def write(base: Path, found: Iterable[dict], parts: dict[str, dict]) -> None:

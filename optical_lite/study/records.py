@@ -104,7 +104,6 @@ def summarise() -> str:
 def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
     """The lines of a place."""
     runs = {name: rows[name] for name in SYSTEMS if name in rows}
-    _same_data(place, [record for made in runs.values() for record in made])
     values, labels = {name: ranks(made) for name, made in runs.items()}, groups(place)
     intervals = significance.bootstrap(np.stack([*values.values()]), [*labels.values()]).T
     tests = {name: _tests(values, name, labels) for name in BASELINES}
@@ -128,16 +127,6 @@ def _lines(place: str, rows: dict[str, list[dict]]) -> Iterator[dict]:
         line["seconds"] = round(float(np.mean(spent)), 1) if spent else None
         line["made"] = "; ".join(sorted({_made(record) for record in made}))
         yield line
-
-
-def _same_data(place: str, found: list[dict]) -> None:
-    """Raise where records of one place were measured on different questions or passages."""
-    hashes = {record["data"] for record in found if "data" in record}  # the oldest have none
-    lengths = {len(record["mrr@10 by question"].split()) for record in found}
-    if len(hashes) > 1 or len(lengths) > 1:
-        got = f"{place} of {max(len(hashes), len(lengths))} different collections"
-        expected = "one; delete the records of the collection as it was, then tables --run"
-        raise InputError("records", got, expected)
 
 
 def _tests(values: dict[str, np.ndarray], baseline: str, labels: dict) -> dict[str, tuple]:

@@ -1,6 +1,7 @@
 """Records as few files: what is shared stands once, what is read is what was written, and damage is said."""
 
 import json
+import os
 
 import pytest
 
@@ -9,7 +10,7 @@ from optical_lite.study import record_files, systems
 
 RECORD = {
     "system": "optical", "collection": "toy", "lang": "sw", "seed": 3, "bitext": None, "environment": {"device": "cpu"},
-    "metrics": dict.fromkeys(record_files.METRICS, 0.5), "mrr@10 by question": "1 0.3333 2e-05", "cpu_seconds": None,
+    "metrics": dict.fromkeys(record_files.METRICS, 0.5), "mrr@10 by question": "1 0.3333 0.1667", "cpu_seconds": None,
     "config": {"steps": 300, "batch": 32, "seed": 3},
 }  # fmt: skip
 
@@ -47,9 +48,9 @@ def test_what_does_not_hold_together_is_said_in_one_line(tmp_path):
 def test_other_groups_of_questions_are_refused(tmp_path):
     for folder, qrels in (("a", {"1": {"p": 1}, "2": {"p": 1}}), ("b", {"1": {"p": 1}, "2": {"q": 1}})):
         record_files.write_groups(tmp_path / folder / "toy_sw", qrels)
-    record_files.fold(tmp_path / "a", tmp_path / "clir")
+    record_files.fold({tmp_path / "clir": tmp_path / "a"})
     with pytest.raises(InputError, match="got other groups of questions"):
-        record_files.fold(tmp_path / "b", tmp_path / "clir")
+        record_files.fold({tmp_path / "clir": tmp_path / "b"})
 
 
 def test_the_files_of_the_kit_are_as_they_are_written():
@@ -87,8 +88,14 @@ CELL = {name: RECORD[name] for name in ("system", "collection", "lang", "seed")}
         (RECORD | {"cpu_seconds": "x"}, "got 'x' as cpu_seconds"),
         (RECORD | {"metrics": RECORD["metrics"] | {"mrr@10": "x"}}, "got 'x' as 'mrr@10' of metrics"),
         (RECORD | {"metrics": {"mrr@10": 0.5}}, "got no r@10 in metrics"),
-        (RECORD | {"mrr@10 by question": "1 nan"}, "got no numbers as mrr@10 by question"),
-        (RECORD | {"mrr@10 by question": ""}, "got no numbers as mrr@10 by question"),
+        (RECORD | {"metrics": RECORD["metrics"] | {"map": 10**4000}}, "got '1000"),
+        (RECORD | {"metrics": RECORD["metrics"] | {"map": 1.5}}, "got no numbers from 0 to 1 as metrics"),
+        *(
+            (RECORD | {"mrr@10 by question": ranks}, "got no numbers from 0 to 1 as mrr@10 by question")
+            for ranks in ("1 nan", "", " ", "1 x", "0.5 " + "9" * 400, "1 -7 7.5", "1 1e1")
+        ),
+        (RECORD | {"mrr@10 by question": "1 0.2"}, "got mrr@10 by question of mean 0.6000, expected its"),
+        (RECORD | {"data": ["a"]}, "got \"\\['a'\\]\" as data"),
         (RECORD | {"collection": "../../esc"}, "got '../../esc', expected letters"),
         (RECORD | {"lang": "s/w"}, "got 's/w'"),
         *((RECORD | {"system": name}, "got") for name in ("../../evil", "", "a\nb")),
@@ -121,19 +128,60 @@ def test_gold_sets_lie_with_their_like(tmp_path):
     ):
         path.write_text(json.dumps(made))
         with pytest.raises(InputError, match=f"toy.json.*{text}"):
-            record_files.fold(path.parent, base)
+            record_files.fold({base: path.parent})
     path.write_text(json.dumps(gold))
-    assert record_files.fold(path.parent, base) == (1, 1)
+    assert record_files.fold({base: path.parent}) == {"alignment": (1, 1)}
     assert record_files.load(base) == {"alignment": {"toy": [gold]}}
 
 
-@pytest.mark.parametrize("text", [b"a b c", b"", b"1 \xe9"])
+@pytest.mark.parametrize("text", [b"a b c", b"", b"1 \xe9", b"1  2", b"9" * 5000])
 def test_groups_of_questions_are_numbers(tmp_path, text):
     (tmp_path / "loose" / "toy_sw").mkdir(parents=True)
     (tmp_path / "loose" / "toy_sw" / record_files.GROUPS).write_bytes(text)
     with pytest.raises(InputError, match=rf"{record_files.GROUPS}.*: got (no groups of questions|byte 0xe9)"):
-        record_files.fold(tmp_path / "loose", tmp_path / "clir")
+        record_files.fold({tmp_path / "clir": tmp_path / "loose"})
     assert not (tmp_path / "clir").exists()
+
+
+def loose(folder, **other):
+    path = folder / "toy_sw" / f"{'_'.join(other) or 'good'}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(RECORD | other))
+    return folder
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_records_of_other_questions_are_refused_before_anything_is_written(tmp_path, stored):
+    """Against those that are there, and among those that are new, of whatever set."""
+    cells, cheap = tmp_path / "clir", tmp_path / "clir_cpu.jsonl"
+    loose(tmp_path / "a")
+    loose(tmp_path / "b", **{"seed": 4, "mrr@10 by question": "1 0"})
+    if stored:
+        assert record_files.fold({cells: tmp_path / "a"}) == {"clir": (1, 1)}
+    else:
+        loose(tmp_path / "b")
+    with pytest.raises(InputError, match=r"toy_sw of 2 different collections \(2, 3 questions\), expected one"):
+        record_files.fold({cheap: tmp_path / "a", cells: tmp_path / "b"})
+    assert not cheap.exists()
+    assert cells.exists() == stored
+
+
+def test_there_is_a_group_for_each_question(tmp_path):
+    record_files.write_groups(loose(tmp_path / "a") / "toy_sw", {"1": {"p": 1}, "2": {"p": 1}})
+    with pytest.raises(InputError, match=r"toy_sw of 2 different collections \(2, 3 questions\)"):
+        record_files.fold({tmp_path / "clir": tmp_path / "a"})
+    assert not (tmp_path / "clir").exists()
+
+
+def test_a_pipe_in_place_of_records_or_groups_does_not_wait(tmp_path):
+    base = tmp_path / "clir"
+    os.mkfifo(loose(tmp_path / "a") / "toy_sw" / record_files.GROUPS)
+    with pytest.raises(InputError, match=f"{record_files.GROUPS}: got something that is no file"):
+        record_files.fold({base: tmp_path / "a"})
+    base.mkdir()
+    os.mkfifo(base / "toy_sw.jsonl")
+    with pytest.raises(InputError, match=r"toy_sw\.jsonl: got something that is no file"):
+        record_files.load(base)
 
 
 def test_other_ends_of_lines_inside_a_record_are_text(tmp_path):
