@@ -16,6 +16,7 @@ MARGINALS = ("uniform", "idf")
 COUNT = Range(1, 10**9, whole=True)
 LENGTH = Range(3, 10**9, whole=True)
 SEED = Range(0, SEEDS, whole=True)
+PIECES = 1_000_000  # a student's vocabulary may gain at most
 POSITIVE = Range(0, above=True)
 KINDS = {bool: bool, str: str, tuple: (tuple, list)}  # of values; of numbers a range says more
 

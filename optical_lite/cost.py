@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .kernels.given import as_mask, as_masses, as_vectors
-from .settings import InputError
+from .settings import InputError, need_whole
 
 
 def cosine_cost(source: Tensor, target: Tensor) -> Tensor:
@@ -49,16 +49,18 @@ def weighted_marginal(weights: Tensor, mask: Tensor) -> Tensor:
     >>> weighted_marginal(torch.tensor([[3.0, 1.0, 9.0]]), torch.tensor([[True, True, False]]))
     tensor([[0.7500, 0.2500, 0.0000]])
     """
-    mass = as_masses("weighted_marginal", weights, mask).float()
+    mass = as_masses("weighted_marginal", weights, mask)
+    mass = mass.to(torch.float32 if mass.is_mps else torch.float64)  # which holds every float32 sum
     if not ((mass >= 0).all() and mass.sum(-1).isfinite().all()):
         expected = "finite numbers of at least 0 for every token"
         raise InputError("weighted_marginal", "a negative, infinite or missing weight", expected)
-    return shares(mass)
+    return shares(mass).float()
 
 
 def shares(mass: Tensor) -> Tensor:
     """Masses >= 0 scaled to sum to 1 over each sentence, shapes (..., n); nothing stays nothing."""
-    return mass / mass.sum(-1, keepdim=True).clamp_min(torch.finfo(mass.dtype).tiny)
+    whole = mass.sum(-1, keepdim=True)
+    return mass / whole.where(whole != 0, 1.0)
 
 
 def idf_table(sentences: Iterable[Sequence[int]], size: int) -> Tensor:
@@ -72,6 +74,7 @@ def idf_table(sentences: Iterable[Sequence[int]], size: int) -> Tensor:
     >>> idf_table([[0, 1], [0]], size=3)
     tensor([1.0000, 1.4055, 2.0986])
     """
+    need_whole("size", size, 0)
     counts, number = torch.zeros(size, dtype=torch.long), 0
     for ids in sentences:
         there = set(ids)

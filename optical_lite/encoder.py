@@ -112,7 +112,7 @@ class Encoder(nn.Module):
         """The same encoder, weights shared, reading so many tokens of a text (None: as many)."""
         if max_length is None:
             return self
-        if not is_whole(max_length, 3) or max_length > self.limit:
+        if not is_whole(max_length, 3, self.limit):
             expected = f"3 to {self.limit:,} whole ones, the most {self.name} has positions for"
             raise InputError("max_length", f"{max_length} tokens", expected)
         other = copy.copy(self)

@@ -16,7 +16,7 @@ from .kernels.index_file import read, writing
 from .model_files import digest
 from .provenance import identity, sha256
 from .safe_files import discard, write_atomic
-from .settings import InputError, get, one_of, uses_bf16
+from .settings import InputError, get, need_whole, one_of, uses_bf16
 
 CHUNK = 1 << 14  # passages tokenized and encoded at a time; their token ids are in memory
 SCORERS = ("maxsim", "mean")
@@ -115,6 +115,7 @@ class PassageIndex:
 
     def shards(self, passages: int) -> Iterator[PassageIndex]:
         """The index in parts of so many passages; nothing is copied."""
+        need_whole("passages", passages)
         end = 0
         for first in range(0, len(self.ids), passages):
             some = slice(first, first + passages)

@@ -10,8 +10,8 @@ import torch
 from scipy.sparse import csc_matrix
 
 from .lexicon import Lexicon
-from .retrieval import Run, check_depth, cut, top
-from .settings import InputError
+from .retrieval import Run, cut, top
+from .settings import InputError, need_whole
 from .text import terms
 
 
@@ -77,7 +77,7 @@ def structured(
 
 def _ranked(passages: Mapping[str, str], queries: Mapping[str, str], k: int, scorer) -> Run:
     """Passages with a score above 0, best first; ``scorer`` makes a function of a corpus."""
-    check_depth(k)
+    need_whole("k", k)
     names = sorted(passages)
     corpus = [terms(passages[name]) for name in names]
     if not any(corpus):  # an empty vocabulary is more than an engine can take
@@ -112,7 +112,7 @@ def fuse(first: Run, second: Run, share: float = 0.5, k: int = 100) -> Run:
         raise InputError("fuse", f"share {share}", "a number from 0 to 1")
     if odd := sorted(first.keys() ^ second.keys()):
         raise InputError("fuse", f"question {odd[0]!r} in one run only", "it in both")
-    check_depth(k)
+    need_whole("k", k)
     run = {}
     for query in first:
         scores: dict[str, float] = {}

@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from .corpora import Bitext, need_pairs
 from .kernels import expectation
+from .settings import InputError, Range, need_whole
 from .text import terms, unmarked, words
 
 NULL = "<null>"
@@ -37,6 +38,7 @@ class Lexicon:
 
     def translations(self, word: str, k: int = 3) -> list[tuple[str, float]]:
         """The k most probable translations of a word, best first; empty for an unknown word."""
+        need_whole("k", k)
         if (row := self.position(word)) is None:
             return []
         cells = self.table[[row]]
@@ -78,8 +80,8 @@ def ibm1(
     pairs : (source words, English words) of each sentence pair
     iterations : EM steps
     least : smaller probabilities are dropped at the end
-    diagonal : strength of the prior exp(-diagonal |i/n - j/m|), as in fast_align (Dyer et al.,
-        NAACL 2013)
+    diagonal : strength of the prior exp(-diagonal |i/n - j/m|), at most 1,000, as in fast_align
+        (Dyer et al., NAACL 2013)
     symmetric : estimate both directions and keep what they agree on, the geometric mean of their
         expected counts
 
@@ -89,6 +91,10 @@ def ibm1(
     >>> ibm1(pairs).translations("maji", 1)[0][0]
     'water'
     """
+    need_whole("iterations", iterations)
+    for name, value, most in (("least", least, 1), ("diagonal", diagonal, 1_000)):
+        if value not in (allowed := Range(0, most)):
+            raise InputError("ibm1", f"{name} {value!r}", allowed)
     source, target, left, right = expectation.numbered(pairs)
     if not len(left.of):
         return Lexicon([NULL], [], csr_matrix((1, 0)))

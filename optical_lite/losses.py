@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .cost import cosine_cost, uniform_marginal
-from .kernels.given import as_mask, as_masses, as_vectors
+from .kernels.given import as_mask, as_masses, as_sentences
 from .settings import InputError
 from .transport import TransportPlan, solve
 
@@ -50,7 +50,7 @@ def transport_loss(
     S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask)
     a = uniform_marginal(source_mask) if a is None else as_masses("loss", a, source_mask)
     b = uniform_marginal(target_mask) if b is None else as_masses("loss", b, target_mask)
-    alive = (a.sum(1) > 0) & (b.sum(1) > 0)
+    alive = a.any(1) & b.any(1)
     a, b = a * alive[:, None], b * alive[:, None]
     C = cosine_cost(S, H)  # (B, n, m)
     options = {"method": "stabilized", "max_iterations": 100} | options
@@ -147,8 +147,7 @@ def score_loss(
     1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
     S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask, more=True)
-    own = torch.eye(len(S), len(H), dtype=torch.bool, device=S.device)
-    own = own if same is None else own | as_mask("loss", same)
+    own = _known(S.new_zeros(len(S), len(H)), same)
     ours, theirs = (
         mean_maxsim(*side, H, target_mask).masked_fill(own, -1e3) / TEMPERATURE  # (B, K)
         for side in ((S, source_mask), (H[: len(S)], target_mask[: len(S)]))
@@ -172,9 +171,18 @@ def find_own(scores: Tensor, same: Tensor | None) -> Tensor:
     Scores have the shape (B, K), K at least B. Where ``same``, of that shape, is True another
     column holds the right one's text, and is left out.
     """
-    scores = scores / TEMPERATURE
-    scores = scores if same is None else scores.masked_fill(as_mask("loss", same), -torch.inf)
+    others = _known(scores, same).fill_diagonal_(False)
+    scores = (scores / TEMPERATURE).masked_fill(others, -torch.inf)
     return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
+
+
+def _known(scores: Tensor, same: Tensor | None) -> Tensor:
+    """Where a column holds the text of the row's own, that column too: bool, shape (B, K)."""
+    own = torch.eye(*scores.shape, dtype=torch.bool, device=scores.device)
+    if same is not None and (same := as_mask("loss", same)).shape != own.shape:
+        got = f"same of shape {tuple(same.shape)}"
+        raise InputError("loss", got, f"{tuple(own.shape)}, a column for each English sentence")
+    return own if same is None else own | same
 
 
 def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) -> Tensor:
@@ -188,16 +196,12 @@ def _real(
     S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor, more: bool = False
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Vectors with 0 on padding, where nothing reaches a loss or a gradient, and masks of bool."""
-    S, H = as_vectors("loss", S, H)
-    masks = as_mask("loss", source_mask), as_mask("loss", target_mask)
-    sides = (S, masks[0]), (H, masks[1])
-    fitting = all(x.ndim == 3 and x.numel() and mask.shape == x.shape[:2] for x, mask in sides)
-    if not fitting or not (len(S) <= len(H) if more else len(S) == len(H)):
-        got = [tuple(x.shape) for x in (S, H, *masks)]
-        got = f"vectors {got[0]} and {got[1]}, masks {got[2]} and {got[3]}"
-        expected = "(B, n, d), (B, m, d), (B, n), (B, m) with at least one pair and place"
-        raise InputError("loss", got, expected)
-    return *(x.masked_fill(~mask[..., None], 0.0) for x, mask in sides), *masks
+    (S, source_mask), (H, target_mask) = as_sentences("loss", (S, source_mask), (H, target_mask))
+    fitting = len(S) <= len(H) if more else len(S) == len(H)
+    if not (fitting and S.numel() and H.numel()):
+        expected = "(B, n, d), (B, m, d) with at least one pair and place"
+        raise InputError("loss", f"vectors {tuple(S.shape)} and {tuple(H.shape)}", expected)
+    return S, H, source_mask, target_mask
 
 
 # of each pair by itself; of a pair among the others of its batch

@@ -117,15 +117,24 @@ def per_query(
     """
     if isinstance(metrics, str):
         raise InputError("metrics", f"{metrics!r}", f"a list of names; write [{metrics!r}]")
+    # pytrec_eval has passages with their scores in a dict
+    run = {q: list(x.items()) if isinstance(x, Mapping) else x for q, x in run.items()}
     for query, grades in qrels.items():
-        if not all(map(isfinite, grades.values())):
+        ranking = run.get(query, ())
+        try:
+            scores = dict(ranking)
+            twice = len(scores) < len(ranking)
+            numbers, known = (all(map(isfinite, x.values())) for x in (scores, grades))
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            expected = "a list of (passage, score) pairs, and grades by passage"
+            raise InputError("metrics", f"{error} for query {query!r}", expected) from None
+        if not known:
             expected = "finite numbers; mend the judgements"
             raise InputError("metrics", f"a grade that is no number of query {query!r}", expected)
         if max(grades.values(), default=0) <= 0:
             expected = "at least one; drop it"
             raise InputError("metrics", f"query {query!r} without a relevant passage", expected)
-        scores = dict(run.get(query, ()))
-        if len(scores) < len(run.get(query, ())) or not all(map(isfinite, scores.values())):
+        if twice or not numbers:
             got = f"a passage twice, or a score that is no finite number, for query {query!r}"
             raise InputError("metrics", got, "each passage once with a number; search again")
     return {

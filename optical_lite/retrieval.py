@@ -13,9 +13,9 @@ from torch import Tensor
 from .corpora import Run
 from .encoder import Encoder, TokenBatch
 from .index import PassageIndex
-from .kernels.given import as_mask, as_numbers, as_vectors
+from .kernels.given import as_numbers, as_sentences
 from .kernels.maxsim import totals
-from .settings import InputError, is_whole, uses_bf16
+from .settings import InputError, need_whole, uses_bf16
 
 SHARD = 1 << 26  # scores of a search in memory at a time: 256 MiB in float32
 
@@ -35,8 +35,10 @@ def maxsim(queries: Tensor, mask: Tensor, passages: Tensor, passage_mask: Tensor
 
     Source: Khattab and Zaharia, "ColBERT", SIGIR 2020.
     """
-    queries, passages = as_vectors("maxsim", queries, passages)
-    mask, passage_mask = as_mask("maxsim", mask), as_mask("maxsim", passage_mask)
+    sides = (queries, mask), (passages, passage_mask)
+    (queries, mask), (passages, passage_mask) = as_sentences("maxsim", *sides)
+    if not passage_mask.any():  # no passage has a token
+        return queries.new_zeros(len(queries), len(passages))
     similarity = torch.einsum("qnd,pmd->qpnm", queries, passages)
     best = similarity.masked_fill(~passage_mask[None, :, None, :], -torch.inf).amax(-1)  # (Q, P, n)
     best = best.masked_fill(best == -torch.inf, 0.0)
@@ -91,7 +93,7 @@ def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k:
     them as ties: a ranking ends in a whole tie, which :func:`at_most` cuts. The scores of one shard
     of the index are in memory at a time.
     """
-    check_depth(k)
+    need_whole("k", k)
     names, run = list(queries), {}
     for start in range(0, len(names), 256):
         part = names[start : start + 256]
@@ -116,18 +118,13 @@ def _asked(texts: list[str], encoder: Encoder, scorer: str) -> TokenBatch:
     return TokenBatch(vectors, torch.ones_like(ids, dtype=torch.bool), ids, [["mean"]] * len(texts))
 
 
-def check_depth(k: int) -> None:
-    """Refuse a ranking of no passage."""
-    if not is_whole(k):
-        raise InputError("k", k, "a whole number above 0: passages a question")
-
-
 def cut(ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
     """The k best of some scored passages, best first, ties at the end kept whole.
 
     >>> cut([("b", 1.0), ("c", 0.5), ("a", 1.0), ("d", 1.0)], 2)
     [('a', 1.0), ('b', 1.0), ('d', 1.0)]
     """
+    need_whole("k", k)
     ranking = sorted(ranking, key=lambda pair: (-pair[1], pair[0]))
     return [pair for pair in ranking if pair[1] >= ranking[min(k, len(ranking)) - 1][1]]
 
@@ -138,13 +135,13 @@ def at_most(run: Run, k: int) -> Run:
     >>> at_most({"q": [("c", 2.0), ("b", 1.0), ("a", 1.0)]}, 2)
     {'q': [('c', 2.0), ('a', 1.0)]}
     """
-    check_depth(k)
+    need_whole("k", k)
     return {query: cut(ranking, k)[:k] for query, ranking in run.items()}
 
 
 def top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:
     """The k best passages of each row; a tie at the end is kept whole, so that metrics see it."""
-    check_depth(k)
+    need_whole("k", k)
     run = {}
     for query, row in zip(queries, scores.cpu(), strict=True):
         last = row.topk(min(k, len(row))).values[-1] if len(row) else 0.0

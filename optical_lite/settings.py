@@ -73,13 +73,19 @@ def one_of(
         raise error(f"{got} {value!r}, expected one of {', '.join(known)}")
 
 
-def is_whole(value: object, least: int = 1) -> bool:
-    """Whether a value is a whole number of at least so much.
+def is_whole(value: object, least: int = 1, most: float = math.inf) -> bool:
+    """Whether a value is a whole number of a range, both ends included.
 
     >>> is_whole(3), is_whole(0), is_whole(2.5), is_whole(True)
     (True, False, False, False)
     """
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and least <= value <= most
+
+
+def need_whole(place: str, value: object, least: int = 1, most: int = 10**9) -> None:
+    """Refuse what is no whole number of a range."""
+    if not is_whole(value, least, most):
+        raise InputError(place, repr(value), Range(least, most, whole=True))
 
 
 @dataclass(frozen=True)
@@ -288,8 +294,7 @@ def seed_everything(seed: int | None = None) -> int:
     import torch
 
     seed = get().seed if seed is None else seed
-    if not is_whole(seed, 0) or seed > SEEDS:
-        raise InputError("seed", seed, f"a whole number from 0 to {SEEDS}")
+    need_whole("seed", seed, 0, SEEDS)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

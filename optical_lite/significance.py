@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .kernels import drawn
-from .settings import SEEDS, InputError, is_whole
+from .settings import SEEDS, InputError, need_whole
 
 
 @dataclass(frozen=True)
@@ -124,19 +124,13 @@ def _finite(values: np.ndarray, test: str = "compare") -> None:
         raise InputError(test, "values that are no finite numbers", expected)
 
 
-def check_draws(draws: int, seed: int) -> None:
-    """Refuse a number of draws, or their seed, that cannot be."""
-    if not (is_whole(draws) and is_whole(seed, 0) and seed <= SEEDS):
-        expected = f"at least one, and a seed from 0 to {SEEDS}"
-        raise InputError("compare", f"draws {draws}, seed {seed}", expected)
-
-
 def _by_group(
     values: np.ndarray, labels: Sequence, draws: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sums over the queries of each group, (k, groups), and its size; groups as they first come."""
     _finite(values)
-    check_draws(draws, seed)
+    need_whole("draws", draws)
+    need_whole("seed", seed, 0, SEEDS)
     number = {label: i for i, label in enumerate(dict.fromkeys(labels))}
     places = np.array([number[label] for label in labels])
     sums = np.zeros((len(number), len(values)))
@@ -152,7 +146,11 @@ def bootstrap(
     ``values`` has the shape (k, queries). ``labels`` name the group of each query; groups are
     drawn, by default single queries.
     """
-    labels = range(values.shape[1]) if labels is None else labels
+    values = np.asarray(values, float)
+    labels = range(values.shape[-1] if values.ndim else 0) if labels is None else list(labels)
+    if values.ndim != 2 or not values.size or len(labels) != values.shape[1]:
+        got = f"values of shape {values.shape} and {len(labels)} labels"
+        raise InputError("bootstrap", got, "(k, queries), neither 0, and a label a query")
     sums, sizes = _by_group(values, labels, draws, seed)
     return _interval(sums, sizes, drawn.samples(len(sizes), draws, seed))
 
@@ -180,7 +178,7 @@ def holm(p: dict[str, float]) -> dict[str, float]:
     found, highest = {}, 0.0
     for rank, name in enumerate(sorted(p, key=p.get)):
         highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
-        found[name] = round(highest, 10)
+        found[name] = float(f"{highest:.12g}")  # 3 * 0.2 is 0.6
     return found
 
 

@@ -30,7 +30,7 @@ from .config import SOLVERS
 from .kernels import logdomain
 from .kernels.problems import check_options, checked
 from .kernels.stabilized import stabilized
-from .settings import one_of
+from .settings import need_whole, one_of
 
 METHODS = (*SOLVERS, "scaling")  # the last, which can lose its numbers, is no option of training
 
@@ -71,6 +71,7 @@ def plain(cost: Tensor, a: Tensor, b: Tensor, epsilon: float, updates: int = 100
              [0.1345, 0.3655]]])
     """
     check_options(epsilon=epsilon)
+    need_whole("updates", updates)
     cost, a, b, *_ = checked(cost, a, b)
     plan = torch.zeros_like(cost)
     for C, p, q, T in zip(cost, a, b, plan, strict=True):

@@ -17,12 +17,13 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from . import tokenizer_files
+from .config import PIECES
 from .corpora import Bitext, need_pairs
 from .encoder import Encoder
 from .kernels import pieces, shared_rows
 from .kernels.shared_rows import SplitEmbedding
 from .lexicon import Lexicon, ibm1
-from .settings import InputError, one_of, seed_everything
+from .settings import InputError, need_whole, one_of, seed_everything
 from .text import latin, words
 
 FILLS = ("lexicon", "mean", "random", "none")
@@ -59,6 +60,7 @@ def extend(
     """
     one_of("vocabulary: got fill", fill, FILLS)
     one_of("vocabulary: got lexicon", lexicon, LEXICONS)
+    need_whole("size", size, 1, PIECES)
     if fill == "none":
         return teacher.copy(teacher.name)
     need_pairs(bitext, "vocabulary")

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from optical_lite.cost import cosine_cost, idf_table, uniform_marginal, weighted_marginal
+from optical_lite.cost import cosine_cost, idf_table, shares, uniform_marginal, weighted_marginal
 from optical_lite.settings import InputError
 
 
@@ -69,6 +69,17 @@ def test_a_weight_that_shares_nothing_out_is_refused(kind, weight):
 
 
 @pytest.mark.parametrize(
+    ("kind", "small"), [("float32", 1e-39), ("float64", 1e-60), ("float64", 1e300), ("float32", 1e38), ("half", 1e-7)]
+)
+def test_shares_of_small_and_large_weights_are_those_of_others(kind, small):
+    weights, mask = torch.tensor([[1, 3]]) * torch.tensor(small, dtype=getattr(torch, kind)), [[1, 1]]
+    near = 0.2 if kind == "half" else 1e-6  # of the weights themselves
+    assert weighted_marginal(weights, mask).tolist() == [pytest.approx([0.25, 0.75], rel=near)]
+    if small < 1e38:
+        assert shares(weights).sum().item() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
     ("ids", "text"), [([0, -1], "from -1 to 0, expected 0 to 2"), ([3], "from 3 to 3"), ([7], "7")]
 )
 def test_a_token_outside_the_vocabulary_is_counted_nowhere(ids, text):
@@ -96,6 +107,12 @@ def test_marginals_are_shares_of_the_last_dimension(shape):
     torch.testing.assert_close(found.sum(-1), torch.ones(shape[:-1]))
     torch.testing.assert_close(found[..., 1] / found[..., 0], weights[..., 1] / weights[..., 0])
     torch.testing.assert_close(uniform_marginal(mask)[..., :3], torch.full((*shape[:-1], 3), 1 / 3))
+
+
+@pytest.mark.parametrize("size", [-1, 2.5, "3"])
+def test_a_table_has_a_size(size):
+    with pytest.raises(InputError, match=r"^size: got .*, expected a whole number from 0"):
+        idf_table([], size)
 
 
 def test_a_table_of_no_sentence_is_flat():

@@ -85,6 +85,9 @@ def test_search_in_shards_gives_the_same_run(teacher, built, path, monkeypatch):
         assert [s for _, s in parts[query]] == pytest.approx([s for _, s in ranking], abs=1e-4)
     assert [len(shard.ids) for shard in built.shards(16)] == [16, 16, 9]
     assert torch.equal(torch.cat([shard.vectors for shard in built.shards(16)]), built.vectors)
+    for wrong in (0, -3, 2.5):
+        with pytest.raises(InputError, match=f"^passages: got {wrong}, expected a whole number from 1"):
+            list(built.shards(wrong))
 
 
 @pytest.mark.parametrize("shard", [1, retrieval.SHARD])

@@ -136,6 +136,25 @@ def test_options_agree_with_the_textbook(iterations, diagonal, symmetric):
     )
 
 
+@pytest.mark.parametrize(("option", "wrong"), [
+    *(("iterations", value) for value in (0, -1, 2.5, "3", True)),
+    *(("diagonal", value) for value in (-4.0, np.nan, np.inf, 1e6, "4")),
+    *(("least", value) for value in (-0.5, np.nan, 2.0, None)),
+])  # fmt: skip
+def test_what_no_lexicon_can_mean_is_named(option, wrong):
+    with pytest.raises(InputError, match=rf"{option}.* {wrong!r}, expected a (whole )?number from"):
+        ibm1(PAIRS, **{option: wrong})
+
+
+def test_the_strongest_prior_has_a_table_of_numbers():
+    """Of 99 English words most stand half a sentence from the one source word: exp(-500) before it is shared out."""
+    for pair in ((["a"], [f"x{k}" for k in range(99)]), ([f"a{k}" for k in range(99)], ["x"])):
+        for symmetric in (False, True):
+            table = ibm1([pair], diagonal=1_000, symmetric=symmetric, least=0).table
+            assert np.isfinite(table.data).all()
+            assert np.asarray(table.sum(1)).ravel()[1:] == pytest.approx(1)
+
+
 def test_small_probabilities_are_dropped_and_equal_ones_keep_their_order():
     many = [f"e{i}" for i in range(40)]
     found = ibm1([(["neno"], many)])

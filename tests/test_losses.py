@@ -110,12 +110,12 @@ def test_a_batch_without_a_known_token_teaches_nothing_and_training_goes_on(loss
 @EVERY
 def test_a_batch_without_pairs_or_of_other_shapes_is_refused(loss):
     S, H, source, target = batch()
-    for wrong in (
-        (S[:0], H[:0], source[:0], target[:0]),
-        (S, H[:2], source, target[:2]),
-        (S, H, source[:, :2], target),
+    for text, wrong in (
+        ("at least one pair", (S[:0], H[:0], source[:0], target[:0])),
+        ("at least one pair", (S, H[:2], source, target[:2])),
+        ("vectors and masks of shapes", (S, H, source[:, :2], target)),
     ):
-        with pytest.raises(InputError, match="at least one pair"):
+        with pytest.raises(InputError, match=text):
             loss(*wrong)
 
 
@@ -155,6 +155,15 @@ def test_what_no_loss_can_mean_is_one_line(loss, kind):
             loss(*wrong)
 
 
+def test_given_masses_below_nothing_are_refused():
+    S, H, source, target = batch()
+    for wrong in (-1.0, torch.nan):
+        for first in ([wrong, 0, 0, 0], [wrong, 1, 0, 0]):
+            a = torch.tensor([first, [1, 0, 0, 0], [1, 0, 0, 0]])
+            with pytest.raises(InputError, match=r"^transport: got (negative mass|marginals)"):
+                losses.transport_loss(S, H, source, target, a=a)
+
+
 @NUMBERS
 def test_given_masses_on_padding_are_not_moved(kind):
     S, H, source, target = batch(kind)
@@ -191,6 +200,16 @@ def test_contrast_by_hand():
     expected = torch.log1p(torch.exp(torch.tensor(-1 / losses.TEMPERATURE)))
     for name in ("contrast", "late"):
         torch.testing.assert_close(losses.AMONG[name](S, S, mask, mask), expected)
+
+
+@pytest.mark.parametrize("name", sorted(losses.AMONG))
+def test_what_says_the_same_has_a_column_for_each_sentence_and_may_name_the_own(name):
+    given, none = batch(), torch.zeros(3, 3)
+    expected = losses.AMONG[name](*given)
+    torch.testing.assert_close(losses.AMONG[name](*given, none + torch.eye(3)), expected)
+    for wrong in (none[:1], none[0], none[:, :2]):
+        with pytest.raises(InputError, match=r"^loss: got same of shape .*, expected \(3, 3\)"):
+            losses.AMONG[name](*given, wrong)
 
 
 @pytest.mark.parametrize("name", sorted(losses.AMONG))

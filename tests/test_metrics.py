@@ -8,6 +8,7 @@ import pytest
 
 from optical_lite import metrics, significance
 from optical_lite.alignment import linking
+from optical_lite.alignment.linking import AlignmentScore
 from optical_lite.kernels import drawn
 from optical_lite.settings import InputError
 
@@ -208,15 +209,48 @@ def test_what_is_no_number_has_no_p_and_no_metric(wrong):
             metrics.summary({"q": [("a", 1.0)]}, {"q": {"a": 1, "b": wrong}}, [name])
 
 
-@pytest.mark.parametrize("wrong", [{"draws": 0}, {"draws": 2.5}, {"draws": None}, {"seed": -1}, {"seed": 2**32}])
+@pytest.mark.parametrize("wrong", [{"draws": 0}, {"draws": -1}, {"draws": 2.5}, {"seed": -1}, {"seed": "1"}])
 def test_draws_and_seeds_that_cannot_be_are_named(wrong):
-    one = [linking.AlignmentScore()]
     [(name, value)] = wrong.items()
     for call in (lambda **of: significance.compare({"a": 1.0}, {"a": 0.5}, **of),
-                 lambda **of: significance.bootstrap(np.ones((1, 3)), **of),
-                 lambda **of: linking.compare(one, one, **of)):  # fmt: skip
-        with pytest.raises(InputError, match=f"compare: got .*{name} {value}"):
+                 lambda **of: linking.compare([AlignmentScore(2, 2, 1, 1)], [AlignmentScore(2, 2, 2, 2)], **of),
+                 lambda **of: significance.bootstrap(np.ones((1, 3)), **of)):  # fmt: skip
+        with pytest.raises(InputError, match=f"{name}: got {value!r}, expected a whole number from"):
             call(**wrong)
+
+
+@pytest.mark.parametrize(("values", "labels"), [
+    ([1.0, 2.0], None), (3.0, None), (np.zeros((1, 0)), None), (np.zeros((0, 2)), None), ([[0, 1, 2]], [0, 1]),
+    ([[0, 1, 2]], "abcd"),
+])  # fmt: skip
+def test_what_has_no_interval_is_one_line(values, labels):
+    with pytest.raises(InputError, match=r"^bootstrap: got values of shape"):
+        significance.bootstrap(values, labels)
+
+
+def test_an_interval_of_a_list_is_that_of_an_array():
+    found = significance.bootstrap([[1, 0, 1]], (k for k in "aab"), draws=50)
+    assert np.array_equal(found, significance.bootstrap(np.array([[1.0, 0.0, 1.0]]), [0, 0, 1], draws=50))
+
+
+def test_no_correction_makes_a_small_p_smaller():
+    assert significance.holm({"a": 3e-11, "b": 1e-12}) == {"b": 2e-12, "a": 3e-11}
+
+
+def test_rankings_as_dicts_mean_the_same():
+    run, qrels = {"q": [("a", 1.0), ("b", 2.0), ("c", 2.0)]}, {"q": {"b": 1}, "not asked": {"a": 1}}
+    for ties in ("expected", "trec"):
+        pairs, dicts = (metrics.per_query(given, qrels, ties=ties) for given in (run, {"q": dict(run["q"])}))
+        assert pairs == dicts
+
+
+@pytest.mark.parametrize(("ranking", "grades"), [
+    *((wrong, {"a": 1}) for wrong in ([("a", "1")], None, ["ab"], [("a", 1.0, 2)], {"a": None}, 3)),
+    ([("a", 1.0)], ["a"]), ([("a", 1.0)], {"a": "1"}), ([("a", 1.0)], {"a": 10**400}),
+])  # fmt: skip
+def test_what_is_no_ranking_or_no_grades_is_one_line(ranking, grades):
+    with pytest.raises(InputError, match=r"^metrics: got .* for query 'q', expected a list of \(passage, score\)"):
+        metrics.per_query({"q": ranking}, {"q": grades})
 
 
 def test_systems_that_do_not_differ_have_a_p_of_one():

@@ -5,6 +5,7 @@ from optical_lite import lexical, retrieval
 from optical_lite.datasets import pocket
 from optical_lite.encoder import TokenBatch
 from optical_lite.kernels import maxsim as kernel
+from optical_lite.lexicon import ibm1
 from optical_lite.retrieval import PassageIndex
 from optical_lite.settings import InputError
 
@@ -47,9 +48,29 @@ def test_a_depth_is_a_whole_number(k):
         lambda: retrieval.top(["q"], ["a", "b"], torch.rand(1, 2), k),
         lambda: lexical.bm25({"a": "maji"}, {"q": "maji"}, k),
         lambda: lexical.fuse(run, run, 0.5, k),
+        lambda: retrieval.cut(run["q"], k),
+        lambda: ibm1([(["maji"], ["water"])]).translations("maji", k),
     ):
-        with pytest.raises(InputError, match=f"^k: got {k}, expected a whole number above 0"):
+        with pytest.raises(InputError, match=f"^k: got {k!r}, expected a whole number from 1 to"):
             call()
+
+
+@pytest.mark.parametrize(
+    "masks", [((5, 2), (2, 3)), ((1, 2), (1, 1)), ((1, 2), (1, 3)), ((1, 3), (2, 3)), ((2,), (2, 3))]
+)
+def test_a_mask_has_the_shape_of_its_vectors(masks):
+    mask, passage_mask = (torch.ones(shape) for shape in masks)
+    with pytest.raises(InputError, match=r"^maxsim: got vectors and masks of shapes"):
+        retrieval.maxsim(torch.rand(1, 2, 8), mask, torch.rand(2, 3, 8), passage_mask)
+
+
+def test_padding_is_never_read_and_a_passage_without_tokens_scores_0():
+    q, p = torch.rand(1, 2, 8), torch.rand(2, 3, 8)
+    q[0, 1], p[0, 2] = torch.nan, torch.inf
+    found = retrieval.maxsim(q, [[1, 0]], p, [[1, 1, 0], [0, 0, 0]])
+    torch.testing.assert_close(found, torch.stack([(p[0, :2] @ q[0, 0]).max(), torch.tensor(0.0)])[None])
+    for m in (0, 3):
+        assert retrieval.maxsim(q, [[1, 1]], p[:, :m], torch.zeros(2, m)).tolist() == [[0.0, 0.0]]
 
 
 @pytest.mark.parametrize("block", [1, 500, 1 << 24])

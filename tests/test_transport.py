@@ -256,6 +256,12 @@ def test_the_readable_solver_refuses_what_the_others_refuse(change, text):
             solver(*change(*problems()), epsilon=0.1)
 
 
+@pytest.mark.parametrize("updates", [0, -1, 2.5])
+def test_the_readable_solver_makes_an_update(updates):
+    with pytest.raises(InputError, match=r"^updates: got .*, expected a whole number from 1"):
+        plain(*problems(), 0.1, updates)
+
+
 def test_plain_of_whole_costs_is_that_of_their_numbers():
     cost, half = torch.tensor([[[0, 1], [1, 0]]]), torch.tensor([[0.5, 0.5]])
     assert torch.equal(plain(cost, half, half, 1.0), plain(cost.float(), half, half, 1.0))

@@ -26,6 +26,12 @@ def test_old_rows_are_kept_and_new_words_are_whole(teacher, student):
     assert student.tokenizer.token_to_id("daktari") >= base
 
 
+@pytest.mark.parametrize("size", [0, -5, 10**9, 2.5, "20"])
+def test_a_vocabulary_gains_so_many_pieces(teacher, size):
+    with pytest.raises(InputError, match=r"^size: got .*, expected a whole number from 1 to 1000000"):
+        vocabulary.extend(teacher, pocket.bitext("sw"), size=size)
+
+
 def test_english_words_and_names_are_cut_as_before(teacher, student):
     for text in ("Nairobi", "Kenyatta", "malaria"):
         assert student.tokenizer.encode(text).ids == teacher.tokenizer.encode(text).ids

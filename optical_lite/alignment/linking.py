@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..settings import InputError, one_of
-from ..significance import Comparison, check_draws
+from ..settings import SEEDS, InputError, need_whole, one_of
+from ..significance import Comparison
 
 Links = set[tuple[int, int]]
 COMBINE = ("forward", "backward", "intersection", "union", "grow-diag", "grow-diag-final")
@@ -210,7 +210,8 @@ def compare(
     if len(ours) != len(baseline):
         expected = "the same in both"
         raise InputError("compare", f"{len(ours)} and {len(baseline)} sentences", expected)
-    check_draws(draws, seed)
+    need_whole("draws", draws)
+    need_whole("seed", seed, 0, SEEDS)
     rows = ([list(vars(s).values()) for s in scores] for scores in (ours, baseline))
     x, y = (np.array(counts, float).reshape(-1, 4) for counts in rows)  # (sentences, 4)
     random = np.random.default_rng(seed)

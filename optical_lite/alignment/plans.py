@@ -22,7 +22,7 @@ from ..config import SOLVERS
 from ..encoder import Encoder
 from ..formats import own
 from ..safe_files import making
-from ..settings import InputError, one_of
+from ..settings import InputError, need_whole, one_of
 from .linking import Links, links, to_pharaoh
 from .subwords import Pair, Text, encode_pairs, word_plan
 
@@ -181,6 +181,7 @@ def align_pairs(
     **options,
 ) -> Iterator[Alignment]:  # fmt: skip
     """Align a stream of sentence pairs, ``chunk`` of them in memory at a time, in order."""
+    need_whole("chunk", chunk)
     config, stream, first = AlignConfig(**options), iter(pairs), 1
     while some := list(itertools.islice(stream, chunk)):
         yield from realign(encode_pairs(student, teacher, some, first=first), config)

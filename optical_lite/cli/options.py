@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain, combinations, islice, product
 from pathlib import Path
 
-from ..config import DistillConfig
+from ..config import PIECES, DistillConfig
 from ..formats.collect import REAL
 from ..settings import DATA, PRECISIONS, ROOT, SEEDS, InputError, Range, get
 
@@ -132,7 +132,8 @@ KINDS = {
         for one in fields(DistillConfig)
         if isinstance(one.metadata["allowed"], Range)
     },
-    **dict.fromkeys(("k", "size", "repetitions", "layer"), whole(1)),
+    **dict.fromkeys(("k", "repetitions", "layer"), whole(1)),
+    "size": whole(1, PIECES),
     "candidates": whole(0),
     "shard": share,
     **dict.fromkeys(("accumulate", "processes"), whole(1, 1024)),

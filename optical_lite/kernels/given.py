@@ -16,9 +16,11 @@ from ..settings import InputError
 
 def _tensor(place: str, given: object) -> Tensor:
     try:
-        return torch.as_tensor(given)
+        found = torch.as_tensor(given)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(place, error, "a tensor, an array or equal lists of numbers") from None
+    # eight bits have no arithmetic
+    return found.float() if found.is_floating_point() and found.itemsize == 1 else found
 
 
 def as_numbers(place: str, *given: object) -> list[Tensor]:
@@ -58,6 +60,23 @@ def as_mask(place: str, given: object) -> Tensor:
         expected = "True or 1 where there is a token, False or 0 on padding"
         raise InputError(place, "a mask of other numbers than 0 and 1", expected)
     return found.bool()
+
+
+def as_sentences(place: str, *sides: tuple[object, object]) -> list[tuple[Tensor, Tensor]]:
+    """Token vectors (B, n, d), 0 on padding, which nothing reads, each with its mask (B, n).
+
+    >>> as_sentences("loss", ([[[1.0], [9.0]]], [[1, 0]]))
+    [(tensor([[[1.],
+             [0.]]]), tensor([[ True, False]]))]
+    """
+    vectors = as_vectors(place, *(of for of, _ in sides))
+    masks = [as_mask(place, mask) for _, mask in sides]
+    if any(x.ndim != 3 or x.shape[:2] != y.shape for x, y in zip(vectors, masks, strict=True)):
+        got = ", ".join(f"{tuple(x.shape)}" for x in (*vectors, *masks))
+        expected = "(B, n, d) each, then (B, n) each; give each vector its place in the mask"
+        raise InputError(place, f"vectors and masks of shapes {got}", expected)
+    filled = (x.masked_fill(~y[..., None], 0.0) for x, y in zip(vectors, masks, strict=True))
+    return list(zip(filled, masks, strict=True))
 
 
 def as_masses(place: str, given: object, mask: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from .. import distillation, losses
+from .. import distillation, losses, settings
 from ..config import DistillConfig
 from ..corpora import Bitext, need_pairs
 from ..encoder import Encoder
@@ -52,6 +52,7 @@ def distill(
     from accelerate import Accelerator
 
     need_pairs(bitext, "distill")
+    settings.need_whole("accumulate", accumulate, 1, 1024)
     # its own mixed precision is fixed for the life of a process; ours is a setting of each run
     for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):  # an empty one is unset; not to accelerate
         if not os.environ.get(name, name).strip():

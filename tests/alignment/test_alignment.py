@@ -41,6 +41,12 @@ def test_devanagari_keeps_its_vowel_signs_with_their_word(teacher):
                 assert "".join(p.removeprefix("##") for p in pieces) == word.lower()
 
 
+@pytest.mark.parametrize("chunk", [0, -1, 2.5])
+def test_a_chunk_has_so_many_pairs(teacher, chunk):
+    with pytest.raises(InputError, match=f"^chunk: got {chunk}, expected a whole number from 1"):
+        list(align_pairs(teacher, teacher, [("a", "b")], chunk=chunk))
+
+
 def test_words_given_are_kept_as_they_are(teacher):
     found, owner = owners(teacher, ["l'", "eau", "U.S.", "vowels"])
     assert found == ["l'", "eau", "U.S.", "vowels"]

@@ -189,7 +189,7 @@ WRONG = [
     *(("train", f"--{name} {value}", "got") for name in ("rate", "epsilon") for value in ("0", "-1", "nan", "1e999")),
     ("train", "--row-rate=-1", "a number from 0"),
     ("train", "--batch 0", "a whole number from 1"),
-    ("train", "--size=-5", "a whole number from 1"),
+    *(("train", f"--size={size}", "a whole number from 1 to 1000000") for size in (-5, 0, 10**6 + 1, 10**9)),
     ("train", "--lang ../../x", "a language code"),
     ("tables", "--seeds 0 -1", "a whole number from 0"),
     ("tables", "--langs sw s/w", "a language code"),

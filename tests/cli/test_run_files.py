@@ -127,7 +127,7 @@ def test_a_ranking_of_no_passage_is_refused(k):
         lambda: lexical.structured({"p": "maji"}, {"q": "maji"}, None, k),
         lambda: retrieval.search(None, None, {}, k),
     ):
-        with pytest.raises(InputError, match=f"k: got {k}, expected a whole number above 0"):
+        with pytest.raises(InputError, match=f"k: got {k}, expected a whole number from 1 to"):
             call()
 
 

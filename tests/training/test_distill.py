@@ -143,6 +143,14 @@ def test_an_option_of_another_type_is_named_before_a_run_begins(option, text):
     assert DistillConfig(epsilon=1).epsilon == 1
 
 
+@pytest.mark.parametrize("accumulate", [0, -1, 2.5, "2"])
+def test_a_step_has_so_many_pieces(teacher, tmp_path, accumulate):
+    config, out = DistillConfig(**CONFIG), tmp_path / "run"
+    with pytest.raises(InputError, match=f"^accumulate: got {accumulate!r}, expected a whole number from 1"):
+        distill.distill(teacher, teacher, pocket.bitext("sw"), config, out, accumulate=accumulate)
+    assert not out.exists()
+
+
 def test_nothing_to_train_is_named(teacher, tmp_path):
     with pytest.raises(InputError, match="without new rows"):
         distill.distill(copy.deepcopy(teacher), teacher, pocket.bitext("sw"), DistillConfig(**CONFIG), tmp_path / "x")
