@@ -207,8 +207,8 @@ def compare(
     >>> found.difference, found.p < 0.01, found.wins
     (-0.5, True, 12)
     """
-    if len(ours) != len(baseline):
-        expected = "the same in both"
+    if len(ours) != len(baseline) or not ours:
+        expected = "the same in both, at least one"
         raise InputError("compare", f"{len(ours)} and {len(baseline)} sentences", expected)
     need_whole("draws", draws)
     need_whole("seed", seed, 0, SEEDS)
@@ -217,7 +217,7 @@ def compare(
     random = np.random.default_rng(seed)
     gap = float(_aer(x.sum(0)) - _aer(y.sum(0)))
     # how many times each sentence is drawn
-    drawn = random.multinomial(len(x), np.full(len(x), 1 / max(1, len(x))), size=draws)
+    drawn = random.multinomial(len(x), np.full(len(x), 1 / len(x)), size=draws)
     low, high = np.percentile(_aer(drawn @ x) - _aer(drawn @ y), [2.5, 97.5])
     swap = random.integers(0, 2, size=(draws, len(x)))
     flips = _aer(x.sum(0) + swap @ (y - x)) - _aer(y.sum(0) + swap @ (x - y))

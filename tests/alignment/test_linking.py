@@ -116,6 +116,8 @@ def test_compare_sees_a_difference_and_its_absence():
     assert better.low <= better.difference <= better.high
     with pytest.raises(InputError, match="same in both"):
         compare(same, same[1:])
+    with pytest.raises(InputError, match="at least one"):
+        compare([], [])
 
 
 def test_pharaoh_there_and_back():
