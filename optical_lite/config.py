@@ -38,7 +38,7 @@ class Checked:
             if not isinstance(value, KINDS.get(kind, object)):
                 raise InputError(one.name, repr(value), f"a {kind.__name__}")
             for each in value if kind is tuple else (value,):
-                if allowed and each not in allowed:
+                if allowed and each is not one.default and each not in allowed:
                     known = f"one of {', '.join(allowed)}" if kind is str else allowed
                     raise InputError(one.name, repr(each), known)
 

@@ -6,8 +6,9 @@ Your own files are read by :mod:`optical_lite.formats.own`, the bundled data by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
 
 from .settings import InputError
 from .text import bare, fold
@@ -23,6 +24,13 @@ THREE_LETTERS = {
     "twi": "tw", "ita": "it", "fin": "fi", "ind": "id",
 }  # fmt: skip
 Run = dict[str, list[tuple[str, float]]]  # what a search returns: scored passages of each query
+
+
+def _bare(texts: Iterable[str]) -> set[str]:
+    """Texts that a pair must not have, compared as :func:`.text.bare` makes them."""
+    if isinstance(texts, str):
+        raise InputError("texts", "one string", "a list of texts; write [text]")
+    return {bare(text) for text in texts} - {""}
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Bitext:
         >>> Bitext("x", "sw", "en", pairs).clean().pairs
         (('maji', 'water'),)
         """
-        banned, seen, kept = {bare(text) for text in without} - {""}, set(), []
+        banned, seen, kept = _bare(without), set(), []
         dropped = {"empty": 0, "untranslated": 0, "repeated": 0, "held out": 0}
         for source, target in self.pairs:
             key = fold(source), fold(target)
@@ -71,7 +79,7 @@ class Bitext:
         >>> Bitext("x", "sw", "en", pairs).leave_out(["nani"]).pairs
         (('maji', 'water'), ('maji', 'water'))
         """
-        banned = {bare(text) for text in texts} - {""}
+        banned = _bare(texts)
         kept = tuple(pair for pair in self.pairs if banned.isdisjoint(map(bare, pair)))
         dropped = {"held out": len(self) - len(kept)}
         return replace(self, pairs=kept, notes={**self.notes, "dropped": dropped})
@@ -112,6 +120,9 @@ class Collection:
                 if query not in self.queries or passage not in self.passages:
                     got = f"a judgement for query {query!r} and passage {passage!r}"
                     raise InputError(self.name, got, "ids of the collection; mend the qrels")
+            if not all(map(isfinite, grades.values())):
+                got = f"a grade that is no number of query {query!r}"
+                raise InputError(self.name, got, "finite numbers; mend the qrels")
         best = {query: max(grades.values(), default=0) for query, grades in self.qrels.items()}
         if unjudged := [query for query in self.queries if best.get(query, 0) <= 0]:
             got = f"{len(unjudged)} queries without a relevant passage (first {unjudged[0]!r})"

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .cost import cosine_cost, uniform_marginal
-from .kernels.given import as_mask, as_masses, as_sentences
+from .kernels.given import as_mask, as_masses, as_numbers, as_sentences
 from .settings import InputError
 from .transport import TransportPlan, solve
 
@@ -72,7 +72,8 @@ def greedy_loss(S: Tensor, H: Tensor, source_mask: Tensor, target_mask: Tensor) 
 def one_to_one(C: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
     """Greedy one-to-one alignment: again and again the cheapest pair of two tokens still free.
 
-    Costs and masks of a batch -> bool, shape (B, n, m), min(n_k, m_k) pairs a sentence pair.
+    Costs and masks of a batch -> bool, shape (B, n, m), min(n_k, m_k) pairs a sentence pair. NaN or
+    infinite costs between real tokens are an InputError.
 
     >>> C = torch.tensor([[[0.1, 0.2], [0.0, 0.9]]])
     >>> both = torch.ones(1, 2, dtype=torch.bool)
@@ -82,8 +83,16 @@ def one_to_one(C: Tensor, source_mask: Tensor, target_mask: Tensor) -> Tensor:
     Source: the alignment step of DR.DECR as released (primeqa/primeqa@4ae1b45,
     colbert/training/training.py).
     """
-    B, n, m = C.shape
-    free = C.masked_fill(~(source_mask[:, :, None] & target_mask[:, None, :]), torch.inf)
+    (C,), of = as_numbers("one_to_one", C), (source_mask, target_mask)
+    p, q = (as_mask("one_to_one", mask) for mask in of)
+    if C.ndim != 3 or p.shape != C.shape[:2] or q.shape != (len(C), C.shape[2]):
+        got = f"cost {tuple(C.shape)}, masks {tuple(p.shape)} and {tuple(q.shape)}"
+        raise InputError("one_to_one", got, "(B, n, m), (B, n), (B, m); add [None] for one pair")
+    live = p[:, :, None] & q[:, None, :]  # (B, n, m)
+    if not C.where(live, 0.0).isfinite().all():
+        expected = "finite numbers; check the vectors"
+        raise InputError("one_to_one", "NaN or infinite costs between real tokens", expected)
+    free, (B, n, m) = C.masked_fill(~live, torch.inf), C.shape
     found, rows = torch.zeros_like(C, dtype=torch.bool), torch.arange(B, device=C.device)
     for _ in range(min(n, m)):
         best, place = free.flatten(1).min(1)

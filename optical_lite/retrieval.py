@@ -81,7 +81,7 @@ def score(index: PassageIndex, queries: TokenBatch) -> Tensor:
     tokens = tokens.bfloat16() if half else tokens.float()
     owner = queries.mask.nonzero()[:, 0]  # (t,), the query of each
     scores = totals(index.vectors, index.lengths, tokens, owner, len(queries.mask))
-    if not scores.isfinite().all():  # what is compared with NaN would vanish from the ranking
+    if not scores.isfinite().all():
         raise InputError("search", "scores that are no finite numbers", "whole vectors; index anew")
     return scores.T.contiguous()
 
@@ -125,6 +125,9 @@ def cut(ranking: list[tuple[str, float]], k: int) -> list[tuple[str, float]]:
     [('a', 1.0), ('b', 1.0), ('d', 1.0)]
     """
     need_whole("k", k)
+    for name, one in ranking:
+        if one != one:  # what is compared with NaN would vanish from the ranking
+            raise InputError("search", f"a score of {name!r} that is no number", "one; score anew")
     ranking = sorted(ranking, key=lambda pair: (-pair[1], pair[0]))
     return [pair for pair in ranking if pair[1] >= ranking[min(k, len(ranking)) - 1][1]]
 
@@ -145,6 +148,6 @@ def top(queries: list[str], ids: list[str], scores: Tensor, k: int) -> Run:
     run = {}
     for query, row in zip(queries, scores.cpu(), strict=True):
         last = row.topk(min(k, len(row))).values[-1] if len(row) else 0.0
-        chosen = (row >= last).nonzero()[:, 0].tolist()
+        chosen = (~(row < last)).nonzero()[:, 0].tolist()
         run[query] = cut([(ids[i], float(row[i])) for i in chosen], k)
     return run

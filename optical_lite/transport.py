@@ -117,15 +117,18 @@ def solve(
     epsilon : entropic regularisation, in units of the cost: small is sharp and slow, large is
         blurred and fast
     method : one of :data:`METHODS`
-        ``log`` is safe for every epsilon; ``scaling`` is faster but its kernel loses digits when
-        ``cost / epsilon`` passes about 87 in float32, and is 0 from about 103 (where that leaves a
-        token without a way, ``converged`` says False);
+        ``log`` loses no number at any epsilon, but in float32 rounding can keep it above the
+        tolerance (costs near 1000 at epsilon 0.01); ``scaling`` is faster but its kernel loses
+        digits when ``cost / epsilon`` passes about 87 in float32, and is 0 from about 103 (where
+        that leaves a token without a way, ``converged`` says False);
         ``stabilized`` is as safe as ``log`` and the fastest, at the price of more code; ``exact``
         ignores epsilon; ``proximal`` comes to the exact plan by steps of size 1 / epsilon;
-        ``unbalanced`` and ``partial`` may leave mass where nothing fits
+        ``unbalanced`` and ``partial`` may leave mass where nothing fits. At a small epsilon 20,000
+        iterations can be too few: from 0.001 down for ``proximal``, from 0.00001 for ``partial``
     max_iterations, tolerance, check_every : a problem stops on its own as soon as its marginal
         error is below the tolerance (``proximal``, ``unbalanced``: as soon as the plan moves by
-        less between two checks)
+        less between two checks). The tolerance is in units of mass, whatever the sums: where
+        ``partial`` moves a share near 1e-9, it says nothing
     reach : for ``unbalanced``: price of leaving mass behind, in units of the cost, see
         :func:`.kernels.logdomain.unbalanced`; ``marginal_error`` then says how much was left on
         both sides, and ``converged`` whether the plan came to rest

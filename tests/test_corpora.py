@@ -99,6 +99,20 @@ def test_clean_counts_what_it_drops():
     assert clean.notes["dropped"] == {"empty": 1, "untranslated": 1, "repeated": 1, "held out": 1}
 
 
+def test_one_string_is_no_list_of_texts():
+    bitext = Bitext("x", "sw", "en", (("m", "a"), ("moto", "fire")))
+    for call in (bitext.leave_out, lambda texts: bitext.clean(without=texts)):
+        with pytest.raises(InputError, match=r"^texts: got one string, expected a list of texts; write \[text\]"):
+            call("moto")
+        assert call(text for text in ["moto"]).pairs == (("m", "a"),)
+
+
+@pytest.mark.parametrize("grades", [{"p": float("nan")}, {"p": 1, "r": float("nan")}, {"p": float("inf")}])
+def test_a_grade_is_a_number(grades):
+    with pytest.raises(InputError, match=r"^x: got a grade that is no number of query 'q', expected finite numbers"):
+        Collection("x", "sw", {"p": "maji", "r": "moto"}, {"q": "maji?"}, {"q": grades})
+
+
 def test_bitexts_of_two_languages_do_not_add_up():
     with pytest.raises(InputError, match="so-en added to sw-en"):
         Bitext("x", "sw", "en", ()) + Bitext("y", "so", "en", ())

@@ -302,6 +302,16 @@ def test_one_to_one_takes_each_cheapest_free_pair_and_no_padding():
     found = losses.one_to_one(C, source, target)
     assert found.int().tolist() == [[[1, 0, 0], [0, 1, 0]], [[0, 1, 0], [1, 0, 0]]]
     assert not losses.one_to_one(C, source & False, target).any()
+    for given in ((C.numpy(), source.numpy(), target.int()), (C.tolist(), source.tolist(), target.long().tolist())):
+        assert torch.equal(losses.one_to_one(*given), found)
+    assert losses.one_to_one([[[3, 1], [0, 1]]], [[1, 1]], [[1, 1]]).int().tolist() == [[[0, 1], [1, 0]]]
+    for rubbish in (torch.nan, torch.inf, -torch.inf):
+        C[1, :, 2] = rubbish  # on padding
+        assert torch.equal(losses.one_to_one(C, source, target), found)
+        with pytest.raises(InputError, match=r"^one_to_one: got NaN or infinite costs between real tokens, expected"):
+            losses.one_to_one(C, source, target | True)
+    with pytest.raises(InputError, match=r"^one_to_one: got cost \(2, 3\)"):
+        losses.one_to_one(C[0], source, target)
 
 
 def test_losses_have_the_names_that_a_run_is_asked_for():

@@ -39,6 +39,21 @@ def test_readable_scores_are_the_same_of_arrays_lists_and_masks_of_0_and_1(kind)
     assert where.tolist() == (q[1][:1] @ p[2][:2].T).argmax(1).tolist()
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_score_that_is_no_number_does_not_vanish(k, place):
+    scores = torch.tensor([[0.5, 0.9, 0.1]])
+    scores[0, place] = torch.nan
+    run = {"q": list(zip("abc", scores[0].tolist(), strict=True))}
+    for call in (
+        lambda: retrieval.top(["q"], ["a", "b", "c"], scores, k),
+        lambda: retrieval.at_most(run, k),
+        lambda: retrieval.cut(run["q"], k),
+    ):
+        with pytest.raises(InputError, match=r"^search: got a score of '[abc]' that is no number, expected"):
+            call()
+
+
 @pytest.mark.parametrize("k", [0, -1, 2.5, True, "3", None])
 def test_a_depth_is_a_whole_number(k):
     run = {"q": [("a", 1.0), ("b", 0.5)]}

@@ -284,6 +284,30 @@ def test_partial_moves_its_share_at_any_epsilon(problem, epsilon, mass):
     assert done.all() or epsilon < 0.1
 
 
+@pytest.mark.parametrize("method", ["stabilized", "partial"])
+@pytest.mark.parametrize("epsilon", [0.005, 0.05])
+def test_a_plan_grows_with_the_masses_whatever_they_weigh(method, epsilon):
+    random = torch.Generator().manual_seed(3)
+    cost, a, b = (torch.rand(*shape, generator=random) for shape in ((1, 7, 5), (1, 7), (1, 5)))
+    a, b = (x / x.sum(dtype=torch.float64) for x in (a.double(), b.double()))
+    options = {"epsilon": epsilon, "method": method, "max_iterations": 20_000}
+    expected = solve(cost.double(), a, b, **options, tolerance=1e-7)
+    scales = [1e-30, 1e-18, 1e-6, 3.0, 1e6, 1e10, 1e12, 1e30]
+    for scale in scales:
+        found = solve(cost, a.float() * scale, b.float() * scale, **options, tolerance=1e-5 * scale)
+        assert found.converged.all(), scale
+        torch.testing.assert_close(found.plan.double() / scale, expected.plan, atol=1e-4, rtol=0)
+        assert found.cost.item() / scale == pytest.approx(expected.cost.item(), rel=1e-3)
+    # in one batch each has the tolerance of all, in units of mass
+    heavy = torch.tensor(scales)[:, None]
+    found = solve(cost.expand(8, -1, -1), a.float() * heavy, b.float() * heavy, **options, tolerance=1e7)
+    assert found.converged[:-1].all()
+    assert not found.converged[-1]
+    for k in (5, 6):
+        allowed = 1e7 / scales[k]
+        torch.testing.assert_close(found.plan[k].double() / scales[k], expected.plan[0], atol=allowed, rtol=0)
+
+
 def test_epsilon_is_a_twentieth_where_none_is_named():
     cost, half = torch.tensor([[[0.0, 1.0], [1.0, 0.5]]]), torch.tensor([[0.5, 0.5]])
     assert torch.equal(solve(cost, half, half).plan, solve(cost, half, half, epsilon=0.05).plan)

@@ -46,12 +46,22 @@ def test_whole_words_are_added_after_the_rows_of_the_table(tiny):
     assert new == ["\u2581maji", "\u2581moto", "\u2581safi", "\u2581ziwa"]  # not Nairobi, which English has as often
     assert vocabulary.base_rows(student) == ROWS
     assert student.encode(["maji, ziwa"]).tokens == [["<s>", "\u2581maji", ",", "\u2581ziwa", "</s>"]]
-    for text in ("clean water, the fire", "Nairobi", "zebra"):  # English is cut as before
+    for text in ("clean water, the fire", "Nairobi", "zebra"):  # no added word begins any of these
         assert student.tokenize([text]) == tiny.tokenize([text])
     rows = torch.nn.functional.normalize(student.embedding.detach(), dim=-1)
     for word, translation in (("maji", "water"), ("moto", "fire"), ("safi", "clean")):
         nearest = rows[student.tokenizer.token_to_id(f"\u2581{word}")] @ rows[:ROWS].T
         assert tiny.tokenizer.id_to_token(int(nearest.argmax())) == f"\u2581{translation}"
+
+
+def test_a_word_that_an_added_one_begins_is_cut_otherwise(tiny):
+    """English or not, and even where the word had a piece of its own."""
+    record = json.loads(tiny.tokenizer.to_str())
+    record["model"]["vocab"].append(["\u2581motor", -15.0])  # rarer than "r", at -9
+    teacher = tiny.copy("tiny", Tokenizer.from_str(json.dumps(record)))
+    student = vocabulary.extend(teacher, BITEXT)
+    assert teacher.encode(["motor"]).tokens == [["<s>", "\u2581motor", "</s>"]]
+    assert student.encode(["motor"]).tokens == [["<s>", "\u2581moto", "r", "</s>"]]
 
 
 def test_a_word_is_added_where_it_is_seen_often_enough(tiny, monkeypatch):

@@ -7,7 +7,6 @@ rule turns the word matrix into links (:mod:`.linking`). Lesson 06 goes through 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,19 +17,20 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from .. import transport
-from ..config import SOLVERS
+from ..config import POSITIVE, SOLVERS, Checked, option
 from ..encoder import Encoder
 from ..formats import own
 from ..safe_files import making
-from ..settings import InputError, need_whole, one_of
-from .linking import Links, links, to_pharaoh
+from ..settings import Range, need_whole, one_of
+from .linking import RULES, Links, links, to_pharaoh
 from .subwords import Pair, Text, encode_pairs, word_plan
 
 LEVELS, MASSES, SIMILARITY = ("word", "token"), ("uniform", "words"), "similarity"
+SHARE = Range(0, 1)
 
 
 @dataclass(frozen=True)
-class AlignConfig:
+class AlignConfig(Checked):
     """How links are found, from the cost matrix on.
 
     Attributes
@@ -50,25 +50,16 @@ class AlignConfig:
         0 and 1
     """
 
-    method: str = "stabilized"
-    epsilon: float = 0.05
-    marginals: str = "uniform"
-    rule: str = "intersection"
-    threshold: float = 0.0
-    level: str = "word"
-    null: float = 0.0
-    reach: float | None = None
-    mass: float | None = None
-    position: float = 0.0
-
-    def __post_init__(self) -> None:
-        one_of("align: got method", self.method, (*SOLVERS, SIMILARITY))
-        one_of("align: got marginals", self.marginals, MASSES)
-        one_of("align: got level", self.level, LEVELS)
-        if not 0 <= self.position < math.inf:
-            raise InputError("align", f"position {self.position}", "a cost of 0 or more")
-        if not 0 <= self.null < 1:
-            raise InputError("align", f"null {self.null}", "a share from 0 up to 1")
+    method: str = option("stabilized", allowed=(*SOLVERS, SIMILARITY))
+    epsilon: float = option(0.05, allowed=POSITIVE)
+    marginals: str = option("uniform", allowed=MASSES)
+    rule: str = option("intersection", allowed=RULES)
+    threshold: float = option(0.0, allowed=SHARE)
+    level: str = option("word", allowed=LEVELS)
+    null: float = option(0.0, allowed=SHARE)
+    reach: float | None = option(None, allowed=POSITIVE)
+    mass: float | None = option(None, allowed=Range(0, 1, above=True))
+    position: float = option(0.0, allowed=Range(0))
 
 
 @dataclass(frozen=True)
@@ -99,6 +90,7 @@ def masses(owner: Sequence[int], marginals: str = "uniform") -> Tensor:
     >>> masses([0, 0, 1], "words")
     tensor([0.2500, 0.2500, 0.5000])
     """
+    one_of("masses: got marginals", marginals, MASSES)
     index = torch.tensor(owner, dtype=torch.long)
     weight = torch.ones(len(index))
     if marginals == "words":

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..cost import cosine_cost
 from ..encoder import Encoder
+from ..kernels.given import as_array
 from ..settings import InputError
 from ..text import words as split_words
 from ..tokenizer_files import encoded
@@ -94,7 +95,7 @@ def word_plan(
     """
     found = np.zeros((N, M))
     sides = (np.asarray(owner, int) for owner in (source_owner, target_owner))
-    of_cells.at(found, np.ix_(*sides), np.asarray(plan))
+    of_cells.at(found, np.ix_(*sides), as_array("word_plan", plan))
     return found
 
 

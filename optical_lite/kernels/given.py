@@ -7,20 +7,33 @@ no number.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..settings import InputError
 
 
-def _tensor(place: str, given: object) -> Tensor:
+def _tensor(place: str, given: object, read: Callable = torch.as_tensor) -> Tensor | np.ndarray:
     try:
-        found = torch.as_tensor(given)
+        found = read(given)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(place, error, "a tensor, an array or equal lists of numbers") from None
     # eight bits have no arithmetic
-    return found.float() if found.is_floating_point() and found.itemsize == 1 else found
+    small = isinstance(found, Tensor) and found.is_floating_point() and found.itemsize == 1
+    return found.float() if small else found
+
+
+def as_array(place: str, given: object) -> np.ndarray:
+    """A tensor, whatever its type and device and with a gradient or none, an array or lists.
+
+    >>> as_array("links", torch.ones(2, dtype=torch.bfloat16, requires_grad=True))
+    array([1., 1.])
+    """
+    given = given.detach().double().cpu() if isinstance(given, Tensor) else given
+    return _tensor(place, given, functools.partial(np.asarray, dtype=np.float64))
 
 
 def as_numbers(place: str, *given: object) -> list[Tensor]:

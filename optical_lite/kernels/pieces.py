@@ -81,8 +81,9 @@ def wordpiece(
 ) -> tuple[bytes, list[str]]:  # fmt: skip
     """Pieces learned from the source texts; English ones frequent there alone get a new row, too.
 
-    So many pieces (``size``) are learned, and then those that are known left out. ``accents`` are
-    kept where a script's vowel signs are marks.
+    So many pieces (``size``) are learned, and then those that are known left out. The longest piece
+    wins, so that a new one can cut an English word otherwise: ``e|##bola`` becomes ``ebo|##la``.
+    ``accents`` are kept where a script's vowel signs are marks.
     """
     settings, added = record(tokenizer)
     if accents and "strip_accents" in (settings["normalizer"] or {}):
@@ -124,9 +125,11 @@ def unigram(
 ) -> tuple[bytes, list[str]]:
     """Whole words that a unigram tokenizer cuts up, each with the best score of its list.
 
-    A segmentation's score is the sum of its pieces', all below 0, so that a word with the best one
-    is never cut again. At most ``size`` words are added, of those that occur ``seen`` times or more
-    on the source side.
+    A segmentation's score is the sum of its pieces', all below 0, so that an added word is never
+    cut again. Others may be: it also wins as the beginning of a longer word, even of one that had a
+    piece of its own. ``nchini`` becomes ``nchin|i``; of some 33,000 Swahili pairs 1.5 % of the
+    source tokens are cut worse, and 360 English words otherwise. At most ``size`` words are added,
+    of those that occur ``seen`` times or more on the source side.
     """
     settings, added = record(tokenizer)
     vocab = settings["model"]["vocab"]  # [piece, score] of each

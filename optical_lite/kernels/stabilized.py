@@ -81,9 +81,15 @@ def stabilized(
     plain, so that the columns are exact. Shapes are those of :mod:`.logdomain`, no cost is further
     from 0 than ``largest``. Where a problem left the number range all the same, its plan is not
     finite.
+
+    Masses are divided by a power of 256, which rounds nothing, so that their sum is not far from 1:
+    absorbed scalings of others would leave the range that a kernel is clamped to. Half the
+    tolerance leaves room for rounding in the columns.
     """
     a, b = mass[:, None, :], masses[:, None, :]  # (B, 1, n), (B, 1, m)
     real_u, real_v = a.sign(), b.sign()
+    unit = a.sum(2, keepdim=True).log2_().div_(8).round_().mul_(8).exp2_()  # (B, 1, 1)
+    a, b, enough = a / unit, b / unit, tolerance / unit * 0.5
     kernel, f, g = _start(cost, real_u, real_v, epsilon, largest)
     a, b, k, v = a.clamp(min=NOTHING), b.clamp(min=NOTHING), kernel, real_v.clone()
     u, rows, columns = a.clone(), torch.empty_like(a), torch.empty_like(b)
@@ -93,10 +99,8 @@ def stabilized(
         torch.bmm(v, k.mT, out=rows)  # (B, 1, n)
         if i > limit or (i > 1 and (i - 1) % every == 0):
             missing = torch.mul(u, rows).sub_(a)  # (B, 1, n)
-            # (B, 1, 1); NaN leaves, too
-            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)
-            going = error > tolerance * 0.5  # leaves room for rounding in the columns
-            left = going.sum().item()
+            error = missing.abs().sum(2, keepdim=True).nan_to_num_(0.0)  # NaN leaves, too
+            left = (going := error > enough).sum().item()
             if i > limit or not left:
                 break
             if i > 3 * every:  # most are done before it pays
@@ -106,9 +110,9 @@ def stabilized(
                 steps += every
             elif k.numel() > SMALL or 4 * left <= len(k):  # those that are done leave the batch
                 final, keep = _store(final, active, u, v, steps), going.flatten().nonzero()[:, 0]
-                moved = active, steps, a, b, k, u, v, rows, omega, before
+                moved = active, steps, a, b, k, u, v, rows, omega, before, enough
                 moved = [x.index_select(0, keep) for x in moved]
-                active, steps, a, b, k, u, v, rows, omega, before = moved
+                active, steps, a, b, k, u, v, rows, omega, before, enough = moved
                 columns = columns[:left]
                 steps += every
             else:  # leaving does not pay: the rows they have become their mass, so they rest
@@ -136,4 +140,5 @@ def stabilized(
             torch.bmm(u, k, out=columns)
             _relax(v, log_v, b, columns, omega)
     final_u, final_v, iterations = _store(final, active, u, v, steps)
-    return kernel.mul_((final_u * real_u).mT).mul_(final_v * real_v), iterations.clamp_(max=limit)
+    rows, columns = final_u * (real_u * unit), final_v * real_v
+    return kernel.mul_(rows.mT).mul_(columns), iterations.clamp_(max=limit)

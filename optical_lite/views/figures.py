@@ -22,6 +22,7 @@ from matplotlib.patches import Rectangle
 from mpl_toolkits.axes_grid1 import make_axes_locatable
 from PIL import Image
 
+from ..kernels.given import as_array
 from ..safe_files import write_atomic
 from ..settings import FIGURES, InputError
 from . import fonts
@@ -47,11 +48,6 @@ MARKER = {
 }  # fmt: skip
 
 
-def array(matrix) -> np.ndarray:
-    """A Tensor or an array as numbers to draw."""
-    return np.asarray(matrix.detach().cpu() if hasattr(matrix, "detach") else matrix, dtype=float)
-
-
 def heatmap(
     matrix, source: Sequence[str], target: Sequence[str], *, title: str = "", bar: str | None = "",
     reverse: bool = False, limits: tuple[float, float] | None = None, ax: Axes | None = None,
@@ -65,7 +61,7 @@ def heatmap(
     reverse : dark means small
     limits : ends of the colour scale, by default those of the matrix
     """
-    values = array(matrix)
+    values = as_array("heatmap", matrix)
     if values.shape != (len(source), len(target)):
         got = f"a matrix {values.shape} for {len(source)} source and {len(target)} target tokens"
         expected = "one row and column each; leave out padding and special tokens in all three"
@@ -126,7 +122,7 @@ def plan_strip(
     size = (0.34 * len(target) + 1.6) * columns, (0.36 * len(source) + 1.8) * rows
     figure, grid = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     axes, spare = grid.flat[: len(plans)].tolist(), grid.flat[len(plans) :]
-    limits = 0.0, max(array(plan).max() for plan in plans)
+    limits = 0.0, max(as_array("plans", plan).max() for plan in plans)
     for k, (ax, plan, title) in enumerate(zip(axes, plans, titles, strict=True)):
         plan_heatmap(plan, source, target, title=title, bar=None, limits=limits, ax=ax)
         if k % columns:
@@ -148,7 +144,7 @@ def plan_and_sums(
     ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
     """A plan, shape (n, m); its rows' and columns' sums as bars, what they should be as lines."""
-    T, a, b = array(T), array(a), array(b)
+    T, a, b = (as_array("marginals", one) for one in (T, a, b))
     ax, most = ax or _axes(target, source, 3.0, 2.4), max(a.max(), b.max())
     plan_heatmap(T, source, target, title="", bar=None, limits=(0, most), ax=ax)
     beside = make_axes_locatable(ax)

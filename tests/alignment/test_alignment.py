@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from optical_lite.alignment.plans import AlignConfig, align, align_pairs, encode_pairs, realign, word_plan
+from optical_lite.alignment.plans import AlignConfig, align, align_pairs, encode_pairs, masses, realign, word_plan
 from optical_lite.datasets import pocket
 from optical_lite.settings import InputError
 from optical_lite.text import words
@@ -89,6 +89,29 @@ def test_wrong_input_says_what_was_got(teacher):
     for wrong in ({"method": "greedy"}, scaling, {"level": "piece"}, {"null": 1.5}, {"rule": "best"}):
         with pytest.raises(InputError, match="got"):
             align(teacher, teacher, "water", "water", **wrong)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("epsilon", -1, "a number above 0"), ("epsilon", "0.1", "a number above 0"),
+        ("threshold", 9, "a number from 0 to 1"), ("threshold", float("nan"), "a number from 0 to 1"),
+        ("rule", "zz", "one of forward"), ("rule", 3, "a str"),
+        ("reach", -4, "a number above 0"), ("mass", 9, "a number above 0 to 1"), ("null", 1.5, "a number from 0 to 1"),
+        ("position", float("inf"), "a number from 0"), ("level", "piece", "one of word, token"),
+        ("marginals", "foo", "one of uniform, words"), ("method", "scaling", "one of stabilized"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["similarity", "stabilized"])
+def test_every_field_is_looked_at_whatever_the_method(method, field, value, expected):
+    with pytest.raises(InputError, match=f"^{field}: got {value!r}, expected {expected}"):
+        AlignConfig(**{"method": method, field: value})
+    assert AlignConfig(reach=None, mass=None) == AlignConfig()
+
+
+def test_marginals_have_a_name():
+    with pytest.raises(InputError, match=r"^masses: got marginals 'foo', expected one of uniform, words"):
+        masses([0, 0, 1], "foo")
 
 
 def test_a_stream_equals_one_at_a_time(teacher, student):

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from optical_lite.alignment.linking import (
     to_pharaoh,
     total,
 )  # fmt: skip
+from optical_lite.alignment.subwords import word_plan
 from optical_lite.settings import InputError
 
 
@@ -82,6 +84,7 @@ def test_empty_cells_never_link_and_thresholds_cut():
         ([1.0], {}, r"shape \(1,\), expected \(N, M\)"), ([[np.nan]], {}, "finite cells"),
         ([[1.0]], {"threshold": 1.5}, "threshold 1.5, expected a share"),
         ([[1.0]], {"threshold": -0.1}, r"threshold -0\.1, expected a share"),
+        ([[1.0], [1.0, 2.0]], {}, "^links: got .* expected a tensor, an array or equal lists of numbers"),
     ],
 )  # fmt: skip
 def test_wrong_matrices_and_rules_are_refused(matrix, options, text):
@@ -90,6 +93,13 @@ def test_wrong_matrices_and_rules_are_refused(matrix, options, text):
     with pytest.raises(InputError, match="got rule 'itermax', expected one of forward, backward"):
         symmetrize(set(), set(), "itermax")
     assert links([[1.0]], "match") == {(0, 0)}
+
+
+def test_a_matrix_is_a_tensor_of_any_kind():
+    W = torch.tensor([[0.5, 0.25], [0.125, 0.5]])
+    for kind in (W.clone().requires_grad_(), W.bfloat16(), W.half(), W.numpy(), W.tolist()):
+        assert links(kind, "threshold", 0.5) == {(0, 0), (1, 1)}
+        assert word_plan(kind, [0, 0], [0, 1], 1, 2).tolist() == [[0.625, 0.75]]
 
 
 def test_scores_by_hand_and_summed():

@@ -63,7 +63,7 @@ def test_a_multilingual_encoder_aligns_as_it_is(multilingual, capsys):
         (["maji", "water", "--rule", "best"], "expected one of"),
         (["maji", "water", "--lang", "xx"], "got language 'xx'"),
         (["maji " * 600, "water"], "nothing is cut off silently"),
-        ([*LONG, "--method", "scaling", "--epsilon", "0.001"], "got method 'scaling', expected one of stabilized"),
+        ([*LONG, "--method", "scaling", "--epsilon", "0.001"], "method: got 'scaling', expected one of stabilized"),
         (["--tsv", "none.tsv", "--pharaoh", "x", "--quiet"], "no such file"),
     ],
 )
