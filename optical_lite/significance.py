@@ -178,7 +178,7 @@ def holm(p: dict[str, float]) -> dict[str, float]:
     found, highest = {}, 0.0
     for rank, name in enumerate(sorted(p, key=p.get)):
         highest = max(highest, min(1.0, (len(p) - rank) * p[name]))
-        found[name] = float(f"{highest:.12g}")  # 3 * 0.2 is 0.6
+        found[name] = highest
     return found
 
 
