@@ -16,6 +16,7 @@ from optical_lite.datasets import pocket
 from optical_lite.datasets import reading as formats
 from optical_lite.formats import own, trec, xglue, xor_tydi
 from optical_lite.formats.lines import lines
+from optical_lite.json_files import to_json
 from optical_lite.settings import DATA, InputError
 
 from . import command_lines
@@ -135,6 +136,29 @@ def some_findings() -> dict[str, bytes]:
     return {"page.md": " and ".join(f"<!-- n: {mark} -->0.706<!-- /n -->" for mark in marks).encode()}
 
 
+def some_records() -> dict[str, bytes]:
+    """Two records of one collection as a queue leaves them, and which questions share passages."""
+    from optical_lite.study import record_files
+
+    place, (base, *_) = "afriqa_tw", record_files.SETS.values()
+    rows, groups = record_files.load(base)[place], record_files.shared(base)["groups"][place]
+    made = {f"{place}/{name}_0.json": to_json(rows[name][0]).encode() for name in ("bm25", "optical")}
+    return made | {f"{place}/{record_files.GROUPS}": groups.encode()}
+
+
+def records(case: Case) -> object:
+    from optical_lite.study import record_files
+
+    base = case.folder / "set" / "clir"
+    base.parent.mkdir()
+    folded = record_files.fold({base: case.folder / "in"})
+    found = [*record_files.every(record_files.load(base))]
+    finite(value for record in found for value in record["metrics"].values())
+    if folded["clir"] != (len(found), len(found)) or record_files.fold({base: case.folder / "in"})["clir"][0]:
+        raise Wrong("other records than were folded, or new ones a second time")
+    return found
+
+
 def valid(case: Case) -> object:
     """The validator of the bundled data lists what is wrong."""
     found = pocket.validate(case.folder / "in")
@@ -170,6 +194,7 @@ TARGETS: dict[str, Target] = {
     "pocket": Target(lambda: tree(pocket.FOLDER), valid, 0.5),
     "works": Target(lambda: tree(DATA / "paper", "simalign.toml", "xorqa.toml"), works, 1.5),
     "tables": Target(lambda: tree(DATA / "tables", "demo.toml"), table),
+    "records": Target(some_records, records),
     **command_lines.TARGETS,
     "findings": Target(some_findings, findings, 0.5),
 }  # fmt: skip
