@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from .. import vocabulary
 from ..config import DistillConfig
-from ..encoder import teacher
+from ..encoder import DEFAULT, teacher
 from ..settings import computing_in, device
-from . import material, search, training
+from . import material, search, training, transport
 from .measuring import row
 
 MINUTES = 10
 BATCH, STEPS = 512, 30
 ALL = f"all weights, {BATCH} pairs a step, teacher stored"
+MULTILINGUAL = f"{ALL}, multilingual encoder"
+SIZES, EPSILON = tuple((BATCH, n) for n in (32, 64, 128)), 0.05
 
 
-def distil(repetitions: int) -> list[dict]:
+def distil(repetitions: int, case: str = ALL, name: str = DEFAULT) -> list[dict]:
     """All weights, from stored vectors of the teacher."""
-    bitext = material.bitext()
-    student = vocabulary.extend(teacher(), bitext)
+    bitext, english = material.bitext(), teacher(name)
+    student = vocabulary.extend(english, bitext)
     config = DistillConfig(steps=STEPS, batch=BATCH, trainable="all", rate=1e-4)
-    return training.distil(ALL, student, bitext, config, False, {}, repetitions)
+    return training.distil(case, student, bitext, config, False, {}, repetitions, english)
 
 
 def encode(repetitions: int) -> list[dict]:
@@ -36,9 +39,15 @@ def encode(repetitions: int) -> list[dict]:
 
 CASES: dict[str, tuple[str, Callable]] = {
     f"distil {ALL}": ("pairs/s", distil),
+    f"distil {MULTILINGUAL}": (
+        "pairs/s", partial(distil, case=MULTILINGUAL, name="multilingual")
+    ),
+    f"transport, {BATCH} problems of at most 32, 64 and 128 tokens, epsilon {EPSILON}": (
+        "ms", partial(transport.transport, sizes=SIZES, epsilons=(EPSILON,))
+    ),
     "encode passages": ("passages/s", encode),
     f"MaxSim, {material.LARGE:,} passages, d {material.WIDTH}": ("questions/s", search.large),
-}
+}  # fmt: skip
 
 
 def gpu(repetitions: int) -> Iterator[dict]:

@@ -66,10 +66,10 @@ def distillation(repetitions: int) -> Iterator[dict]:
 
 def distil(
     case: str, student: Encoder, bitext: Bitext, config: DistillConfig, cold: bool,
-    peers: dict[str, Peer], repetitions: int,
+    peers: dict[str, Peer], repetitions: int, english: Encoder | None = None,
 ) -> list[dict]:  # fmt: skip
     """One case, whose teacher's vectors are made on the way (cold) or stored."""
-    english = teacher()
+    english = english or teacher()
     source, target, _ = method.tokens(student, english, bitext, config.max_length)
     pairs = [(len(s), len(t)) for s, t in zip(source, target, strict=True)]
     batches = method.length_batches(pairs, config.batch, config.seed)
