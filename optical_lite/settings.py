@@ -186,7 +186,7 @@ def get() -> Settings:
         compile=compiling,
         cache=cache,
         models=_folder("OPTICAL_LITE_MODELS") or cache / "models",
-        mirror=mirror.resolve() if mirror else None,
+        mirror=Path(os.path.realpath(mirror)) if mirror else None,
     )
 
 

@@ -9,6 +9,7 @@ another shape or no finite number is refused: transformers would draw it at rand
 from __future__ import annotations
 
 import copy
+import os
 import re
 import sys
 from pathlib import Path
@@ -87,7 +88,7 @@ def from_hub(name: str) -> Path:
         raise InputError("model", got, expected) from error
     for path in folder.iterdir():
         # large files are kept under their sha256
-        if re.fullmatch(r"[0-9a-f]{64}", stated := path.resolve().name):
+        if re.fullmatch(r"[0-9a-f]{64}", stated := Path(os.path.realpath(path)).name):
             verify(path, stated, "delete it and fetch it again")
     return folder
 
@@ -95,7 +96,8 @@ def from_hub(name: str) -> Path:
 def inside(folder: str | Path, name: str) -> Path:
     """The path of a folder's file; a link that leads out of it is refused: it may be anyone's."""
     found = Path(folder) / name
-    if not found.resolve().is_relative_to(Path(folder).resolve()):
+    # unlike resolve, realpath takes a link to itself
+    if not Path(os.path.realpath(found)).is_relative_to(os.path.realpath(folder)):
         expected = "a file of its own; copy the file in its place"
         raise InputError(found, f"a link out of {folder}", expected)
     return found
@@ -120,7 +122,7 @@ def load_model(folder: Path) -> nn.Module:
         # NaN is both ends of what it is among; isfinite would copy a large table
         if value.numel() and not all(end.isfinite() for end in value.aminmax()):
             got = f"{key} with values that are no finite numbers (NaN or inf)"
-            raise InputError(f"{path}: got {got}; {AGAIN}")
+            raise InputError(path, got, f"finite ones; {AGAIN}")
     return model.eval()
 
 
@@ -260,7 +262,7 @@ def load_projection(folder: Path, width: int) -> nn.Linear | None:
         said = "no tensor weight" if weight is None else f"a weight of shape {tuple(weight.shape)}"
         raise InputError(path, said, f"one of shape (any, {width}); {AGAIN}")
     if not weight.isfinite().all():
-        raise InputError(f"{path}: got values that are no finite numbers (NaN or inf); {AGAIN}")
+        raise InputError(path, "values that are no finite numbers", f"finite ones; {AGAIN}")
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     layer.weight.data = weight.float()
     return layer

@@ -217,6 +217,14 @@ def test_what_encodes_is_what_is_tried_at_load(folder, monkeypatch):
     assert "config.json: got RuntimeError: shape '[2]' is invalid" in refused(folder)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_link_to_itself_is_one_line(folder, name):
+    (folder / name).unlink()
+    (folder / name).symlink_to(name)
+    assert "got " in refused(folder)
+    assert weights.inside(folder, name) == folder / name  # which its reader refuses
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "projection.safetensors"])
 def test_a_pipe_in_place_of_a_file_does_not_wait(folder, name):
     (folder / name).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Evaluate a run's student on a collection, a TREC run file, or a file of predictions."""
 
+import os
 from pathlib import Path
 
 from .. import metrics
@@ -88,7 +89,7 @@ def of_pairs(
         values = xglue.rank(task, student, english)
         if name == "accuracy":
             place = Path(tune)
-            if place.resolve() == path.resolve():
+            if os.path.realpath(place) == os.path.realpath(path):
                 expected = "others for the threshold; give --tune FILE"
                 raise InputError(place, "the pairs to judge", expected)
             other = xglue.read(place, task.lang, task=task.name)

@@ -23,7 +23,7 @@ from ..json_files import fits, read_json, write_json
 from ..model_files import digest
 from ..provenance import model_record
 from ..safe_files import new_folder
-from ..settings import InputError, precision, precision_line, shown
+from ..settings import PRECISIONS, InputError, one_of, precision, precision_line, shown
 from . import inputs
 
 # what index.json says of any index, of a shard, of an engine
@@ -220,4 +220,7 @@ def _parts(folder: Path) -> dict[Path, dict]:
     elif set(found) != set(wanted):
         expected = "all of one number and no others; make those that lack, delete the others"
         raise InputError(folder, ", ".join(sorted(found)[:8]), expected)
-    return {folder / name: read_json(folder / name / "index.json", RECORD) for name in wanted}
+    found = {folder / name: read_json(folder / name / "index.json", RECORD) for name in wanted}
+    for place, record in found.items():
+        one_of(f"{place}/index.json: got precision", record["precision"], PRECISIONS[:2])
+    return found

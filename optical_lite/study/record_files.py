@@ -74,7 +74,8 @@ def _compact(record: dict, parts: dict[str, dict]) -> dict:
     line = dict(record)
     for part, kind in SHARED.items():
         if value := record.get(part):
-            value = {name: each for name, each in value.items() if name != "seed"}
+            if part == "config":  # of the record's seed
+                value = {name: each for name, each in value.items() if name != "seed"}
             line[part] = _digest(value)
             parts.setdefault(kind, {})[line[part]] = value
     return line
@@ -170,6 +171,10 @@ def _looked_at(record: dict, where: str, kind: str, parts: dict) -> dict:
     if not 0 <= record.get("seed", 0) <= SEEDS:
         raise InputError(where, f"seed {record['seed']}", f"a whole number from 0 to {SEEDS}")
     if not gold:
+        config = record.get("config")  # a hash of it, where it is stored
+        if isinstance(config, dict) and config.get("seed") != record["seed"]:
+            got = f"seed {record['seed']} with a config of seed {config.get('seed')}"
+            raise InputError(where, got, "one seed; run it again")
         _shares(record["metrics"], record["mrr@10 by question"], where)
     return record
 

@@ -131,7 +131,7 @@ def _train(student, teacher, bitext, config, out, accelerator, accumulate, progr
     session.descend(work[first:], gradient, name="distil", progress=progress, keep=keep)
     del session, optimizer  # twice the weights, no longer needed
     trainable.merge(student)
-    if writes and not (first == config.steps and runs.is_finished(out)):
+    if writes:  # of a run that had come to its end, too: its student may be damaged
         runs.finish(out, student, cut)
 
 

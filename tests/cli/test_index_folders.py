@@ -81,7 +81,11 @@ def test_shards_that_do_not_fit_together_are_refused(encoder, copy):
     for change, text in (
         ({"texts": "0"}, "got an index of pocket"),
         ({"encoder": {"name": "x", "sha256": "0"}}, "got an index by x, expected one by"),
-        ({"precision": "other"}, "got an index of shards in .* and .*, expected one number type"),
+        (
+            {"precision": "bf16" if record["precision"] == "float32" else "float32"},
+            "got an index of shards in .* and .*, expected one number type",
+        ),
+        ({"precision": "NaN"}, "shard_3_of_3/index.json: got precision 'NaN', expected one of float32, bf16"),
         ({"passages_read_to": 9}, "tokens of a passage"),
     ):
         place.write_text(json.dumps({**record, **change}))

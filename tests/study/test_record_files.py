@@ -84,6 +84,11 @@ CELL = {name: RECORD[name] for name in ("system", "collection", "lang", "seed")}
         (RECORD | {"environment": {}}, "got no device in environment"),
         (RECORD | {"environment": None}, "got no environment"),
         (RECORD | {"config": {"steps": 300}}, "got no batch in config"),
+        (
+            RECORD | {"config": {"steps": 300, "batch": 8, "seed": 5}},
+            "got seed 3 with a config of seed 5, expected one",
+        ),
+        (RECORD | {"config": {"steps": 300, "batch": 8}}, "got seed 3 with a config of seed None, expected one"),
         (RECORD | {"bitext": {}}, "got no pairs in bitext"),
         (RECORD | {"cpu_seconds": "x"}, "got 'x' as cpu_seconds"),
         (RECORD | {"metrics": RECORD["metrics"] | {"mrr@10": "x"}}, "got 'x' as 'mrr@10' of metrics"),
@@ -146,7 +151,8 @@ def test_groups_of_questions_are_numbers(tmp_path, text):
 def loose(folder, **other):
     path = folder / "toy_sw" / f"{'_'.join(other) or 'good'}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(RECORD | other))
+    config = RECORD["config"] | {"seed": other.get("seed", RECORD["seed"])}
+    path.write_text(json.dumps(RECORD | other | {"config": config}))
     return folder
 
 

@@ -236,6 +236,15 @@ def test_the_sum_of_a_finished_run_is_made_again(finished, train, tmp_path, cont
     assert weights(out) == weights(finished[0])
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_damaged_student_of_a_finished_run_is_made_again(finished, train, tmp_path, name):
+    out = shutil.copytree(finished[0], tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    (out / "student" / name).write_bytes(b"x")
+    train(out, on_step=lambda line: pytest.fail("trained again"))
+    assert before == {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
 def test_two_trainings_of_one_folder(half, train):
     """The second is refused as long as the first lives, and changes nothing."""
     code = (
