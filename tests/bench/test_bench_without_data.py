@@ -56,9 +56,7 @@ def test_short_sentences_are_put_together_and_long_ones_left_out():
 
 
 def test_transport(without):
-    without.setattr(bench_transport, "SIZES", ((4, 64),))
-    without.setattr(bench_transport, "EPSILONS", (0.1,))
-    rows = list(bench_transport.transport(1))
+    rows = list(bench_transport.transport(1, sizes=((4, 64),), epsilons=(0.1,)))
     assert {row["peer_name"] for row in rows} == {"POT sinkhorn batch", "POT log_sinkhorn batch", "our log"}
     assert all(row["ratio"] for row in whole(rows).values())
 
