@@ -23,11 +23,12 @@ from .kernels import packed, shared_rows
 from .kernels.pieces import ROLES, SPECIAL, one_form
 from .kernels.shared_rows import SplitEmbedding
 from .safe_files import guard, into
-from .settings import InputError, device, is_whole, uses_bf16
-from .tokenizer_files import checked
+from .settings import InputError, Range, device, uses_bf16
+from .tokenizer_files import checked, encoded
 
 DEFAULT = "minilm"
 BATCH = 4096  # tokens that are encoded at a time
+LONG = 64  # characters of a text that are looked at first, for each token that is read
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,8 @@ class Encoder(nn.Module):
         """The same encoder, weights shared, reading so many tokens of a text (None: as many)."""
         if max_length is None:
             return self
-        if not is_whole(max_length, 3, self.limit):
-            expected = f"3 to {self.limit:,} whole ones, the most {self.name} has positions for"
+        if max_length not in (allowed := Range(3, self.limit, whole=True)):
+            expected = f"{allowed}, the most {self.name} has positions for"
             raise InputError("max_length", f"{max_length} tokens", expected)
         other = copy.copy(self)
         other.max_length = max_length
@@ -216,8 +217,17 @@ class Encoder(nn.Module):
 
     def read(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """What is read of each text, token ids with special tokens, and how many texts are cut."""
-        whole = [code.ids for code in tokenizer_files.encoded(self.tokenizer, texts)]
-        return [self.fit(ids) for ids in whole], sum(len(ids) > self.room for ids in whole)
+        texts, found, cut = checked(texts), [], 0
+        starts = [text[: LONG * self.room] for text in texts]
+        for text, code in zip(texts, encoded(self.tokenizer, starts), strict=True):
+            ids, size = code.ids, LONG * self.room
+            # twice as many as are read, so that no word of these is cut off in its middle
+            while size < len(text) and len(ids) <= 2 * self.room:
+                size *= 2
+                ids = next(encoded(self.tokenizer, [text[:size]])).ids
+            found.append(self.fit(ids))
+            cut += len(ids) > self.room
+        return found, cut
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text with special tokens, at most ``max_length`` of them."""

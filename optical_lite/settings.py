@@ -28,7 +28,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -73,27 +73,18 @@ def one_of(
         raise error(f"{got} {value!r}, expected one of {', '.join(known)}")
 
 
-def is_whole(value: object, least: int = 1, most: float = math.inf) -> bool:
-    """Whether a value is a whole number of a range, both ends included.
-
-    >>> is_whole(3), is_whole(0), is_whole(2.5), is_whole(True)
-    (True, False, False, False)
-    """
-    return isinstance(value, Integral) and not isinstance(value, bool) and least <= value <= most
-
-
 def need_whole(place: str, value: object, least: int = 1, most: int = 10**9) -> None:
     """Refuse what is no whole number of a range."""
-    if not is_whole(value, least, most):
-        raise InputError(place, repr(value), Range(least, most, whole=True))
+    if value not in (allowed := Range(least, most, whole=True)):
+        raise InputError(place, repr(value), allowed)
 
 
 @dataclass(frozen=True)
 class Range:
     """Which numbers a setting takes, both ends included; ``above``: without the lower one.
 
-    >>> 0.5 in Range(0, 1), 0 in Range(0, above=True), 2.5 in Range(1, whole=True)
-    (True, False, False)
+    >>> 0.5 in Range(0, 1), 0 in Range(0, above=True), 2.5 in Range(1, whole=True), True in Range(1)
+    (True, False, False, False)
     >>> str(Range(0, above=True))
     'a number above 0'
     """
@@ -104,8 +95,8 @@ class Range:
     whole: bool = False
 
     def __contains__(self, value: object) -> bool:
-        kinds = int if self.whole else (int, float)
-        if not isinstance(value, kinds) or isinstance(value, bool):
+        kind = Integral if self.whole else Real
+        if not isinstance(value, kind) or isinstance(value, bool):
             return False
         inside = self.least <= value <= self.most and abs(value) <= sys.float_info.max
         return inside and not (self.above and value == self.least)

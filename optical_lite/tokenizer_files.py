@@ -9,6 +9,7 @@ steps of one match.
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -23,9 +24,11 @@ from .settings import InputError
 from .weights import AGAIN
 
 GOT = "no tokenizer ({})"
+BATCH = 1 << 20  # characters that are cut into tokens at a time
 # times that a text may grow, characters put before it, ids put around it; where XLM-R's charsmap
 # makes most of a character, its tokenizer makes 72
 MOST = 256
+WORD = 1_000  # characters of a word that WordPiece cuts; BERT's tokenizer has 100
 AFFIXES = ("continuing_subword_prefix", "end_of_word_suffix")
 # letters composed and apart, of many scripts, some that no vocabulary has, and nothing
 PROBES = (
@@ -86,7 +89,7 @@ def _longest(step: dict) -> int:
 def _bounded(record: bytes, place: object, mend: str) -> None:
     """Refuse a tokenizer that makes a text far longer, before one is made, or leaves it out."""
     found = parse_json(record, place)
-    fits(found, {"model": dict}, place)
+    fits(found, {"model": {"max_input_chars_per_word?": int}}, place)
     steps = [*_inside([found.get("normalizer"), found.get("pre_tokenizer")])]
     before = [step.get("prepend", "") for step in steps]
     before += [found["model"].get(name) or "" for name in AFFIXES]
@@ -100,6 +103,9 @@ def _bounded(record: bytes, place: object, mend: str) -> None:
     if times > MOST or more > MOST:
         got = f"steps that make a text {times:,.0f} times as long and {more:,} characters longer"
         raise InputError(place, got, f"at most {MOST} of both; {mend}")
+    if (longest := found["model"].get("max_input_chars_per_word", 0)) > WORD:
+        expected = f"at most {WORD:,}, for the time grows with its square; {mend}"
+        raise InputError(place, f"words of up to {longest:,} characters", expected)
     parts = _inside(found.get("post_processor"))
     singles = [part["single"] for part in parts if "single" in part]
     counts = [sum("Sequence" in piece for piece in single) for single in singles]
@@ -121,11 +127,17 @@ def checked(texts: Iterable[str]) -> list[str]:
     return texts
 
 
-def encoded(tokenizer: Tokenizer, texts: Iterable[str], **how: bool) -> list[Encoding]:
-    """What a tokenizer makes of texts, see :meth:`tokenizers.Tokenizer.encode_batch`."""
+def encoded(tokenizer: Tokenizer, texts: Iterable[str], **how: bool) -> Iterator[Encoding]:
+    """What a tokenizer makes of each text, see :meth:`tokenizers.Tokenizer.encode_batch`.
+
+    Some texts are in memory at a time: an answer is up to 600 times as large as its text.
+    """
     texts = checked(texts)
-    with guard("tokenizer", f"one that reads any text; {AGAIN}", GOT):
-        return tokenizer.encode_batch(texts, **how)
+    ends = itertools.accumulate(map(len, texts))
+    for _, part in itertools.groupby(zip(texts, ends, strict=True), lambda x: x[1] // BATCH):
+        with guard("tokenizer", f"one that reads any text; {AGAIN}", GOT):
+            codes = tokenizer.encode_batch([text for text, _ in part], **how)
+        yield from codes
 
 
 @contextmanager

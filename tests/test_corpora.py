@@ -33,6 +33,7 @@ def test_own_bitext(tmp_path):
         ("maji\twater\tL'eau\n", "line 1: got 3 columns"),
         ("\twater\n", "empty source side"),
         ("maji\t \n", "empty English side"),
+        ("(" * 65_537 + "\twater\n", "line 1: got a source side of 65,537 characters, expected at most 65,536"),
         ("", "got no sentence pair"),
         ("caf\xe9\tcoffee\n".encode("latin-1"), "after line 0: got byte 0xe9, expected utf-8.*iconv"),
     ],

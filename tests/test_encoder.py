@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from optical_lite import encoder, model_files
+from optical_lite import encoder, model_files, tokenizer_files
 from optical_lite.encoder import Encoder
 from optical_lite.index import PassageIndex
 from optical_lite.provenance import model_record
@@ -60,6 +60,24 @@ def test_dropout_is_off_before_and_after_encoding(teacher):
     assert not any(module.training for module in encoder.Encoder.load().modules())
 
 
+@pytest.mark.parametrize("text", ["(" * 4_000_000, " " * 40_000 + "water " * 300, "Ma\u0301ji ya mto. " * 9_000])
+def test_of_a_long_text_only_the_beginning_is_cut_into_tokens(teacher, text, monkeypatch):
+    """An answer of the tokenizer takes 600 bytes for each of four million brackets."""
+    whole = teacher.tokenizer.encode(text[:100_000]).ids
+    sizes, encoded = [], encoder.encoded
+    monkeypatch.setattr(encoder, "encoded", lambda of, texts: sizes.extend(map(len, texts)) or encoded(of, texts))
+    assert teacher.read([text, "water"]) == ([[*whole[:255], whole[-1]], teacher.tokenize(["water"])[0]], 1)
+    assert max(sizes) < 100_000
+
+
+def test_many_texts_are_cut_into_tokens_some_at_a_time(teacher, monkeypatch):
+    texts = ["water", "", "fire and water", "x" * 50]
+    alone = [teacher.tokenizer.encode(text).ids for text in texts]
+    for size in (1, 6, 100):
+        monkeypatch.setattr(tokenizer_files, "BATCH", size)
+        assert [code.ids for code in tokenizer_files.encoded(teacher.tokenizer, texts)] == alone
+
+
 def test_long_text_is_cut_at_max_length_and_keeps_its_end_mark(teacher):
     ids = teacher.tokenize([TEXTS[3]])[0]
     assert len(ids) == teacher.max_length == 256
@@ -69,7 +87,7 @@ def test_long_text_is_cut_at_max_length_and_keeps_its_end_mark(teacher):
 @pytest.mark.parametrize("limit", [2, 5.5, True, "9", 513])
 def test_what_is_read_is_a_whole_number_of_tokens(teacher, limit):
     assert teacher.reading_to(3).max_length == 3
-    with pytest.raises(InputError, match=f"^max_length: got {limit} tokens, expected 3 to 512 whole ones"):
+    with pytest.raises(InputError, match=f"^max_length: got {limit} tokens, expected a whole number from 3 to 512"):
         teacher.reading_to(limit)
 
 

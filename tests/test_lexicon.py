@@ -57,6 +57,14 @@ def test_memory_grows_little_with_the_bitext(monkeypatch):
     assert (peak(6_000) - peak(3_000)) / 3_000 < 5_000
 
 
+@pytest.mark.parametrize(("limit", "of"), [("PAIR", "one sentence pair"), ("ALL", "all sentence pairs")])
+def test_texts_too_long_for_a_lexicon_are_refused_before_memory_is_taken(monkeypatch, limit, of):
+    """Two sides of 65,536 brackets meet in four thousand million pairs of words: 300 GB."""
+    monkeypatch.setattr(expectation, limit, 100)
+    with pytest.raises(InputError, match=f"lexicon: got 110 pairs of words in {of}, expected at most 100; split"):
+        ibm1([(["("] * 10, ["("] * 10)])
+
+
 def test_rows_are_probabilities():
     lexicon = word_lexicon(pocket.bitext("sw"))
     np.testing.assert_allclose(np.asarray(lexicon.table.sum(1)).ravel(), 1, atol=0.02)  # tiny entries were dropped

@@ -112,6 +112,14 @@ def test_what_makes_a_text_far_longer_is_refused_before_it_is_made(folder, parts
     assert "tokenizer.json: got steps that make a text " in refused(folder)
 
 
+def test_a_word_of_a_million_letters_takes_no_hours(folder):
+    """WordPiece looks for the longest piece again at each letter."""
+    change(folder, model={**WORDPIECE, "max_input_chars_per_word": 1_000_000, "vocab": VOCAB | {"[UNK]": 1}})
+    assert "tokenizer.json: got words of up to 1,000,000 characters, expected at most 1,000" in refused(folder)
+    change(folder, model={**WORDPIECE, "max_input_chars_per_word": "many", "vocab": VOCAB | {"[UNK]": 1}})
+    assert "got 'many' as max_input_chars_per_word" in refused(folder)
+
+
 @pytest.mark.parametrize("pieces", ["C", "AA", "CAA"])
 def test_a_template_has_its_text_once(folder, pieces):
     change(folder, post_processor=template(*pieces))
@@ -169,13 +177,13 @@ def test_a_pattern_that_never_ends_is_stopped():
     endless = Tokenizer(models.WordLevel({"[UNK]": 0}, "[UNK]"))
     endless.pre_tokenizer = pre_tokenizers.Split(Regex("(a+)+b"), "isolated")
     with pytest.raises(InputError, match=r"got no tokenizer .*retry-limit-in-match over"):
-        tokenizer_files.encoded(endless, ["a" * 200])
+        list(tokenizer_files.encoded(endless, ["a" * 200]))
 
 
 def test_what_fails_later_is_one_line():
     broken = Tokenizer(models.WordLevel({"a": 0}, "[UNK]"))
-    for call in (tokenizer_files.encoded, lambda *given: list(pieces.cut(*given))):
+    for function in (tokenizer_files.encoded, pieces.cut):
         with pytest.raises(
             InputError, match=r"tokenizer: got no tokenizer \(Exception: WordLevel error: Missing \[UNK\]"
         ):
-            call(broken, ["maji"])
+            list(function(broken, ["maji"]))

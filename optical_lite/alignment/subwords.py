@@ -59,7 +59,7 @@ def _sides(encoder: Encoder, texts: Sequence[Text], name: str, first: int) -> li
     """One side of some pairs, each its words, tokens, owners, unknown words and vectors (n, d)."""
     words = [split_words(text) if isinstance(text, str) else list(text) for text in texts]
     whole = [text if isinstance(text, str) else " ".join(text) for text in texts]
-    codes = encoded(encoder.tokenizer, whole)
+    codes = list(encoded(encoder.tokenizer, whole))
     for number, (found, code) in enumerate(zip(words, codes, strict=True), first):
         if not found:
             expected = "text; fill or delete it"

@@ -17,6 +17,7 @@ from .collect import BEIR, collect, read_judgements, unique
 from .lines import filled, json_lines, table
 
 WHOLE = 1 << 24  # bytes of a file of pairs that is kept in memory
+SENTENCE = 1 << 16  # characters of one side of a pair
 
 
 def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
@@ -29,6 +30,9 @@ def pairs(path: str | Path) -> Iterator[tuple[str, str]]:
         for side, text in (("source", source), ("English", english)):
             if not text.strip():
                 raise InputError(where, f"an empty {side} side", "text; fill or delete the line")
+            if len(text) > SENTENCE:
+                got = f"a {side} side of {len(text):,} characters"
+                raise InputError(where, got, f"at most {SENTENCE:,}; split it into sentences")
         yield source, english
     if not where:
         raise InputError(path, "no sentence pair", "lines source<TAB>English")

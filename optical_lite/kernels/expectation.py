@@ -14,8 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from ..settings import InputError
+
 NULL_SHARE = 0.08  # of an English word's prior, as in fast_align
 CELLS = 1 << 20  # word pairs at a time: what EM needs besides its table
+# most word pairs of one sentence pair, which takes 70 bytes for each, and of all, 10 to 40
+PAIR, ALL = 1 << 23, 1 << 29
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ def expected(
     """EM: how often each pair of words is expected, shape (F + 1, E), null first."""
     n, m = left.sizes, right.sizes
     firsts = np.concatenate([[0], np.cumsum((n + 1) * m)])  # where each pair's places begin
+    largest = ((n + 1) * m).max(), PAIR, "one sentence pair"
+    for got, most, of in (largest, (firsts[-1], ALL, "all sentence pairs")):
+        if got > most:
+            expected = f"at most {most:,}; split long texts into sentences, or give fewer"
+            raise InputError("lexicon", f"{got:,} pairs of words in {of}", expected)
     indptr, indices, cell = _cells(left, right, firsts, F + 1)
     t, counts = np.ones(len(indices)), np.empty(len(indices))
     for step in range(iterations):

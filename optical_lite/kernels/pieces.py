@@ -44,7 +44,6 @@ def one_form(tokenizer: Tokenizer) -> Tokenizer:
 def cut(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
     """Tokens of each text."""
     texts = iter(texts)
-    # a batch at a time, for the tokenizer's answer is a hundred times as large as the text
     while batch := list(itertools.islice(texts, 1000)):
         for code in encoded(tokenizer, batch, add_special_tokens=False):
             yield code.tokens

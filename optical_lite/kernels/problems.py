@@ -7,28 +7,25 @@ import math
 import torch
 from torch import Tensor
 
-from ..settings import InputError, is_whole
+from ..settings import InputError, Range
 from .given import as_numbers
 
 RANGES = {  # of each option of the solvers
-    "epsilon": (lambda x: 0 < x < math.inf, "a number above 0; use method='exact' for 0"),
-    "reach": (lambda x: 0 < x < math.inf, "a number above 0; a large one is balanced transport"),
-    "mass": (lambda x: 0 < x <= 1, "a share above 0 and at most 1"),
-    "tolerance": (lambda x: x >= 0, "a number of at least 0"),
-    "max_iterations": (is_whole, "a whole number of at least 1"),
-    "check_every": (is_whole, "a whole number of at least 1"),
+    "epsilon": Range(0, above=True),
+    "reach": Range(0, above=True),
+    "mass": Range(0, 1, above=True),
+    "tolerance": Range(0),
+    "max_iterations": Range(1, 10**9, whole=True),
+    "check_every": Range(1, 10**9, whole=True),
 }
+HINTS = {"epsilon": "use method='exact' for 0", "reach": "a large one is balanced transport"}
 
 
 def check_options(**given: float) -> None:
     """Raise unless every option of :func:`optical_lite.transport.solve` is in its range."""
     for name, value in given.items():
-        fine, expected = RANGES[name]
-        try:
-            wrong = not fine(value)
-        except (TypeError, ValueError, RuntimeError):  # what cannot be compared with a number
-            wrong = True
-        if wrong:
+        if value not in RANGES[name]:
+            expected = f"{RANGES[name]}; {HINTS.get(name, 'mend it')}"
             raise InputError("transport", f"{name} {value!r}", expected)
 
 
