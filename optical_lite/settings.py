@@ -295,12 +295,3 @@ def seed_everything(seed: int | None = None) -> int:
 def visible(text: str) -> str:
     """A text without what a terminal obeys, but for tabs and ends of lines."""
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", text)
-
-
-def shown(text: str) -> str:
-    r"""A text of someone else as it may stand in a line: short, nothing that a terminal obeys.
-
-    >>> shown("a\nb")
-    'a?b'
-    """
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:80])

@@ -22,7 +22,7 @@ from . import model_files
 from .json_files import read_json
 from .model_files import REVISIONS, verify
 from .safe_files import guard, regular
-from .settings import InputError, shown
+from .settings import InputError
 
 FILES = (*model_files.FILES, model_files.PROJECTION)
 HUB = "hub:"  # before a name: the user asks for a model of the hub
@@ -133,7 +133,7 @@ def _settings(place: Path, tensors: int) -> dict:
     record = read_json(place, SHAPE)
     if (family := record["model_type"]) not in FAMILIES:
         expected = f"a text encoder, one of {', '.join(FAMILIES)}; take another model"
-        raise InputError(place, f"model_type {shown(family)!r}", expected)
+        raise InputError(place, f"model_type {family!r}", expected)
     if len(record.get("prefixes", "12")) != 2:
         expected = f"two, of a question and of a passage; {AGAIN}"
         raise InputError(place, f"{len(record['prefixes'])} prefixes", expected)
@@ -158,7 +158,7 @@ def _settings(place: Path, tensors: int) -> dict:
             elif abs(value) > MOST:
                 expected = f"at most {MOST:,}"
         if expected:
-            got = f"{place}: got {shown(got)}"
+            got = f"{place}: got {got}"
             raise InputError(f"{got}, expected {expected}; {AGAIN}")
     return {**kept, "model_type": family}
 

@@ -351,7 +351,7 @@ def test_max_length_is_kept_to_or_refused(folder):
     assert Encoder.load(folder).max_length == 40
     assert len(Encoder.load(folder, 5).tokenize(["maji " * 9])[0]) == 5
     for wrong in (41, 2, -1):
-        with pytest.raises(InputError, match=f"got {wrong} tokens, expected 3 to 40"):
+        with pytest.raises(InputError, match=f"got {wrong} tokens, expected a whole number from 3 to 40"):
             Encoder.load(folder, wrong)
     roberta = RobertaModel(RobertaConfig(**{**SIZES, "max_position_embeddings": 42}, pad_token_id=1))
     assert weights.positions(roberta) == 40  # its first two are for padding

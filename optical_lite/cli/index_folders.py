@@ -23,7 +23,7 @@ from ..json_files import fits, read_json, write_json
 from ..model_files import digest
 from ..provenance import model_record
 from ..safe_files import new_folder
-from ..settings import PRECISIONS, InputError, one_of, precision, precision_line, shown
+from ..settings import PRECISIONS, InputError, one_of, precision, precision_line
 from . import inputs
 
 # what index.json says of any index, of a shard, of an engine
@@ -120,13 +120,13 @@ def open_index(
         loaded = [PassageIndex.load(part / "index.safetensors") for part in parts]
         found = loaded[0] if len(loaded) == 1 else Shards(loaded)
     have, there = set(found.ids), set(data.passages)
-    others = {shown(one["collection"]) for one in records if one["texts"] != texts}
+    others = {one["collection"] for one in records if one["texts"] != texts}
     changed = " whose texts have changed since" if have == there else ""
-    made_by = {shown(one["encoder"]["name"]) for one in records if not _same(one["encoder"], by)}
+    made_by = {one["encoder"]["name"] for one in records if not _same(one["encoder"], by)}
     widths = {one.vectors.shape[1] for one in loaded} - {encoder.dimension}
     made_by |= {f"an encoder of {width} dimensions" for width in widths}
     read = {one.max_length for one in loaded} | {one["passages_read_to"] for one in records}
-    kinds = {shown(one["precision"]) for one in records}
+    kinds = {one["precision"] for one in records}
     wanted = max_length or record["passages_read_to"]
     for wrong, got, expected in (
         (found.scorer != scorer, f"for {found.scorer}",
@@ -150,7 +150,7 @@ def open_index(
             expected = "those that its index.json tells of; copy both files again, or index anew"
             raise InputError(path, "other vectors", expected)
     if record["precision"] != precision():
-        print(f"{folder}: its passages were encoded in {shown(record['precision'])}")
+        print(f"{folder}: its passages were encoded in {record['precision']}")
     return found
 
 
@@ -176,7 +176,7 @@ def _engine(
     there = _files(Path(folder))
     if other := [name for name, sample in record["files"].items() if there.get(name) != sample]:
         expected = "what its index.json tells of; index anew"
-        raise InputError(folder, f"another {shown(other[0])}, or none", expected)
+        raise InputError(folder, f"another {other[0]}, or none", expected)
     # a URL in a file is not followed
     kept = qdrant.store(where or "folder", Path(folder), record["name"])
     if (there := kept.count()) != record["points"]:

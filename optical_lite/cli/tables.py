@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..settings import InputError, shown
+from ..settings import InputError
 from ..study import check as study
 from ..study import grid, pages, record_files, records, summary
 
@@ -53,7 +53,7 @@ def run_grid(
     sums = records.cells(record_files.loose(folder)) if dev else {}
     found = {key: values["mrr@10"]["mean"] for key, values in sums.items()}
     print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
-    print(f"{ran} cells run, records in {shown(str(folder))}; to take them in: tables --fold")
+    print(f"{ran} cells run, records in {folder}; to take them in: tables --fold")
     return {"ran": ran, **({"mrr@10": found} if dev else {})}
 
 

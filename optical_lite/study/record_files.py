@@ -19,7 +19,7 @@ from ..json_files import fits, parse_json, read_json, to_json, write_json
 from ..metrics import METRICS
 from ..provenance import sha256
 from ..safe_files import hold, write_atomic
-from ..settings import DATA, ROOT, SEEDS, InputError, shown
+from ..settings import DATA, ROOT, SEEDS, InputError
 from ..significance import same_passages
 
 LOOSE, SHARED_FILE = ROOT / "runs" / "records", "shared.json"
@@ -204,7 +204,7 @@ def fold_all(source: Path) -> dict[str, tuple[int, int]]:
     folders = {name: source if source.name == name else source / name for name in SETS}
     if not any(folder.is_dir() for folder in folders.values()):
         expected = "one; run: tables --run"
-        raise InputError("fold", f"no {', '.join(SETS)} in {shown(str(source))}", expected)
+        raise InputError("fold", f"no {', '.join(SETS)} in {source}", expected)
     return fold({SETS[name]: each for name, each in folders.items() if each.is_dir()})
 
 

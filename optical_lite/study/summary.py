@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from ..json_files import fits, read_json
-from ..settings import DATA, InputError, shown
+from ..settings import DATA, InputError
 from . import published_numbers, record_files, records, systems
 from .published_numbers import Number
 from .record_files import load
@@ -93,7 +93,7 @@ def metrics_of(reference: str) -> dict[str, float]:
     try:
         found = read_json(path) if path.exists() else {}
     except OSError as error:
-        raise InputError(shown(name), f"no name of a file ({error})", "a shorter one") from None
+        raise InputError(name, f"no name of a file ({error})", "a shorter one") from None
     for key in filter(None, inside.split(".")):
         found = found.get(key, {})
     found = found.get("metrics", found)

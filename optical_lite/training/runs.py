@@ -25,7 +25,7 @@ from ..json_files import fits, parse_json, read_json, write_json
 from ..kernels import shared_rows
 from ..provenance import environment, model_record, same_precision
 from ..safe_files import clear, discard, making, only_files
-from ..settings import InputError, shown
+from ..settings import InputError
 from ..weights import inside, read_tensors
 
 NUMBER = (int, float)
@@ -83,7 +83,7 @@ def opened(place: Path, record: dict, what: str) -> dict:
         old, new, now = found.get("config"), record.get("config"), ""
         if isinstance(old, dict) and isinstance(new, dict):
             parts = (key for key in new if old.get(key) != new[key])
-            now = ", ".join(f"{key} {shown(str(old.get(key)))}, now {new[key]}" for key in parts)
+            now = ", ".join(f"{key} {old.get(key)}, now {new[key]}" for key in parts)
         got = f"{what} with another {' and '.join(different)}{now and f' ({now})'}"
         expected = "the same to go on; choose another --out or delete the folder"
         raise InputError(folder, got, expected)
@@ -192,7 +192,7 @@ def load_teacher(run: str | Path, given: str | Path | None = None) -> Encoder:
     A name in the run's files is never fetched and never a path; the weights' hash is compared.
     """
     wanted = read_config(run)["teacher"]
-    name, weighs = shown(wanted["name"]), shown(wanted["sha256"])[:12]
+    name, weighs = wanted["name"], wanted["sha256"][:12]
     here = model_files.find(wanted["name"]) and model_files.here(wanted["name"])
     if given is None and not here:
         raise InputError(
@@ -235,7 +235,7 @@ def load_checkpoint(run: str | Path, step: int) -> Encoder:
             wanted = table[rows] if new else places.get(name)
             if wanted is None or value.shape != wanted.shape or not value.isfinite().all():
                 raise InputError(
-                    f"{place}: got {shown(name)} of shape {tuple(value.shape)}, expected finite "
+                    f"{place}: got {name} of shape {tuple(value.shape)}, expected finite "
                     "numbers of a shape that fits the student; copy it again, or train anew"
                 )
             if new:
