@@ -27,6 +27,7 @@ from ..json_files import write_json
 from ..provenance import model_record
 from ..safe_files import hold
 from ..settings import InputError, seed_everything, uses_bf16
+from ..tokenizer_files import BATCH
 from ..training import runs
 from ..training.loop import Session
 from .configs import TeacherConfig
@@ -122,6 +123,9 @@ def split(documents: Mapping[str, str], encoder: ColBERT, stride: int) -> dict[s
         expected = f"1 to {room}, the tokens of a passage"
         raise InputError("split", f"a stride of {stride} tokens", expected)
     for name, text in documents.items():
+        if len(text) > BATCH:
+            expected = f"at most {BATCH:,}; cut it into parts"
+            raise InputError(f"document {name!r}", f"{len(text):,} characters", expected)
         places, parts = encoder.tokenizer.encode(text, add_special_tokens=False).offsets, [text]
         if len(places) > room:
             starts = range(0, len(places) - room + stride, stride)

@@ -142,6 +142,8 @@ def test_a_long_document_is_its_best_passage(number_type):
     assert paper.search(index, model, asked, {}, 4, parts) == {"q": []}
     with pytest.raises(InputError, match="expected 1 to 21"):
         split(texts, model, 22)
+    with pytest.raises(InputError, match="document 'book': got 1,100,000 characters, expected at most 1,048,576"):
+        split({"book": "water and " * 110_000}, model, 10)
 
 
 def align_as_released(student, teacher):
