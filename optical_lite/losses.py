@@ -131,8 +131,8 @@ def contrast_loss(
     batch as negatives. Bitext repeats some sentences; what says the same is no negative (``same``,
     of :func:`repeated`).
     """
-    S, H, _, _ = _real(S, H, source_mask, target_mask, more=True)
-    return find_own(F.normalize(S.sum(1), dim=-1) @ F.normalize(H.sum(1), dim=-1).T, same)
+    S, H, *masks = _real(S, H, source_mask, target_mask, more=True)
+    return find_own(F.normalize(S.sum(1), dim=-1) @ F.normalize(H.sum(1), dim=-1).T, same, *masks)
 
 
 def late_loss(
@@ -143,7 +143,8 @@ def late_loss(
     As :func:`contrast_loss`, with :func:`mean_maxsim` for the cosine of mean vectors; lesson 07.
     """
     S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask, more=True)
-    return find_own(mean_maxsim(S, source_mask, H, target_mask), same)
+    scores = mean_maxsim(S, source_mask, H, target_mask)
+    return find_own(scores, same, source_mask, target_mask)
 
 
 def score_loss(
@@ -156,12 +157,13 @@ def score_loss(
     1 with itself, far above the rest, and the labels would be those of :func:`late_loss`.
     """
     S, H, source_mask, target_mask = _real(S, H, source_mask, target_mask, more=True)
-    own = _known(S.new_zeros(len(S), len(H)), same)
+    aside, alive = _aside(same, source_mask, target_mask)
     ours, theirs = (
-        mean_maxsim(*side, H, target_mask).masked_fill(own, -1e3) / TEMPERATURE  # (B, K)
+        mean_maxsim(*side, H, target_mask).masked_fill(aside, -1e3) / TEMPERATURE  # (B, K)
         for side in ((S, source_mask), (H[: len(S)], target_mask[: len(S)]))
     )
-    return F.kl_div(ours.log_softmax(-1), theirs.softmax(-1), reduction="batchmean")
+    each = F.kl_div(ours.log_softmax(-1), theirs.softmax(-1), reduction="none")  # (B, K)
+    return (each * alive[:, None]).sum() / len(S)
 
 
 def repeated(ids: Tensor) -> Tensor:
@@ -174,24 +176,33 @@ def repeated(ids: Tensor) -> Tensor:
     return (ids[:, None] == ids[None]).all(2) & ~own
 
 
-def find_own(scores: Tensor, same: Tensor | None) -> Tensor:
-    """Cross entropy of the right column of each row, which has the row's number.
+def find_own(
+    scores: Tensor, same: Tensor | None, source_mask: Tensor, target_mask: Tensor
+) -> Tensor:
+    """Cross entropy of the right column of each row, which has the row's number; mean over rows.
 
     Scores have the shape (B, K), K at least B. Where ``same``, of that shape, is True another
-    column holds the right one's text, and is left out.
+    column holds the right one's text, and is left out, as is a column without a token. A row of a
+    pair with an empty side counts 0.
     """
-    others = _known(scores, same).fill_diagonal_(False)
-    scores = (scores / TEMPERATURE).masked_fill(others, -torch.inf)
-    return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
+    aside, alive = _aside(same, source_mask, target_mask)
+    scores = (scores / TEMPERATURE).masked_fill(aside.fill_diagonal_(False), -torch.inf)
+    right = torch.arange(len(scores), device=scores.device).masked_fill(~alive, -100)  # ignored
+    return F.cross_entropy(scores, right, reduction="sum") / len(scores)
 
 
-def _known(scores: Tensor, same: Tensor | None) -> Tensor:
-    """Where a column holds the text of the row's own, that column too: bool, shape (B, K)."""
-    own = torch.eye(*scores.shape, dtype=torch.bool, device=scores.device)
+def _aside(same: Tensor | None, source_mask: Tensor, target_mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns that a row is not told apart from, (B, K), and rows with a token on both sides, (B,).
+
+    These columns are the row's own, those that hold its own's text, and those without a token.
+    """
+    told = target_mask.any(1)  # (K,)
+    own = torch.eye(len(source_mask), len(told), dtype=torch.bool, device=told.device)
     if same is not None and (same := as_mask("loss", same)).shape != own.shape:
         got = f"same of shape {tuple(same.shape)}"
         raise InputError("loss", got, f"{tuple(own.shape)}, a column for each English sentence")
-    return own if same is None else own | same
+    aside = own | ~told if same is None else own | ~told | same
+    return aside, source_mask.any(1) & told[: len(own)]
 
 
 def mean_maxsim(Q: Tensor, query_mask: Tensor, P: Tensor, passage_mask: Tensor) -> Tensor:

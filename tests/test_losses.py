@@ -99,6 +99,23 @@ def test_every_loss_ignores_padding_and_has_a_gradient(loss, rubbish):
 
 
 @EVERY
+@pytest.mark.parametrize("side", ["source", "English"])
+def test_a_pair_with_an_empty_side_teaches_nothing(loss, side):
+    """The others learn as if it were not there, but for its share of the mean; an English side can still be told."""
+    S, H, source, target = (torch.cat(both).detach() for both in zip(batch(), batch(seed=1), strict=True))
+    (source if side == "source" else target)[1] = False
+    S.requires_grad_()
+    value = loss(S, H, source, target)
+    value.backward()
+    taught, S.grad, kept = S.grad, None, [0, 2, 3, 4, 5]
+    assert torch.isfinite(value) and torch.isfinite(taught).all()
+    assert (taught[1] == 0).all() and taught[0].any()
+    if side == "English":
+        (loss(S[kept], H[kept], source[kept], target[kept]) * 5 / 6).backward()
+        torch.testing.assert_close(taught, S.grad)
+
+
+@EVERY
 def test_a_batch_without_a_known_token_teaches_nothing_and_training_goes_on(loss):
     S, H, source, target = batch(torch.float32)
     value = loss(S, H, torch.zeros_like(source), target)
