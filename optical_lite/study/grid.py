@@ -59,7 +59,7 @@ def _hash(data: Collection) -> str:
 
 def _student(system: System) -> System:
     """What decides a system's student, the same for systems that differ in how they search."""
-    return replace(system, title="", reads="question", engine="maxsim", marks=True, scorer="maxsim")
+    return replace(system, title="", reads="question", engine="maxsim", scorer="maxsim")
 
 
 def training(lang: str, system: System, seed: int) -> Path:
@@ -121,12 +121,13 @@ class Workplace:
         """Word translations, None where a system has none, and the seconds to make them."""
         if system.reads != "lexicon" and system.engine != "structured":
             return None, np.zeros(2)
-        return self._lexicon(system.lexicon, system.marks, *system.source)
+        return self._lexicon(system.lexicon, *system.source)
 
     @functools.cache  # noqa: B019
-    def _lexicon(self, kind: str, marks: bool, *source) -> tuple[lexicon.Lexicon, np.ndarray]:
+    def _lexicon(self, kind: str, *source) -> tuple[lexicon.Lexicon, np.ndarray]:
+        # without accents, which students in Latin letters do not see either
         bitext, options = self.bitext(*source), vocabulary.LEXICONS[kind]
-        return _timed(lambda: lexicon.word_lexicon(bitext, marks=marks, **options))
+        return _timed(lambda: lexicon.word_lexicon(bitext, marks=False, **options))
 
     @functools.cache  # noqa: B019
     def untrained(self, of: Encoder, fill: str, kind: str, seed: int, *source):
@@ -175,7 +176,7 @@ class Workplace:
         """Rank a collection's passages by one engine."""
         table, _ = self.lexicon(system)
         queries = data.translations if system.reads == "reference" else data.queries
-        if not system.marks:
+        if table:
             queries = {query: unmarked(text) for query, text in queries.items()}
         if system.reads == "lexicon":
             queries = {query: table.translate(text) for query, text in queries.items()}

@@ -27,7 +27,6 @@ class System:
     recipe: str = ""  # of the bitext, empty for the language's own
     pairs: int = 0  # sentence pairs to learn from, 0 for all
     draw: int = 0  # which draw of that number
-    marks: bool = True  # whether the lexicon keeps accents; students in Latin letters never do
     scorer: str = "maxsim"  # of maxsim engines, or mean
     # pairs that are left out beside those of test questions: of development questions (dev), near
     # twins of test questions (twins), or none (equal)
@@ -99,7 +98,7 @@ def _like(system: System, said: str, **changes) -> System:
 
 
 LEXICAL = {  # what bitext and lexicon of the kit recipe give without a student
-    f"{name}_plus": _like(MAIN[name], "all bitext", marks=False, **ALL_PAIRS)
+    f"{name}_plus": _like(MAIN[name], "all bitext", **ALL_PAIRS)
     for name in ("lexicon_bm25", "structured", "lexicon")
 }
 OPPONENTS = ("lexicon_bm25", "structured", "lexicon", *LEXICAL)  # one engine, a lexicon, no student
@@ -108,7 +107,7 @@ LEARNT = ("extended", "sentence", "late", "optical")
 # development questions among them: its settings are those of ``plus_sharp``, chosen before, so
 # nothing is left to choose on them.
 EVERY = {**ALL_PAIRS, "without": "twins", "runs": 3}
-UNMARKED, MULTI = {"marks": False, **EVERY}, {"teacher": "multilingual", "runs": 3}
+MULTI = {"teacher": "multilingual", "runs": 3}
 LOSSES = {
     "sentence": ("sentence vectors", "sentence"),
     "greedy": ("nearest token", "greedy"),
@@ -120,8 +119,8 @@ LOSSES = {
 }
 ENGLISH = {
     **{f"a_{name}": MAIN[name] for name in ("zero_shot", "bm25")},
-    "a_structured": System("structured query, BM25", engine="structured", **UNMARKED),
-    "a_lexicon": System("lexicon translation, English encoder", reads="lexicon", **UNMARKED),
+    "a_structured": System("structured query, BM25", engine="structured", **EVERY),
+    "a_lexicon": System("lexicon translation, English encoder", reads="lexicon", **EVERY),
     "a_extended": _student("English student, untrained", own=EVERY),
     **{
         f"a_{name}": _student(f"English student, {said}", SHARP, EVERY, loss=loss)
@@ -140,6 +139,7 @@ MULTILINGUAL = {
     "m_ceiling": System("reference English, multilingual encoder", reads="reference", **MULTI),
 }
 QUERY, STUDENTS = "a_structured", ("a_optical_late", "m_optical_late")
+UNTRAINED = "a_extended", "m_extended"
 ANSWER = dict(ENGLISH)
 for name, system in MULTILINGUAL.items():  # both scorers of a student, so that it trains once
     ANSWER |= {name: system, f"{name}_mean": _like(system, "mean vectors", scorer="mean")}
@@ -150,6 +150,17 @@ ANSWER |= {
     "students": System("both students", parts=STUDENTS),
     "students_fused": System(
         "both students and structured query", parts=(*STUDENTS, QUERY), share=0.2
+    ),
+    # what fusing gives without training
+    **{
+        f"{name}_fused": System(
+            f"{MULTILINGUAL[name].title}, and structured query", parts=(name, QUERY), share=0.2
+        )
+        for name in ("m_zero_shot", "m_extended")
+    },
+    "untrained": System("both students, untrained", parts=UNTRAINED),
+    "untrained_fused": System(
+        "both students, untrained, and structured query", parts=(*UNTRAINED, QUERY), share=0.2
     ),
 }
 LEAKS = {  # what near twins of test questions, and questions of AfriQA at all, are worth
