@@ -234,6 +234,7 @@ COMMANDS = {
         take("--langs", "codes to --run (all) or --check again (tw)", nargs="+", metavar="LANG"),
         take("--seeds", "to --run (the systems' own) or --check again (0)", nargs="+", metavar="N"),
         flag("--dev", "with --run: on development questions, to choose settings"),
+        flag("--anew", "with --run: what data/expected has, too, to compare"),
         take("--format", "of what is printed", "md", choices=("md", "html", "latex")),
         idle={
             "--run": "--table --list --check --write --fold --format",
@@ -241,7 +242,7 @@ COMMANDS = {
             "--list": "--table --check --write --format",
             "--write": "--table --check --format",
             "--check": "--format",
-            "no --run": "--dev",
+            "no --run": "--dev --anew",
             "no --run and no --fold": "--records",
             "no --run and no --check": "--systems --langs --seeds",
         },

@@ -10,11 +10,11 @@ from ..study import grid, pages, record_files, records, summary
 def command(
     *, table: str | None, list: bool, check: bool, write: bool, run: bool,
     fold: bool, records: str | None, systems: list[str] | None, langs: list[str] | None,
-    seeds: list[int] | None, dev: bool, format: str,
+    seeds: list[int] | None, dev: bool, anew: bool, format: str,
 ) -> dict | tuple[dict, int]:  # fmt: skip
     """Do the first that is asked for; without any, print the tables."""
     if run:
-        return run_grid(systems, langs, seeds, dev=dev, out=records)
+        return run_grid(systems, langs, seeds, dev=dev, anew=anew, out=records)
     if fold:
         return fold_records(records)
     if table and "/" in table:
@@ -45,15 +45,17 @@ def command(
 
 def run_grid(
     systems: list[str] | None, langs: list[str] | None, seeds: list[int] | None, *, dev: bool,
-    out: str | None = None,
+    anew: bool = False, out: str | None = None,
 ) -> dict:  # fmt: skip
     """Run the cells that are missing; of development questions, print what all of them give."""
     folder = Path(out or record_files.LOOSE) / ("clir_dev" if dev else "clir")
-    ran = grid.run(systems, langs, seeds, dev=dev, folder=folder)
+    ran = grid.run(systems, langs, seeds, dev=dev, folder=folder, anew=anew)
     sums = records.cells(record_files.loose(folder)) if dev else {}
     found = {key: values["mrr@10"]["mean"] for key, values in sums.items()}
-    print("\n".join(f"{key}: MRR@10 {value:.4f}" for key, value in found.items()))
-    print(f"{ran} cells run, records in {folder}; to take them in: tables --fold")
+    for key, value in found.items():
+        print(f"{key}: MRR@10 {value:.4f}")
+    said = f"{ran} cells run, records in {folder}; to take them in: tables --fold"
+    print(said if ran else "0 cells run: all are recorded; to run them again: --anew")
     return {"ran": ran, **({"mrr@10": found} if dev else {})}
 
 

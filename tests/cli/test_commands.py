@@ -252,9 +252,9 @@ def test_what_is_cut_is_counted_and_more_can_be_read(place, long, tmp_path, caps
             f"{search} --index {tmp_path}/i --max-length 512",
             "got an index that read 256 tokens of a passage, expected 512",
         ),
-        (f"index --collection {long} --out {tmp_path}/l --max-length 513", "got 513 tokens, expected 3 to 512"),
+        (f"index --collection {long} --out {tmp_path}/l --max-length 513", "got 513 tokens, expected a whole number from 3 to 512"),
         (f"{evaluate} --max-length 2", "got '2', expected a whole number from 3"),
-        (f"train --bitext pocket --lang sw --out {tmp_path}/l --max-length 513", "got 513 tokens, expected 3 to 512"),
+        (f"train --bitext pocket --lang sw --out {tmp_path}/l --max-length 513", "got 513 tokens, expected a whole number from 3 to 512"),
     ):
         code, error = run(place, line, capsys)
         assert (code, error.count("\n")) == (2, 1)
@@ -291,7 +291,7 @@ def test_an_index_of_other_texts_is_refused(place, tmp_path, capsys):
         ({"encoder": 3}, "got '3' as encoder"),
         ({"passages_read_to": 99}, "got an index that read 99 and 256 tokens"),
         ({"texts": None}, "got 'None' as texts"),
-        ({"encoder": {"name": "\x1b[2J\nx", "sha256": "0"}}, "got an index by ?[2J?x, expected one by"),
+        ({"encoder": {"name": "\x1b[2J\nx", "sha256": "0"}}, "got an index by \\x1b[2J\\nx, expected one by"),
     ):
         content = change if isinstance(change, bytes) else json.dumps({**record, **change}).encode()
         (tmp_path / "i" / "index.json").write_bytes(content)
