@@ -84,10 +84,11 @@ class Workplace:
         self.lang = places.code(lang)
         self.place = places.place(self.lang)
         tests = {name: testsets.load(name, self.lang) for name in self.place.collections}
-        held = testsets.dev_collection(self.lang)
+        reference = self.lang in places.REFERENCE and not dev  # has no development questions
+        held = [] if reference else [testsets.dev_collection(self.lang)]
         asked = [test for name, test in tests.items() if name in places.ASKED]
-        self.held_out = {"dev": [*tests.values(), held], "twins": asked, "equal": asked}
-        self.collections = {"dev": held} if dev else tests
+        self.held_out = {"dev": [*tests.values(), *held], "twins": asked, "equal": asked}
+        self.collections = {"dev": held[0]} if dev else tests
         self.trained: list[Path] = []  # folders of runs whose cell has no record yet
         self.ranked: dict[tuple[str, int, str], retrieval.Run] = {}
 
@@ -248,7 +249,8 @@ def run(
     done = {record_files.key(record) for record in record_files.every(have)}
     todo: list[tuple[str, str, int, list[str]]] = []
     finished, needed = set(), set()  # trainings of cells that have their records, and of others
-    langs = [places.code(lang) for lang in langs or places.LANGUAGES]
+    every = [lang for lang in places.LANGUAGES if not (dev and lang in places.REFERENCE)]
+    langs = [places.code(lang) for lang in langs or every]
     for lang, name in itertools.product(langs, systems.expand(names)):
         system = SYSTEMS[name]
         for seed in system.seeds if seeds is None else seeds:

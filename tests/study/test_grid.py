@@ -156,6 +156,18 @@ def test_a_cell_that_breaks_leaves_no_record(place, monkeypatch):
     assert not list(place.rglob("*.json"))
 
 
+def test_a_language_without_development_questions_runs_on_the_others(place, monkeypatch):
+    def none(lang):
+        raise published.NoLanguage(f"no development questions in {lang}")
+
+    monkeypatch.setattr(places, "LANGUAGES", {"hi": places.Place(("first",))})
+    monkeypatch.setattr(testsets, "dev_collection", none)
+    assert grid.run(["zero_shot"], ["hi"], folder=place) == 1
+    assert grid.run(["zero_shot"], dev=True, folder=place / "dev") == 0
+    with pytest.raises(published.NoLanguage):
+        grid.run(["zero_shot"], ["hi"], dev=True, folder=place / "dev")
+
+
 def test_what_is_recorded_runs_again_where_it_is_asked_for(place, tmp_path, capsys):
     """A person who reproduces a cell wants it beside the record, to the last digit."""
     assert run_grid(["zero_shot"], ["sw"], None, dev=False) == {"ran": 1}
