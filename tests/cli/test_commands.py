@@ -252,9 +252,15 @@ def test_what_is_cut_is_counted_and_more_can_be_read(place, long, tmp_path, caps
             f"{search} --index {tmp_path}/i --max-length 512",
             "got an index that read 256 tokens of a passage, expected 512",
         ),
-        (f"index --collection {long} --out {tmp_path}/l --max-length 513", "got 513 tokens, expected a whole number from 3 to 512"),
+        (
+            f"index --collection {long} --out {tmp_path}/l --max-length 513",
+            "got 513 tokens, expected a whole number from 3 to 512",
+        ),
         (f"{evaluate} --max-length 2", "got '2', expected a whole number from 3"),
-        (f"train --bitext pocket --lang sw --out {tmp_path}/l --max-length 513", "got 513 tokens, expected a whole number from 3 to 512"),
+        (
+            f"train --bitext pocket --lang sw --out {tmp_path}/l --max-length 513",
+            "got 513 tokens, expected a whole number from 3 to 512",
+        ),
     ):
         code, error = run(place, line, capsys)
         assert (code, error.count("\n")) == (2, 1)

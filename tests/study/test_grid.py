@@ -160,12 +160,12 @@ def test_a_language_without_development_questions_runs_on_the_others(place, monk
     def none(lang):
         raise published.NoLanguage(f"no development questions in {lang}")
 
-    monkeypatch.setattr(places, "LANGUAGES", {"hi": places.Place(("first",))})
+    monkeypatch.setattr(places, "LANGUAGES", {"de": places.Place(("first",))})
     monkeypatch.setattr(testsets, "dev_collection", none)
-    assert grid.run(["zero_shot"], ["hi"], folder=place) == 1
+    assert grid.run(["zero_shot"], ["de"], folder=place) == 1
     assert grid.run(["zero_shot"], dev=True, folder=place / "dev") == 0
     with pytest.raises(published.NoLanguage):
-        grid.run(["zero_shot"], ["hi"], dev=True, folder=place / "dev")
+        grid.run(["zero_shot"], ["de"], dev=True, folder=place / "dev")
 
 
 def test_what_is_recorded_runs_again_where_it_is_asked_for(place, tmp_path, capsys):
