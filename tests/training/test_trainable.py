@@ -3,7 +3,7 @@ import torch
 from transformers import ModernBertConfig, ModernBertModel
 
 from optical_lite import vocabulary
-from optical_lite.config import DistillConfig
+from optical_lite.config import LOSSES, SOLVERS, DistillConfig
 from optical_lite.datasets import pocket
 from optical_lite.encoder import Encoder
 from optical_lite.settings import InputError
@@ -44,11 +44,10 @@ def test_only_what_should_train_moves_and_the_run_can_be_loaded(teacher, tmp_pat
 @pytest.mark.parametrize(
     "change",
     [
-        {"loss": "transport + 0.1 late", "solver": "unbalanced"}, {"loss": "match", "special": True},
-        {"loss": "0.5 sentence + score", "marginals": "idf"}, {"solver": "partial"}, {"loss": "greedy"},
-        {"solver": "proximal", "special": True}, {"loss": "sentence"}, {"marginals": "idf"},
-        {"trainable": "all", "rate": 1e-5},
+        *({"loss": name} for name in LOSSES), *({"solver": name} for name in SOLVERS), {"marginals": "idf"},
+        {"loss": "transport + 0.1 late", "special": True}, {"trainable": "all", "rate": 1e-5},
     ],
+    ids=str,
 )  # fmt: skip
 def test_every_kind_of_loss_trains(teacher, tmp_path, change):
     bitext = pocket.bitext("sw")
