@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from optical_lite.kernels import logdomain
 from optical_lite.settings import InputError
 from optical_lite.transport import METHODS, solve
 
@@ -61,6 +62,40 @@ def test_a_plan_is_finite_and_masked_and_its_flag_is_honest(method, problem, eps
             error = (T.sum(2) - problem[1]).abs().sum(1) + (T.sum(1) - problem[2]).abs().sum(1)
             enough = 1e-3 + (0.05 if dtype == torch.bfloat16 else 0)  # the masses themselves are rounded
             assert (error[found.converged] <= enough).all()
+
+
+def too_dear(problem, method, epsilon):
+    """Which plans cost more than an entropic optimum can: an optimum T* of the cost alone bounds T.
+
+    <T, C> - <T*, C> <= epsilon (Ent(T) - Ent(T*)) <= epsilon log(nm) at a mass of 1. The divergences of ``unbalanced``
+    are >= 0, and that of T* from the product is at most log(nm), so its T obeys, too. ``partial`` is an entropic
+    optimum with a row and a column more and the mass 2 - 0.8; a share of T* bounds its optimum.
+    """
+    options = {"epsilon": epsilon, "max_iterations": 20_000, "tolerance": 1e-6}
+    found, best = solve(*problem, method=method, **options), solve(*problem, method="exact")
+    assert found.converged.all()
+    wide, (n, m) = method == "partial", ((x > 0).sum(1) for x in problem[1:])
+    share, mass = (0.8, 1.2) if wide else (1, 1)
+    cells = ((n + wide) * (m + wide)).clamp(min=1)  # (B,)
+    return found.cost > share * best.cost + epsilon * mass * cells.log() + 1e-4
+
+
+@EVERY
+@few
+@given(problem=problems(), epsilon=st.sampled_from([0.02, 0.05]))
+def test_a_plan_at_a_small_epsilon_is_nearly_the_cheapest(method, problem, epsilon):
+    assert not too_dear(problem, method, epsilon).any()
+
+
+def test_the_product_of_the_masses_would_be_seen(monkeypatch):
+    """It has both marginals and stays off the padding, and is no plan of small cost."""
+    random = torch.Generator().manual_seed(0)
+    shapes = (3, 6, 5), (3, 6), (3, 5)
+    cost, a, b = (torch.rand(*shape, generator=random, dtype=torch.float64) for shape in shapes)
+    problem = cost, a / a.sum(1, keepdim=True), b / b.sum(1, keepdim=True)
+    assert not too_dear(problem, "log", 0.02).any()
+    monkeypatch.setattr(logdomain, "sinkhorn", lambda _, C, a, b, *rest: (a[:, :, None] * b[:, None], torch.ones(3)))
+    assert too_dear(problem, "log", 0.02).all()
 
 
 @EVERY

@@ -53,20 +53,22 @@ def by_package(C, a, b, options, **limits):
 @needs_node
 def test_plans_are_those_of_the_package(tmp_path):
     asked, wanted = [], []
-    for method in ("stabilized", "unbalanced", "partial", "exact"):
-        for C, a, b, random in problems(500, 12):
+    for method in sorted(page.METHODS.keys() - {plans.SIMILARITY}):
+        steps = method == "proximal"  # many, which come near the exact plan
+        for C, a, b, random in problems(30 if steps else 200, 12):
             some = [0.03, 0.05, 0.1, 0.5], [0.1, 0.5, 2], [0.3, 0.8, 1]
             options = dict(zip(("epsilon", "reach", "mass"), (float(random.choice(x)) for x in some), strict=True))
             named = {"method": page.METHODS[method], **options}
             asked.append(["solve", C.ravel().tolist(), a.tolist(), b.tolist(), named])
-            limits = {"max_iterations": 10_000, "tolerance": 1e-12, "check_every": 20}
-            wanted.append(by_package(C, a, b, {"method": method, **options}, **limits))
+            limits = {"max_iterations": 10_000, "tolerance": 1e-6 if steps else 1e-12, "check_every": 20}
+            plan = by_package(C, a, b, {"method": method, **options}, **limits)
+            wanted.append((plan, 1e-3 if steps else 1e-6))
     late = 0
-    for one, plan, ask in zip(in_node(asked, tmp_path), wanted, asked, strict=True):
+    for one, (plan, near), ask in zip(in_node(asked, tmp_path), wanted, asked, strict=True):
         assert one["converged"], ask[-1]
         if plan.converged:
-            assert np.array(one["plan"]) == pytest.approx(plan.plan.flatten().numpy(), abs=1e-6), ask[-1]
-            assert one["cost"] == pytest.approx(float(plan.cost), abs=1e-6)
+            assert np.array(one["plan"]) == pytest.approx(plan.plan.flatten().numpy(), abs=near), ask[-1]
+            assert one["cost"] == pytest.approx(float(plan.cost), abs=near)
         late += not plan.converged  # the package's iterations come to rest too slowly to compare with
     assert late < 0.02 * len(asked)
 
