@@ -43,18 +43,18 @@ def pair_up(name: str, lang: str, source: list[str], target: list[str]) -> Bitex
     return Bitext(name, language(lang), "en", tuple(zip(source, target, strict=True)))
 
 
-def _aligned(name: str, lang: str, known: Iterable[str], source: str, english: str) -> Bitext:
+def _aligned(dataset: str, lang: str, known: Iterable[str], source: str, english: str) -> Bitext:
     """A bitext of two files of a data set, line by line; ``{code}`` in a path is the language."""
-    dataset = name.split("-")[0]
     code = find_code(lang, known, dataset)
     sides = (lines(read_text(dataset, path.format(code=code))) for path in (source, english))
-    return pair_up(name, lang, *sides)
+    return pair_up(dataset, lang, *sides)
 
 
 def mafand(lang: str) -> Bitext:
     """The training part of MAFAND-MT, news (CC BY-NC 4.0); it needs :meth:`.Bitext.clean`."""
     known, stem = ("swa", "hau", "yor", "ibo", "zul"), "data/text_files/en-{code}/train"
-    return _aligned("mafand-train", lang, known, stem + ".{code}", stem + ".en")
+    found = _aligned("mafand", lang, known, stem + ".{code}", stem + ".en")
+    return replace(found, name="mafand-train")
 
 
 def tico19(lang: str) -> Bitext:
@@ -201,7 +201,7 @@ def _questions(lang: str) -> Bitext:
     return afriqa_questions(lang, "train") + afriqa_questions(lang, "dev")
 
 
-# The parts a recipe may name, with the test collections that are made of the same text.
+# The parts that a recipe may name.
 PARTS = {"mafand": mafand, "tico19": tico19, "hornmt": hornmt, "loresmt": loresmt, "ntrex": ntrex,
          "tatoeba": tatoeba, "afriqa": _questions, "ciral": ciral}  # fmt: skip
 RECIPES = {
@@ -218,17 +218,17 @@ def training_bitext(
     """The training pairs of a language, cleaned, without what the collections of ``hold_out`` ask.
 
     A pair with a side equal to a question, or to its translation, is dropped (case, punctuation and
-    blanks aside) and counted in ``notes``; a part of which a collection is made (NTREX, Tatoeba) is
-    left out whole. ``recipe`` is a key of ``RECIPES``, or names of ``PARTS`` joined by ``+``.
+    blanks aside) and counted in ``notes``. A part of which a collection is made is left out whole:
+    the collection is called like it, or begins with its name and a hyphen (``ntrex-headlines``). Of
+    AfriQA the part has other questions than the collection, and stays. ``recipe`` is a key of ``RECIPES``, or names of ``PARTS`` joined by ``+``.
     """
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:
         expected = f"{', '.join(RECIPES)}, or some of {', '.join(PARTS)} joined by +"
         raise InputError("recipe", repr(unknown[0]), expected)
-    tested = {collection.name.split("-")[0] for collection in hold_out} - {"afriqa"}
-    parts = []
+    held, parts = [f"{collection.name}-" for collection in hold_out], []
     for name in names:
-        if name not in tested:
+        if name == "afriqa" or not any(each.startswith(f"{name}-") for each in held):
             with contextlib.suppress(NoLanguage):
                 parts.append(PARTS[name](lang))
     if not parts:

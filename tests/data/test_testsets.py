@@ -7,6 +7,7 @@ from optical_lite.datasets import published, testsets
 from optical_lite.settings import InputError
 from optical_lite.text import bare
 
+TOY = Bitext("toy", "sw", "en", (("maji", "water"), ("moto", "fire")))
 real = pytest.mark.usefixtures("mirror")
 
 
@@ -130,3 +131,25 @@ def test_wrong_names_are_told():
         testsets.indicquest("sw")
     with pytest.raises(InputError, match="xquad-r: got language 'sw', expected one of de, es, hi"):
         testsets.xquad_r("sw")
+
+
+@pytest.mark.parametrize(
+    ("held", "kept"),
+    [
+        ("horn", {"horn-news", "afriqa"}), ("horn-news", {"afriqa"}), ("horn-news-hard", {"afriqa"}),
+        ("horns", {"horn", "horn-news", "afriqa"}), ("afriqa", {"horn", "horn-news", "afriqa"}),
+        ("belebele-hard", {"horn", "horn-news", "afriqa"}),
+    ],
+)  # fmt: skip
+def test_a_part_is_left_out_where_its_name_begins_a_collection_that_is_held_out(monkeypatch, held, kept):
+    asked = []
+    parts = {name: lambda lang, name=name: asked.append(name) or TOY for name in ("horn", "horn-news", "afriqa")}
+    monkeypatch.setattr(published, "PARTS", parts)
+    published.training_bitext("sw", [Collection(held, "sw", {}, {}, {})], "+".join(parts))
+    assert {*asked} == kept
+
+
+def test_a_data_set_may_have_a_hyphen(monkeypatch):
+    monkeypatch.setattr(published, "read_text", lambda dataset, path: f"{dataset} {path}")
+    found = published._aligned("horn-news", "som", ("som",), "{code}.txt", "eng.txt")
+    assert found == Bitext("horn-news", "so", "en", (("horn-news som.txt", "horn-news eng.txt"),))
