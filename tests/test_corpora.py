@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 from optical_lite import vocabulary
-from optical_lite.corpora import Bitext, Collection, language
+from optical_lite.corpora import LANGUAGES, THREE_LETTERS, Bitext, Collection, language
 from optical_lite.datasets import pocket
 from optical_lite.distillation import tokens
 from optical_lite.formats import own
@@ -155,3 +155,10 @@ def test_beir_folder(tmp_path):
 def test_bad_beir_folder_is_named(tmp_path, change, text):
     with pytest.raises(InputError, match=text):
         read_beir(beir(tmp_path / "mine", **change))
+
+
+def test_every_language_has_a_code_of_three_letters():
+    """Data sets know it by that; their readers would say that a language without is none of theirs."""
+    without = LANGUAGES.keys() - {*THREE_LETTERS.values()}
+    assert not without, f"name {', '.join(sorted(without))} in corpora.THREE_LETTERS, too"
+    assert not {*THREE_LETTERS.values()} - LANGUAGES.keys()
