@@ -84,9 +84,8 @@ def loss(
     own = H[:B], masks[0], masks[1][:B]
     for weight, name in config.terms():
         if name == "transport":
-            how = {"epsilon": config.epsilon, "method": config.solver}
-            if config.solver in ("unbalanced", "partial"):
-                how |= {"reach": config.reach, "mass": config.mass}
+            how = {name: getattr(config, name) for name in ("epsilon", "reach", "mass")}
+            how["method"] = config.solver
             if config.marginals == "idf":
                 how["a"] = shares(weights[0][S_ids] * masks[0])
                 how["b"] = shares(weights[1][H_ids[:B]] * masks[1][:B])
