@@ -106,7 +106,8 @@ COMMANDS = {
         "train --bitext pairs.tsv --lang sw --out runs/mine",
         take("--bitext", "a UTF-8 TSV source<TAB>english; pocket; or published", required=True),
         take("--lang", "language code of the source side; of one's own pairs any (xx)"),
-        take("--recipe", "published bitext: default, plus, or parts joined by +", "default"),
+        take("--recipe", "published bitext: default, questions, plus, unasked, or parts "
+             "joined by +", "default"),
         take("--hold-out", "collections whose questions to drop", [], nargs="*", metavar="NAME"),
         folder("run folder; an interrupted run is resumed"),
         take("--model", f"teacher: {MODELS}", MODEL),
@@ -270,8 +271,8 @@ COMMANDS = {
         take("--level", "sum mass over words, then link (word), or link tokens (token)", "word"),
         take("--null", "a word that keeps less of its mass has no link", 0.0),
         take("--position", "cost of distance from the diagonal", 0.0),
-        take("--reach", "of --method unbalanced"),
-        take("--mass", "of --method partial"),
+        take("--reach", "unbalanced: price of leaving mass behind"),
+        take("--mass", "partial: share of the mass that must move"),
         QUIET,
         idle={
             "--html and no target": "source",

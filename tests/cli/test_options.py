@@ -18,6 +18,7 @@ from optical_lite.alignment import plans
 from optical_lite.bench import runner
 from optical_lite.cli import main, options
 from optical_lite.config import DistillConfig
+from optical_lite.datasets import published
 from optical_lite.formats import xglue
 from optical_lite.paper import budget, configs
 from optical_lite.settings import InputError
@@ -76,6 +77,7 @@ def test_a_command_takes_its_options_and_nothing_else(tmp_path, monkeypatch, com
         ("--gpu", budget.GPUS),
         ("--fill", vocabulary.FILLS),
         ("--lexicon", vocabulary.LEXICONS),
+        ("--recipe", published.RECIPES),
         ("--level", plans.LEVELS),
         ("--trainable", config.TRAINABLE),
         ("--predictions", ("xor", *xglue.LABELS)),
