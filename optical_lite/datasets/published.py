@@ -220,7 +220,8 @@ def training_bitext(
     A pair with a side equal to a question, or to its translation, is dropped (case, punctuation and
     blanks aside) and counted in ``notes``. A part of which a collection is made is left out whole:
     the collection is called like it, or begins with its name and a hyphen (``ntrex-headlines``). Of
-    AfriQA the part has other questions than the collection, and stays. ``recipe`` is a key of ``RECIPES``, or names of ``PARTS`` joined by ``+``.
+    AfriQA the part has other questions than the collection, and stays. ``recipe`` is a key of
+    ``RECIPES``, or names of ``PARTS`` joined by ``+``.
     """
     names = RECIPES.get(recipe, recipe).split("+")
     if unknown := [name for name in names if name not in PARTS]:

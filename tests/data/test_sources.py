@@ -99,8 +99,12 @@ def test_missing_file_names_the_mirror(served):
 def test_unknown_names():
     with pytest.raises(InputError, match=r"sources\.tsv"):
         sources.read("afriqa", "nothing.json")
-    with pytest.raises(InputError, match="afriqa, awesome, belebele, bicici"):
+    known = ", ".join(sorted({source.dataset for source in sources.registry().values()}))
+    with pytest.raises(InputError, match=f"data set: got 'squad', expected one of {known}$"):
         sources.paths("squad")
+
+
+TERMS = ("CC", "Apache-2.0", "MIT")
 
 
 def test_registry_is_well_formed():
@@ -109,4 +113,6 @@ def test_registry_is_well_formed():
         assert len(source.sha256) == 64
         assert source.bytes > 0
         # some gold alignments come without a stated licence: the table says so, and nothing of them is shipped
-        assert source.licence.startswith(("CC", "Apache-2.0", "MIT")) or "unstated" in source.licence
+        got = f"data/sources.tsv, {source.dataset}: got the licence {source.licence!r}"
+        expected = f"one that begins with {', '.join(TERMS)}, or says that it is unstated"
+        assert source.licence.startswith(TERMS) or "unstated" in source.licence, f"{got}, expected {expected}"

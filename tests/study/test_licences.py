@@ -28,7 +28,9 @@ def test_every_data_set_is_listed_as_it_is_pinned():
     every = registry().values()
     pinned = sorted((s.dataset, f"{s.repo} at {s.commit[:12]}", s.licence) for s in every)
     wanted = {(*row[:2], str(len([*same]))): row[2] for row, same in itertools.groupby(pinned)}
-    assert rows("data set") == wanted
+    listed = rows("data set")
+    said = "of docs/licences.md and data/sources.tsv, these rows differ; mend the page, or the file where it is wrong"
+    assert listed == wanted, f"{said}: {sorted({*listed.items()} ^ {*wanted.items()})}"
 
 
 def test_every_model_is_listed_as_it_is_pinned():
