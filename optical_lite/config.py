@@ -18,7 +18,8 @@ LENGTH = Range(3, 10**9, whole=True)
 SEED = Range(0, SEEDS, whole=True)
 PIECES = 1_000_000  # a student's vocabulary may gain at most
 POSITIVE = Range(0, above=True)
-KINDS = {bool: bool, str: str, tuple: (tuple, list)}  # of values; of numbers a range says more
+# which types a value may have, by the type of its default; numbers are checked by their Range
+KINDS = {bool: bool, str: str, tuple: (tuple, list)}
 
 
 def option(

@@ -208,11 +208,11 @@ class Encoder(nn.Module):
 
     @property
     def room(self) -> int:
-        """How many ids of a whole text are read."""
+        """How many ids of a whole text are read; paper/colbert.py keeps a place for its marker."""
         return self.max_length
 
     def fit(self, ids: list[int]) -> list[int]:
-        """The ids that are read of a whole text: the first ones, and its end mark."""
+        """The ids that are read: the first, and the end mark; paper/colbert.py puts more in."""
         return ids if len(ids) <= self.room else [*ids[: self.room - 1], ids[-1]]
 
     def read(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
@@ -246,7 +246,7 @@ class Encoder(nn.Module):
         return mask & ~torch.isin(ids, torch.tensor(sorted(self.special), device=ids.device))
 
     def attended(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Tokens that others attend to, shape (B, n): all of them."""
+        """Tokens that others attend to, shape (B, n): all; paper/colbert.py leaves [MASK] out."""
         return mask
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:

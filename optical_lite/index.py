@@ -28,7 +28,8 @@ class PassageIndex:
 
     Attributes
     ----------
-    ids : passage ids, in the order of ``lengths``: shortest passage first, of means by name
+    ids : passage ids, in the order of ``lengths``: by the length of their passages, shortest
+        first, or, for the scorer ``mean``, sorted
     vectors : Tensor of float16, shape (sum of lengths, d); never write to it: it may map a file
     lengths : Tensor of int, shape (passages,)
     max_length, cut : tokens of a passage that were read, and how many passages were cut there
@@ -89,16 +90,16 @@ class PassageIndex:
         of += ["mean", *encoder.prefixes] if scorer == "mean" else []
         key = sha256(json.dumps(of).encode())[:32]
         place = get().cache / "index" / f"{key}.safetensors"
-        told = place.with_suffix(".sha256")  # written after it
-        own = all(path.is_file() and not path.is_symlink() for path in (place, told))
-        if not own or told.read_bytes() != f"{key} {digest(place)}\n".encode():
+        checksum = place.with_suffix(".sha256")  # written after the index
+        own = all(path.is_file() and not path.is_symlink() for path in (place, checksum))
+        if not own or checksum.read_bytes() != f"{key} {digest(place)}\n".encode():
             discard(place)
-            discard(told)
+            discard(checksum)
             if scorer == "mean":
                 cls.of_means(encoder, passages).save(place)
             else:
                 cls.build(encoder, passages, progress, place)
-            write_atomic(told, f"{key} {digest(place)}\n")
+            write_atomic(checksum, f"{key} {digest(place)}\n")
         return cls.load(place)
 
     def save(self, path: str | Path) -> Path:

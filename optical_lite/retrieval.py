@@ -98,7 +98,7 @@ def search(index: PassageIndex, encoder: Encoder, queries: Mapping[str, str], k:
     for start in range(0, len(names), 256):
         part = names[start : start + 256]
         batch = _asked([queries[name] for name in part], encoder, index.scorer)
-        if hasattr(index, "rank"):  # an engine, which scores by itself
+        if hasattr(index, "rank"):  # an engine (engines/qdrant.py) scores by itself
             run.update(zip(part, index.rank(batch, k), strict=True))
             continue
         found: Run = {name: [] for name in part}

@@ -101,6 +101,7 @@ def compare_all(
     gaps = np.array(rows)  # (k, queries)
     labels = queries if groups is None else [groups[q] for q in queries]
     sums, sizes = _by_group(gaps, labels, draws, seed)
+    # both give their draws in blocks, shape (some of the draws, groups)
     signs, counts = drawn.both(len(sizes), draws, seed)
     flips = np.concatenate([some.astype(float) @ sums.T for some in signs])  # (draws, k)
     # the identity counts as one of the permutations, so p is never 0

@@ -121,10 +121,11 @@ def solve(
         tolerance (costs near 1000 at epsilon 0.01); ``scaling`` is faster but its kernel loses
         digits when ``cost / epsilon`` passes about 87 in float32, and is 0 from about 103 (where
         that leaves a token without a way, ``converged`` says False);
-        ``stabilized`` is as safe as ``log`` and the fastest, at the price of more code; ``exact``
-        ignores epsilon; ``proximal`` comes to the exact plan by steps of size 1 / epsilon;
-        ``unbalanced`` and ``partial`` may leave mass where nothing fits. At a small epsilon 20,000
-        iterations can be too few: from 0.001 down for ``proximal``, from 0.00001 for ``partial``
+        ``stabilized`` is as safe as ``log`` and the fastest, for its updates are over-relaxed, at
+        the price of more code; ``exact`` ignores epsilon; ``proximal`` comes to the exact plan by
+        steps of size 1 / epsilon; ``unbalanced`` and ``partial`` may leave mass where nothing fits.
+        At a small epsilon 20,000 iterations can be too few: from 0.001 down for ``proximal``, from
+        0.00001 for ``partial``
     max_iterations, tolerance, check_every : a problem stops on its own as soon as its marginal
         error is below the tolerance (``proximal``, ``unbalanced``: as soon as the plan moves by
         less between two checks). The tolerance is in units of mass, whatever the sums: where
@@ -151,6 +152,7 @@ def solve(
         epsilon=epsilon, reach=reach, mass=mass, tolerance=tolerance,
         max_iterations=max_iterations, check_every=check_every,
     )  # fmt: skip
+    # full: which problems have mass, (B,); largest: the cost that is furthest from 0, as a size
     cost, a, b, full, largest = checked(cost, a, b)
     moving = full.sum().item()
     if not moving:  # nothing to move, or no problem at all
@@ -166,6 +168,7 @@ def solve(
         price = (plan * cost).sum((1, 2)).where(found.marginal_error < math.inf, math.inf)
         return replace(found, plan=plan, cost=price)
     problem = (cost, a, b) if moving == len(full) else (cost[full], a[full], b[full])
+    # rest: whether each plan came to rest, of solvers whose marginals do not tell it
     limits, rest = (max_iterations, tolerance, check_every), None
     if method == "exact":
         plan, iterations = logdomain.exact(*problem)

@@ -33,7 +33,8 @@ FILLS = ("lexicon", "mean", "random", "none")
 LEXICONS = {"ibm1": {}, "symmetric": {"diagonal": 4.0, "symmetric": True}}
 MEND = "distil without extension instead (--fill none)"
 LEARNED = 100_000  # sentence pairs, evenly spaced, that words and translations are learned from
-SEEN, FEW, SMALL = 3, 2, 1_000  # times that a new word is seen; fewer below so many pairs
+# a unigram tokenizer gains the words that occur SEEN times, or FEW times in less than SMALL pairs
+SEEN, FEW, SMALL = 3, 2, 1_000
 
 
 def extend(
@@ -72,7 +73,7 @@ def extend(
     tokenizer, new = _learn(teacher, bitext, size)
     rows = _fill(teacher, tokenizer, new, bitext, fill, LEXICONS[lexicon], seed)
     count = base + len(new)
-    # read as it will be from the student's folder
+    # the reader that loads a student from its folder checks the tokenizer here, too
     made = tokenizer_files.read("vocabulary", count, lambda: tokenizer, MEND)
     student = teacher.copy(f"{teacher.name} + {bitext.source}", made)
     model = student.model
@@ -148,7 +149,7 @@ def _fill(
         return rows
     lexicon = _piece_lexicon(tokenizer, teacher, bitext, **how)
     english = teacher.tokenizer
-    # a unigram tokenizer shows what it lacks as it was written
+    # a unigram tokenizer calls an unknown piece by its text; its model tells that piece's number
     found = ((word, english.token_to_id(word)) for word in lexicon.target)
     ids = [english.model.tokenize(word)[0].id if k is None else k for word, k in found]
     ids = torch.tensor(ids)
