@@ -18,6 +18,7 @@ from .systems import SYSTEMS, expand
 
 ADDED = {"vocabulary": "m_extended", "transport": "m_optical", "contrast": "m_late"}
 ANSWER = "m_zero_shot", ADDED | {"both": "m_optical_late"}  # what all are compared with, and what
+PLACES = "afriqa_*", "belebele_*", "belebele-hard_*"  # where it is asked
 
 
 def frame(place: str, names: Iterable[str] | None = None) -> pd.DataFrame:
@@ -55,7 +56,7 @@ def over(
 
 def answer() -> dict[str, dict[str, Comparison]]:
     """What vocabulary and losses add to a multilingual encoder, as :func:`over`."""
-    return over(*ANSWER, ("afriqa_*", "belebele_*", "belebele-hard_*"))
+    return over(*ANSWER, PLACES)
 
 
 def pooled(collection: str, plus: Sequence[str], minus: Sequence[str]) -> Comparison | None:

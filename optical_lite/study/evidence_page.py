@@ -10,7 +10,7 @@ from .. import corpora
 from ..alignment import statistical
 from ..significance import holm, said
 from . import alignment_grid, records
-from .evidence import ANSWER, answer, pooled
+from .evidence import ANSWER, PLACES, answer, over, pooled
 from .markup import markdown, number
 from .places import ASKED, LANGUAGES, REFERENCE
 from .systems import OPPONENTS, SYSTEMS, TUNING, expand
@@ -47,6 +47,22 @@ BESIDE = {
     "reference English, BM25": "a_ceiling_bm25",
     "reference English, encoder": "m_ceiling",
 }
+FUSED = {  # in pairs: without training, and what training adds
+    "zero-shot + structured query": "m_zero_shot_fused",
+    "vocabulary + structured query": "m_extended_fused",
+    "both + structured query": "m_fused",
+    "two students, untrained": "untrained",
+    "two students": "students",
+    "two students, untrained, + structured query": "untrained_fused",
+    "two students + structured query": "students_fused",
+}
+TRAINED = {  # of these, over the same without training
+    "both + structured query": "m_extended_fused",
+    "two students": "untrained",
+    "two students + structured query": "untrained_fused",
+}
+OVER = {"over zero-shot": "m_zero_shot", "over the vocabulary": "m_extended"}
+COUNTED = ANSWER[1] | {"sentence vectors + contrast": "m_sentence_late"}
 KINDS = dict(zip(("AfriQA", "Belebele", "Belebele, hard"), ASKED, strict=True))
 UNSEEN = ("ig", "yo", "tw")  # languages that XLM-R, from which the encoder descends, was not shown
 STEPS = {  # of the comparison: systems that are added, and that are subtracted
@@ -140,6 +156,52 @@ def scores(kind: str) -> str:
         lines[label] = [f"**{cell}**" if cell == most else cell for cell, most in marked]
     header = ("system", *map(corpora.LANGUAGES.get, langs), "mean")
     return markdown(header, [(label, *cells) for label, cells in lines.items()])
+
+
+def fusions() -> str:
+    """What is fused: MRR@10, mean over languages, then what training adds; p as in the tables."""
+    rows = []
+    for label, name in FUSED.items():
+        row = [label]
+        for kind in KINDS.values():
+            places = (place for place in answer() if place.rpartition("_")[0] == kind)
+            made = [place for place in places if records.read(place, name)]
+            row.append(number(fmean(_mean(place, name) for place in made) if made else None))
+        rows.append(row)
+    cells = _said({
+        (label, kind): pooled(kind, [FUSED[label]], [base])
+        for label, base in TRAINED.items()
+        for kind in KINDS.values()
+    })  # fmt: skip
+    for label in TRAINED:
+        own = (cells.get((label, kind), "") for kind in KINDS.values())
+        rows.append((f"{label}, over untrained", *own))
+    return markdown(("fused", *KINDS), rows)
+
+
+def counts() -> str:
+    """On how many collections a system is clearly above a base, and clearly below.
+
+    p below 0.05 after Holm's correction over all tests of the table.
+    """
+    found = {
+        (label, name, place): test
+        for label, base in OVER.items()
+        for place, tests in over(base, COUNTED, PLACES).items()
+        for name, test in tests.items()
+        if COUNTED[name] != base
+    }
+    p = holm({key: test.p for key, test in found.items()})
+    rows = []
+    for name in COUNTED:
+        row = [name]
+        for label in OVER:
+            own = [key for key in found if key[:2] == (label, name)]
+            signs = [found[key].difference > 0 for key in own if p[key] < 0.05]
+            row += [sum(signs), len(signs) - sum(signs)] if own else ["", ""]
+        rows.append(row)
+    sides = (f"{side}, {label}" for label in OVER for side in ("above", "below"))
+    return markdown((f"of {len(answer())} collections", *sides), rows)
 
 
 def gains() -> str:
@@ -236,7 +298,10 @@ def verdicts() -> str:
 
 
 TABLES = {
-    **{table.__name__: table for table in (opponents, steps, gains, leaks, choices)},
+    **{
+        table.__name__: table
+        for table in (opponents, steps, counts, fusions, gains, leaks, choices)
+    },
     **{f"scores_{kind.rpartition('-')[2]}": functools.partial(scores, kind) for kind in ASKED},
     "alignment_plain": lambda: rates(alignment_grid.known().values(), ""),
     "alignment_order": lambda: rates(alignment_grid.known().values(), "_order"),
