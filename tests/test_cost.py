@@ -62,19 +62,23 @@ def test_a_weight_on_padding_is_never_read(kind, mask):
 def test_a_weight_that_shares_nothing_out_is_refused(kind, weight):
     with pytest.raises(InputError, match=r"^weighted_marginal: got a negative, .*at least 0"):
         weighted_marginal(torch.tensor([[1.0, weight]], dtype=kind), torch.ones(1, 2, dtype=torch.bool))
-    with pytest.raises(InputError, match="expected one shape"):
+    with pytest.raises(InputError, match=r"^weighted_marginal: got masses .*expected one shape"):
         weighted_marginal(torch.ones(1, 3, dtype=kind), torch.ones(1, 2, dtype=torch.bool))
-    with pytest.raises(InputError, match="expected True or 1 where there is a token"):
-        weighted_marginal(torch.ones(1, 2, dtype=kind), torch.tensor([[1.0, weight]]))
+    mask = torch.tensor([[1.0, weight]])
+    for marginal in (uniform_marginal, lambda mask: weighted_marginal(torch.ones(1, 2, dtype=kind), mask)):
+        with pytest.raises(InputError, match=r"^\w+_marginal: got a mask .*expected True or 1 where there is a token"):
+            marginal(mask)
 
 
 @pytest.mark.parametrize(
-    ("kind", "small"), [("float32", 1e-39), ("float64", 1e-60), ("float64", 1e300), ("float32", 1e38), ("half", 1e-7)]
+    ("kind", "small"), [("float32", 1e-39), ("float64", 1e-60), ("float64", 4e307), ("float32", 1e38), ("half", 1e-7)]
 )
 def test_shares_of_small_and_large_weights_are_those_of_others(kind, small):
     weights, mask = torch.tensor([[1, 3]]) * torch.tensor(small, dtype=getattr(torch, kind)), [[1, 1]]
     near = 0.2 if kind == "half" else 1e-6  # of the weights themselves
     assert weighted_marginal(weights, mask).tolist() == [pytest.approx([0.25, 0.75], rel=near)]
+    both = weighted_marginal(weights.expand(9, 2), [[1, 1]] * 9)  # whatever all sentences sum to
+    assert both.tolist() == [pytest.approx([0.25, 0.75], rel=near)] * 9
     if small < 1e38:
         assert shares(weights).sum().item() == pytest.approx(1, abs=1e-3)
 

@@ -57,12 +57,37 @@ def test_memory_grows_little_with_the_bitext(monkeypatch):
     assert (peak(6_000) - peak(3_000)) / 3_000 < 5_000
 
 
-@pytest.mark.parametrize(("limit", "of"), [("PAIR", "one sentence pair"), ("ALL", "all sentence pairs")])
-def test_texts_too_long_for_a_lexicon_are_refused_before_memory_is_taken(monkeypatch, limit, of):
+@pytest.mark.parametrize(("count", "got", "expected"), [
+    (1, "8,389,712 pairs of words in one sentence pair", "at most 8,388,608; split long texts into sentences"),
+    (65, "544,954,800 pairs of words in all sentence pairs", "at most 536,870,912; split"),
+])  # fmt: skip
+def test_texts_too_long_for_a_lexicon_are_refused_before_memory_is_taken(count, got, expected):
     """Two sides of 65,536 brackets meet in four thousand million pairs of words: 300 GB."""
-    monkeypatch.setattr(expectation, limit, 100)
-    with pytest.raises(InputError, match=f"lexicon: got 110 pairs of words in {of}, expected at most 100; split"):
-        ibm1([(["("] * 10, ["("] * 10)])
+    side = ["("] * (2_896 if count == 1 else 2_895)
+    with pytest.raises(InputError, match=f"^lexicon: got {got}, expected {expected}"):
+        ibm1([(side, side)] * count)
+
+
+@pytest.mark.parametrize("cells", [1, 50, 1 << 20])
+def test_parts_are_as_long_as_memory_allows_and_no_longer(cells, monkeypatch):
+    monkeypatch.setattr(expectation, "CELLS", cells)
+    rows = np.random.default_rng(0).choice([0, 1, cells // 3, cells - 1, cells, cells + 1], 300)
+    begins = np.concatenate([[0], np.cumsum(rows)])
+    parts = list(expectation._parts(begins))
+    assert [row for part in parts for row in range(300)[part]] == list(range(300))
+    for part in parts:
+        assert rows[part].sum() <= cells or len(rows[part]) == 1
+        assert part.stop == 300 or rows[part.start : part.stop + 1].sum() > cells
+    assert list(expectation._parts(np.array([0]))) == []
+
+
+def test_what_expectation_holds_takes_four_bytes_a_place():
+    *known, left, right = expectation.numbered(PAIRS)
+    sizes = [side.sizes for side in (left, right)]
+    _, indices, cell = expectation._cells(left, right, np.append(0, np.cumsum((sizes[0] + 1) * sizes[1])), 5)
+    assert [side.tolist() for side in sizes] == [[len(pair[k]) for pair in PAIRS] for k in (0, 1)]
+    assert [list(words) for words in known] == [["nyumba", "kubwa", "mti"], ["big", "house", "the", "tree"]]
+    assert {x.dtype for x in (left.of, right.of, indices, cell)} == {np.dtype(np.int32)}
 
 
 def test_rows_are_probabilities():
@@ -83,8 +108,8 @@ def test_no_pairs_give_an_empty_lexicon():
 
 def test_a_bitext_without_pairs_teaches_nothing():
     empty = Bitext("x", "sw", "en", ())
-    for learn in (word_lexicon, lambda pairs: vocabulary.extend(None, pairs)):
-        with pytest.raises(InputError, match="got a bitext without pairs, expected at least one"):
+    for place, learn in (("lexicon", word_lexicon), ("vocabulary", lambda pairs: vocabulary.extend(None, pairs))):
+        with pytest.raises(InputError, match=f"^{place}: got a bitext without pairs, expected at least one"):
             learn(empty)
     with pytest.raises(InputError, match="got a bitext without pairs"):
         distillation.plain(None, None, empty, DistillConfig())
@@ -138,20 +163,33 @@ def test_options_agree_with_the_textbook(iterations, diagonal, symmetric):
     for (x, y), c in counts.items():
         expected = c / sum(d for (z, _), d in counts.items() if z == x)
         assert found.table[found.source.index(x), found.target.index(y)] == pytest.approx(expected, abs=1e-12)
-    usual = ibm1(PAIRS, diagonal=diagonal, symmetric=symmetric)
-    np.testing.assert_array_equal(
-        usual.table.toarray(), ibm1(PAIRS, 8, 1e-4, diagonal=diagonal, symmetric=symmetric).table.toarray()
-    )
+
+
+def test_by_default_eight_steps_of_model_1_one_way():
+    usual, said = ibm1(PAIRS), ibm1(PAIRS, 8, 1e-4, diagonal=0.0, symmetric=False)
+    np.testing.assert_array_equal(usual.table.toarray(), said.table.toarray())
 
 
 @pytest.mark.parametrize(("option", "wrong"), [
     *(("iterations", value) for value in (0, -1, 2.5, "3", True)),
-    *(("diagonal", value) for value in (-4.0, np.nan, np.inf, 1e6, "4")),
+    *(("diagonal", value) for value in (-4.0, np.nan, np.inf, 1000.5, "4")),
     *(("least", value) for value in (-0.5, np.nan, 2.0, None)),
 ])  # fmt: skip
 def test_what_no_lexicon_can_mean_is_named(option, wrong):
-    with pytest.raises(InputError, match=rf"{option}.* {wrong!r}, expected a (whole )?number from"):
+    place = "iterations: got" if option == "iterations" else f"ibm1: got {option}"
+    with pytest.raises(InputError, match=rf"^{place} {wrong!r}, expected a (whole )?number from"):
         ibm1(PAIRS, **{option: wrong})
+
+
+@pytest.mark.parametrize("wrong", [0, 1.5])
+def test_no_translations_are_not_asked_for(wrong):
+    with pytest.raises(InputError, match=rf"^k: got {wrong}, expected a whole number from 1"):
+        ibm1(PAIRS).translations("mti", wrong)
+
+
+def test_of_a_word_with_signs_inside_the_known_terms_are_translated():
+    """A word of which nothing is known stays as it is written."""
+    assert ibm1(PAIRS).translate("Mti-Kombo, COVID-19 (mti)") == "tree kombo , COVID-19 ( tree )"
 
 
 def test_the_strongest_prior_has_a_table_of_numbers():

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -23,6 +25,15 @@ def test_loss_is_the_inner_product_of_plan_and_cost():
     by_hand = sum((plan.plan[k] * cosine_cost(S, H)[k]).sum() for k in range(3)) / 3
     assert loss.item() == pytest.approx(by_hand.item())
     assert loss.item() == pytest.approx(plan.cost.mean().item())
+
+
+def test_by_default_a_hundred_updates_of_the_stabilized_solver():
+    S, H, source, target = batch()
+    options = {"epsilon": 0.002, "tolerance": 0}
+    _, plan = losses.transport_loss(S, H, source, target, **options)
+    _, said = losses.transport_loss(S, H, source, target, **options, method="stabilized", max_iterations=100)
+    assert torch.equal(plan.plan, said.plan)
+    assert plan.iterations.tolist() == [100, 100, 100]
 
 
 def test_gradient_is_that_of_the_regularised_cost():
@@ -189,8 +200,9 @@ def test_given_masses_on_padding_are_not_moved(kind):
     spread = torch.full(source.shape, 0.25, dtype=kind)
     with pytest.raises(InputError, match=r"sums differ.*normalise"):
         losses.transport_loss(S, H, source, target, a=spread)
-    with pytest.raises(InputError, match=r"masses \(4,\) and a mask \(3, 4\), expected one shape"):
-        losses.transport_loss(S, H, source, target, a=spread[0])
+    for side in "ab":
+        with pytest.raises(InputError, match=r"^loss: got masses \(4,\) and a mask \(3, [45]\), expected one shape"):
+            losses.transport_loss(S, H, source, target, **{side: spread[0]})
     shares = (source / source.sum(1, keepdim=True)).where(source, torch.nan)
     found, _ = losses.transport_loss(S, H, source, target, a=shares.tolist())
     torch.testing.assert_close(found, transport(S, H, source, target), atol=1e-5, rtol=0)
@@ -229,6 +241,23 @@ def test_what_says_the_same_has_a_column_for_each_sentence_and_may_name_the_own(
     for wrong in (none[:1], none[0], none[:, :2]):
         with pytest.raises(InputError, match=r"^loss: got same of shape .*, expected \(3, 3\)"):
             losses.AMONG[name](*given, wrong)
+    with pytest.raises(InputError, match=r"^loss: got a mask of other numbers than 0 and 1"):
+        losses.AMONG[name](*given, none + 0.5)
+
+
+@pytest.mark.parametrize("name", sorted(losses.AMONG))
+def test_an_english_sentence_without_a_token_is_no_candidate(name):
+    """As if it were not there, whether it is a pair's own or one more, and whether or not some say the same."""
+    S, H, source, target = (torch.cat(both).detach() for both in zip(batch(), batch(seed=1), strict=True))
+    H[3], target[3] = H[0], target[0]
+    target[[1, 5]] = False
+    S, source, rows, columns = S[:4], source[:4], [0, 2, 3], [0, 2, 3, 4]
+    same = torch.zeros(4, 6, dtype=torch.bool)
+    same[0, 3] = same[3, 0] = True
+    for given, kept in ((same, same[rows][:, columns]), (None, None)):
+        expected = losses.AMONG[name](S[rows], H[columns], source[rows], target[columns], kept) * 3 / 4
+        torch.testing.assert_close(losses.AMONG[name](S, H, source, target, given), expected)
+        assert expected > 1e-3
 
 
 @pytest.mark.parametrize("name", sorted(losses.AMONG))
@@ -329,8 +358,14 @@ def test_one_to_one_takes_each_cheapest_free_pair_and_no_padding():
         assert torch.equal(losses.one_to_one(C, source, target), found)
         with pytest.raises(InputError, match=r"^one_to_one: got NaN or infinite costs between real tokens, expected"):
             losses.one_to_one(C, source, target | True)
-    with pytest.raises(InputError, match=r"^one_to_one: got cost \(2, 3\)"):
-        losses.one_to_one(C[0], source, target)
+    for wrong in ((C[0], source, target), (C, source[:, :1], target), (C, source, target[:, :2]),
+                  (C, source, target[:1]), (C[:1], source, target[:1])):  # fmt: skip
+        shapes = ".*".join(re.escape(f"{tuple(x.shape)}") for x in wrong)
+        with pytest.raises(InputError, match=f"^one_to_one: got cost {shapes}, expected"):
+            losses.one_to_one(*wrong)
+    for wrong in ((C, source * 2, target), (C, source, target * 2)):
+        with pytest.raises(InputError, match=r"^one_to_one: got a mask of other numbers than 0 and 1"):
+            losses.one_to_one(*wrong)
 
 
 def test_losses_have_the_names_that_a_run_is_asked_for():

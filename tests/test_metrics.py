@@ -1,5 +1,6 @@
 import itertools
 import random
+import re
 import tracemalloc
 
 import ir_measures
@@ -7,8 +8,6 @@ import numpy as np
 import pytest
 
 from optical_lite import metrics, significance
-from optical_lite.alignment import linking
-from optical_lite.alignment.linking import AlignmentScore
 from optical_lite.kernels import drawn
 from optical_lite.settings import InputError
 
@@ -115,7 +114,7 @@ def test_questions_of_one_passage_are_no_more_evidence_than_one():
     assert (grouped.p, grouped.low, grouped.high) == pytest.approx((alone.p, alone.low, alone.high))
     assert believed.p < grouped.p / 10  # four times the same is taken for four witnesses
     assert believed.high - believed.low < 0.6 * (grouped.high - grouped.low)
-    with pytest.raises(InputError, match="no group of query '29d'"):
+    with pytest.raises(InputError, match=r"^compare: got no group of query '29d', expected one for each"):
         significance.compare(copies, zeros, {q: g for q, g in groups.items() if q != "29d"})
 
 
@@ -195,15 +194,18 @@ def test_a_passage_twice_or_a_score_that_is_no_number_is_refused(ranking):
 def test_what_is_no_number_has_no_p_and_no_metric(wrong):
     base = {str(i): i / 10 for i in range(10)}
     bad = base | {"3": wrong}
-    for test in (significance.compare, significance.t_test, lambda x, y: significance.compare_all({"a": x}, y)):
+    for place, test in (("compare", significance.compare), ("t test", significance.t_test)):
         for pair in ((bad, base), (base, bad), (bad, bad)):
-            with pytest.raises(InputError, match="got values that are no finite numbers, expected a finite number"):
+            text = f"^{place}: got values that are no finite numbers, expected a finite number"
+            with pytest.raises(InputError, match=text):
                 test(*pair)
     with pytest.raises(InputError, match="no finite numbers"):
         significance.bootstrap(np.array([[0.5, wrong]]))
     for corrected in (significance.holm, significance.bonferroni):
-        with pytest.raises(InputError, match=rf"got p = {wrong} of 'a', expected a number from 0 to 1"):
-            corrected({"b": 0.01, "a": wrong})
+        for p in (wrong, -0.01, 1.5):
+            with pytest.raises(InputError, match=rf"^correction: got p = {p} of 'a', expected a number from 0 to 1"):
+                corrected({"b": 0.01, "a": p})
+        assert corrected({"b": 0.0, "a": 1.0}) == {"b": 0.0, "a": 1.0}
     for name in ("ndcg@10", "map"):
         with pytest.raises(InputError, match="got a grade that is no number of query 'q'"):
             metrics.summary({"q": [("a", 1.0)]}, {"q": {"a": 1, "b": wrong}}, [name])
@@ -213,10 +215,10 @@ def test_what_is_no_number_has_no_p_and_no_metric(wrong):
 def test_draws_and_seeds_that_cannot_be_are_named(wrong):
     [(name, value)] = wrong.items()
     for call in (lambda **of: significance.compare({"a": 1.0}, {"a": 0.5}, **of),
-                 lambda **of: linking.compare([AlignmentScore(2, 2, 1, 1)], [AlignmentScore(2, 2, 2, 2)], **of),
                  lambda **of: significance.bootstrap(np.ones((1, 3)), **of)):  # fmt: skip
-        with pytest.raises(InputError, match=f"{name}: got {value!r}, expected a whole number from"):
+        with pytest.raises(InputError, match=f"^{name}: got {value!r}, expected a whole number from"):
             call(**wrong)
+        call(draws=1, seed=2**32 - 1)
 
 
 @pytest.mark.parametrize(("values", "labels"), [
@@ -224,13 +226,16 @@ def test_draws_and_seeds_that_cannot_be_are_named(wrong):
     ([[0, 1, 2]], "abcd"),
 ])  # fmt: skip
 def test_what_has_no_interval_is_one_line(values, labels):
-    with pytest.raises(InputError, match=r"^bootstrap: got values of shape"):
+    number = len(labels) if labels else (0, *np.shape(values))[-1]
+    got = re.escape(f"values of shape {np.shape(values)} and {number} labels")
+    with pytest.raises(InputError, match=f"^bootstrap: got {got}, expected"):
         significance.bootstrap(values, labels)
 
 
 def test_an_interval_of_a_list_is_that_of_an_array():
     found = significance.bootstrap([[1, 0, 1]], (k for k in "aab"), draws=50)
-    assert np.array_equal(found, significance.bootstrap(np.array([[1.0, 0.0, 1.0]]), [0, 0, 1], draws=50))
+    for same in (np.array([[1.0, 0.0, 1.0]]), np.array([[1, 0, 1]], object)):
+        assert np.array_equal(found, significance.bootstrap(same, [0, 0, 1], draws=50))
 
 
 def test_no_correction_makes_a_small_p_smaller():
@@ -257,7 +262,9 @@ def test_systems_that_do_not_differ_have_a_p_of_one():
     assert significance.t_test({"a": 0.5, "b": 0.2}, {"a": 0.5, "b": 0.2}) == 1.0
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [([0.3, 1.1], [0.2, 1.0]), ([100.1, 1.1], [100.0, 1.0])])
+@pytest.mark.parametrize(("ours", "theirs"), [
+    ([0.3, 1.1], [0.2, 1.0]), ([100.1, 1.1], [100.0, 1.0]), ([1e6 + 0.1, 1.1], [1e6, 1.0]),
+])  # fmt: skip
 def test_a_difference_that_varies_by_rounding_alone_is_the_same_everywhere(ours, theirs):
     ours, theirs = dict(enumerate(ours)), dict(enumerate(theirs))
     assert ours[0] - theirs[0] != ours[1] - theirs[1]
@@ -270,6 +277,23 @@ def test_the_seed_decides_the_draws():
     found = [significance.compare(ours, theirs, draws=200, seed=seed) for seed in (0, 0, 1)]
     assert found[0] == found[1] != found[2]
     assert significance.compare_all({"": ours}, theirs, draws=200) == {"": found[0]}
+    usual, gaps = significance.compare(ours, theirs), [[ours[q] - theirs[q] for q in ours]]
+    assert usual == significance.compare(ours, theirs, draws=10_000, seed=0)
+    assert significance.compare_all({"": ours}, theirs) == {"": usual}
+    ends = significance.bootstrap(gaps)
+    assert ends.tolist() == significance.bootstrap(gaps, draws=10_000, seed=0).tolist()
+    assert ends.tolist() != significance.bootstrap(gaps, seed=1).tolist()
+
+
+def test_every_query_is_won_lost_or_neither_by_however_little():
+    gaps = {"a": 0.25, "b": 0.5, "c": -0.25, "d": 0.0, "e": 3.0, "f": -2.0, "g": 1.0}
+    found = significance.compare(gaps, dict.fromkeys(gaps, 0.0))
+    assert (found.difference, found.wins, found.losses) == (pytest.approx(2.5 / 7), 4, 2)
+
+
+def test_queries_of_the_same_right_passages_are_one_group():
+    qrels = {"a": {"x": 1, "y": 0}, "b": {"z": 1}, "c": {"x": 2}, "d": {"x": 1, "y": 1}, "e": {"y": 1, "x": 3}}
+    assert significance.same_passages(qrels) == {"a": 0, "b": 1, "c": 0, "d": 2, "e": 2}
 
 
 def at_once(sums, sizes, draws, seed):

@@ -58,6 +58,9 @@ def test_a_plan_is_finite_and_masked_and_its_flag_is_honest(method, problem, eps
         assert not found.converged[lost].any()
         exact = (T.double() * cost.double()).sum((1, 2))
         torch.testing.assert_close(found.cost[~lost].double(), exact[~lost], atol=1e-5, rtol=1e-4)
+        if method != "partial" and dtype == torch.float64:
+            errors = (T.sum(2) - a).abs().sum(1) + (T.sum(1) - b).abs().sum(1)
+            torch.testing.assert_close(found.marginal_error[~lost], errors[~lost])
         if method in BALANCED:
             error = (T.sum(2) - problem[1]).abs().sum(1) + (T.sum(1) - problem[2]).abs().sum(1)
             enough = 1e-3 + (0.05 if dtype == torch.bfloat16 else 0)  # the masses themselves are rounded

@@ -127,7 +127,7 @@ def _itermax(W: np.ndarray) -> Links:
     if min(W.shape) <= 2 or len(rows) == len(W) or len(columns) == W.shape[1]:
         return chosen
     taken = np.zeros(W.shape, int)
-    taken[rows] += 1
+    taken[rows] = 1
     taken[:, columns] += 1
     left = W * np.array([1.0, 0.9, 0.0])[taken]
     return chosen | set.intersection(*_largest(left))

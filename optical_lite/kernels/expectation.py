@@ -43,8 +43,7 @@ def numbered(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> tuple[dict
             for words, (known, numbers, begins) in zip(pair, sides, strict=True):
                 numbers.extend([known.setdefault(word, len(known)) for word in words])
                 begins.append(len(numbers))
-    found = (Side(np.array(n, np.int32), np.array(b, np.int64)) for _, n, b in sides)
-    return *(known for known, _, _ in sides), *found
+    return *(known for known, _, _ in sides), *(Side(*map(np.array, side)) for _, *side in sides)
 
 
 def _parts(begins: np.ndarray) -> Iterator[slice]:
@@ -75,8 +74,8 @@ def _cells(left: Side, right: Side, firsts: np.ndarray, F: int) -> tuple:
     pairs = np.concatenate([codes for codes, _ in found])
     pairs.sort()  # in place: np.unique would hold two more copies
     pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
-    kind = np.int32 if len(pairs) < 2**31 else np.int64
-    cell = [np.searchsorted(pairs, codes).astype(kind)[inverse] for codes, inverse in found]
+    # ALL of them have numbers of four bytes
+    cell = [np.searchsorted(pairs, codes).astype(np.int32)[inverse] for codes, inverse in found]
     del found
     indptr = np.searchsorted(pairs, np.arange(F + 1) << 32)
     return indptr, (pairs & 0xFFFFFFFF).astype(np.int32), np.concatenate(cell)

@@ -124,10 +124,21 @@ def test_compare_sees_a_difference_and_its_absence():
     assert better.high < 0
     assert better.p < 0.01
     assert better.low <= better.difference <= better.high
-    with pytest.raises(InputError, match="same in both"):
-        compare(same, same[1:])
-    with pytest.raises(InputError, match="at least one"):
-        compare([], [])
+    for pair in ((same, same[1:]), ([], [])):
+        got = f"compare: got {len(pair[0])} and {len(pair[1])} sentences, expected the same in both, at least one"
+        with pytest.raises(InputError, match=f"^{got}$"):
+            compare(*pair)
+    for name, wrong in (("draws", 0), ("draws", 2.5), ("seed", -1), ("seed", 2**32)):
+        with pytest.raises(InputError, match=f"^{name}: got {wrong}, expected a whole number from"):
+            compare(same, same, **{name: wrong})
+    assert compare(same, same, draws=1, seed=2**32 - 1).p == 1
+
+
+def test_by_default_two_thousand_draws_of_seed_0():
+    random = np.random.default_rng(2)
+    ours, theirs = ([AlignmentScore(9, 9, k, k) for k in random.integers(0, 9, 60)] for _ in range(2))
+    found = compare(ours, theirs)
+    assert found == compare(ours, theirs, 2000, 0) != compare(ours, theirs, 2000, 1)
 
 
 def test_pharaoh_there_and_back():
