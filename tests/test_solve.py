@@ -167,6 +167,7 @@ def test_without_mass_there_is_nothing_to_move(method, shape):
     found = solve(torch.ones(B, n, m), torch.zeros(B, n), torch.zeros(B, m), epsilon=0.001, method=method)
     assert found.plan.shape == shape
     assert not found.plan.any()
+    assert found.iterations.dtype == torch.long
     assert found.converged.shape == found.cost.shape == found.iterations.shape == (B,)
     assert found.converged.all()
 
@@ -346,7 +347,20 @@ def test_a_plan_grows_with_the_masses_whatever_they_weigh(method, epsilon):
         torch.testing.assert_close(found.plan[k].double() / scales[k], expected.plan[0], atol=allowed, rtol=0)
 
 
-def test_epsilon_is_a_twentieth_where_none_is_named():
-    cost, half = torch.tensor([[[0.0, 1.0], [1.0, 0.5]]]), torch.tensor([[0.5, 0.5]])
-    assert torch.equal(solve(cost, half, half).plan, solve(cost, half, half, epsilon=0.05).plan)
-    assert not torch.equal(solve(cost, half, half).plan, solve(cost, half, half, epsilon=0.06).plan)
+@EVERY
+def test_what_is_not_named_is_as_the_reference_says(method):
+    random = torch.Generator().manual_seed(0)
+    cost, a, b = (torch.rand(*shape, generator=random, dtype=torch.float64) for shape in ((4, 5, 6), (4, 5), (4, 6)))
+    a, b = (x / x.sum(1, keepdim=True) for x in (a, b))
+    said = {"epsilon": 0.05, "max_iterations": 500, "tolerance": 1e-3, "check_every": 5, "reach": 0.5, "mass": 0.8}
+    usual = solve(cost, a, b, method=method)
+    for name, value in vars(solve(cost, a, b, method=method, **said)).items():
+        assert torch.equal(value, getattr(usual, name)), name
+    if method == "log":
+        assert torch.equal(usual.plan, solve(cost, a, b).plan)
+    else:
+        assert not torch.equal(usual.plan, solve(cost, a, b).plan)
+    assert not (usual.iterations % 5).any()
+    assert not (solve(cost, a, b, method=method, check_every=7, max_iterations=5_600).iterations % 7).any()
+    if method != "exact":
+        assert (solve(cost, a, b, method=method, epsilon=0.003, tolerance=0).iterations == 500).all()

@@ -87,13 +87,14 @@ def test_both_marginals_hold_and_padding_stays_empty(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_an_empty_problem_is_the_zero_plan_and_does_not_disturb_the_others(method):
     cost, a, b = problems(dtype=torch.float32)
-    alone = solve(cost, a, b, epsilon=0.1, method=method)
-    a[3], b[3] = 0, 0
-    found = solve(cost, a, b, epsilon=0.1, method=method)
-    assert (found.plan[3] == 0).all()
-    keep = torch.arange(len(cost)) != 3
-    torch.testing.assert_close(found.plan[keep], alone.plan[keep])
-    assert torch.isfinite(found.plan).all()
+    keep, empty = torch.arange(len(cost)) != 3, (a.clone(), b.clone())
+    empty[0][3], empty[1][3] = 0, 0
+    for limit in (5, 500):
+        options = {"epsilon": 0.1, "method": method, "max_iterations": limit}
+        found, alone = solve(cost, *empty, **options), solve(cost, a, b, **options)
+        for name, value in vars(found).items():
+            torch.testing.assert_close(value[keep], getattr(alone, name)[keep], msg=name)
+            assert (value[3] == (name == "converged")).all()
 
 
 @pytest.mark.parametrize("method", ["log", "stabilized"])
@@ -195,6 +196,16 @@ def test_what_stabilized_cannot_finish_is_solved_with_logarithms(monkeypatch):
         torch.testing.assert_close(getattr(found, name), value, msg=name)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_costs_more_than_a_float_holds_is_lost(method):
+    cost, a, b = problems(dtype=torch.float32)
+    found = solve((cost + 0.1) * 1e20, a * 1e20, b * 1e20, epsilon=1e20, reach=1e20, method=method, max_iterations=50)
+    assert not found.plan.any()
+    assert (found.cost == math.inf).all()
+    assert (found.marginal_error == math.inf).all()
+    assert not found.converged.any()
+
+
 def test_a_name_without_a_solver_is_the_programmers_fault(monkeypatch):
     monkeypatch.setattr(transport, "METHODS", (*METHODS, "magic"))
     with pytest.raises(NotImplementedError, match=r"^transport: magic has a name and no call$"):
@@ -268,6 +279,12 @@ def test_the_readable_solver_refuses_what_the_others_refuse(change, text):
 def test_the_readable_solver_makes_an_update(updates):
     with pytest.raises(InputError, match=r"^updates: got .*, expected a whole number from 1"):
         plain(*problems(), 0.1, updates)
+
+
+def test_the_readable_solver_makes_a_thousand_updates_where_none_are_named():
+    given = problems(batch=9)  # whose last problem needs more
+    assert torch.equal(plain(*(x[-1:] for x in given), 1e-3), plain(*(x[-1:] for x in given), 1e-3, 1000))
+    assert not torch.equal(plain(*(x[-1:] for x in given), 1e-3), plain(*(x[-1:] for x in given), 1e-3, 1001))
 
 
 def test_plain_of_whole_costs_is_that_of_their_numbers():
