@@ -98,9 +98,9 @@ def ibm1(
     source, target, left, right = expectation.numbered(pairs)
     if not len(left.of):
         return Lexicon([NULL], [], csr_matrix((1, 0)))
-    counts = expectation.expected(left, right, len(source), len(target), iterations, diagonal)
+    counts = expectation.expected(left, right, len(source), iterations, diagonal)
     if symmetric:
-        back = expectation.expected(right, left, len(target), len(source), iterations, diagonal)
+        back = expectation.expected(right, left, len(target), iterations, diagonal)
         counts = vstack([counts[:1], counts[1:].multiply(back[1:].T).sqrt()]).tocsr()
     return Lexicon([NULL, *source], list(target), expectation.shares(counts, least))
 

@@ -61,7 +61,7 @@ def test_memory_grows_little_with_the_bitext(monkeypatch):
     (1, "8,389,712 pairs of words in one sentence pair", "at most 8,388,608; split long texts into sentences"),
     (65, "544,954,800 pairs of words in all sentence pairs", "at most 536,870,912; split"),
 ])  # fmt: skip
-def test_texts_too_long_for_a_lexicon_are_refused_before_memory_is_taken(count, got, expected):
+def test_texts_too_long_for_a_lexicon_are_refused_at_once(count, got, expected):
     """Two sides of 65,536 brackets meet in four thousand million pairs of words: 300 GB."""
     side = ["("] * (2_896 if count == 1 else 2_895)
     with pytest.raises(InputError, match=f"^lexicon: got {got}, expected {expected}"):
@@ -69,7 +69,7 @@ def test_texts_too_long_for_a_lexicon_are_refused_before_memory_is_taken(count, 
 
 
 @pytest.mark.parametrize("cells", [1, 50, 1 << 20])
-def test_parts_are_as_long_as_memory_allows_and_no_longer(cells, monkeypatch):
+def test_parts_are_as_long_as_they_may_be(cells, monkeypatch):
     monkeypatch.setattr(expectation, "CELLS", cells)
     rows = np.random.default_rng(0).choice([0, 1, cells // 3, cells - 1, cells, cells + 1], 300)
     begins = np.concatenate([[0], np.cumsum(rows)])

@@ -147,6 +147,9 @@ def test_a_batch_without_pairs_or_of_other_shapes_is_refused(loss):
     ):
         with pytest.raises(InputError, match=text):
             loss(*wrong)
+    if loss not in losses.AMONG.values():
+        with pytest.raises(InputError, match=r"^loss: got vectors \(2, 4, 6\) and \(3, 5, 6\), expected"):
+            loss(S[:2], H, source[:2], target)
 
 
 NUMBERS = pytest.mark.parametrize("kind", [torch.float32, torch.float64])
@@ -363,6 +366,8 @@ def test_one_to_one_takes_each_cheapest_free_pair_and_no_padding():
         shapes = ".*".join(re.escape(f"{tuple(x.shape)}") for x in wrong)
         with pytest.raises(InputError, match=f"^one_to_one: got cost {shapes}, expected"):
             losses.one_to_one(*wrong)
+    with pytest.raises(InputError, match=r"^one_to_one: got .*expected a tensor, an array"):
+        losses.one_to_one(None, source, target)
     for wrong in ((C, source * 2, target), (C, source, target * 2)):
         with pytest.raises(InputError, match=r"^one_to_one: got a mask of other numbers than 0 and 1"):
             losses.one_to_one(*wrong)

@@ -81,10 +81,8 @@ def _cells(left: Side, right: Side, firsts: np.ndarray, F: int) -> tuple:
     return indptr, (pairs & 0xFFFFFFFF).astype(np.int32), np.concatenate(cell)
 
 
-def expected(
-    left: Side, right: Side, F: int, E: int, iterations: int, diagonal: float
-) -> csr_matrix:
-    """EM: how often each pair of words is expected, shape (F + 1, E), null first."""
+def expected(left: Side, right: Side, F: int, iterations: int, diagonal: float) -> csr_matrix:
+    """EM: how often each pair of words is expected, a row each of null and F source words."""
     n, m = left.sizes, right.sizes
     firsts = np.concatenate([[0], np.cumsum((n + 1) * m)])  # where each pair's places begin
     largest = ((n + 1) * m).max(), PAIR, "one sentence pair"
@@ -101,7 +99,7 @@ def expected(
                 cells = slice(indptr[rows.start], indptr[rows.stop])
                 long = np.diff(indptr[rows.start : rows.stop + 1])
                 row = np.repeat(np.arange(len(long)), long)
-                t[cells] /= np.bincount(row, t[cells], len(long))[row]
+                t[cells] /= np.bincount(row, t[cells])[row]
         counts[:] = 0
         for some in _parts(firsts):
             here = cell[firsts[some.start] : firsts[some.stop]]
@@ -113,7 +111,7 @@ def expected(
             # the posterior over sources
             weight /= np.repeat(np.add.reduceat(weight, np.cumsum(width) - width), width)
             np.add.at(counts, here, weight)
-    return csr_matrix((counts, indices, indptr), (F + 1, E))
+    return csr_matrix((counts, indices, indptr))  # every word has a cell, the null word's at least
 
 
 @functools.lru_cache(maxsize=4096)
