@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 from .safe_files import write_atomic
 from .settings import InputError
 
 RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
+# strings, brackets and commas of a JSON text, each of which may take 200 bytes of memory
+MOST = 1 << 22
 
 
 def to_json(value: object, **how: object) -> str:
@@ -56,8 +60,18 @@ def _once(pairs: list[tuple[str, object]]) -> dict:
     return found
 
 
-def parse_json(text: str | bytes, place: object) -> object:
+def _many(text: str, most: int) -> bool:
+    """Whether a JSON text has more than so many parts; commas inside of its strings are none."""
+    if sum(map(text.count, "[{,")) <= most:
+        return False
+    parts = re.finditer(r'"[^"]*"|[\[{,]', text.replace(r"\\", "").replace(r"\"", ""))
+    return next(islice(parts, most, None), None) is not None
+
+
+def parse_json(text: str | bytes, place: object, most: int | None = None) -> object:
     """The value of a JSON text in UTF-8; what is wrong with it is one line that names the place.
+
+    It has at most so many parts, :data:`MOST` if nothing else is said.
 
     >>> parse_json("[1e999]", "toy, line 3")
     Traceback (most recent call last):
@@ -66,6 +80,8 @@ def parse_json(text: str | bytes, place: object) -> object:
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        if _many(text, most or MOST):
+            raise ValueError(f"more than {most or MOST:,} parts")
         hooks = {"parse_float": _finite, "parse_constant": _finite, "object_pairs_hook": _once}
         return json.loads(text, **hooks)
     except RecursionError:

@@ -97,7 +97,7 @@ def read_judgements(path: str | Path, columns: int | None = 4, sep: str | None =
     rows = ((where, line) for where, line in placed(path) if line.strip(" "))
     if columns is None:
         first = next(rows, ("", ""))
-        columns = 3 if first[1].split() == BEIR else 4
+        columns = 3 if first[1].split(None, 3) == BEIR else 4
         rows = itertools.chain([first], rows)  # a pipe can be read once only
     header, shape = [], "query iteration passage grade"
     if columns == 3:

@@ -159,10 +159,10 @@ def table(
     for where, line in rows:
         if not line.strip(" "):
             continue
-        cells = line.split(sep)
+        cells = line.split(sep, 99)
         if len(cells) != columns:
-            expected = f"{columns} ({shape}); mend the line"
-            raise InputError(where, f"{len(cells)} columns", expected)
+            got = f"{len(cells)}{' or more' * (len(cells) > 99)} columns"
+            raise InputError(where, got, f"{columns} ({shape}); mend the line")
         if cells != list(header):
             if header or first:
                 headless(where, cells, shape)

@@ -93,14 +93,12 @@ def read_beir(folder: str | Path, lang: str = "xx", *, lenient: bool = False) ->
         for where, row in json_lines(corpus, {"_id": str, "text": str, "title?": maybe})
     )
     kinds = {"_id": str, "text": str, "translation?": maybe, "flags?": (list, NoneType)}
-    found = [*json_lines(asked, kinds)]
-    queries = unique((where, row["_id"], row["text"]) for where, row in found)
-    translations, flags = (
-        {row["_id"]: row[field] for _, row in found if row.get(field) is not None}
-        for field in ("translation", "flags")
-    )
-    for name, marks in flags.items():
-        fits(marks, [str], f"{asked}, query {name!r}", "flags")
+    found = []
+    for where, row in json_lines(asked, kinds):  # whose other fields are not kept
+        fits(row.get("flags") or [], [str], where, "flags")
+        found.append((where, *map(row.get, ("_id", "text", "translation", "flags"))))
+    queries = unique(each[:3] for each in found)
+    translations, flags = ({row[1]: row[n] for row in found if row[n] is not None} for n in (3, 4))
     more = {"translations": translations, "flags": flags, "lenient": lenient}
     return collect(folder.name, lang, passages, queries, read_judgements(judged, 3), **more)
 

@@ -8,7 +8,9 @@ CLEF 2000-2003 (``query_id:``, ``title:``, ``description:``, a blank line betwee
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from ..settings import InputError
@@ -32,6 +34,7 @@ LABELS = {
     "flags": ("", ""),
 }
 TOPIC = ("topic", "top")
+PARTS = 10_000  # most tags, lines or flags of a topic, each of which may take 200 bytes
 # What begins a topic of the CIIR's, but for "query_id:" itself at the start of a line.
 BEGINS = re.compile(r"query_id:|^\W*(?:q\w*[ _-]?id|id|num\w*|topic|title)\s*:", re.IGNORECASE)
 
@@ -51,22 +54,20 @@ def read_topics(
         raise InputError("topics", f"fields {fields!r}", expected)
     text = read_text(path, encoding, pipe=True)
     marked = unwrapped(text)
-    if whole := [*spans(marked, TOPIC)]:
-        names = "|".join({name.lower() for _, name, _, _ in whole})
-        opened = len(re.findall(rf"<(?:{names})[\s>]", marked, re.IGNORECASE))
-        if opened != len(whole):
-            got = f"{opened} <top> and {len(whole)} whole <top>...</top>"
+    if whole := Counter(name.lower() for _, name, _, _ in spans(marked, TOPIC)):
+        opening = re.compile(rf"<(?:{'|'.join(whole)})[\s>]", re.IGNORECASE)
+        opened = sum(1 for _ in opening.finditer(marked))
+        if opened != whole.total():
+            got = f"{opened} <top> and {whole.total()} whole <top>...</top>"
             raise InputError(path, got, "equally many; mend the file")
         between = outside(marked, TOPIC)
         if other := re.search(r"<topic[\s>]|<top[\s>]|query_id:", between, re.IGNORECASE):
             expected = "topics of one form; mend the file or make it two"
-            raise InputError(path, f"<{whole[0][1]}> and {other[0]!r}", expected)
+            raise InputError(path, f"<{next(iter(whole))}> and {other[0]!r}", expected)
         _leave(path, between, left)
-        found = [_tagged(path, inside, left) for _, _, inside, _ in whole]
+        found = (_tagged(path, inside, left) for _, _, inside, _ in spans(marked, TOPIC))
     else:
-        found = [*_translated(path, text)]
-    if not found:
-        raise InputError(path, "no topic", "<top>...</top> or lines that start with query_id:")
+        found = _translated(path, text)
     topics: dict[str, tuple[str, list[str] | None]] = {}
     for number, topic in enumerate(found, 1):
         name = topic.get("id", "").strip()
@@ -74,8 +75,19 @@ def read_topics(
         if not name or name in topics or not question.strip():
             said = f"topic {name!r} twice" if name in topics else "no text" if name else "no number"
             raise InputError(f"{path}, topic {number}", said, f"a number of its own and {fields}")
-        topics[name] = question, topic["flags"].split() if "flags" in topic else None
+        marks = _few(path, topic["flags"].split(None, PARTS)) if "flags" in topic else None
+        topics[name] = question, marks
+    if not topics:
+        raise InputError(path, "no topic", "<top>...</top> or lines that start with query_id:")
     return topics
+
+
+def _few(path: str | Path, found: list) -> list:
+    """Parts of a topic, where they are no more than a topic has."""
+    if len(found) > PARTS:
+        got = f"a topic of more than {PARTS:,} tags, lines or flags"
+        raise InputError(path, got, "fewer; mend the file")
+    return found
 
 
 def _leave(where: object, text: str, left: list[str] | None) -> None:
@@ -95,7 +107,8 @@ def _tagged(path: str | Path, inside: str, left: list[str] | None) -> dict[str, 
     topic: dict[str, str] = {}
     # whether it closes, its name, and that without the language
     found = re.finditer(r"<(/?)((?:[\w-]*-)?(\w+))(?:\s[^<>]*)?>", inside)
-    tags, place = [tag for tag in found if tag[3].lower() in FIELDS], 0
+    known = (tag for tag in found if tag[3].lower() in FIELDS)
+    tags, place = _few(path, [*islice(known, PARTS + 1)]), 0
     beside = [inside[: tags[0].start()] if tags else inside]
     for number, mark in enumerate(tags, 1):
         closing, tag, field = mark[1], mark[2], FIELDS[mark[3].lower()]
@@ -112,7 +125,8 @@ def _tagged(path: str | Path, inside: str, left: list[str] | None) -> dict[str, 
         closed = bool(same and same[1])
         place = same.start() if closed else after
         text = inside[mark.end() : place]
-        topic[field] = plain(re.sub(LABELS[field][closed], "", text, flags=re.IGNORECASE))
+        label = re.compile(LABELS[field][closed], re.IGNORECASE)
+        topic[field] = plain(label.sub("", text, count=1))
     _leave(f"{path}, topic {topic.get('id', '')!r}", " ".join(beside), left)
     return topic
 
@@ -124,7 +138,7 @@ def _translated(path: str | Path, text: str) -> Iterator[dict[str, str]]:
         got = f"{before.strip()[:40]!r} before the first query_id:"
         raise InputError(path, got, "a topic at its start; mend or delete it")
     for block in blocks:
-        name, *more = (line.strip() for line in block.split("\n"))
+        name, *more = (line.strip() for line in _few(path, block.split("\n", PARTS)))
         title, *rest = [line for line in more if line] or [""]
         if odd := next(filter(BEGINS.search, [name, *rest]), None):
             got = f"{odd[:40]!r} inside of topic {name!r}"

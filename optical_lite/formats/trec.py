@@ -6,6 +6,7 @@ A folder in this form has ``documents/`` (files of ``<DOC>`` elements, in any su
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -35,10 +36,10 @@ IGNORED = re.compile(r"^\.|\.dtd$", re.IGNORECASE)  # files of a folder
 def _documents(file: Path, encoding: str) -> Iterator[tuple[str, str]]:
     """Words before each ``<DOC>`` of a file, and what stands in it; at the end those after all."""
     begun = ended = whole = size = 0
-    block: list[str] = []
+    block = io.StringIO()  # a list of short lines would take far more
     for number, line in enumerate(lines(file, encoding), 1):
-        begun += len(re.findall(r"<DOC(?:[\s>]|$)", line, re.IGNORECASE))
-        block.append(line)
+        begun += sum(1 for _ in re.finditer(r"<DOC(?:[\s>]|$)", line, re.IGNORECASE))
+        block.write(line + "\n")
         size += len(line) + 1
         if size > LONGEST:
             got = f"more than {LONGEST:,} characters without </DOC>"
@@ -47,19 +48,20 @@ def _documents(file: Path, encoding: str) -> Iterator[tuple[str, str]]:
         if not before:
             continue
         ended += len(before)
-        text, place = "\n".join(block), 0
+        text, place = block.getvalue(), 0
         for start, _, inside, stop in spans(text, ("DOC",)):
             if "<!--" in unwrapped(text[place:start]):
                 expected = "it outside of comments; delete it or the comment's marks"
                 raise InputError(f"{file}, line {number}", "<DOC> in a comment", expected)
             yield first_words(text[place:start]), inside
             whole, place = whole + 1, stop
-        block, size = [rest], len(rest)
+        block, size = io.StringIO(), len(rest) + 1
+        block.write(rest + "\n")
     if not whole or not begun == ended == whole:
         got = f"{begun} <DOC> and {whole} whole <DOC>...</DOC>, {ended} </DOC>"
         expected = "equally many and at least one; mend the file or move it away"
         raise InputError(file, got, expected)
-    yield first_words("\n".join(block)), ""
+    yield first_words(block.getvalue()), ""
 
 
 def _files(path: Path) -> list[Path]:

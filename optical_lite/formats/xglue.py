@@ -41,9 +41,9 @@ def read(path: str | Path, lang: str = "xx", *, task: str) -> Task:
     known = LABELS[task] | {str(value): value for value in LABELS[task].values()}
     width, pairs, labels = (2 if task == "qam" else 3), [], []
     for where, line in filled(path):
-        cells = line.split("\t")
+        cells = line.split("\t", width + 1)
         if len(cells) not in (width, width + 1) or not cells[0].strip():
-            got = f"{len(cells)} columns, the first {cells[0][:40]!r}"
+            got = f"{line.count(chr(9)) + 1} columns, the first {cells[0][:40]!r}"
             expected = f"{width} and a label, a query first ({task}); mend the line"
             raise InputError(where, got, expected)
         if not pairs:

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..json_files import parse_json
 from ..safe_files import making, reserve
 from ..settings import InputError
 from . import tensor_file
@@ -59,7 +60,8 @@ def read(path: Path) -> tuple[list[str], Tensor, Tensor, int, int, str]:
         if kinds != KINDS:
             raise ValueError(f"tensors {kinds}")
         lengths, vectors = (_mapped(path, header[name], start) for name in KINDS)
-        ids, lengths = json.loads(about["ids"]), lengths.clone()  # read all the time
+        lengths = lengths.clone()  # read all the time
+        ids = parse_json(about["ids"], path, 2 * len(lengths) + 1)
         _check(ids, lengths, vectors)
         limits = int(about.get("max_length", 0)), int(about.get("cut", 0))
     except Exception as error:  # safetensors' own, and what a header lacks

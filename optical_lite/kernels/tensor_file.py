@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
+from ..json_files import parse_json
+
 TYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64}
 
 
@@ -32,7 +34,7 @@ def header(path: Path) -> tuple[dict, int]:
     """The header of a whole file, and where its numbers begin; safetensors checks what it says."""
     with safe_open(path, "np"), open(path, "rb") as file:  # "np" maps nothing for writing
         length = int.from_bytes(file.read(8), "little")
-        return json.loads(file.read(length)), 8 + length
+        return parse_json(file.read(length), path), 8 + length
 
 
 def mapped(path: Path, entry: dict, start: int, mode: str) -> np.ndarray:

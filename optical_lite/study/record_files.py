@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ..formats.lines import file_part, read_text
+from ..formats.lines import file_part, placed, read_text
 from ..json_files import fits, parse_json, read_json, to_json, write_json
 from ..metrics import METRICS
 from ..provenance import sha256
@@ -142,10 +142,7 @@ def _load(base: Path, files: tuple) -> tuple[Records, dict[str, dict]]:
                 expected = f"the one that it is named after; {RESTORE}"
                 raise InputError(path.name, f"{kind} {name} with another content", expected)
     for path in (path for path, *_ in files if path.suffix == ".jsonl"):
-        # a text inside may hold other ends of lines
-        texts = read_text(path).removesuffix("\n").split("\n")
-        for n, text in enumerate(texts, 1):
-            where = f"{path.name}, line {n}"
+        for where, text in placed(path):
             line = _looked_at(parse_json(text, where), where, base.stem, HASHES)
             found.append(_expand(line, parts))
     return _nested(found, parts.get("groups")), parts

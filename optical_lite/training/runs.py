@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -39,7 +40,8 @@ METRICS = {
 }  # fmt: skip
 LINE = {
     "step": int, "loss": NUMBER, "seconds": NUMBER, "pairs?": int, "converged?": (bool, *NUMBER),
-    "marginal_error?": NUMBER,
+    "marginal_error?": NUMBER, "iterations?": NUMBER, "rate?": NUMBER, "row_rate?": NUMBER,
+    "norm?": NUMBER,
 }  # fmt: skip
 BEGUN = {"environment?": {"precision?": str}}  # where a training was begun
 FIRST = {"log.jsonl", "checkpoints", "000000.safetensors"}  # what is made anew without a state
@@ -160,10 +162,11 @@ def read_log(run: str | Path) -> list[dict]:
     place = inside(run, "log.jsonl")
     if not place.is_file():
         raise InputError(run, "no file log.jsonl", "a run folder made by train; check the path")
-    return log_lines(place, place.read_bytes().splitlines())
+    with open(place, "rb") as file:
+        return log_lines(place, file)
 
 
-def log_lines(place: Path, lines: list[bytes]) -> list[dict]:
+def log_lines(place: Path, lines: Iterable[bytes]) -> list[dict]:
     """What the lines of a log say, one dictionary a step."""
     found = []
     for number, text in enumerate(lines, 1):
@@ -172,7 +175,8 @@ def log_lines(place: Path, lines: list[bytes]) -> list[dict]:
         fits(line, LINE, where, "the line")
         if (step := line["step"]) != number:
             raise InputError(where, f"step {step}", f"{number}; copy it again, or train anew")
-        found.append(line)
+        # what else a line holds may take thirty times its size
+        found.append({key: line[key] for name in LINE if (key := name.rstrip("?")) in line})
     return found
 
 
