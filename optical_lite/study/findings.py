@@ -11,8 +11,8 @@ Markdown page and in the text of notebooks. A measure is a few words:
 - ``gap SYSTEM PLACE``: gap closed, from the raw question (0) to the reference English (1)
 - ``gain SYSTEM BASE PLACE``: difference of two systems; ``apart`` without its sign
 - ``above SYSTEM BASE PLACES``: on how many collections a system is above another with p below 0.05,
-  ``surely`` with p below 0.01, and ``among`` how many; p after Holm's correction over these
-  collections, with ``SYSTEM+SYSTEM`` over those of all of these, of which the first is counted
+  and ``among`` how many; p after Holm's correction over these collections, with
+  ``SYSTEM+SYSTEM`` over those of all of these, of which the first is counted
 - ``run FILE#PART METRIC``: a number of any record in ``data/expected``
 - ``published WORK/TABLE | ROW | COLUMN``: a number of ``data/paper``
 
@@ -79,7 +79,7 @@ MEASURES = {
     "gain": (_gain, 2),
     "apart": (lambda *of: abs(_gain(*of)), 2),
 }
-COUNTS = {"above": 0.05, "surely": 0.01, "among": None}
+COUNTS = {"above": 0.05, "among": None}
 OVER = {"least": min, "most": max, "average": fmean}
 LONGEST = 300  # letters of a measure
 

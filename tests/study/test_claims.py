@@ -31,7 +31,7 @@ def problems(page):
             found.append(f"{number}: another statement or status in the table")
         lines = evidence.replace("- ", "", 1).rstrip("\n").split("\n- ")
         sources = [line for line in lines if SOURCE.match(line) or "<!-- n: published " in line]
-        runs = [line for line in lines if re.search("<!-- n: (run|mean|surely) ", line)]
+        runs = [line for line in lines if re.search("<!-- n: (run|mean|above) ", line)]
         files = [line for line in lines if line.startswith(("optical_lite/", "data/"))]
         says = [line for line in lines if line.startswith("run ") and line not in runs]
         if rest := {*lines} - {*sources, *runs, *files, *says}:
