@@ -18,7 +18,7 @@ from ..formats.lines import file_part, placed, read_text
 from ..json_files import fits, parse_json, read_json, to_json, write_json
 from ..metrics import METRICS
 from ..provenance import sha256
-from ..safe_files import hold, write_atomic
+from ..safe_files import hold, regular, write_atomic
 from ..settings import DATA, ROOT, SEEDS, InputError
 from ..significance import same_passages
 
@@ -142,7 +142,7 @@ def _load(base: Path, files: tuple) -> tuple[Records, dict[str, dict]]:
                 expected = f"the one that it is named after; {RESTORE}"
                 raise InputError(path.name, f"{kind} {name} with another content", expected)
     for path in (path for path, *_ in files if path.suffix == ".jsonl"):
-        for where, text in placed(path):
+        for where, text in placed(regular(path)):
             line = _looked_at(parse_json(text, where), where, base.stem, HASHES)
             found.append(_expand(line, parts))
     return _nested(found, parts.get("groups")), parts

@@ -144,6 +144,14 @@ ANSWER = dict(ENGLISH)
 for name, system in MULTILINGUAL.items():  # both scorers of a student, so that it trains once
     ANSWER |= {name: system, f"{name}_mean": _like(system, "mean vectors", scorer="mean")}
 ANSWER |= {
+    # the other losses weigh tokens alike
+    "m_optical_even": _student(
+        "multilingual student, transport of equal masses",
+        SHARP,
+        MULTI | EVERY,
+        loss="transport",
+        marginals="uniform",
+    ),
     "m_fused": System(
         "multilingual student and structured query", parts=("m_optical_late", QUERY), share=0.2
     ),
