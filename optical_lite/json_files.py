@@ -16,6 +16,7 @@ from .settings import InputError
 RECORD = 1 << 26  # bytes of a JSON record; ours have a few thousand
 # strings, brackets and commas of a JSON text, each of which may take 200 bytes of memory
 MOST = 1 << 22
+DEEPEST = 100  # levels of what is written; copying takes several of Python's for each
 
 
 def to_json(value: object, **how: object) -> str:
@@ -28,12 +29,15 @@ def to_json(value: object, **how: object) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _worded(value: object) -> object:
+def _worded(value: object, deep: int = 0) -> object:
     """A value whose NaN and infinities are the words that float() reads."""
+    if deep > DEEPEST:
+        expected = f"at most {DEEPEST} levels; mend it, nothing was written"
+        raise InputError("JSON", "what is nested too deep", expected)
     if isinstance(value, dict):
-        return {_worded(key): _worded(inside) for key, inside in value.items()}
+        return {_worded(key): _worded(inside, deep + 1) for key, inside in value.items()}
     if isinstance(value, list | tuple):
-        return [_worded(inside) for inside in value]
+        return [_worded(inside, deep + 1) for inside in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

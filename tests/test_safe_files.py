@@ -249,6 +249,14 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3))
 
 
+def test_what_is_nested_too_deep_is_not_written():
+    value = []
+    for _ in range(480):
+        value = [value]
+    with pytest.raises(InputError, match="JSON: got what is nested too deep, expected at most 100 levels"):
+        json_files.to_json({"key": value})
+
+
 @given(VALUES)
 def test_any_value_is_written_as_strict_json_and_reads_back(tmp_path_factory, value):
     place = tmp_path_factory.getbasetemp() / "any.json"

@@ -75,6 +75,7 @@ STEPS = {  # of the comparison: systems that are added, and that are subtracted
     "interaction": (["m_optical_late", "m_extended"], ["m_optical", "m_late"]),
     "both, over zero-shot": (["m_optical_late"], ["m_zero_shot"]),
     "sentence vectors, over transport": (["m_sentence"], ["m_optical"]),
+    "the same, over transport of equal masses": (["m_sentence"], ["m_optical_even"]),
     "one-to-one, over transport": (["m_match"], ["m_optical"]),
     "nearest token, over transport": (["m_greedy"], ["m_optical"]),
     "sentence vectors + contrast, over contrast": (["m_sentence_late"], ["m_late"]),
