@@ -61,7 +61,7 @@ def read(path: Path) -> tuple[list[str], Tensor, Tensor, int, int, str]:
             raise ValueError(f"tensors {kinds}")
         lengths, vectors = (_mapped(path, header[name], start) for name in KINDS)
         lengths = lengths.clone()  # read all the time
-        ids = parse_json(about["ids"], path, 2 * len(lengths) + 1)
+        ids = parse_json(about["ids"], "its ids", 2 * len(lengths) + 1)
         _check(ids, lengths, vectors)
         limits = int(about.get("max_length", 0)), int(about.get("cut", 0))
     except Exception as error:  # safetensors' own, and what a header lacks
