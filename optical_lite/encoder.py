@@ -217,7 +217,7 @@ class Encoder(nn.Module):
 
     def read(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """What is read of each text, token ids with special tokens, and how many texts are cut."""
-        texts, found, cut = checked(texts), [], 0
+        texts, found, cut = list(checked(texts)), [], 0
         starts = [text[: LONG * self.room] for text in texts]
         for text, code in zip(texts, encoded(self.tokenizer, starts), strict=True):
             ids, size = code.ids, LONG * self.room

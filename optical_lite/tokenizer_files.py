@@ -114,17 +114,16 @@ def _bounded(record: bytes, place: object, mend: str) -> None:
         raise InputError(place, got, f"one template that has it once; {mend}")
 
 
-def checked(texts: Iterable[str]) -> list[str]:
-    """A list of texts, or one line that says which is none."""
+def checked(texts: Iterable[str]) -> Iterator[str]:
+    """The texts, or one line that says which is none."""
     if isinstance(texts, str):
         raise InputError("texts", "one string", "a list of texts; write [text]")
-    texts = list(texts)
     for number, text in enumerate(texts, 1):
         if not isinstance(text, str):
             expected = "a string; fill it or leave it out"
             raise InputError(f"text {number}", type(text).__name__, expected)
         whole(text, f"text {number}", "mend it")
-    return texts
+        yield text
 
 
 def encoded(tokenizer: Tokenizer, texts: Iterable[str], **how: bool) -> Iterator[Encoding]:
@@ -132,11 +131,17 @@ def encoded(tokenizer: Tokenizer, texts: Iterable[str], **how: bool) -> Iterator
 
     Some texts are in memory at a time: an answer is up to 600 times as large as its text.
     """
-    texts = checked(texts)
-    ends = itertools.accumulate(map(len, texts))
-    for _, part in itertools.groupby(zip(texts, ends, strict=True), lambda x: x[1] // BATCH):
+    size = 0
+
+    def batch(text: str) -> int:
+        nonlocal size
+        size += len(text)
+        return size // BATCH
+
+    for _, part in itertools.groupby(checked(texts), batch):
+        some = list(part)
         with guard("tokenizer", f"one that reads any text; {AGAIN}", GOT):
-            codes = tokenizer.encode_batch([text for text, _ in part], **how)
+            codes = tokenizer.encode_batch(some, **how)
         yield from codes
 
 

@@ -88,8 +88,8 @@ def expected(left: Side, right: Side, F: int, iterations: int, diagonal: float) 
     largest = ((n + 1) * m).max(), PAIR, "one sentence pair"
     for got, most, of in (largest, (firsts[-1], ALL, "all sentence pairs")):
         if got > most:
-            expected = f"at most {most:,}; split long texts into sentences, or give fewer"
-            raise InputError("lexicon", f"{got:,} pairs of words in {of}", expected)
+            mend = f"at most {most:,}; split long texts into sentences, or give fewer"
+            raise InputError("lexicon", f"{got:,} pairs of words in {of}", mend)
     indptr, indices, cell = _cells(left, right, firsts, F + 1)
     t, counts = np.ones(len(indices)), np.empty(len(indices))
     for step in range(iterations):

@@ -43,10 +43,8 @@ def one_form(tokenizer: Tokenizer) -> Tokenizer:
 
 def cut(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[list[str]]:
     """Tokens of each text."""
-    texts = iter(texts)
-    while batch := list(itertools.islice(texts, 1000)):
-        for code in encoded(tokenizer, batch, add_special_tokens=False):
-            yield code.tokens
+    for code in encoded(tokenizer, texts, add_special_tokens=False):
+        yield code.tokens
 
 
 def letters(tokenizer: Tokenizer, texts: Iterable[str]) -> list[str]:

@@ -137,25 +137,31 @@ def steps() -> str:
     return markdown(("step", *KINDS), rows)
 
 
+def _langs(kind: str) -> list[str]:
+    """Languages of a collection; those that the encoder was shown come first."""
+    found = [_lang(place) for place in answer() if place.rpartition("_")[0] == kind]
+    return sorted(found, key=lambda lang: (lang in UNSEEN, [*LANGUAGES].index(lang)))
+
+
+def _across(kind: str, system: str) -> list[str]:
+    """MRR@10 of a system in each of :func:`_langs`, then the mean where none lacks."""
+    found = [records.by_question(f"{kind}_{lang}", system) for lang in _langs(kind)]
+    values = [None if each is None else float(each.mean()) for each in found]
+    return [*map(number, values), number(fmean(values) if values and None not in values else None)]
+
+
 def scores(kind: str) -> str:
     """One row a system: MRR@10 in each language, and their mean; the best of :data:`SINGLE` bold.
 
     Languages that the encoder was shown come first.
     """
-    langs = [_lang(place) for place in answer() if place.rpartition("_")[0] == kind]
-    langs.sort(key=lambda lang: (lang in UNSEEN, [*LANGUAGES].index(lang)))
-    lines: dict[str, list[str]] = {}
-    for label, system in (SINGLE | BESIDE).items():
-        found = [records.by_question(f"{kind}_{lang}", system) for lang in langs]
-        values = [None if each is None else float(each.mean()) for each in found]
-        mean = fmean(values) if values and None not in values else None
-        lines[label] = [number(value) for value in (*values, mean)]
+    lines = {label: _across(kind, system) for label, system in (SINGLE | BESIDE).items()}
     own = {label: cells for label, cells in lines.items() if label in SINGLE}
     best = [max(column) for column in zip(*own.values(), strict=True)]
     for label, cells in own.items():
         marked = zip(cells, best, strict=True)
         lines[label] = [f"**{cell}**" if cell == most else cell for cell, most in marked]
-    header = ("system", *map(corpora.LANGUAGES.get, langs), "mean")
+    header = ("system", *map(corpora.LANGUAGES.get, _langs(kind)), "mean")
     return markdown(header, [(label, *cells) for label, cells in lines.items()])
 
 
@@ -163,12 +169,7 @@ def fusions() -> str:
     """What is fused: MRR@10, mean over languages, then what training adds; p as in the tables."""
     rows = []
     for label, name in FUSED.items():
-        row = [label]
-        for kind in KINDS.values():
-            places = (place for place in answer() if place.rpartition("_")[0] == kind)
-            made = [place for place in places if records.read(place, name)]
-            row.append(number(fmean(_mean(place, name) for place in made) if made else None))
-        rows.append(row)
+        rows.append((label, *(_across(kind, name)[-1] for kind in KINDS.values())))
     cells = _said({
         (label, kind): pooled(kind, [FUSED[label]], [base])
         for label, base in TRAINED.items()
